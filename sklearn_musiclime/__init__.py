@@ -1,0 +1,35 @@
+"""Explain multimodal music models: which moments of which sources, and which words, count.
+
+A song takes its way through the package in the order of its folders: :mod:`~sklearn_musiclime.songs`
+reads it, :mod:`~sklearn_musiclime.components` splits it, :mod:`~sklearn_musiclime.neighbourhood`
+perturbs and scores it, :mod:`~sklearn_musiclime.surrogate` fits a linear model to the scores, and
+:mod:`~sklearn_musiclime.explanation` shows what that says. :class:`MusicLimeExplainer` is the entry.
+"""
+
+from sklearn_musiclime.components import (
+    BeatSegmenter,
+    HPSSSeparator,
+    LyricLineSegmenter,
+    StemSeparator,
+    StructureSegmenter,
+    UniformSegmenter,
+)
+from sklearn_musiclime.explainer import MusicLimeExplainer
+from sklearn_musiclime.explanation import LocalExplanation
+from sklearn_musiclime.featurizers import SpectralStatistics
+from sklearn_musiclime.songs import InvalidSongError
+
+__version__ = "0.1.0.dev0"
+
+__all__ = [
+    "BeatSegmenter",
+    "HPSSSeparator",
+    "InvalidSongError",
+    "LocalExplanation",
+    "LyricLineSegmenter",
+    "MusicLimeExplainer",
+    "SpectralStatistics",
+    "StemSeparator",
+    "StructureSegmenter",
+    "UniformSegmenter",
+]

@@ -1,0 +1,37 @@
+"""How separators and segmenters are called."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+
+def call_with_known(
+    method: Callable[..., Any], waveform: Any, sampling_rate: float, **known: Any
+) -> Any:
+    """Call ``method(waveform, sampling_rate)`` with those of the `known` keywords that it takes.
+
+    A separator or segmenter of two arguments is complete; one that asks for more of the song
+    (``path``, ``lyrics``, ``word_times``) gets it by naming it.
+
+    Parameters
+    ----------
+    method : callable
+        A bound ``separate`` or ``segment``.
+    waveform : ndarray of shape (n_samples,)
+        The audio.
+    sampling_rate : float
+        Its rate in Hz.
+    **known : object
+        What else is known of the song.
+
+    Returns
+    -------
+    object
+        What the method returns.
+    """
+    parameters = inspect.signature(method).parameters
+    takes_all = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
+    wanted = {name: value for name, value in known.items() if takes_all or name in parameters}
+    return method(waveform, sampling_rate, **wanted)

@@ -1,0 +1,361 @@
+"""Segments: the song cut in time.
+
+A segmenter is an estimator with one method, ``segment(waveform, sampling_rate)``, that returns the
+borders of the segments as sample positions: increasing, the first 0, the last ``len(waveform)``. If
+it also takes ``lyrics`` or ``word_times``, it is given the song's.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any, Protocol
+
+import librosa
+import numpy as np
+from sklearn.base import BaseEstimator
+
+from sklearn_musiclime.components._protocol import call_with_known
+from sklearn_musiclime.components.lyrics import split_lyrics
+
+
+class Segmenter(Protocol):
+    """What the explainer asks of a segmenter.
+
+    A segmenter that cuts every song into the same number of segments may tell it as
+    ``fixed_n_segments``: the columns that ``MusicLimeExplainer.transform`` gives each source.
+    """
+
+    def segment(self, waveform: np.ndarray, sampling_rate: float) -> np.ndarray:
+        """Return the borders of the segments of a waveform (n_samples,) as sample positions."""
+
+
+class UniformSegmenter(BaseEstimator):
+    """Segments of equal length.
+
+    Parameters
+    ----------
+    n_segments : int, default=10
+        How many, whatever the song's length. A song of fewer samples has one segment a sample.
+    seconds : float or None, default=None
+        Length of a segment; replaces `n_segments`. A last piece of less than half that length is
+        joined to the one before.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_musiclime import UniformSegmenter
+    >>> UniformSegmenter(n_segments=4).segment(np.zeros(10), 22050)
+    array([ 0,  2,  5,  8, 10])
+    >>> UniformSegmenter(seconds=0.5).segment(np.zeros(11), 8)
+    array([ 0,  4,  8, 11])
+    """
+
+    def __init__(self, n_segments: int = 10, seconds: float | None = None):
+        self.n_segments = n_segments
+        self.seconds = seconds
+
+    @property
+    def fixed_n_segments(self) -> int | None:
+        """Number of segments of every song; None where it depends on the song's length."""
+        return self.n_segments if self.seconds is None else None
+
+    def segment(self, waveform: np.ndarray, sampling_rate: float) -> np.ndarray:
+        """Cut a waveform.
+
+        Parameters
+        ----------
+        waveform : ndarray of shape (n_samples,)
+            The audio.
+        sampling_rate : float
+            Its rate in Hz.
+
+        Returns
+        -------
+        ndarray of shape (n_segments + 1,)
+            Borders in samples.
+
+        Raises
+        ------
+        ValueError
+            `n_segments` is below 1 or `seconds` is not positive.
+        """
+        n_samples = len(waveform)
+        if self.seconds is None:
+            if self.n_segments < 1:
+                raise ValueError(f"n_segments must be at least 1, got {self.n_segments}")
+            return _even_borders(n_samples, self.n_segments)
+        if not self.seconds > 0:
+            raise ValueError(f"seconds must be positive, got {self.seconds}")
+        length = self.seconds * sampling_rate
+        n_whole = int((n_samples - length / 2) // length + 1)
+        return _borders(np.arange(1, max(n_whole, 1)) * length, n_samples)
+
+
+class BeatSegmenter(BaseEstimator):
+    """Segments of a number of beats.
+
+    Parameters
+    ----------
+    beats : int, default=8
+        Beats a segment; 4 is a bar of most popular songs.
+    hop_length : int, default=512
+        Samples from one analysis frame to the next.
+
+    Notes
+    -----
+    A song in which :func:`librosa.beat.beat_track` hears no beat is one segment.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_musiclime import BeatSegmenter
+    >>> clicks = np.zeros(8 * 22050, dtype=np.float32)
+    >>> clicks[::11025] = 1
+    >>> borders = BeatSegmenter(beats=4).segment(clicks, 22050)
+    >>> np.diff(borders)[1:-1] / 22050  # two beats a second
+    array([2.0..., 1.9..., 2.0...])
+    """
+
+    def __init__(self, beats: int = 8, hop_length: int = 512):
+        self.beats = beats
+        self.hop_length = hop_length
+
+    def segment(self, waveform: np.ndarray, sampling_rate: float) -> np.ndarray:
+        """Cut a waveform at every `beats`-th beat.
+
+        Parameters
+        ----------
+        waveform : ndarray of shape (n_samples,)
+            The audio.
+        sampling_rate : float
+            Its rate in Hz.
+
+        Returns
+        -------
+        ndarray of shape (n_segments + 1,)
+            Borders in samples.
+
+        Raises
+        ------
+        ValueError
+            `beats` is below 1.
+        """
+        if self.beats < 1:
+            raise ValueError(f"beats must be at least 1, got {self.beats}")
+        padded = librosa.util.fix_length(waveform, size=max(len(waveform), 2048))
+        _, found = librosa.beat.beat_track(
+            y=padded, sr=sampling_rate, hop_length=self.hop_length, units="samples", trim=False
+        )
+        return _borders(found[:: self.beats], len(waveform))
+
+
+class StructureSegmenter(BaseEstimator):
+    """Segments that sound alike within, such as verse and chorus.
+
+    Neighbouring frames are merged by their timbre (MFCC) and harmony (chroma) until `n_segments`
+    are left.
+
+    Parameters
+    ----------
+    n_segments : int, default=10
+        How many; fewer where the song has fewer frames.
+    hop_length : int, default=2048
+        Samples from one analysis frame to the next: the precision of a border.
+
+    References
+    ----------
+    McFee, Ellis, "Analyzing song structure with spectral clustering", ISMIR 2014;
+    :func:`librosa.segment.agglomerative`.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_musiclime import StructureSegmenter
+    >>> time = np.arange(4 * 22050) / 22050
+    >>> song = np.where(time < 1, np.sin(2764 * time), np.sin(9000 * time)).astype(np.float32)
+    >>> StructureSegmenter(n_segments=2).segment(song, 22050) / 22050
+    array([0. , 1.0..., 4. ])
+    """
+
+    def __init__(self, n_segments: int = 10, hop_length: int = 2048):
+        self.n_segments = n_segments
+        self.hop_length = hop_length
+
+    @property
+    def fixed_n_segments(self) -> int:
+        """Number of segments of every song that is not too short for them."""
+        return self.n_segments
+
+    def segment(self, waveform: np.ndarray, sampling_rate: float) -> np.ndarray:
+        """Cut a waveform where its sound changes.
+
+        Parameters
+        ----------
+        waveform : ndarray of shape (n_samples,)
+            The audio.
+        sampling_rate : float
+            Its rate in Hz.
+
+        Returns
+        -------
+        ndarray of shape (n_segments + 1,)
+            Borders in samples.
+
+        Raises
+        ------
+        ValueError
+            `n_segments` is below 1.
+        """
+        if self.n_segments < 1:
+            raise ValueError(f"n_segments must be at least 1, got {self.n_segments}")
+        padded = librosa.util.fix_length(waveform, size=max(len(waveform), 2048))
+        frame = {"sr": sampling_rate, "hop_length": self.hop_length}
+        features = np.vstack(
+            [
+                librosa.util.normalize(librosa.feature.mfcc(y=padded, **frame), axis=1),
+                librosa.util.normalize(
+                    librosa.feature.chroma_stft(y=padded, tuning=0.0, **frame), axis=1
+                ),
+            ]
+        )
+        n_segments = min(self.n_segments, features.shape[1])
+        if n_segments == 1:
+            return _borders(np.empty(0), len(waveform))
+        starts = librosa.segment.agglomerative(features, n_segments)
+        # Frame i is centred on sample i * hop_length, so it begins half a hop earlier.
+        return _borders((starts - 0.5) * self.hop_length, len(waveform))
+
+
+class LyricLineSegmenter(BaseEstimator):
+    """A segment for every line that is sung, and one for every pause between lines.
+
+    Needs word times.
+
+    Parameters
+    ----------
+    min_gap : float, default=2.0
+        Seconds of silence between two lines (or before the first, after the last) that make a
+        segment of their own; shorter ones belong to the line before, or to the first line.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_musiclime import LyricLineSegmenter
+    >>> times = np.array([[3.0, 3.5], [3.5, 4.0], [4.5, 5.0], [5.0, 5.5]])
+    >>> LyricLineSegmenter().segment(np.zeros(80), 10, lyrics="hey you\\nwho me", word_times=times)
+    array([ 0, 30, 45, 55, 80])
+    """
+
+    def __init__(self, min_gap: float = 2.0):
+        self.min_gap = min_gap
+
+    def segment(
+        self,
+        waveform: np.ndarray,
+        sampling_rate: float,
+        lyrics: str = "",
+        word_times: np.ndarray | None = None,
+    ) -> np.ndarray:
+        """Cut a waveform at the lines of its lyrics.
+
+        Parameters
+        ----------
+        waveform : ndarray of shape (n_samples,)
+            The audio.
+        sampling_rate : float
+            Its rate in Hz.
+        lyrics : str, default=""
+            The lyrics. A song without words is one segment.
+        word_times : ndarray of shape (n_words, 2)
+            Start and end of each word in seconds.
+
+        Returns
+        -------
+        ndarray of shape (n_segments + 1,)
+            Borders in samples.
+
+        Raises
+        ------
+        ValueError
+            There are lyrics but no word times.
+        """
+        if word_times is None and lyrics and lyrics.strip():
+            raise ValueError("LyricLineSegmenter needs word times, and this song has none")
+        lines = split_lyrics(lyrics or "", "lines", word_times=word_times).times
+        borders, sung_until = [], 0.0
+        for line, (start, end) in enumerate(sorted(times for times in lines if times is not None)):
+            pause = start - sung_until >= self.min_gap
+            if pause:
+                borders.append(sung_until)
+            if pause or line > 0:
+                borders.append(start)
+            sung_until = max(sung_until, end)
+        if len(waveform) / sampling_rate - sung_until >= self.min_gap:
+            borders.append(sung_until)
+        return _borders(np.array(borders) * sampling_rate, len(waveform))
+
+
+def segment_audio(
+    segmenter: Segmenter,
+    waveform: np.ndarray,
+    sampling_rate: float,
+    *,
+    path: Path | None = None,
+    lyrics: str | None = None,
+    word_times: np.ndarray | None = None,
+) -> np.ndarray:
+    """Cut a song with any segmenter and check what it says.
+
+    Parameters
+    ----------
+    segmenter : estimator with ``segment``
+        The segmenter.
+    waveform : ndarray of shape (n_samples,)
+        The mix.
+    sampling_rate : float
+        Its rate in Hz.
+    path : Path or None, default=None
+        The file it came from.
+    lyrics : str or None, default=None
+        The song's lyrics.
+    word_times : ndarray of shape (n_words, 2), or None, default=None
+        Start and end of each word in seconds.
+
+    Returns
+    -------
+    ndarray of shape (n_segments + 1,), dtype int64
+        Borders in samples: increasing, from 0 to ``len(waveform)``.
+
+    Raises
+    ------
+    ValueError
+        The borders are no such sequence.
+    """
+    borders = np.asarray(
+        call_with_known(
+            segmenter.segment,
+            waveform,
+            sampling_rate,
+            path=path,
+            lyrics=lyrics,
+            word_times=word_times,
+        )
+    )
+    who, n_samples = type(segmenter).__name__, len(waveform)
+    if borders.ndim != 1 or len(borders) < 2 or borders.dtype.kind not in "iu":
+        raise ValueError(f"{who} returned {borders!r}; expected integer borders of segments")
+    if borders[0] != 0 or borders[-1] != n_samples or (np.diff(borders) <= 0).any():
+        raise ValueError(f"{who}'s borders must increase from 0 to {n_samples}, got {borders}")
+    return borders.astype(np.int64)
+
+
+def _even_borders(n_samples: int, n_segments: int) -> np.ndarray:
+    n_segments = min(n_segments, n_samples)
+    return _borders(np.arange(1, n_segments) * (n_samples / n_segments), n_samples)
+
+
+def _borders(inner: Any, n_samples: int) -> np.ndarray:
+    """Borders at the given sample positions that lie inside the song, and at its two ends."""
+    inner = np.rint(np.asarray(inner, dtype=float)).astype(np.int64)
+    inner = np.unique(inner[(inner > 0) & (inner < n_samples)])
+    return np.concatenate([[0], inner, [n_samples]])

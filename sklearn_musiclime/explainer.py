@@ -1,0 +1,536 @@
+"""MusicLimeExplainer: from songs to explanations."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+from typing import Any, Self
+
+import numpy as np
+from joblib import Parallel
+from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.frozen import FrozenEstimator
+from sklearn.utils import check_random_state
+from sklearn.utils.validation import check_is_fitted
+from tqdm.auto import tqdm
+
+from sklearn_musiclime.components.decomposition import Decomposition, decompose
+from sklearn_musiclime.components.lyrics import LYRIC_UNITS, split_lyrics
+from sklearn_musiclime.components.segmentation import Segmenter, UniformSegmenter
+from sklearn_musiclime.components.separation import HPSSSeparator, Separator
+from sklearn_musiclime.explanation.local import LocalExplanation
+from sklearn_musiclime.neighbourhood import (
+    MAX_EXHAUSTIVE,
+    ScoreFunction,
+    check_design,
+    draw_masks,
+    score_masks,
+    select_labels,
+)
+from sklearn_musiclime.songs import InvalidSongError, Song, SongTable
+from sklearn_musiclime.surrogate import check_selection, fit_surrogate, kernel_weights
+
+DEFAULT_SAMPLING_RATE = 22050
+DEFAULT_N_SEGMENTS = 10
+"""Columns a source has in ``transform`` where the segmenter does not fix their number."""
+
+_DEFAULT_SEPARATOR = HPSSSeparator()
+_DEFAULT_SEGMENTER = UniformSegmenter()
+
+
+class MusicLimeExplainer(TransformerMixin, BaseEstimator):
+    """Explain what a model says of songs by their sources, segments and words.
+
+    A song's audio is split into sources x segments of time, its lyrics into words. Parts are left
+    out at random, the model scores what remains, and a weighted linear model of the scores in the
+    parts tells what each of them adds. Works with any model: an estimator or pipeline, or a function.
+
+    Parameters
+    ----------
+    model : estimator or callable
+        A classifier or regressor that takes X, or a function from X to an array (n_songs,) or
+        (n_songs, n_labels). `fit` fits a clone of an estimator;
+        :class:`~sklearn.frozen.FrozenEstimator` keeps a fitted one as it is, and functions are
+        taken as they are.
+    separator : estimator with ``separate``, or None, default=HPSSSeparator()
+        Makes the sources. None: the whole mix is one source, "mix".
+    segmenter : estimator with ``segment``, default=UniformSegmenter(n_segments=10)
+        Cuts time.
+    lyric_units : {"words", "word_positions", "lines", "sections"}, default="words"
+        What is left out of the lyrics: a word wherever it stands, or one at its position, a line,
+        a section. See :mod:`sklearn_musiclime.components.lyrics` for what a word is.
+    mask_token : str or None, default=None
+        What replaces lyrics that are left out, such as "[MASK]". None removes them.
+    modality : {"both", "audio", "lyrics"}, default="both"
+        What is explained; the other half of the song stays whole.
+    design : {"independent", "paired", "exhaustive"}, default="paired"
+        Which parts are left out together, see :func:`~sklearn_musiclime.neighbourhood.draw_masks`.
+        A song of so few components that `n_samples` would score every subset is "exhaustive" in any
+        case.
+    n_samples : int, default=1000
+        Perturbed songs that the model scores, a song explained.
+    kernel_width : float, default=0.25
+        How fast a perturbed song counts less as more of it is left out, see
+        :func:`~sklearn_musiclime.surrogate.kernel_weights`.
+    regressor : estimator or None, default=None
+        The surrogate: any linear regressor with ``coef_`` and ``sample_weight``. None:
+        ``Ridge(alpha=1.0)``.
+    feature_selection : {"none", "highest_weights", "forward_selection", "lasso_path"}, \
+            default="none"
+        How `n_features` components are chosen for each label, see
+        :func:`~sklearn_musiclime.surrogate.fit_surrogate`.
+    n_features : int or None, default=None
+        How many components a label keeps, if they are chosen.
+    sampling_rate : int or None, default=None
+        Rate, in Hz, at which audio is perturbed and shown to the model. None: the ``sampling_rate``
+        parameter that the model or a step of it has, else 22050.
+    audio_column, lyrics_column, word_times_column : str, \
+            default="audio", "lyrics", "word_times"
+        Names of the columns, if X is a DataFrame.
+    batch_size : int or "auto", default="auto"
+        Perturbed songs a call of the model. "auto": 64, or as many as have 64 MiB of audio.
+    n_jobs : int or None, default=None
+        Batches that are scored at a time, see :term:`n_jobs`.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the masks. With an int a song's masks depend on it, the song's lyrics, its length
+        and its components alone: not on `n_jobs`, `batch_size` or the other songs.
+    verbose : int, default=0
+        Above 0 a progress bar is shown.
+
+    Attributes
+    ----------
+    model_ : estimator or callable
+        The fitted model.
+    classes_ : ndarray, or list of ndarray
+        The model's classes, if it has any.
+    sampling_rate_ : int
+        The rate in use.
+    vocabulary_ : tuple of str
+        Names of the lyric components of all songs of the fit.
+    n_features_in_ : int
+        Columns of X.
+
+    See Also
+    --------
+    LocalExplanation : What :meth:`explain` returns.
+
+    References
+    ----------
+    Sotirou, Lyberatos, Menis Mastromichalakis, Stamou, "MusicLIME: Explainable Multimodal Music
+    Understanding", arXiv 2409.10496.
+
+    Examples
+    --------
+    >>> from sklearn.compose import make_column_transformer
+    >>> from sklearn.feature_extraction.text import TfidfVectorizer
+    >>> from sklearn.linear_model import LogisticRegression
+    >>> from sklearn.pipeline import make_pipeline
+    >>> from sklearn_musiclime import MusicLimeExplainer, SpectralStatistics
+    >>> from sklearn_musiclime.datasets import make_songs
+    >>> songs, classes, stems, truth = make_songs(12, duration=2.0, random_state=0)
+    >>> model = make_pipeline(
+    ...     make_column_transformer(
+    ...         (SpectralStatistics(), "audio"), (TfidfVectorizer(), "lyrics")
+    ...     ),
+    ...     LogisticRegression(max_iter=1000),
+    ... )
+    >>> explainer = MusicLimeExplainer(model, n_samples=100, random_state=0)
+    >>> explanation = explainer.fit(songs, classes).explain(songs[:1])[0]
+    >>> explanation.to_frame().columns.tolist()
+    ['component', 'modality', 'source', 'segment', 'start', 'end', 'text', 'weight']
+    """
+
+    def __init__(
+        self,
+        model: Any,
+        *,
+        separator: Separator | None = _DEFAULT_SEPARATOR,
+        segmenter: Segmenter = _DEFAULT_SEGMENTER,
+        lyric_units: str = "words",
+        mask_token: str | None = None,
+        modality: str = "both",
+        design: str = "paired",
+        n_samples: int = 1000,
+        kernel_width: float = 0.25,
+        regressor: BaseEstimator | None = None,
+        feature_selection: str = "none",
+        n_features: int | None = None,
+        sampling_rate: int | None = None,
+        audio_column: str = "audio",
+        lyrics_column: str = "lyrics",
+        word_times_column: str = "word_times",
+        batch_size: int | str = "auto",
+        n_jobs: int | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+    ):
+        self.model = model
+        # The defaults are instances, so that "segmenter__n_segments" can be searched as it stands;
+        # each explainer gets its own.
+        self.separator = clone(separator) if separator is _DEFAULT_SEPARATOR else separator
+        self.segmenter = clone(segmenter) if segmenter is _DEFAULT_SEGMENTER else segmenter
+        self.lyric_units = lyric_units
+        self.mask_token = mask_token
+        self.modality = modality
+        self.design = design
+        self.n_samples = n_samples
+        self.kernel_width = kernel_width
+        self.regressor = regressor
+        self.feature_selection = feature_selection
+        self.n_features = n_features
+        self.sampling_rate = sampling_rate
+        self.audio_column = audio_column
+        self.lyrics_column = lyrics_column
+        self.word_times_column = word_times_column
+        self.batch_size = batch_size
+        self.n_jobs = n_jobs
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def fit(self, X: Any, y: Any = None, **fit_params: Any) -> Self:
+        """Fit a clone of the model and learn the lyric components' names.
+
+        With a :class:`~sklearn.frozen.FrozenEstimator` or a function no audio is decoded.
+
+        Parameters
+        ----------
+        X : DataFrame or object array of shape (n_songs, 2) or more
+            The songs, see :mod:`sklearn_musiclime.songs`.
+        y : array-like of shape (n_songs,) or (n_songs, n_outputs), or None, default=None
+            What the model learns.
+        **fit_params : object
+            Passed to the model's ``fit``.
+
+        Returns
+        -------
+        MusicLimeExplainer
+            The explainer itself.
+
+        Raises
+        ------
+        ValueError
+            A parameter is out of its range, or the sampling rate is not the model's.
+        InvalidSongError
+            A cell of X is no song; the message names its row.
+        """
+        self._check_parameters()
+        table = self._table(X)
+        self._check_songs(table)
+        sampling_rate = _sampling_rate(self.model, self.sampling_rate)
+        if hasattr(self.model, "fit"):
+            model = clone(self.model).fit(X, y, **fit_params)
+        else:
+            model = self.model
+        ScoreFunction(model)  # raises if it can't score
+        names = (split_lyrics(lyrics, self.lyric_units).names for lyrics in table.lyrics())
+        self.vocabulary_ = tuple(dict.fromkeys(name for song in names for name in song))
+        if self.lyric_units == "words":
+            self.vocabulary_ = tuple(sorted(self.vocabulary_))
+        if hasattr(model, "classes_"):
+            self.classes_ = model.classes_
+        self.model_ = model
+        self.sampling_rate_ = sampling_rate
+        self.n_features_in_ = X.shape[1]
+        return self
+
+    def explain(self, X: Any, labels: Any = None) -> list[LocalExplanation]:
+        """Explain songs.
+
+        Parameters
+        ----------
+        X : DataFrame or object array of shape (n_songs, 2) or more
+            The songs.
+        labels : label, list of labels, or None, default=None
+            What is explained: class names where the model has ``classes_``, ``(output, class)``
+            for classifiers of several outputs, else the numbers of its outputs. None: for each song
+            the label predicted; for a regressor every output.
+
+        Returns
+        -------
+        list of LocalExplanation
+            One a song.
+
+        Raises
+        ------
+        InvalidSongError
+            A cell of X is no song; the message names its row. What shows without decoding audio is
+            checked for all songs before the first is explained.
+        ValueError
+            A label is unknown, or the model returned NaN or the wrong shape.
+        """
+        return list(self._explanations(X, labels))
+
+    def transform(self, X: Any) -> np.ndarray:
+        """Explain songs and return the weights of their predicted labels as a matrix.
+
+        Parameters
+        ----------
+        X : DataFrame or object array of shape (n_songs, 2) or more
+            The songs.
+
+        Returns
+        -------
+        ndarray of shape (n_songs, n_components)
+            A row a song: sources x segments, then the vocabulary of the fit, see
+            :meth:`get_feature_names_out`. 0 for what a song lacks; words that the fit has not seen
+            are left out. For models of several outputs, of the first label.
+        """
+        names = self.get_feature_names_out()
+        columns = {name: column for column, name in enumerate(names)}
+        matrix = np.zeros((len(X), len(names)))
+        n_columns = self._n_segment_columns()
+        for row, explanation in enumerate(self._explanations(X)):
+            audio_map = explanation.audio_map()
+            for segment in range(audio_map.shape[1]):
+                # The identity, unless the song has fewer or more segments than there are columns.
+                at = segment * n_columns // audio_map.shape[1]
+                for source, weight in audio_map[segment].items():
+                    if f"{source}@{at}" not in columns:
+                        raise ValueError(
+                            f"row {row}: source {source!r} is not one of the separator's "
+                            f"source_names {self._source_names()}"
+                        )
+                    matrix[row, columns[f"{source}@{at}"]] += weight
+            lyrics = explanation.components.lyrics
+            if lyrics is not None:
+                weights = explanation.weights[0, explanation.components.n_audio :]
+                for name, weight in zip(lyrics.names, weights, strict=True):
+                    if name in columns:
+                        matrix[row, columns[name]] = weight
+        return matrix
+
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
+        """Name the columns of :meth:`transform`.
+
+        Parameters
+        ----------
+        input_features : None
+            Ignored.
+
+        Returns
+        -------
+        ndarray of str objects
+            ``source@segment``, source by source, then the vocabulary. A segmenter without a fixed
+            ``n_segments`` has 10 columns a source, each a tenth of the song's segments.
+
+        Raises
+        ------
+        ValueError
+            The separator does not tell its ``source_names``.
+        """
+        check_is_fitted(self)
+        names: list[str] = []
+        if self.modality != "lyrics":
+            n_columns = self._n_segment_columns()
+            names += [f"{source}@{t}" for source in self._source_names() for t in range(n_columns)]
+        if self.modality != "audio":
+            names += self.vocabulary_
+        return np.array(names, dtype=object)
+
+    def score(self, X: Any, y: Any = None) -> float:
+        """Return the mean fidelity of the explanations of songs.
+
+        Parameters
+        ----------
+        X : DataFrame or object array of shape (n_songs, 2) or more
+            The songs.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        float
+            Mean over songs and labels of the surrogate's weighted R^2, at most 1.
+        """
+        return float(np.mean([e.fidelity.mean() for e in self._explanations(X)]))
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False
+        tags.input_tags.string = True
+        tags.no_validation = True
+        return tags
+
+    def _check_parameters(self) -> None:
+        if self.modality not in ("both", "audio", "lyrics"):
+            raise ValueError(f"modality must be 'both', 'audio' or 'lyrics', got {self.modality!r}")
+        if self.lyric_units not in LYRIC_UNITS:
+            raise ValueError(f"lyric_units must be one of {LYRIC_UNITS}, got {self.lyric_units!r}")
+        if self.batch_size != "auto" and not (
+            isinstance(self.batch_size, (int, np.integer)) and self.batch_size >= 1
+        ):
+            raise ValueError(f"batch_size must be 'auto' or at least 1, got {self.batch_size!r}")
+        check_design(self.design, self.n_samples)
+        check_selection(self.feature_selection, self.n_features)
+        kernel_weights(np.ones((1, 1)), self.kernel_width)
+
+    def _table(self, X: Any) -> SongTable:
+        return SongTable(
+            X,
+            audio=self.audio_column,
+            lyrics=self.lyrics_column,
+            word_times=self.word_times_column,
+            modalities=("audio", "lyrics") if self.modality == "both" else (self.modality,),
+        )
+
+    def _explanations(self, X: Any, labels: Any = None) -> Iterator[LocalExplanation]:
+        check_is_fitted(self)
+        self._check_parameters()
+        table = self._table(X)
+        self._check_songs(table)
+        score = ScoreFunction(self.model_)
+        seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+        parallel = Parallel(n_jobs=self.n_jobs, return_as="generator")
+        progress = tqdm(desc="explaining", unit=" samples", disable=not self.verbose)
+        with parallel, progress:
+            for row in range(len(table)):
+                try:
+                    yield self._explain_song(table, row, score, labels, seed, parallel, progress)
+                except InvalidSongError:
+                    raise
+                except Exception as error:
+                    error.add_note(f"while explaining row {row}")
+                    raise
+
+    def _explain_song(
+        self,
+        table: SongTable,
+        row: int,
+        score: ScoreFunction,
+        labels: Any,
+        seed: int,
+        parallel: Parallel,
+        progress: tqdm,
+    ) -> LocalExplanation:
+        """Take one song through the stages: components, masks, scores, surrogate, explanation."""
+        song = table.read(row, self.sampling_rate_)
+        components = decompose(
+            song,
+            separator=self.separator,
+            segmenter=self.segmenter,
+            lyric_units=self.lyric_units,
+            mask_token=self.mask_token,
+            modality=self.modality,
+        )
+        design, masks, repeats = self._draw(song, components, seed)
+        progress.total = len(table) * len(masks)
+
+        def score_rows(masks: np.ndarray) -> np.ndarray:
+            return score_masks(
+                score,
+                song,
+                components,
+                masks,
+                batch_size=self.batch_size,
+                parallel=parallel,
+                progress=progress.update,
+            )
+
+        # The song itself first: what the model can't do shows before the long work.
+        own_scores = score_rows(masks[:1])
+        known = score.labels(own_scores.shape[1])
+        explained = select_labels(labels, known, lambda: score.predicted(own_scores[0]))
+        scores = np.concatenate([own_scores, score_rows(masks[1:])])
+        surrogate = fit_surrogate(
+            masks,
+            scores[:, explained],
+            kernel_width=self.kernel_width,
+            feature_selection=self.feature_selection,
+            n_features=self.n_features,
+            regressor=self.regressor,
+            sample_weight=np.full(len(masks), repeats),
+        )
+        return LocalExplanation(
+            title=f"row {row}" if song.path is None else song.path.name,
+            row=row,
+            prediction=dict(zip(known, own_scores[0].tolist(), strict=True)),
+            labels=[known[column] for column in explained],
+            components=components,
+            weights=surrogate.weights,
+            intercept=surrogate.intercept,
+            fidelity=surrogate.score,
+            local_prediction=surrogate.local_prediction,
+            settings=self._settings(design, len(masks), seed),
+        )
+
+    def _draw(
+        self, song: Song, components: Decomposition, seed: int
+    ) -> tuple[str, np.ndarray, float]:
+        """Draw a song's masks; tell the design, and how many samples each mask stands for."""
+        p = len(components)
+        digest = hashlib.blake2b(digest_size=8)
+        for part in (song.lyrics or "", *components.names):
+            digest.update(part.encode("utf-8", "surrogatepass") + b"\0")
+        n_samples = 0 if song.waveform is None else len(song.waveform)
+        digest.update(n_samples.to_bytes(8, "little"))
+        rng = np.random.default_rng([seed, int.from_bytes(digest.digest(), "little")])
+        few = p < MAX_EXHAUSTIVE and 2**p <= self.n_samples
+        design = "exhaustive" if few else self.design
+        masks = draw_masks(design, p, self.n_samples, rng)
+        # The ridge weighs its penalty against the number of samples: a mask that is scored once in
+        # place of many stands for all of them.
+        repeats = max(self.n_samples / len(masks), 1.0) if design == "exhaustive" else 1.0
+        return design, masks, repeats
+
+    def _settings(self, design: str, n_samples: int, seed: int) -> dict[str, Any]:
+        return {
+            "design": design,
+            "n_samples": n_samples,
+            "kernel_width": self.kernel_width,
+            "regressor": None if self.regressor is None else repr(self.regressor),
+            "feature_selection": self.feature_selection,
+            "n_features": self.n_features,
+            "separator": None if self.separator is None else repr(self.separator),
+            "segmenter": repr(self.segmenter),
+            "lyric_units": self.lyric_units,
+            "mask_token": self.mask_token,
+            "modality": self.modality,
+            "sampling_rate": self.sampling_rate_,
+            "seed": seed,
+        }
+
+    def _check_songs(self, table: SongTable) -> None:
+        """Raise for whatever is wrong with any song and shows without decoding audio."""
+        for row in range(len(table)):
+            lyrics, word_times = table.check(row)
+            if lyrics is not None and word_times is not None:
+                split_lyrics(lyrics, self.lyric_units, word_times=word_times, row=row)
+
+    def _source_names(self) -> tuple[str, ...]:
+        if self.separator is None:
+            return ("mix",)
+        names = getattr(self.separator, "source_names", None)
+        if names is None:
+            raise ValueError(
+                f"{type(self.separator).__name__} has no source_names, which name the columns of "
+                "transform; explain does without"
+            )
+        return tuple(names)
+
+    def _n_segment_columns(self) -> int:
+        return getattr(self.segmenter, "fixed_n_segments", None) or DEFAULT_N_SEGMENTS
+
+
+def _sampling_rate(model: Any, wanted: int | None) -> int:
+    """The rate that a model's audio must have: what is wanted, if the model does not object."""
+    rates = {rate for rate in _sampling_rates(model) if rate is not None}
+    if wanted is not None:
+        rates.add(wanted)
+    if len(rates) > 1:
+        raise ValueError(
+            f"sampling rates differ: {sorted(rates)}. The model would hear perturbed songs at "
+            "another speed; give its steps and the explainer the same sampling_rate"
+        )
+    return rates.pop() if rates else DEFAULT_SAMPLING_RATE
+
+
+def _sampling_rates(model: Any) -> Iterator[int | None]:
+    """The ``sampling_rate`` parameters of a model and its steps, frozen ones too."""
+    if isinstance(model, FrozenEstimator):
+        yield from _sampling_rates(model.estimator)
+    elif hasattr(model, "get_params") and not isinstance(model, type):
+        for name, value in model.get_params(deep=True).items():
+            if name == "sampling_rate" or name.endswith("__sampling_rate"):
+                yield value
+            elif isinstance(value, FrozenEstimator):
+                yield from _sampling_rates(value.estimator)

@@ -1,0 +1,168 @@
+"""Explanations as files: JSON for what is said, ``.npz`` beside it for what is heard."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Hashable
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from sklearn_musiclime.components.decomposition import AudioComponents, Decomposition
+from sklearn_musiclime.components.lyrics import LyricComponents
+
+if TYPE_CHECKING:
+    from sklearn_musiclime.explanation.local import LocalExplanation
+
+FORMAT = "sklearn_musiclime.LocalExplanation"
+VERSION = 1
+
+
+def save_local(explanation: LocalExplanation, path: str | PathLike[str]) -> None:
+    """Write a local explanation to ``path`` (JSON) and, for its audio, ``path`` with ``.npz``.
+
+    Parameters
+    ----------
+    explanation : LocalExplanation
+        What is saved.
+    path : path-like
+        The JSON file.
+    """
+    path = _json_path(path)
+    audio, lyrics = explanation.components.audio, explanation.components.lyrics
+    document: dict[str, Any] = {
+        "format": FORMAT,
+        "version": VERSION,
+        "title": explanation.title,
+        "row": explanation.row,
+        "prediction": [[label, score] for label, score in explanation.prediction.items()],
+        "labels": explanation.labels,
+        "components": list(explanation.components.names),
+        "weights": explanation.weights.tolist(),
+        "intercept": explanation.intercept.tolist(),
+        "fidelity": explanation.fidelity.tolist(),
+        "local_prediction": explanation.local_prediction.tolist(),
+        "settings": dict(explanation.settings),
+        "audio": None,
+        "lyrics": None,
+    }
+    if audio is not None:
+        document["audio"] = {
+            "arrays": path.with_suffix(".npz").name,
+            "source_names": list(audio.source_names),
+            "borders": audio.borders.tolist(),
+            "sampling_rate": audio.sampling_rate,
+        }
+        np.savez(path.with_suffix(".npz"), mix=audio.mix, sources=audio.sources)
+    if lyrics is not None:
+        document["lyrics"] = {
+            "text": lyrics.text,
+            "units": lyrics.units,
+            "names": list(lyrics.names),
+            "spans": lyrics.spans,
+            "times": lyrics.times,
+            "mask_token": lyrics.mask_token,
+        }
+    # Escaped to ASCII, since lyrics may hold what UTF-8 can't (lone surrogates).
+    text = json.dumps(document, indent=1, default=_plain)
+    path.write_text(text, encoding="ascii")
+
+
+def load_local(path: str | PathLike[str]) -> dict[str, Any]:
+    """Read what :func:`save_local` wrote.
+
+    Parameters
+    ----------
+    path : path-like
+        The JSON file.
+
+    Returns
+    -------
+    dict
+        The fields of a :class:`~sklearn_musiclime.LocalExplanation`.
+
+    Raises
+    ------
+    ValueError
+        The file is no explanation, or one of a later version.
+    """
+    path = Path(path)
+    try:
+        document = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise ValueError(f"{str(path)!r} is not JSON: {error}") from error
+    if not isinstance(document, dict) or document.get("format") != FORMAT:
+        raise ValueError(f"{str(path)!r} is not a saved LocalExplanation")
+    if document["version"] > VERSION:
+        raise ValueError(
+            f"{str(path)!r} has version {document['version']} of the format; this release reads "
+            f"up to {VERSION}"
+        )
+    labels = [_label(label) for label in document["labels"]]
+    components = Decomposition(
+        _load_audio(document["audio"], path), _load_lyrics(document["lyrics"])
+    )
+    weights = np.array(document["weights"], dtype=float).reshape(len(labels), -1)
+    if weights.shape[1] != len(components):
+        raise ValueError(
+            f"{str(path)!r} has {weights.shape[1]} weights for {len(components)} components"
+        )
+    return {
+        "title": document["title"],
+        "row": document["row"],
+        "prediction": {_label(label): score for label, score in document["prediction"]},
+        "labels": labels,
+        "components": components,
+        "weights": weights,
+        "settings": document["settings"],
+        **{
+            name: np.array(document[name], dtype=float)
+            for name in ("intercept", "fidelity", "local_prediction")
+        },
+    }
+
+
+def _load_audio(saved: dict[str, Any] | None, path: Path) -> AudioComponents | None:
+    if saved is None:
+        return None
+    with np.load(path.with_suffix(".npz"), allow_pickle=False) as arrays:
+        mix, sources = arrays["mix"], arrays["sources"]
+    borders = np.array(saved["borders"], dtype=np.int64)
+    names = tuple(saved["source_names"])
+    if mix.shape != (borders[-1],) or sources.shape != (len(names), len(mix)):
+        raise ValueError(f"the arrays beside {str(path)!r} are not those of its audio")
+    return AudioComponents(mix, names, sources, borders, saved["sampling_rate"])
+
+
+def _load_lyrics(saved: dict[str, Any] | None) -> LyricComponents | None:
+    if saved is None:
+        return None
+    return LyricComponents(
+        text=saved["text"],
+        units=saved["units"],
+        names=tuple(saved["names"]),
+        spans=tuple(tuple((start, end) for start, end in spans) for spans in saved["spans"]),
+        times=tuple(None if times is None else tuple(times) for times in saved["times"]),
+        mask_token=saved["mask_token"],
+    )
+
+
+def _json_path(path: str | PathLike[str]) -> Path:
+    path = Path(path)
+    if path.suffix == ".npz":
+        raise ValueError(f"{str(path)!r} names the arrays; give the JSON file")
+    return path
+
+
+def _label(value: Any) -> Hashable:
+    """A label as it was before JSON made a list of a tuple."""
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _plain(value: Any) -> Any:
+    """What JSON can hold of a numpy scalar."""
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"{type(value).__name__} {value!r} can't be saved as JSON")

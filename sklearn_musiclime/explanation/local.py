@@ -1,0 +1,321 @@
+"""The explanation of one song."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from sklearn_musiclime.components.decomposition import Decomposition
+from sklearn_musiclime.explanation import io
+from sklearn_musiclime.report.html import local_summary
+from sklearn_musiclime.report.plots import plot_local
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+FADE_SECONDS = 0.005
+"""Ramps of this length keep what is sonified from clicking where it begins and ends."""
+
+
+@dataclass(frozen=True, eq=False)
+class LocalExplanation:
+    """Why a model said what it said of one song.
+
+    Made by :meth:`MusicLimeExplainer.explain <sklearn_musiclime.MusicLimeExplainer.explain>`.
+
+    Attributes
+    ----------
+    title : str
+        The song's file name, or its row in X.
+    row : int
+        The song's position in X.
+    prediction : dict of label to float
+        The model's score of every label for the song itself.
+    labels : list
+        The labels that are explained; the first is the default of every method.
+    components : Decomposition
+        The components, their names, waveforms and texts.
+    weights : ndarray of shape (n_labels, n_components)
+        What each component adds to a label's score: positive speaks for it, negative against.
+    intercept : ndarray of shape (n_labels,)
+        The surrogate's score with everything off.
+    fidelity : ndarray of shape (n_labels,)
+        Weighted R^2 of the surrogate on its neighbourhood; 1 where it says all.
+    local_prediction : ndarray of shape (n_labels,)
+        The surrogate's score of the song itself, beside `prediction`.
+    settings : dict
+        How it was made: design, number of samples, kernel and so on.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_musiclime import MusicLimeExplainer
+    >>> def loves(X):  # a model that goes by one word and by how loud the first half is
+    ...     return [0.5 * ("love" in words) + float(np.std(y[:500])) for y, words in X]
+    >>> X = np.empty((1, 2), dtype=object)
+    >>> X[0] = [np.sin(np.arange(1000.0)), "all you need is love"]
+    >>> explainer = MusicLimeExplainer(loves, separator=None, segmenter__n_segments=2)
+    >>> explanation = explainer.set_params(random_state=0).fit(X).explain(X)[0]
+    >>> explanation.top(2)[["component", "modality", "weight"]].round(2)
+      component modality  weight
+    0     mix@0    audio    0.69
+    1      love   lyrics    0.49
+    """
+
+    title: str
+    row: int
+    prediction: Mapping[Hashable, float]
+    labels: list[Hashable]
+    components: Decomposition
+    weights: np.ndarray
+    intercept: np.ndarray
+    fidelity: np.ndarray
+    local_prediction: np.ndarray
+    settings: Mapping[str, Any] = field(default_factory=dict)
+
+    def label_index(self, label: Hashable | None = None) -> int:
+        """Return the row of `weights` that explains a label.
+
+        Parameters
+        ----------
+        label : label or None, default=None
+            One of `labels`. None: the first.
+
+        Returns
+        -------
+        int
+
+        Raises
+        ------
+        ValueError
+            The label was not explained.
+        """
+        if label is None:
+            return 0
+        if label not in self.labels:
+            raise ValueError(f"{label!r} was not explained; {self.labels} were")
+        return self.labels.index(label)
+
+    def to_frame(self, label: Hashable | None = None) -> pd.DataFrame:
+        """List the components, one a row.
+
+        Parameters
+        ----------
+        label : label or None, default=None
+            One of `labels`. None: the first.
+
+        Returns
+        -------
+        DataFrame
+            Columns ``component``; ``modality`` ("audio" or "lyrics"); ``source`` and ``segment``
+            (audio); ``start`` and ``end`` in seconds (of the segment, or of the first time that
+            the words are sung, if known); ``text`` (lyrics); ``weight``.
+        """
+        audio, lyrics = self.components.audio, self.components.lyrics
+        rows: list[dict[str, Any]] = []
+        if audio is not None:
+            rows += [
+                {
+                    "modality": "audio",
+                    "source": source,
+                    "segment": segment,
+                    "start": audio.times[segment],
+                    "end": audio.times[segment + 1],
+                }
+                for source in audio.source_names
+                for segment in range(audio.n_segments)
+            ]
+        if lyrics is not None:
+            for text, times in zip(lyrics.texts(), lyrics.times, strict=True):
+                start, end = times or (np.nan, np.nan)
+                rows.append({"modality": "lyrics", "text": text, "start": start, "end": end})
+        columns = ["modality", "source", "segment", "start", "end", "text"]
+        frame = pd.DataFrame(rows, columns=columns)
+        frame["segment"] = frame["segment"].astype("Int64")
+        frame = frame.astype({"start": float, "end": float})
+        frame.insert(0, "component", list(self.components.names))
+        frame["weight"] = self.weights[self.label_index(label)]
+        return frame
+
+    def top(
+        self, n: int = 10, label: Hashable | None = None, *, modality: str | None = None
+    ) -> pd.DataFrame:
+        """List the components of the largest weights, of either sign.
+
+        Parameters
+        ----------
+        n : int, default=10
+            How many at most.
+        label : label or None, default=None
+            One of `labels`. None: the first.
+        modality : {"audio", "lyrics"} or None, default=None
+            Those of one modality. None: of both.
+
+        Returns
+        -------
+        DataFrame
+            Rows of :meth:`to_frame`, the largest ``|weight|`` first, numbered anew.
+        """
+        frame = self.to_frame(label)
+        if modality is not None:
+            if modality not in ("audio", "lyrics"):
+                raise ValueError(f"modality must be 'audio' or 'lyrics', got {modality!r}")
+            frame = frame[frame["modality"] == modality]
+        order = np.argsort(-frame["weight"].abs().to_numpy(), kind="stable")[:n]
+        return frame.iloc[order].reset_index(drop=True)
+
+    def audio_map(self, label: Hashable | None = None) -> pd.DataFrame:
+        """Lay the weights of the audio out in time.
+
+        Parameters
+        ----------
+        label : label or None, default=None
+            One of `labels`. None: the first.
+
+        Returns
+        -------
+        DataFrame of shape (n_sources, n_segments)
+            A row a source, a column a segment. Empty if the audio was not explained.
+        """
+        weights = self.weights[self.label_index(label), : self.components.n_audio]
+        audio = self.components.audio
+        if audio is None:
+            return pd.DataFrame()
+        return pd.DataFrame(
+            weights.reshape(len(audio.source_names), audio.n_segments),
+            index=pd.Index(audio.source_names, name="source"),
+            columns=pd.RangeIndex(audio.n_segments, name="segment"),
+        )
+
+    def sonify(
+        self, n: int = 5, label: Hashable | None = None, *, direction: str = "for"
+    ) -> np.ndarray:
+        """Play the audio components that speak for a label, or against it, and nothing else.
+
+        Parameters
+        ----------
+        n : int, default=5
+            How many components at most; fewer where fewer have a weight of that sign.
+        label : label or None, default=None
+            One of `labels`. None: the first.
+        direction : {"for", "against"}, default="for"
+            Components of positive weights, or of negative ones.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), dtype float32
+            As long as the song, each component in its place, faded in and out over 5 ms; silence
+            if there are none.
+
+        Raises
+        ------
+        ValueError
+            The audio was not explained, or the direction is neither of the two.
+
+        See Also
+        --------
+        to_frame : The weights.
+        """
+        signs = {"for": 1, "against": -1}
+        if direction not in signs:
+            raise ValueError(f"direction must be 'for' or 'against', got {direction!r}")
+        audio = self.components.audio
+        if audio is None:
+            raise ValueError("the audio was not explained (modality='lyrics')")
+        weights = signs[direction] * self.audio_map(label).to_numpy()
+        order = np.argsort(-weights, axis=None, kind="stable")[:n]
+        kept = np.zeros(weights.shape, dtype=bool)
+        kept.flat[order] = weights.flat[order] > 0
+        waveform = np.zeros_like(audio.mix)
+        for source, on in zip(audio.sources, kept, strict=True):
+            if on.any():
+                waveform += _gain(on, audio.borders, FADE_SECONDS * audio.sampling_rate) * source
+        return waveform
+
+    def plot(self, label: Hashable | None = None, *, n: int = 12) -> Figure:
+        """Draw the explanation.
+
+        Sources x segments coloured by weight with each source's waveform over them, the components
+        of the largest weights as bars, and the lyrics with every word coloured by its weight.
+
+        Parameters
+        ----------
+        label : label or None, default=None
+            One of `labels`. None: the first.
+        n : int, default=12
+            Bars a modality.
+
+        Returns
+        -------
+        matplotlib.figure.Figure
+            Not known to pyplot: save it with ``figure.savefig(path)``.
+        """
+        return plot_local(self, label, n=n)
+
+    def save(self, path: str | PathLike[str]) -> None:
+        """Write the explanation: JSON, and its waveforms beside it as ``.npz``.
+
+        Nothing in either file is code; no pickle.
+
+        Parameters
+        ----------
+        path : path-like
+            The JSON file. The arrays get the same name with the ending ``.npz``.
+
+        See Also
+        --------
+        load : Read it back.
+        """
+        io.save_local(self, path)
+
+    @classmethod
+    def load(cls, path: str | PathLike[str]) -> LocalExplanation:
+        """Read an explanation back.
+
+        Parameters
+        ----------
+        path : path-like
+            The JSON file that :meth:`save` wrote.
+
+        Returns
+        -------
+        LocalExplanation
+
+        Raises
+        ------
+        ValueError
+            The file is no explanation, or one of a later version.
+        """
+        return cls(**io.load_local(path))
+
+    def _repr_html_(self) -> str:
+        return local_summary(self)
+
+    def __repr__(self) -> str:
+        label = self.labels[0]
+        return (
+            f"<LocalExplanation of {self.title!r}: {label!r} {self.prediction[label]:.3g}, "
+            f"{self.components.n_audio} audio and {self.components.n_lyrics} lyric components, "
+            f"fidelity {self.fidelity[0]:.2f}>"
+        )
+
+
+def _gain(on: np.ndarray, borders: np.ndarray, fade: float) -> np.ndarray:
+    """A source's gain over time, shape (n_samples,): 1 in segments that are on, with ramps."""
+    gain = np.repeat(on.astype(np.float32), np.diff(borders))
+    flips = np.flatnonzero(np.diff(on.astype(int)))
+    for flip in flips:
+        border, rises = borders[flip + 1], on[flip + 1]
+        segment = flip + 1 if rises else flip
+        length = int(min(fade, (borders[segment + 1] - borders[segment]) / 2))
+        ramp = np.linspace(0, 1, length, endpoint=False, dtype=np.float32)
+        if rises:
+            gain[border : border + length] *= ramp
+        else:
+            gain[border - length : border] *= ramp[::-1]
+    return gain

@@ -1,0 +1,302 @@
+"""Featurizers of the audio column."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import cache, cached_property
+from itertools import pairwise
+from typing import Any, Self
+
+import librosa
+import numpy as np
+import pandas as pd
+from joblib import Parallel, delayed
+from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils import check_array
+
+from sklearn_musiclime.songs import read_audio
+
+N_CHROMA = 12
+CONTRAST_BANDS = 6
+CONTRAST_FMIN = 200.0
+CONTRAST_QUANTILE = 0.02
+
+
+class _Frames:
+    """A song in frames, in the forms that features are computed from, each made when asked for."""
+
+    def __init__(self, waveform: np.ndarray, settings: SpectralStatistics):
+        self.waveform = waveform
+        self.rate = settings.sampling_rate
+        self.n_mels, self.n_mfcc = settings.n_mels, settings.n_mfcc
+        self.framing = {"frame_length": settings.n_fft, "hop_length": settings.hop_length}
+
+    @cached_property
+    def magnitude(self) -> np.ndarray:
+        """Spectrogram (n_bins, n_frames); float64, so that sums don't depend on the BLAS."""
+        n_fft, hop_length = self.framing.values()
+        # Padded here, since librosa warns of songs shorter than a window although it takes them.
+        padded = np.pad(self.waveform, n_fft // 2)
+        spectrum = librosa.stft(padded, n_fft=n_fft, hop_length=hop_length, center=False)
+        return np.abs(spectrum).astype(np.float64)
+
+    @cached_property
+    def log_mel(self) -> np.ndarray:
+        """Mel power in dB re 1, (n_mels, n_frames)."""
+        basis = _mel_basis(self.rate, self.framing["frame_length"], self.n_mels)
+        return librosa.power_to_db(basis @ np.square(self.magnitude), top_db=None)
+
+    @property
+    def spectrum(self) -> dict[str, Any]:
+        """The magnitudes as librosa's features take them."""
+        return {"S": self.magnitude, "sr": self.rate, "n_fft": self.framing["frame_length"]}
+
+    def chroma(self) -> np.ndarray:
+        power = self.spectrum | {"S": np.square(self.magnitude)}
+        return librosa.feature.chroma_stft(**power, tuning=0.0, n_chroma=N_CHROMA)
+
+    def contrast(self) -> np.ndarray:
+        """Spectral contrast as librosa defines it, but for its clipping of quiet frames.
+
+        ``librosa.feature.spectral_contrast`` raises whatever is 80 dB below the loudest frame of
+        the clip to that level, so each of its frames depends on all others.
+        """
+        frequencies = librosa.fft_frequencies(sr=self.rate, n_fft=self.framing["frame_length"])
+        edges = np.concatenate([[0], CONTRAST_FMIN * 2.0 ** np.arange(CONTRAST_BANDS + 1)])
+        contrast = []
+        for band, (low, high) in enumerate(pairwise(edges)):
+            inside = np.flatnonzero((frequencies >= low) & (frequencies <= high))
+            first = inside[0] - (band > 0)
+            stop = len(frequencies) if band == CONTRAST_BANDS else inside[-1]
+            n_bins = stop - first + (band < CONTRAST_BANDS)
+            n_extreme = max(int(np.rint(CONTRAST_QUANTILE * n_bins)), 1)
+            ordered = np.sort(self.magnitude[first:stop], axis=0)
+            valley, peak = ordered[:n_extreme].mean(axis=0), ordered[-n_extreme:].mean(axis=0)
+            contrast.append(
+                librosa.power_to_db(peak, top_db=None) - librosa.power_to_db(valley, top_db=None)
+            )
+        return np.stack(contrast)
+
+
+@cache
+def _mel_basis(sampling_rate: int, n_fft: int, n_mels: int) -> np.ndarray:
+    return librosa.filters.mel(sr=sampling_rate, n_fft=n_fft, n_mels=n_mels, dtype=np.float64)
+
+
+FEATURES: dict[str, Callable[[_Frames], np.ndarray]] = {
+    "mel": lambda frames: frames.log_mel,
+    "mfcc": lambda frames: librosa.feature.mfcc(S=frames.log_mel, n_mfcc=frames.n_mfcc),
+    "chroma": lambda frames: frames.chroma(),
+    "contrast": lambda frames: frames.contrast(),
+    "centroid": lambda frames: librosa.feature.spectral_centroid(**frames.spectrum),
+    "bandwidth": lambda frames: librosa.feature.spectral_bandwidth(**frames.spectrum),
+    "rolloff": lambda frames: librosa.feature.spectral_rolloff(**frames.spectrum),
+    "flatness": lambda frames: librosa.feature.spectral_flatness(S=frames.magnitude),
+    "rms": lambda frames: librosa.feature.rms(
+        y=frames.waveform.astype(np.float64), **frames.framing
+    ),
+    "zero_crossing_rate": lambda frames: librosa.feature.zero_crossing_rate(
+        frames.waveform, **frames.framing
+    ),
+}
+STATISTICS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "mean": lambda values: values.mean(axis=1),
+    "std": lambda values: values.std(axis=1),
+    "min": lambda values: values.min(axis=1),
+    "max": lambda values: values.max(axis=1),
+}
+
+
+class SpectralStatistics(TransformerMixin, BaseEstimator):
+    """Frame-wise spectral features, pooled over time.
+
+    Every feature of a frame depends on the samples of that frame alone: decibels are relative to 1,
+    not to the loudest frame, nothing is clipped to a range below the clip's peak, and the tuning is
+    A4 = 440 Hz, not estimated. So leaving out a part of a song changes the frames of that part and
+    no others, and a pooled statistic follows from the frames.
+
+    Parameters
+    ----------
+    features : sequence of str, default=("mel", "mfcc")
+        What is measured, in this order: "mel" (log-mel power in dB), "mfcc", "chroma", "contrast"
+        (spectral contrast in dB), "centroid", "bandwidth", "rolloff" (Hz), "flatness", "rms",
+        "zero_crossing_rate". Each is librosa's feature of that name.
+    statistics : sequence of str, default=("mean", "std")
+        How frames are pooled: "mean", "std", "min", "max".
+    sampling_rate : int, default=22050
+        Rate, in Hz, that audio is resampled to. Plain arrays must have it already.
+    n_fft : int, default=2048
+        Samples of a frame.
+    hop_length : int, default=512
+        Samples from one frame to the next.
+    n_mels : int, default=64
+        Number of mel bands.
+    n_mfcc : int, default=20
+        Number of MFCC.
+    n_jobs : int or None, default=None
+        Songs that are read at a time, see :term:`n_jobs`.
+
+    See Also
+    --------
+    librosa.feature : The definitions.
+
+    Notes
+    -----
+    Frames are centred, as librosa's are, and the song is padded at its ends; a song of one sample
+    has one frame.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_musiclime import SpectralStatistics
+    >>> tone = np.sin(2 * np.pi * 1000 * np.arange(22050) / 22050)
+    >>> silence = np.zeros(22050)
+    >>> statistics = SpectralStatistics(features=("centroid", "rms"), statistics=("mean",))
+    >>> statistics.fit_transform([tone, silence]).round(2)
+    array([[1.0...e+03, 7.0...e-01],
+           [0.00...e+00, 0.00...e+00]])
+    >>> statistics.get_feature_names_out()
+    array(['centroid_mean', 'rms_mean'], dtype=object)
+    """
+
+    def __init__(
+        self,
+        features: Sequence[str] = ("mel", "mfcc"),
+        statistics: Sequence[str] = ("mean", "std"),
+        *,
+        sampling_rate: int = 22050,
+        n_fft: int = 2048,
+        hop_length: int = 512,
+        n_mels: int = 64,
+        n_mfcc: int = 20,
+        n_jobs: int | None = None,
+    ):
+        self.features = features
+        self.statistics = statistics
+        self.sampling_rate = sampling_rate
+        self.n_fft = n_fft
+        self.hop_length = hop_length
+        self.n_mels = n_mels
+        self.n_mfcc = n_mfcc
+        self.n_jobs = n_jobs
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Check the parameters; there is nothing to learn.
+
+        Parameters
+        ----------
+        X : audio column of n_songs cells
+            A Series, list or object array of audio cells (see
+            :func:`~sklearn_musiclime.songs.read_audio`), a DataFrame with one column, or a 2-D
+            float array, a waveform a row. No audio is decoded.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        SpectralStatistics
+            The estimator itself.
+
+        Raises
+        ------
+        ValueError
+            A feature or statistic is unknown, or none is asked for, or a feature can't be had at
+            this sampling rate or number of mel bands.
+        """
+        for name, values, known in (
+            ("features", self.features, FEATURES),
+            ("statistics", self.statistics, STATISTICS),
+        ):
+            unknown = [value for value in values if value not in known]
+            if isinstance(values, str) or unknown or not len(values):
+                raise ValueError(f"{name} must be a sequence of {tuple(known)}, got {values!r}")
+        if self.n_mfcc > self.n_mels:
+            raise ValueError(f"n_mfcc={self.n_mfcc} is more than n_mels={self.n_mels}")
+        top_band = CONTRAST_FMIN * 2 ** (CONTRAST_BANDS - 1)
+        if "contrast" in self.features and self.sampling_rate <= 2 * top_band:
+            raise ValueError(
+                f"'contrast' needs a sampling_rate over {2 * top_band:.0f} Hz for its highest "
+                f"band, got {self.sampling_rate}"
+            )
+        self.n_features_in_ = _cells(X)[1]
+        return self
+
+    def transform(self, X: Any) -> np.ndarray:
+        """Measure songs.
+
+        Parameters
+        ----------
+        X : audio column of n_songs cells
+            See :meth:`fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_songs, n_features), dtype float64
+            The pooled features, see :meth:`get_feature_names_out`.
+
+        Raises
+        ------
+        InvalidSongError
+            A cell can't be read as audio.
+        """
+        cells, _ = _cells(X)
+        rows = Parallel(n_jobs=self.n_jobs)(
+            delayed(self._pooled)(cell, row) for row, cell in enumerate(cells)
+        )
+        return np.stack(rows)
+
+    def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
+        """Name the columns of :meth:`transform`.
+
+        Parameters
+        ----------
+        input_features : None
+            Ignored.
+
+        Returns
+        -------
+        ndarray of str objects
+            Such as ``mel12_mean``, ``rms_std``.
+        """
+        widths = {
+            "mel": self.n_mels,
+            "mfcc": self.n_mfcc,
+            "chroma": N_CHROMA,
+            "contrast": CONTRAST_BANDS + 1,
+        }
+        dimensions = [
+            f"{feature}{i}" if feature in widths else feature
+            for feature in self.features
+            for i in range(widths.get(feature, 1))
+        ]
+        return np.array(
+            [f"{dimension}_{s}" for s in self.statistics for dimension in dimensions], dtype=object
+        )
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.requires_fit = False
+        tags.input_tags.one_d_array = True
+        tags.input_tags.string = True
+        return tags
+
+    def _pooled(self, cell: Any, row: int) -> np.ndarray:
+        frames = _Frames(read_audio(cell, self.sampling_rate, row=row), self)
+        values = np.vstack([FEATURES[name](frames) for name in self.features])
+        return np.concatenate([STATISTICS[name](values) for name in self.statistics])
+
+
+def _cells(X: Any) -> tuple[Sequence[Any], int]:
+    """The cells of an audio column, and its number of features for scikit-learn."""
+    if isinstance(X, pd.DataFrame):
+        if X.shape[1] == 1:
+            return X.iloc[:, 0].tolist(), 1
+        X = X.to_numpy()
+    if isinstance(X, pd.Series):
+        return X.tolist(), 1
+    if isinstance(X, np.ndarray) and X.dtype.kind in "OUT" and X.ndim <= 2 and X.size == len(X):
+        return X.ravel().tolist(), 1
+    if isinstance(X, np.ndarray) or not isinstance(X, Sequence):
+        waveforms = check_array(X, dtype="numeric")
+        return list(waveforms), waveforms.shape[1]
+    return X, 1

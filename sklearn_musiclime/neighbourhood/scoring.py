@@ -1,0 +1,71 @@
+"""Scoring a neighbourhood: its perturbed songs, batch by batch, through the model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from joblib import Parallel, delayed
+
+from sklearn_musiclime.components.decomposition import Decomposition
+from sklearn_musiclime.neighbourhood.models import ScoreFunction
+from sklearn_musiclime.neighbourhood.perturbed import perturbed_songs
+from sklearn_musiclime.songs import Song
+
+BATCH_BYTES = 2**26
+"""Audio that a batch of ``batch_size="auto"`` holds at most: 64 MiB."""
+MAX_AUTO_BATCH = 64
+
+
+def score_masks(
+    score: ScoreFunction,
+    song: Song,
+    components: Decomposition,
+    masks: np.ndarray,
+    *,
+    batch_size: int | str = "auto",
+    parallel: Parallel,
+    progress: Callable[[int], object] = lambda n_done: None,
+) -> np.ndarray:
+    """Score the perturbed songs of some masks.
+
+    No more of them exist at a time than one batch a worker.
+
+    Parameters
+    ----------
+    score : ScoreFunction
+        The model.
+    song : Song
+        The song.
+    components : Decomposition
+        Its components.
+    masks : ndarray of shape (n_masks, n_components), dtype bool
+        The components that are kept.
+    batch_size : int or "auto", default="auto"
+        Perturbed songs a call of the model. "auto": 64, or as many as have 64 MiB of audio. It does
+        not depend on the number of workers, so results don't either.
+    parallel : joblib.Parallel
+        Runs the batches; made with ``return_as="generator"``.
+    progress : callable, default: does nothing
+        Called with the number of masks of each batch that is done.
+
+    Returns
+    -------
+    ndarray of shape (n_masks, n_labels)
+        Scores.
+    """
+    if batch_size == "auto":
+        n_bytes = 4 if song.waveform is None else song.waveform.nbytes
+        batch_size = int(np.clip(BATCH_BYTES // n_bytes, 1, MAX_AUTO_BATCH))
+    batches = [masks[i : i + batch_size] for i in range(0, len(masks), batch_size)]
+    results = []
+    for scores in parallel(delayed(_score_batch)(score, song, components, b) for b in batches):
+        results.append(scores)
+        progress(len(scores))
+    return np.concatenate(results)
+
+
+def _score_batch(
+    score: ScoreFunction, song: Song, components: Decomposition, masks: np.ndarray
+) -> np.ndarray:
+    return score(perturbed_songs(song, components, masks))

@@ -1,0 +1,79 @@
+"""Explanations as HTML. What a user wrote is escaped by the template engine, always."""
+
+from __future__ import annotations
+
+from functools import cache
+from typing import TYPE_CHECKING
+
+import numpy as np
+from jinja2 import Environment, PackageLoader
+
+from sklearn_musiclime.report.colours import weight_colours
+
+if TYPE_CHECKING:
+    from sklearn_musiclime.components.lyrics import LyricComponents
+    from sklearn_musiclime.explanation.local import LocalExplanation
+
+
+def local_summary(explanation: LocalExplanation, n: int = 8) -> str:
+    """Summarise a local explanation for a notebook.
+
+    Parameters
+    ----------
+    explanation : LocalExplanation
+        What is shown, for its first label.
+    n : int, default=8
+        Components a modality.
+
+    Returns
+    -------
+    str
+        An HTML fragment without script: the prediction, the largest weights, the lyrics coloured.
+    """
+    weights = explanation.weights[0]
+    largest = float(np.abs(weights).max(initial=0.0))
+    lyrics = explanation.components.lyrics
+    parts = {"audio": explanation.components.audio, "lyrics": lyrics}
+    tables = {
+        modality: [
+            (row.component if modality == "audio" else row.text, row.weight, colour)
+            for row, colour in zip(
+                top.itertuples(), weight_colours(top["weight"], largest), strict=True
+            )
+        ]
+        for modality, part in parts.items()
+        if part is not None
+        for top in [explanation.top(n, modality=modality)]
+    }
+    lyric_weights = weights[explanation.components.n_audio :]
+    return (
+        _environment()
+        .get_template("local_summary.html.jinja")
+        .render(
+            explanation=explanation,
+            tables=tables,
+            lyrics=[]
+            if lyrics is None
+            else _coloured(lyrics, weight_colours(lyric_weights, largest)),
+        )
+    )
+
+
+def _coloured(lyrics: LyricComponents, colours: list[str]) -> list[tuple[str, str | None]]:
+    """The lyrics in pieces of (text, colour or None)."""
+    pieces: list[tuple[str, str | None]] = []
+    at = 0
+    for start, end, component in lyrics.occurrences():
+        pieces += [(lyrics.text[at:start], None), (lyrics.text[start:end], colours[component])]
+        at = end
+    return [*pieces, (lyrics.text[at:], None)]
+
+
+@cache
+def _environment() -> Environment:
+    return Environment(
+        loader=PackageLoader("sklearn_musiclime.report"),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )

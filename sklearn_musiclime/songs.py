@@ -1,0 +1,485 @@
+"""Songs: reading the audio and lyrics cells of X, and checking them.
+
+X is what :class:`~sklearn.compose.ColumnTransformer` takes: a pandas DataFrame with an audio and a
+lyrics column, or an object array whose first two columns are audio and lyrics and whose third, if
+there is one, holds word times. Everything downstream sees a :class:`Song`; everything that can be
+wrong with a cell is found here and raised as an :class:`InvalidSongError` that names the row.
+"""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import audioread
+import librosa
+import numpy as np
+import pandas as pd
+import soundfile
+
+MAX_CHANNELS = 64
+"""A 2-D array with more rows than this is taken for one that was transposed by mistake."""
+
+_PCM_OFFSET_AND_SCALE = {"uint8": (128.0, 128.0), "int16": (0.0, 2.0**15), "int32": (0.0, 2.0**31)}
+
+
+class InvalidSongError(ValueError):
+    """A cell of X that can't be read as what it should be.
+
+    Parameters
+    ----------
+    row : int
+        Position of the song in X, from 0.
+    column : str
+        What the cell should have been: "audio", "lyrics" or "word_times".
+    reason : str
+        What is wrong with it.
+    """
+
+    def __init__(self, row: int, column: str, reason: str):
+        super().__init__(row, column, reason)
+        self.row = row
+        self.column = column
+        self.reason = reason
+
+    def __str__(self) -> str:
+        return f"row {self.row}: {self.column}: {self.reason}"
+
+
+def read_audio(cell: Any, sampling_rate: float, *, row: int = 0) -> np.ndarray:
+    """Read one audio cell as a mono waveform.
+
+    Parameters
+    ----------
+    cell : str, Path, array-like or mapping
+        A path to anything libsndfile or audioread decodes; a 1-D array of samples that already are
+        at `sampling_rate`, or a 2-D one (channels, samples); or a mapping with the keys "array" and
+        "sampling_rate", as Hugging Face ``datasets`` gives. uint8, int16 and int32 samples are PCM
+        and scaled to [-1, 1); floats are taken as they are.
+    sampling_rate : float
+        Rate, in Hz, of the waveform that is returned. Files and mappings are resampled to it.
+    row : int, default=0
+        The row that an error names.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,), dtype float32
+        The mean of the channels.
+
+    Raises
+    ------
+    InvalidSongError
+        The file is missing or can't be decoded, samples are NaN or infinite, there are no samples,
+        or the cell is no audio at all.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_musiclime.songs import read_audio
+    >>> stereo = np.array([[0, 16384, 0], [0, 16384, 16384]], dtype=np.int16)
+    >>> read_audio(stereo, 22050)
+    array([0.  , 0.5 , 0.25], dtype=float32)
+    """
+    check_audio_cell(cell, row=row)
+    if isinstance(cell, (str, PathLike)):
+        samples, cell_rate = _decode_file(Path(cell), row)
+    elif isinstance(cell, Mapping):
+        samples, cell_rate = cell["array"], cell["sampling_rate"]
+    else:
+        samples, cell_rate = cell, sampling_rate
+    waveform = _to_mono_float(samples, row)
+    if cell_rate != sampling_rate:
+        waveform = librosa.resample(waveform, orig_sr=cell_rate, target_sr=sampling_rate)
+    return np.ascontiguousarray(waveform, dtype=np.float32)
+
+
+def check_audio_cell(cell: Any, *, row: int = 0) -> None:
+    """Raise for whatever is wrong with an audio cell that shows without decoding it.
+
+    Parameters
+    ----------
+    cell : object
+        The cell, see :func:`read_audio`.
+    row : int, default=0
+        The row that an error names.
+
+    Raises
+    ------
+    InvalidSongError
+        The file does not exist, the mapping lacks a key, or the cell is no audio at all.
+    """
+    if isinstance(cell, (str, PathLike)):
+        path = Path(cell)
+        if not path.exists():
+            raise InvalidSongError(row, "audio", f"file {str(cell)!r} does not exist")
+        if not path.is_file():
+            raise InvalidSongError(row, "audio", f"{str(cell)!r} is not a file")
+    elif isinstance(cell, Mapping):
+        missing = [key for key in ("array", "sampling_rate") if cell.get(key) is None]
+        if missing:
+            raise InvalidSongError(row, "audio", f"the mapping has no {' and no '.join(missing)}")
+        rate = cell["sampling_rate"]
+        if not isinstance(rate, numbers.Real) or not math.isfinite(rate) or rate <= 0:
+            raise InvalidSongError(row, "audio", f"sampling_rate is {rate!r}, not a positive rate")
+    elif _is_missing(cell):
+        raise InvalidSongError(row, "audio", f"missing ({cell!r})")
+    elif isinstance(cell, (bytes, bytearray)):
+        raise InvalidSongError(row, "audio", "bytes where a path, an array or a mapping should be")
+    elif not (isinstance(cell, Sequence) or hasattr(cell, "__array__")) or np.ndim(cell) == 0:
+        raise InvalidSongError(
+            row, "audio", f"{cell!r} where a path, an array or a mapping should be"
+        )
+
+
+def read_lyrics(cell: Any, *, row: int = 0) -> str:
+    """Read one lyrics cell.
+
+    Parameters
+    ----------
+    cell : str
+        The lyrics; an empty string for an instrumental.
+    row : int, default=0
+        The row that an error names.
+
+    Returns
+    -------
+    str
+        The lyrics, unchanged.
+
+    Raises
+    ------
+    InvalidSongError
+        The cell is no text.
+
+    Examples
+    --------
+    >>> from sklearn_musiclime.songs import read_lyrics
+    >>> read_lyrics(3.5, row=7)
+    Traceback (most recent call last):
+        ...
+    sklearn_musiclime.songs.InvalidSongError: row 7: lyrics: 3.5 where text should be
+    """
+    if isinstance(cell, str):
+        return str(cell)
+    if _is_missing(cell):
+        reason = f"missing ({cell!r}); give an instrumental the empty string"
+    elif isinstance(cell, (bytes, bytearray)):
+        reason = "bytes where text should be; decode them first"
+    else:
+        reason = f"{cell!r:.80} where text should be"
+    raise InvalidSongError(row, "lyrics", reason)
+
+
+def read_word_times(cell: Any, *, row: int = 0) -> np.ndarray | None:
+    """Read one cell of word times.
+
+    Parameters
+    ----------
+    cell : sequence of (start, end), or None
+        Seconds at which each word begins and ends, in reading order.
+    row : int, default=0
+        The row that an error names.
+
+    Returns
+    -------
+    ndarray of shape (n_words, 2), or None
+        None where the song has no word times.
+
+    Raises
+    ------
+    InvalidSongError
+        The cell is not a list of pairs of finite numbers with ``start <= end``.
+    """
+    if _is_missing(cell) or (hasattr(cell, "__len__") and len(cell) == 0):
+        return None
+    try:
+        times = np.asarray(cell, dtype=float)
+    except (TypeError, ValueError) as error:
+        raise InvalidSongError(row, "word_times", f"not numbers: {error}") from error
+    if times.ndim != 2 or times.shape[1] != 2:
+        raise InvalidSongError(
+            row, "word_times", f"shape {times.shape} where (n_words, 2) should be: (start, end)"
+        )
+    if not np.isfinite(times).all():
+        raise InvalidSongError(row, "word_times", "NaN or infinite times")
+    if (times[:, 0] > times[:, 1]).any():
+        word = int(np.argmax(times[:, 0] > times[:, 1]))
+        raise InvalidSongError(row, "word_times", f"word {word} ends before it starts")
+    return times
+
+
+@dataclass(frozen=True)
+class Song:
+    """A song as the rest of the package sees it.
+
+    Attributes
+    ----------
+    row : int
+        Position in X.
+    waveform : ndarray of shape (n_samples,), dtype float32, or None
+        Mono audio at the explainer's sampling rate; None if X has no audio column.
+    lyrics : str or None
+        None if X has no lyrics column.
+    sampling_rate : float
+        Samples a second of the waveform.
+    word_times : ndarray of shape (n_words, 2) or None
+        Start and end of each word in seconds.
+    path : Path or None
+        Where the audio came from, if from a file.
+    template : DataFrame or object array of one row
+        The song's row of X without its audio.
+    columns : dict of str to int
+        Position in `template` of the columns "audio", "lyrics" and "word_times" that X has.
+    audio_as_mapping : bool
+        Whether X holds audio as mappings with "array" and "sampling_rate".
+    """
+
+    row: int
+    waveform: np.ndarray | None
+    lyrics: str | None
+    sampling_rate: float
+    word_times: np.ndarray | None
+    path: Path | None
+    template: Any
+    columns: dict[str, int]
+    audio_as_mapping: bool
+
+    def variants(self, waveforms: Sequence[np.ndarray] | None, lyrics: Sequence[str] | None) -> Any:
+        """Build songs that differ from this one in audio and lyrics alone.
+
+        Parameters
+        ----------
+        waveforms : sequence of ndarray, or None
+            The audio of each new song, at the rate of this one. It stands in its cell as an array
+            or, where X holds mappings, as a mapping with "array" and "sampling_rate".
+        lyrics : sequence of str, or None
+            The lyrics of each new song.
+
+        Returns
+        -------
+        DataFrame or object array
+            One row a new song, with the columns of X.
+        """
+        cells: dict[str, Sequence] = {}
+        if waveforms is not None:
+            cells["audio"] = waveforms
+            if self.audio_as_mapping:
+                rate = self.sampling_rate
+                cells["audio"] = [{"array": w, "sampling_rate": rate} for w in waveforms]
+        if lyrics is not None:
+            cells["lyrics"] = lyrics
+        n_songs = len(next(iter(cells.values())))
+        if isinstance(self.template, pd.DataFrame):
+            songs = self.template.iloc[[0] * n_songs].reset_index(drop=True)
+            for kind, values in cells.items():
+                name = songs.columns[self.columns[kind]]
+                dtype = object if kind == "audio" else songs[name].dtype
+                songs[name] = pd.Series(list(values), dtype=dtype)
+            return songs
+        songs = np.empty((n_songs, self.template.shape[1]), dtype=object)
+        songs[:] = self.template
+        for kind, values in cells.items():
+            for i, value in enumerate(values):
+                songs[i, self.columns[kind]] = value
+        return songs
+
+
+class SongTable:
+    """X seen as a sequence of songs.
+
+    Parameters
+    ----------
+    X : DataFrame, or object array of shape (n_songs, 2) or more
+        The songs.
+    audio, lyrics, word_times : str
+        Names of the columns, if `X` is a DataFrame. In an array audio is column 0, lyrics column 1
+        and word times column 2.
+    modalities : sequence of {"audio", "lyrics"}, default=("audio", "lyrics")
+        The columns that must be there.
+
+    Raises
+    ------
+    TypeError
+        `X` is neither a DataFrame nor an array of objects.
+    ValueError
+        A column that is needed is missing, or there are no songs.
+    """
+
+    def __init__(
+        self,
+        X: Any,
+        *,
+        audio: str = "audio",
+        lyrics: str = "lyrics",
+        word_times: str = "word_times",
+        modalities: Sequence[str] = ("audio", "lyrics"),
+    ):
+        self.X = X
+        named = {"audio": audio, "lyrics": lyrics, "word_times": word_times}
+        if isinstance(X, pd.DataFrame):
+            self._where = {kind: X.columns.get_loc(n) for kind, n in named.items() if n in X}
+            ambiguous = [named[k] for k, at in self._where.items() if not isinstance(at, int)]
+            if ambiguous:
+                raise ValueError(f"X has more than one column named {ambiguous[0]!r}")
+            missing = [named[m] for m in modalities if m not in self._where]
+            if missing:
+                raise ValueError(f"X has no column {missing[0]!r}; its columns are {list(X)}")
+        elif isinstance(X, np.ndarray) and X.ndim == 2 and X.dtype.kind in "OUT":
+            self._where = {k: at for at, k in enumerate(named) if at < X.shape[1]}
+            missing = [m for m in modalities if m not in self._where]
+            if missing:
+                raise ValueError(f"X has {X.shape[1]} column(s); column 0 is audio, 1 is lyrics")
+        else:
+            kind = f"{X.dtype} array of shape {X.shape}" if hasattr(X, "shape") else type(X)
+            raise TypeError(
+                "X must be a pandas DataFrame with an audio and a lyrics column, or a numpy array "
+                f"of dtype object and shape (n_songs, 2); got {kind}"
+            )
+        if len(X) == 0:
+            raise ValueError("X has no songs: 0 sample(s) where a minimum of 1 is required")
+
+    def __len__(self) -> int:
+        return len(self.X)
+
+    def cell(self, row: int, kind: str) -> Any:
+        """Return the cell of a row in the column "audio", "lyrics" or "word_times"; None if none.
+
+        Parameters
+        ----------
+        row : int
+            Position of the song.
+        kind : str
+            Which column.
+        """
+        if kind not in self._where:
+            return None
+        at = self._where[kind]
+        return self.X.iat[row, at] if isinstance(self.X, pd.DataFrame) else self.X[row, at]
+
+    def lyrics(self) -> Iterator[str]:
+        """Yield the lyrics of every song, checked; nothing if there is no such column."""
+        if "lyrics" in self._where:
+            for row in range(len(self)):
+                yield read_lyrics(self.cell(row, "lyrics"), row=row)
+
+    def check(self, row: int) -> tuple[str | None, np.ndarray | None]:
+        """Raise for what is wrong with a row and shows without decoding audio.
+
+        Parameters
+        ----------
+        row : int
+            Position of the song.
+
+        Returns
+        -------
+        lyrics : str or None
+            The song's lyrics; None if X has no such column.
+        word_times : ndarray of shape (n_words, 2) or None
+            Its word times.
+        """
+        if "audio" in self._where:
+            check_audio_cell(self.cell(row, "audio"), row=row)
+        lyrics = None
+        if "lyrics" in self._where:
+            lyrics = read_lyrics(self.cell(row, "lyrics"), row=row)
+        return lyrics, read_word_times(self.cell(row, "word_times"), row=row)
+
+    def read(self, row: int, sampling_rate: float) -> Song:
+        """Read and check one song.
+
+        Parameters
+        ----------
+        row : int
+            Position of the song.
+        sampling_rate : float
+            Rate of the waveform in Hz.
+
+        Returns
+        -------
+        Song
+        """
+        lyrics, word_times = self.check(row)
+        audio, waveform = self.cell(row, "audio"), None
+        if "audio" in self._where:
+            waveform = read_audio(audio, sampling_rate, row=row)
+        is_mapping = isinstance(audio, Mapping)
+        source = audio.get("path") if is_mapping else audio
+        return Song(
+            row=row,
+            waveform=waveform,
+            lyrics=lyrics,
+            sampling_rate=sampling_rate,
+            word_times=word_times,
+            path=Path(source) if isinstance(source, (str, PathLike)) else None,
+            template=self._template(row),
+            columns=self._where,
+            audio_as_mapping=is_mapping,
+        )
+
+    def _template(self, row: int) -> Any:
+        if isinstance(self.X, pd.DataFrame):
+            template = self.X.iloc[[row]].reset_index(drop=True)
+            if "audio" in self._where:
+                template[template.columns[self._where["audio"]]] = None
+            return template
+        template = self.X[[row]].astype(object)
+        if "audio" in self._where:
+            template[0, self._where["audio"]] = None
+        return template
+
+
+def _is_missing(cell: Any) -> bool:
+    return cell is None or cell is pd.NA or (isinstance(cell, float) and math.isnan(cell))
+
+
+def _decode_file(path: Path, row: int) -> tuple[np.ndarray, float]:
+    """Decode a file to (channels, samples) and its rate: libsndfile first, then audioread."""
+    try:
+        samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
+        return samples.T, rate
+    except soundfile.LibsndfileError as sndfile_error:
+        try:
+            with audioread.audio_open(str(path)) as stream:
+                pcm = np.frombuffer(b"".join(stream), dtype="<i2")
+                return pcm.reshape(-1, stream.channels).T, stream.samplerate
+        except (audioread.DecodeError, EOFError, OSError):
+            raise InvalidSongError(
+                row, "audio", f"file {str(path)!r} can't be decoded: {sndfile_error}"
+            ) from sndfile_error
+
+
+def _to_mono_float(samples: Any, row: int) -> np.ndarray:
+    try:
+        samples = np.asarray(samples)
+        if samples.dtype == object:
+            samples = samples.astype(float)
+    except (TypeError, ValueError) as error:
+        raise InvalidSongError(row, "audio", f"not an array of samples: {error}") from error
+    if samples.ndim not in (1, 2):
+        raise InvalidSongError(
+            row, "audio", f"shape {samples.shape} where (samples,) or (channels, samples) should be"
+        )
+    if samples.ndim == 2 and samples.shape[0] > MAX_CHANNELS:
+        raise InvalidSongError(
+            row, "audio", f"{samples.shape[0]} channels; is it (samples, channels)? Transpose it"
+        )
+    if samples.size == 0:
+        raise InvalidSongError(row, "audio", "empty: no samples")
+    if samples.dtype.name in _PCM_OFFSET_AND_SCALE:
+        offset, scale = _PCM_OFFSET_AND_SCALE[samples.dtype.name]
+        samples = ((samples.astype(np.float64) - offset) / scale).astype(np.float32)
+    elif samples.dtype.kind != "f":
+        raise InvalidSongError(
+            row, "audio", f"{samples.dtype} samples; floats, or PCM in uint8, int16 or int32, do"
+        )
+    waveform = samples if samples.ndim == 1 else samples.mean(axis=0)
+    with np.errstate(over="ignore"):  # what overflows float32 is reported as infinite below
+        waveform = waveform.astype(np.float32)
+    if not np.isfinite(waveform).all():
+        raise InvalidSongError(row, "audio", "NaN or infinite samples")
+    return waveform
