@@ -1,9 +1,10 @@
 """Explain multimodal music models: which moments of which sources, and which words, count.
 
-A song takes its way through the package in the order of its folders: :mod:`~sklearn_musiclime.songs`
-reads it, :mod:`~sklearn_musiclime.components` splits it, :mod:`~sklearn_musiclime.neighbourhood`
-perturbs and scores it, :mod:`~sklearn_musiclime.surrogate` fits a linear model to the scores, and
-:mod:`~sklearn_musiclime.explanation` shows what that says. :class:`MusicLimeExplainer` is the entry.
+A song takes its way through the package in the order of its folders:
+:mod:`~sklearn_musiclime.songs` reads it, :mod:`~sklearn_musiclime.components` splits it,
+:mod:`~sklearn_musiclime.neighbourhood` perturbs and scores it, :mod:`~sklearn_musiclime.surrogate`
+fits a linear model to the scores, and :mod:`~sklearn_musiclime.explanation` shows what that says.
+:class:`MusicLimeExplainer` is the entry.
 """
 
 from sklearn_musiclime.components import (

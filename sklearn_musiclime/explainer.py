@@ -43,7 +43,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
 
     A song's audio is split into sources x segments of time, its lyrics into words. Parts are left
     out at random, the model scores what remains, and a weighted linear model of the scores in the
-    parts tells what each of them adds. Works with any model: an estimator or pipeline, or a function.
+    parts tells what each of them adds. Any model will do: an estimator, a pipeline, a function.
 
     Parameters
     ----------

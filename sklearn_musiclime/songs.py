@@ -25,7 +25,8 @@ import soundfile
 MAX_CHANNELS = 64
 """A 2-D array with more rows than this is taken for one that was transposed by mistake."""
 
-_PCM_OFFSET_AND_SCALE = {"uint8": (128.0, 128.0), "int16": (0.0, 2.0**15), "int32": (0.0, 2.0**31)}
+PCM_SCALES = {"uint8": (128.0, 128.0), "int16": (0.0, 2.0**15), "int32": (0.0, 2.0**31)}
+"""What integer samples are taken off, and divided by, to lie in [-1, 1)."""
 
 
 class InvalidSongError(ValueError):
@@ -470,8 +471,8 @@ def _to_mono_float(samples: Any, row: int) -> np.ndarray:
         )
     if samples.size == 0:
         raise InvalidSongError(row, "audio", "empty: no samples")
-    if samples.dtype.name in _PCM_OFFSET_AND_SCALE:
-        offset, scale = _PCM_OFFSET_AND_SCALE[samples.dtype.name]
+    if samples.dtype.name in PCM_SCALES:
+        offset, scale = PCM_SCALES[samples.dtype.name]
         samples = ((samples.astype(np.float64) - offset) / scale).astype(np.float32)
     elif samples.dtype.kind != "f":
         raise InvalidSongError(

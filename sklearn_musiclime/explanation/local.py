@@ -54,13 +54,13 @@ class LocalExplanation:
     Examples
     --------
     >>> import numpy as np
-    >>> from sklearn_musiclime import MusicLimeExplainer
+    >>> from sklearn_musiclime import MusicLimeExplainer, UniformSegmenter
     >>> def loves(X):  # a model that goes by one word and by how loud the first half is
     ...     return [0.5 * ("love" in words) + float(np.std(y[:500])) for y, words in X]
     >>> X = np.empty((1, 2), dtype=object)
     >>> X[0] = [np.sin(np.arange(1000.0)), "all you need is love"]
-    >>> explainer = MusicLimeExplainer(loves, separator=None, segmenter__n_segments=2)
-    >>> explanation = explainer.set_params(random_state=0).fit(X).explain(X)[0]
+    >>> explainer = MusicLimeExplainer(loves, separator=None, segmenter=UniformSegmenter(2))
+    >>> explanation = explainer.fit(X).explain(X)[0]
     >>> explanation.top(2)[["component", "modality", "weight"]].round(2)
       component modality  weight
     0     mix@0    audio    0.69

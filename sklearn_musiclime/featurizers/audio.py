@@ -14,7 +14,7 @@ from joblib import Parallel, delayed
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import check_array
 
-from sklearn_musiclime.songs import read_audio
+from sklearn_musiclime.songs import PCM_SCALES, read_audio
 
 N_CHROMA = 12
 CONTRAST_BANDS = 6
@@ -151,12 +151,12 @@ class SpectralStatistics(TransformerMixin, BaseEstimator):
     >>> from sklearn_musiclime import SpectralStatistics
     >>> tone = np.sin(2 * np.pi * 1000 * np.arange(22050) / 22050)
     >>> silence = np.zeros(22050)
-    >>> statistics = SpectralStatistics(features=("centroid", "rms"), statistics=("mean",))
-    >>> statistics.fit_transform([tone, silence]).round(2)
-    array([[1.0...e+03, 7.0...e-01],
-           [0.00...e+00, 0.00...e+00]])
+    >>> statistics = SpectralStatistics(features=("centroid", "rolloff"), statistics=("mean",))
+    >>> statistics.fit_transform([tone, silence]).round()
+    array([[1016., 1070.],
+           [   0.,    0.]])
     >>> statistics.get_feature_names_out()
-    array(['centroid_mean', 'rms_mean'], dtype=object)
+    array(['centroid_mean', 'rolloff_mean'], dtype=object)
     """
 
     def __init__(
@@ -276,8 +276,6 @@ class SpectralStatistics(TransformerMixin, BaseEstimator):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.requires_fit = False
-        tags.input_tags.one_d_array = True
-        tags.input_tags.string = True
         return tags
 
     def _pooled(self, cell: Any, row: int) -> np.ndarray:
@@ -298,5 +296,7 @@ def _cells(X: Any) -> tuple[Sequence[Any], int]:
         return X.ravel().tolist(), 1
     if isinstance(X, np.ndarray) or not isinstance(X, Sequence):
         waveforms = check_array(X, dtype="numeric")
+        if waveforms.dtype.kind in "iu" and waveforms.dtype.name not in PCM_SCALES:
+            waveforms = waveforms.astype(np.float64)  # no PCM: numbers that happen to be whole
         return list(waveforms), waveforms.shape[1]
     return X, 1

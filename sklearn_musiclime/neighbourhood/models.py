@@ -36,7 +36,7 @@ class ScoreFunction:
     >>> X, y = np.zeros((3, 1)), ["pop", "pop", "rock"]
     >>> score = ScoreFunction(DummyClassifier().fit(X, y))
     >>> score(X[:1])
-    array([[1., 0.]])
+    array([[0.66666667, 0.33333333]])
     >>> score.labels(2)
     ['pop', 'rock']
     """

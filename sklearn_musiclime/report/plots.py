@@ -27,7 +27,9 @@ if TYPE_CHECKING:
     from sklearn_musiclime.explanation.local import LocalExplanation
 
 WIDTH = 10.0
-LYRICS_COLUMNS = 108
+LYRICS_COLUMNS = 100
+LYRICS_POINTS = 8.5
+COLUMN_POINTS = 0.602 * LYRICS_POINTS  # the advance of DejaVu Sans Mono
 MAX_LYRICS_LINES = 40
 MAX_NAME = 24
 # matplotlib's own font, then such as have the scripts that it lacks, where they are installed.
@@ -69,9 +71,10 @@ def plot_local(
         for modality, part in (("audio", audio), ("lyrics", lyrics))
         if part is not None
     }
+    n_bars = max(1, *(len(top) for top in tops.values()))
     heights = {
         "lanes": 0.0 if audio is None else 0.5 + 0.6 * len(audio.source_names),
-        "bars": 0.8 + 0.2 * max(len(top) for top in tops.values()),
+        "bars": 0.8 + 0.2 * n_bars,
         "lyrics": 0.0 if not lines else 0.4 + 0.19 * len(lines),
     }
     rows = [name for name, height in heights.items() if height]
@@ -83,7 +86,9 @@ def plot_local(
             _draw_lanes(figure.add_subplot(grid[row, :]), audio, weights[:n_audio], largest)
         elif name == "bars":
             for column, (modality, top) in enumerate(tops.items()):
-                _draw_bars(figure.add_subplot(grid[row, column]), modality, top, largest)
+                ax = figure.add_subplot(grid[row, column])
+                _draw_bars(ax, modality, top, largest)
+                ax.set_ylim(n_bars - 0.5, -0.5)
         else:
             _draw_lyrics(figure.add_subplot(grid[row, :]), lines, weights[n_audio:], largest)
     return figure
@@ -91,10 +96,11 @@ def plot_local(
 
 def _heading(explanation: LocalExplanation, index: int) -> str:
     label = explanation.labels[index]
+    name = f"{_shorten(explanation.title, 60)}: {_shorten(str(label))}"
+    surrogate, fidelity = explanation.local_prediction[index], explanation.fidelity[index]
     return (
-        f"{_shorten(explanation.title, 60)}: {_shorten(str(label))} "
-        f"{explanation.prediction[label]:.3g}   (surrogate {explanation.local_prediction[index]:.3g}, "
-        f"fidelity {explanation.fidelity[index]:.2f})"
+        f"{name} {explanation.prediction[label]:.3g}   "
+        f"(surrogate {surrogate:.3g}, fidelity {fidelity:.2f})"
     )
 
 
@@ -116,7 +122,7 @@ def _draw_lanes(ax: Axes, audio: AudioComponents, weights: np.ndarray, largest: 
         times, low, high = _envelope(source, audio.sampling_rate)
         middle, half = lane + 0.5, 0.46 / peak
         ax.fill_between(
-            times, middle + half * low, middle + half * high, color="#222222", alpha=0.55, lw=0
+            times, middle + half * low, middle + half * high, color="#222222", alpha=0.4, lw=0
         )
     ax.set_ylim(n_sources, 0)
     ax.set_xlim(audio.times[0], audio.times[-1])
@@ -150,8 +156,7 @@ def _draw_bars(ax: Axes, modality: str, top: pd.DataFrame, largest: float) -> No
             fontsize=8,
         )
     ax.axvline(0, color="#444444", linewidth=0.8)
-    ax.set_ylim(max(len(top), 1) - 0.5, -0.5)
-    ax.set_xlim(-1.3 * largest, 1.3 * largest)
+    ax.set_xlim(-1.5 * largest, 1.5 * largest)
     ax.set_yticks(places)
     _text(ax.set_yticklabels, [_shorten(name) for name in names], fontsize=9)
     ax.set_title(f"{modality}: against  |  for", fontsize=9)
@@ -162,7 +167,6 @@ def _draw_bars(ax: Axes, modality: str, top: pd.DataFrame, largest: float) -> No
 def _draw_lyrics(ax: Axes, lines: list[list[Piece]], weights: np.ndarray, largest: float) -> None:
     """The lyrics in a monospaced grid, the units coloured by weight."""
     colours = weight_colours(weights, largest)
-    ax.set_xlim(0, LYRICS_COLUMNS)
     ax.set_ylim(len(lines), 0)
     ax.axis("off")
     for row, pieces in enumerate(lines):
@@ -171,7 +175,15 @@ def _draw_lyrics(ax: Axes, lines: list[list[Piece]], weights: np.ndarray, larges
             if component is not None:
                 patch = {"facecolor": colours[component], "edgecolor": "none", "pad": 1.0}
             _text(
-                ax.text, column, row + 0.5, text, va="center", fontsize=8.5, bbox=patch, fonts=MONO
+                ax.annotate,
+                text,
+                (0, row + 0.5),
+                (column * COLUMN_POINTS, 0),
+                textcoords="offset points",
+                va="center",
+                fontsize=LYRICS_POINTS,
+                bbox=patch,
+                fonts=MONO,
             )
 
 

@@ -1,0 +1,308 @@
+"""The command line: ``sklearn-musiclime demo`` and ``sklearn-musiclime explain``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import zipfile
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+import pandas as pd
+import skops.io
+import soundfile
+from sklearn.compose import ColumnTransformer
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import StratifiedGroupKFold, cross_val_score
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+import sklearn_musiclime
+from sklearn_musiclime.components import HPSSSeparator, StemSeparator
+from sklearn_musiclime.components.separation import Separator
+from sklearn_musiclime.datasets import load_jamendo_lyrics, make_songs, save_songs
+from sklearn_musiclime.explainer import MusicLimeExplainer
+from sklearn_musiclime.explanation import LocalExplanation
+from sklearn_musiclime.featurizers import SpectralStatistics
+
+N_DEMO_SONGS = 160
+DEMO_SECONDS = 6.0
+N_SONIFIED = 5
+
+
+class CommandError(Exception):
+    """What the user of a command has to put right."""
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command line.
+
+    Parameters
+    ----------
+    argv : sequence of str or None, default=None
+        The arguments. None: those of the process.
+
+    Returns
+    -------
+    int
+        Exit status: 0, or 1 after an error that was printed.
+    """
+    arguments = _parser().parse_args(argv)
+    try:
+        arguments.command(arguments)
+    except (CommandError, OSError, ValueError) as error:
+        print(f"sklearn-musiclime: error: {error}", file=sys.stderr)
+        return 1
+    return 0
+
+
+def demo(arguments: argparse.Namespace) -> None:
+    """Train a model that hears and reads songs, and explain what it says of one it has not met.
+
+    Parameters
+    ----------
+    arguments : Namespace
+        ``songs``, ``out`` and what :func:`_explaining` adds.
+    """
+    if arguments.songs is None:
+        print(f"Making {N_DEMO_SONGS} songs ...")
+        songs, classes, stems, truth = make_songs(
+            N_DEMO_SONGS, duration=DEMO_SECONDS, random_state=arguments.random_state
+        )
+        groups = np.arange(len(songs))
+        held_out = int(np.argmax(truth.decision_function(songs)))  # the wildest
+        separator: Separator = StemSeparator(sources=tuple(stems[held_out]))
+        rule = {**truth.main, **{" & ".join(pair): w for pair, w in truth.interactions.items()}}
+        print("The planted rule: " + ", ".join(f"{name} {w:+g}" for name, w in rule.items()))
+    else:
+        print(f"Reading {arguments.songs} ...")
+        songs = _with_two_songs(load_jamendo_lyrics(arguments.songs))
+        classes, groups = songs["genre"].to_numpy(), songs["song"].to_numpy()
+        # The middle window of the first song.
+        held_out = int(np.median(np.flatnonzero(groups == groups[0])))
+        separator = HPSSSeparator()
+
+    model = demo_model()
+    print(
+        f"Training on {len(songs)} clips of {len(set(groups))} songs, {len(set(classes))} classes"
+    )
+    accuracy = _cross_validated_accuracy(model, songs, classes, groups)
+    chance = pd.Series(classes).value_counts(normalize=True).max()
+    print(
+        f"Cross-validated accuracy {accuracy:.2f}, chance {chance:.2f} (the most frequent class); "
+        "no song was on both sides of a split"
+    )
+
+    others = groups != groups[held_out]
+    model.fit(songs[others], classes[others])
+    song = songs.iloc[[held_out]]
+    if arguments.songs is None:
+        song = save_songs(song, [stems[held_out]], arguments.out)
+    print(f"\nExplaining a held-out clip; its class is {classes[held_out]}")
+    explanation = _explain(model, song, arguments, separator=separator)
+    if arguments.songs is not None:
+        title = f"{groups[held_out]}, from {songs['start'][held_out]:.0f} s"
+        explanation = replace(explanation, title=title)
+    _show(explanation)
+    _write(explanation, arguments.out)
+
+
+def explain(arguments: argparse.Namespace) -> None:
+    """Explain one song with a model that was saved.
+
+    Parameters
+    ----------
+    arguments : Namespace
+        ``model``, ``audio``, ``lyrics``, ``out``, ``trust``, ``label`` and what
+        :func:`_explaining` adds.
+    """
+    model = load_model(arguments.model, trust=arguments.trust)
+    try:
+        lyrics = arguments.lyrics.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise CommandError(f"{str(arguments.lyrics)!r} is not UTF-8 text: {error}") from error
+    song = pd.DataFrame({"audio": [str(arguments.audio)], "lyrics": [lyrics]})
+    explanation = _explain(model, song, arguments, label=arguments.label)
+    _show(explanation)
+    _write(explanation, arguments.out)
+
+
+def demo_model() -> Pipeline:
+    """Return the demo's model: spectral statistics and TF-IDF, joined for a logistic regression.
+
+    Returns
+    -------
+    Pipeline
+        A classifier of DataFrames with columns ``audio`` and ``lyrics``.
+    """
+    fusion = ColumnTransformer(
+        [
+            ("audio", make_pipeline(SpectralStatistics(), StandardScaler()), "audio"),
+            ("lyrics", TfidfVectorizer(sublinear_tf=True), "lyrics"),
+        ],
+        # Over a hundred audio columns would drown the words.
+        transformer_weights={"audio": 0.1, "lyrics": 1.0},
+    )
+    return make_pipeline(fusion, LogisticRegression(C=10.0, max_iter=2000))
+
+
+def load_model(path: Path, *, trust: bool = False) -> Any:
+    """Load a model from a skops file or, if it is trusted, a joblib file.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    trust : bool, default=False
+        Load types that neither skops nor this package knows, and joblib files, both of which can
+        run any code.
+
+    Returns
+    -------
+    estimator
+
+    Raises
+    ------
+    CommandError
+        The file needs trust that it was not given.
+    """
+    if not path.is_file():
+        raise CommandError(f"there is no model at {str(path)!r}")
+    if not zipfile.is_zipfile(path):
+        if not trust:
+            raise CommandError(
+                f"{str(path)!r} is no skops file. A joblib file can run any code when it is "
+                "loaded: if you made it or trust who did, say --trust"
+            )
+        return joblib.load(path)
+    public = [getattr(sklearn_musiclime, name) for name in sklearn_musiclime.__all__]
+    ours = {f"{c.__module__}.{c.__qualname__}" for c in public}
+    unknown = skops.io.get_untrusted_types(file=path)
+    strange = sorted(set(unknown) - ours)
+    if strange and not trust:
+        raise CommandError(
+            f"{str(path)!r} holds types that are not known to be safe: {', '.join(strange)}. "
+            "If you trust them, say --trust"
+        )
+    return skops.io.load(path, trusted=unknown)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="sklearn-musiclime",
+        description="Explain multimodal music models by sources, segments and words.",
+    )
+    parser.add_argument("--version", action="version", version=sklearn_musiclime.__version__)
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    command = commands.add_parser(
+        "demo", help="train a model on made or real songs and explain what it says of one"
+    )
+    command.add_argument(
+        "--songs", type=Path, metavar="DIR", help="a JamendoLyrics folder (default: made songs)"
+    )
+    _explaining(command)
+    command.set_defaults(command=demo)
+
+    command = commands.add_parser("explain", help="explain one song with a model that was saved")
+    command.add_argument(
+        "--model", type=Path, required=True, help="classifier or regressor saved with skops"
+    )
+    command.add_argument("--audio", type=Path, required=True, help="the song's audio file")
+    command.add_argument("--lyrics", type=Path, required=True, help="a text file of its lyrics")
+    command.add_argument("--label", help="the class to explain (default: the one predicted)")
+    command.add_argument(
+        "--trust",
+        action="store_true",
+        help="load joblib files and unknown types, which can run any code",
+    )
+    _explaining(command)
+    command.set_defaults(command=explain)
+    return parser
+
+
+def _explaining(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--out", type=Path, default=Path("demo"), metavar="DIR", help="results")
+    command.add_argument("--n-samples", type=int, default=1000, help="perturbed songs")
+    command.add_argument("--n-jobs", type=int, default=None, help="workers")
+    command.add_argument("--random-state", type=int, default=0, help="seed")
+
+
+def _with_two_songs(songs: pd.DataFrame) -> pd.DataFrame:
+    """Songs of the genres that have at least two songs."""
+    n_songs = songs.groupby("genre")["song"].nunique()
+    if (n_songs < 2).any():
+        alone = ", ".join(n_songs.index[n_songs < 2])
+        print(f"Left out for having one song, which no other could teach: {alone}")
+    kept = songs[songs["genre"].isin(n_songs.index[n_songs >= 2])].reset_index(drop=True)
+    if kept["genre"].nunique() < 2:
+        raise CommandError("two genres of at least two songs each are needed to train a model")
+    return kept
+
+
+def _cross_validated_accuracy(
+    model: Pipeline, songs: pd.DataFrame, classes: np.ndarray, groups: np.ndarray
+) -> float:
+    n_songs = pd.Series(groups).groupby(classes).nunique().min()
+    splitter = StratifiedGroupKFold(n_splits=min(5, int(n_songs)))
+    return float(cross_val_score(model, songs, classes, groups=groups, cv=splitter).mean())
+
+
+def _explain(
+    model: Any,
+    song: pd.DataFrame,
+    arguments: argparse.Namespace,
+    *,
+    separator: Separator | None = None,
+    label: str | None = None,
+) -> LocalExplanation:
+    explainer = MusicLimeExplainer(
+        FrozenEstimator(model),
+        n_samples=arguments.n_samples,
+        n_jobs=arguments.n_jobs,
+        random_state=arguments.random_state,
+        verbose=1,
+    )
+    if separator is not None:
+        explainer.set_params(separator=separator)
+    explainer.fit(song)
+    labels = None
+    if label is not None:
+        known = {str(c): c for c in np.ravel(getattr(explainer, "classes_", [])).tolist()}
+        labels = [known.get(label, label)]
+    return explainer.explain(song, labels)[0]
+
+
+def _show(explanation: LocalExplanation) -> None:
+    label = explanation.labels[0]
+    scores = ", ".join(f"{name} {score:.3f}" for name, score in explanation.prediction.items())
+    print(f"{explanation.title}: {scores}")
+    print(
+        f"Why {label} (surrogate {explanation.local_prediction[0]:.3f}, "
+        f"fidelity {explanation.fidelity[0]:.3f}, {explanation.settings['n_samples']} samples)\n"
+    )
+    for modality in ("audio", "lyrics"):
+        top = explanation.top(8, modality=modality)
+        print(f"{modality:<24} {'seconds':>13} {'weight':>9}")
+        for row in top.itertuples():
+            name = row.component if modality == "audio" else row.text
+            seconds = "" if np.isnan(row.start) else f"{row.start:.1f}-{row.end:.1f}"
+            print(f"{' '.join(name.split())[:24]:<24} {seconds:>13} {row.weight:>+9.4f}")
+        print()
+
+
+def _write(explanation: LocalExplanation, folder: Path) -> None:
+    folder.mkdir(parents=True, exist_ok=True)
+    explanation.save(folder / "explanation.json")
+    explanation.plot().savefig(folder / "explanation.png", dpi=150)
+    for direction in ("for", "against"):
+        waveform = explanation.sonify(N_SONIFIED, direction=direction)
+        rate = int(explanation.settings["sampling_rate"])
+        soundfile.write(folder / f"{direction}.wav", np.clip(waveform, -1, 1), rate)
+    print(f"Wrote explanation.png, explanation.json, for.wav and against.wav to {folder}")

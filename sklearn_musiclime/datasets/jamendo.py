@@ -1,0 +1,134 @@
+"""The JamendoLyrics data set: real songs with lyrics and the times of their words."""
+
+from __future__ import annotations
+
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from sklearn_musiclime.songs import read_audio
+
+
+def load_jamendo_lyrics(
+    path: str | PathLike[str],
+    *,
+    window: float | None = 15.0,
+    min_words: int = 8,
+    sampling_rate: int = 22050,
+) -> pd.DataFrame:
+    """Load the songs of a JamendoLyrics folder, cut into windows.
+
+    Parameters
+    ----------
+    path : path-like
+        The folder that holds ``JamendoLyrics.csv``, ``mp3/``, ``lyrics/`` and
+        ``annotations/words/``. Songs of the table without an mp3 file are passed over.
+    window : float or None, default=15.0
+        Seconds a window; windows follow one another from the song's beginning, and what is left at
+        its end is no window. None: whole songs.
+    min_words : int, default=8
+        Windows with fewer sung words are left out.
+    sampling_rate : int, default=22050
+        Samples a second of the audio that is returned.
+
+    Returns
+    -------
+    DataFrame
+        One row a window: ``audio`` (a mapping with "array", "sampling_rate" and, for whole songs,
+        "path"), ``lyrics`` (the words that begin in the window, line by line), ``word_times``
+        (start and end of each in seconds from the window's beginning), ``genre``, ``language``,
+        ``song`` (artist and title) and ``start`` (seconds from the song's beginning).
+
+    Raises
+    ------
+    FileNotFoundError
+        The folder has no ``JamendoLyrics.csv``, or none of the songs has an mp3 file.
+    ValueError
+        `window` is not positive, or a song's words and times are not equally many.
+
+    References
+    ----------
+    Durand, Stoller, Ewert, "Contrastive learning-based audio to lyrics alignment for multiple
+    languages", ICASSP 2023.
+
+    Examples
+    --------
+    >>> from sklearn_musiclime.datasets import load_jamendo_lyrics
+    >>> songs = load_jamendo_lyrics("jamendolyrics")  # doctest: +SKIP
+    """
+    path = Path(path)
+    if window is not None and not window > 0:
+        raise ValueError(f"window must be positive, got {window}")
+    table = path / "JamendoLyrics.csv"
+    if not table.is_file():
+        raise FileNotFoundError(f"there is no {str(table)!r}: is this a JamendoLyrics folder?")
+    songs = pd.read_csv(table, dtype=str, keep_default_na=False)
+    rows = []
+    for number, song in enumerate(songs.itertuples()):
+        mp3 = path / "mp3" / song.Filepath
+        if mp3.is_file():
+            waveform = read_audio(mp3, sampling_rate, row=number)
+            lines, times = _read_words(path, mp3.stem)
+            about = {
+                "genre": song.Genre,
+                "language": song.Language,
+                "song": f"{song.Artist} - {song.Title}",
+            }
+            for start, audio, lyrics, word_times in _windows(
+                waveform, lines, times, window, sampling_rate
+            ):
+                if len(word_times) < min_words:
+                    continue
+                cell = {"array": audio, "sampling_rate": sampling_rate}
+                if window is None:
+                    cell["path"] = str(mp3)
+                rows.append(
+                    {"audio": cell, "lyrics": lyrics, "word_times": word_times}
+                    | about
+                    | {"start": start}
+                )
+    if not rows:
+        raise FileNotFoundError(
+            f"no song of {str(table)!r} has an mp3 file below {str(path / 'mp3')!r} and a window "
+            f"of at least {min_words} words"
+        )
+    return pd.DataFrame(rows)
+
+
+def _read_words(path: Path, name: str) -> tuple[list[tuple[str, int]], np.ndarray]:
+    """The words of a song with the number of line breaks before each, and their times."""
+    text = (path / "lyrics" / f"{name}.txt").read_text(encoding="utf-8")
+    words, breaks = [], 0
+    for line in text.splitlines():
+        for word in line.split():
+            words.append((word, breaks))
+            breaks = 0
+        breaks += 1
+    annotation = pd.read_csv(path / "annotations" / "words" / f"{name}.csv")
+    times = annotation[["word_start", "word_end"]].to_numpy(dtype=float)
+    if len(times) != len(words):
+        raise ValueError(f"{name}: {len(words)} words but {len(times)} word times")
+    return words, times
+
+
+def _windows(
+    waveform: np.ndarray,
+    words: list[tuple[str, int]],
+    times: np.ndarray,
+    window: float | None,
+    sampling_rate: int,
+):
+    """Yield start, audio, lyrics and word times of each window of a song."""
+    length = len(waveform) if window is None else round(window * sampling_rate)
+    for first in range(0, len(waveform) - length + 1, max(length, 1)):
+        start, seconds = first / sampling_rate, length / sampling_rate
+        inside = np.flatnonzero((times[:, 0] >= start) & (times[:, 0] < start + seconds))
+        lyrics = ""
+        for i in inside:
+            word, breaks = words[i]
+            # Blank lines separate sections; more of them than one say no more.
+            lyrics += ("\n" * min(breaks, 2) or " ") * bool(lyrics) + word
+        word_times = [(float(a - start), float(min(b - start, seconds))) for a, b in times[inside]]
+        yield start, waveform[first : first + length], lyrics, word_times

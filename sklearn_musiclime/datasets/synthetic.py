@@ -1,0 +1,390 @@
+"""Songs whose classes follow a rule that is known."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import scipy.signal
+import soundfile
+from sklearn.utils import check_random_state
+
+from sklearn_musiclime.songs import read_audio
+
+SOURCES = ("drums", "bass", "chords", "voice")
+N_SPANS = 10
+"""The rule and the arrangement know a song in tenths: the default segments of the explainer."""
+CLASSES = ("calm", "wild")
+LEVEL = 0.1
+"""Root mean square of a source in a tenth of the song in which it plays."""
+
+# Each source keeps to a band of its own (Hz), so that what sounds can be told from the mix.
+BANDS = {"bass": (55, 250), "chords": (260, 520), "voice": (1100, 3500), "drums": (5000, 9000)}
+_CHORD_ROOTS = (0, 5, 7, 9)
+_CUES = ("fire", "night", "tears", "river", "dance", "stone", "dream", "storm")
+# fmt: off
+_FILLERS = [
+    "and", "the", "a", "we", "I", "you", "my", "our", "in", "on", "over", "under", "through",
+    "with", "all", "every", "never", "always", "when", "while", "walking", "talking", "waiting",
+    "turning", "falling", "rising", "calling", "sky", "sea", "road", "window", "morning",
+    "evening", "summer", "winter", "silver", "golden", "heart", "hand", "eyes", "voice", "time",
+    "world", "light", "shadow", "wind", "rain", "home", "door", "long", "slow", "far", "near",
+    "again", "away", "tonight", "somewhere", "nobody", "everybody",
+]
+# fmt: on
+
+
+@dataclass(frozen=True)
+class PlantedRule:
+    """The rule that decides the class of a made song, and a model that applies it.
+
+    With x = 1 where a source sounds in a tenth of the song, or a word stands in its lyrics, and 0
+    elsewhere, ``z = sum(main[c] * x[c]) + sum(w * x[a] * x[b] for a, b in interactions)``, and the
+    probability of "wild" is ``1 / (1 + exp(-slope * (z - threshold)))``.
+
+    Attributes
+    ----------
+    main : mapping of str to float
+        Effects of single components, named as explanations name them: ``drums@7``, or the word.
+    interactions : mapping of (str, str) to float
+        Effects of an audio component together with a word.
+    slope, threshold : float
+        Of the logistic curve.
+    sampling_rate : int
+        Rate of arrays that are scored, in Hz.
+    """
+
+    main: Mapping[str, float]
+    interactions: Mapping[tuple[str, str], float]
+    slope: float = 3.0
+    threshold: float = 0.5
+    sampling_rate: int = 22050
+
+    def presence(self, X: Any) -> pd.DataFrame:
+        """Hear and read which of the rule's components songs have.
+
+        Parameters
+        ----------
+        X : DataFrame with audio and lyrics columns, or object array of shape (n_songs, 2) or more
+            The songs.
+
+        Returns
+        -------
+        DataFrame of bool, shape (n_songs, n_components)
+            A source sounds in a tenth if its band has over a twentieth of the power there that the
+            source has when it plays; a word is there if the lyrics have it between other words.
+        """
+        if isinstance(X, pd.DataFrame):
+            X = X[["audio", "lyrics"]].to_numpy()
+        names = dict.fromkeys([*self.main, *(c for pair in self.interactions for c in pair)])
+        rows = []
+        for row, (audio, lyrics) in enumerate(zip(X[:, 0], X[:, 1], strict=True)):
+            waveform = read_audio(audio, self.sampling_rate, row=row)
+            words = set(lyrics.lower().split())
+            rows.append([self._present(name, waveform, words) for name in names])
+        return pd.DataFrame(rows, columns=list(names))
+
+    def decision_function(self, X: Any) -> np.ndarray:
+        """Score songs on the scale of the effects.
+
+        Parameters
+        ----------
+        X : DataFrame or object array
+            The songs.
+
+        Returns
+        -------
+        ndarray of shape (n_songs,)
+            ``z - threshold``.
+        """
+        x = self.presence(X).astype(float)
+        z = sum(effect * x[name] for name, effect in self.main.items())
+        z = z + sum(w * x[a] * x[b] for (a, b), w in self.interactions.items())
+        return np.asarray(z - self.threshold)
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Return the probabilities of the classes.
+
+        Parameters
+        ----------
+        X : DataFrame or object array
+            The songs.
+
+        Returns
+        -------
+        ndarray of shape (n_songs, 2)
+            Of "calm" and of "wild".
+        """
+        wild = 1 / (1 + np.exp(-self.slope * self.decision_function(X)))
+        return np.column_stack([1 - wild, wild])
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Return the classes.
+
+        Parameters
+        ----------
+        X : DataFrame or object array
+            The songs.
+
+        Returns
+        -------
+        ndarray of str, shape (n_songs,)
+            "calm" or "wild".
+        """
+        return self.classes_[(self.decision_function(X) > 0).astype(int)]
+
+    @property
+    def classes_(self) -> np.ndarray:
+        """The classes."""
+        return np.array(CLASSES)
+
+    def _present(self, name: str, waveform: np.ndarray, words: set[str]) -> bool:
+        source, at, span = name.partition("@")
+        if not at:
+            return name in words
+        start, stop = np.rint(np.arange(2) + int(span)) * len(waveform) / N_SPANS
+        power = _band_power(waveform[int(start) : int(stop)], source, self.sampling_rate)
+        return bool(power > LEVEL**2 / 20)
+
+
+def make_songs(
+    n_songs: int = 60,
+    *,
+    duration: float = 10.0,
+    sampling_rate: int = 22050,
+    n_words: int = 40,
+    random_state: int | np.random.RandomState | None = None,
+) -> tuple[pd.DataFrame, np.ndarray, list[dict[str, np.ndarray]], PlantedRule]:
+    """Make songs whose class follows a planted rule.
+
+    Drums, bass, chords and a sung-like voice play in the tenths of a song that its arrangement
+    gives them; the lyrics are drawn from a list. The class depends on two sources at certain times
+    and two words, one of each for and one against, and on one source at a time *together with* a
+    word. Half of the songs have each of these cues, independently.
+
+    Parameters
+    ----------
+    n_songs : int, default=60
+        How many.
+    duration : float, default=10.0
+        Seconds a song.
+    sampling_rate : int, default=22050
+        Samples a second.
+    n_words : int, default=40
+        Words a song, about.
+    random_state : int, RandomState instance or None, default=None
+        Seed of rule and songs.
+
+    Returns
+    -------
+    X : DataFrame of shape (n_songs, 3)
+        Columns ``audio`` (a mapping with "array" and "sampling_rate"), ``lyrics``, and
+        ``word_times`` (start and end of each word in seconds).
+    y : ndarray of str, shape (n_songs,)
+        "calm" or "wild".
+    stems : list of dict of str to ndarray of shape (n_samples,)
+        The sources of each song: "drums", "bass", "chords", "voice". They sum to the song.
+    truth : PlantedRule
+        The rule. It is a model too: ``truth.predict_proba(X)`` listens to and reads whatever songs
+        it is given.
+
+    Raises
+    ------
+    ValueError
+        A song would have under 10,000 samples.
+
+    Examples
+    --------
+    >>> from sklearn_musiclime.datasets import make_songs
+    >>> X, y, stems, truth = make_songs(4, duration=5.0, random_state=0)
+    >>> sorted(stems[0])
+    ['bass', 'chords', 'drums', 'voice']
+    >>> bool((truth.predict(X) == y).all())
+    True
+    """
+    rng = check_random_state(random_state)
+    truth = _draw_rule(rng, sampling_rate)
+    n_samples = round(duration * sampling_rate)
+    if n_samples < 1000 * N_SPANS:
+        raise ValueError(
+            f"{n_samples} samples are too few: each tenth of a song needs 1000, {1000 * N_SPANS} "
+            "in all, to be told apart"
+        )
+    rows, stems = [], []
+    for _ in range(n_songs):
+        arrangement, cues = _draw_arrangement(truth, rng)
+        song_stems = {
+            source: _play(source, arrangement[source], n_samples, sampling_rate, rng)
+            for source in SOURCES
+        }
+        lyrics, times = _write_lyrics(cues, arrangement["voice"], n_words, duration, rng)
+        mix = np.sum(list(song_stems.values()), axis=0)
+        rows.append({"audio": mix, "lyrics": lyrics, "word_times": times})
+        stems.append(song_stems)
+    X = pd.DataFrame(rows, columns=["audio", "lyrics", "word_times"])
+    y = truth.predict(X)
+    X["audio"] = [{"array": mix, "sampling_rate": sampling_rate} for mix in X["audio"]]
+    return X, y, stems, truth
+
+
+def save_songs(
+    X: pd.DataFrame, stems: Sequence[Mapping[str, np.ndarray]], folder: str | PathLike[str]
+) -> pd.DataFrame:
+    """Write made songs and their stems as files.
+
+    Parameters
+    ----------
+    X : DataFrame
+        Songs as :func:`make_songs` returns them, or some of them.
+    stems : sequence of dict of str to ndarray of shape (n_samples,)
+        The stems of each row of `X`.
+    folder : path-like
+        Gets ``song_0.wav`` and so on, numbered as the index of `X`, and the stems of each beside it
+        as ``song_0/drums.wav``, where :class:`~sklearn_musiclime.StemSeparator` looks for them.
+        32-bit floats: nothing is lost.
+
+    Returns
+    -------
+    DataFrame
+        `X` with the paths of the songs as ``audio``.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from sklearn_musiclime.datasets import make_songs, save_songs
+    >>> X, y, stems, truth = make_songs(2, duration=1.0, random_state=0)
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     saved = save_songs(X, stems, folder)
+    ...     bool((truth.predict(saved) == y).all())
+    True
+    """
+    paths = []
+    for name, cell, song_stems in zip(X.index, X["audio"], stems, strict=True):
+        beside = Path(folder) / f"song_{name}"
+        beside.mkdir(parents=True, exist_ok=True)
+        path = beside.with_suffix(".wav")
+        files = {path: cell["array"]} | {beside / f"{s}.wav": y for s, y in song_stems.items()}
+        for file, waveform in files.items():
+            soundfile.write(file, waveform, cell["sampling_rate"], subtype="FLOAT")
+        paths.append(str(path))
+    return X.assign(audio=paths)
+
+
+def _draw_rule(rng: np.random.RandomState, sampling_rate: int) -> PlantedRule:
+    """Three sources at three times and three words: for, against, and one pair together."""
+    sources = rng.choice(SOURCES, 3, replace=False)
+    spans = rng.choice(N_SPANS, 3, replace=False)
+    words = [str(word) for word in rng.choice(_CUES, 3, replace=False)]
+    audio = [f"{source}@{span}" for source, span in zip(sources, spans, strict=True)]
+    main = {audio[0]: 1.0, audio[1]: -1.0, words[0]: 1.0, words[1]: -1.0}
+    return PlantedRule(main, {(audio[2], words[2]): 1.0}, sampling_rate=sampling_rate)
+
+
+def _draw_arrangement(
+    truth: PlantedRule, rng: np.random.RandomState
+) -> tuple[dict[str, np.ndarray], set[str]]:
+    """Which source plays in which tenth, and which of the cue words the song has.
+
+    A source that the rule listens to plays four tenths around its time where the song has that cue,
+    and hardly elsewhere: a model of averages over the song can learn it, one that hears when can
+    learn it well.
+    """
+    arrangement = {source: rng.random_sample(N_SPANS) < 0.6 for source in SOURCES}
+    cues = set()
+    for name in [*truth.main, *(part for pair in truth.interactions for part in pair)]:
+        source, at, span = name.partition("@")
+        there = rng.random_sample() < 0.5
+        if at:
+            plays = rng.random_sample(N_SPANS) < 0.1
+            first = np.clip(int(span) - rng.randint(4), 0, N_SPANS - 4)
+            plays[first : first + 4] |= there
+            plays[int(span)] = there
+            arrangement[source] = plays
+        elif there:
+            cues.add(name)
+    return arrangement, cues
+
+
+def _play(
+    source: str,
+    plays: np.ndarray,
+    n_samples: int,
+    sampling_rate: int,
+    rng: np.random.RandomState,
+) -> np.ndarray:
+    """A source over the whole song, sounding in the tenths in which it plays, float32."""
+    time = np.arange(n_samples) / sampling_rate
+    beat = rng.uniform(0.4, 0.6)
+    key = 2 ** (rng.randint(12) / 12)
+    since_beat = time % (beat / 2)
+    if source == "drums":
+        raw = rng.standard_normal(n_samples) * np.exp(-since_beat / 0.03)
+    else:
+        bar = (time // (4 * beat)).astype(int) % len(_CHORD_ROOTS)
+        root = np.array(_CHORD_ROOTS)[bar]
+        if source == "bass":
+            raw = _tone(65.4 * key * 2 ** (root % 7 / 12), time, 3) * np.exp(-since_beat / 0.3)
+        elif source == "chords":
+            raw = sum(_tone(130.8 * key * 2 ** ((root + i) / 12), time, 4) for i in (0, 4, 7))
+        else:
+            note = rng.choice([0, 2, 4, 7, 9], size=int(time[-1] / beat) + 1)
+            pitch = 262 * key * 2 ** (note[(time / beat).astype(int)] / 12)
+            vibrato = 1 + 0.01 * np.sin(2 * np.pi * 5.5 * time)
+            syllable = 0.2 + np.sin(np.pi * (time % beat) / beat)
+            raw = _tone(pitch * vibrato, time, 12) * syllable
+    low, high = BANDS[source]
+    spectrum, frequency = np.fft.rfft(raw), np.fft.rfftfreq(n_samples, 1 / sampling_rate)
+    raw = np.fft.irfft(spectrum * ((frequency >= low) & (frequency <= high)), n_samples)
+    # Every tenth is brought to one level, so what is on or off is all that songs differ in.
+    borders = np.rint(np.arange(N_SPANS + 1) * n_samples / N_SPANS).astype(int)
+    for on, start, stop in zip(plays, borders[:-1], borders[1:], strict=True):
+        fade = scipy.signal.windows.tukey(stop - start, alpha=0.04)
+        rms = np.sqrt(np.mean(np.square(raw[start:stop] * fade)))
+        raw[start:stop] *= fade * on * LEVEL / (rms or 1.0)
+    return raw.astype(np.float32)
+
+
+def _tone(frequency: Any, time: np.ndarray, n_harmonics: int) -> np.ndarray:
+    """A tone of a frequency that may vary, its harmonics falling off."""
+    turns = np.cumsum(frequency * np.diff(time, prepend=0.0))
+    first = np.exp(2j * np.pi * (turns % 1)).astype(np.complex64)
+    harmonic, tone = np.ones_like(first), np.zeros(len(time))
+    for k in range(1, n_harmonics + 1):
+        harmonic *= first
+        tone += harmonic.imag / k
+    return tone
+
+
+def _band_power(waveform: np.ndarray, source: str, sampling_rate: int) -> float:
+    """Mean power of a waveform in a source's band; its ends count for nothing, clicks and all."""
+    window = scipy.signal.get_window("hann", len(waveform))
+    power = np.abs(np.fft.rfft(waveform * window)) ** 2
+    frequency = np.fft.rfftfreq(len(waveform), 1 / sampling_rate)
+    low, high = BANDS[source]
+    inside = (frequency >= low) & (frequency <= high)
+    return float(2 * power[inside].sum() / (len(waveform) * np.square(window).sum()))
+
+
+def _write_lyrics(
+    cues: set[str], sings: np.ndarray, n_words: int, duration: float, rng: np.random.RandomState
+) -> tuple[str, list[tuple[float, float]]]:
+    """Lines of five words, sections of four lines; sung while the voice is heard, or all along."""
+    words = [str(word) for word in rng.choice(_FILLERS, n_words)]
+    for word in sorted(cues) * 2:
+        words.insert(rng.randint(len(words) + 1), word)
+    lines = [words[i : i + 5] for i in range(0, len(words), 5)]
+    sections = [lines[i : i + 4] for i in range(0, len(lines), 4)]
+    text = "\n\n".join("\n".join(" ".join(line) for line in section) for section in sections)
+    spans = np.flatnonzero(sings) if sings.sum() >= 4 else np.arange(N_SPANS)
+    # Word i of n begins at the share i / n of the time that is sung.
+    sung = np.linspace(0, len(spans), len(words) + 1)
+    at = np.minimum(sung[:-1].astype(int), len(spans) - 1)
+    starts = (spans[at] + sung[:-1] - at) * duration / N_SPANS
+    length = duration / N_SPANS * len(spans) / len(words)
+    ends = np.minimum(starts + length, (spans[at] + 1) * duration / N_SPANS)
+    return text, [(float(start), float(end)) for start, end in zip(starts, ends, strict=True)]
