@@ -63,8 +63,8 @@ class LocalExplanation:
     >>> explanation = explainer.fit(X).explain(X)[0]
     >>> explanation.top(2)[["component", "modality", "weight"]].round(2)
       component modality  weight
-    0     mix@0    audio    0.69
-    1      love   lyrics    0.49
+    0     mix@0    audio     0.7
+    1      love   lyrics     0.5
     """
 
     title: str

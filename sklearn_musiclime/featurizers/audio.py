@@ -153,7 +153,7 @@ class SpectralStatistics(TransformerMixin, BaseEstimator):
     >>> silence = np.zeros(22050)
     >>> statistics = SpectralStatistics(features=("centroid", "rolloff"), statistics=("mean",))
     >>> statistics.fit_transform([tone, silence]).round()
-    array([[1016., 1070.],
+    array([[1016., 1026.],
            [   0.,    0.]])
     >>> statistics.get_feature_names_out()
     array(['centroid_mean', 'rolloff_mean'], dtype=object)

@@ -87,7 +87,7 @@ def _independent(n_components: int, n_samples: int, rng: np.random.Generator) ->
 
 def _paired(n_components: int, n_samples: int, rng: np.random.Generator) -> np.ndarray:
     half = _independent(n_components, n_samples // 2, rng)
-    return np.stack([half, ~half], axis=1).reshape(-1, n_components)
+    return np.stack([half, ~half], axis=1).reshape(2 * len(half), n_components)
 
 
 def _exhaustive(n_components: int, n_samples: int, rng: np.random.Generator) -> np.ndarray:

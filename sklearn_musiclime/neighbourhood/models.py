@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-from sklearn.base import is_regressor
 
 RESPONSE_METHODS = ("predict_proba", "decision_function", "predict")
 
@@ -56,7 +55,7 @@ class ScoreFunction:
     @property
     def classes(self) -> list[list[Hashable]] | list[Hashable] | None:
         """The model's class names as plain Python values; a list of lists with several outputs."""
-        if self.method is None or is_regressor(self.model):
+        if self.method is None:
             return None
         classes = getattr(self.model, "classes_", None)
         if classes is None:

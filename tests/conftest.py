@@ -1,0 +1,59 @@
+"""What several tests need: songs, made and real, and the models that explain them."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from sklearn.frozen import FrozenEstimator
+
+from sklearn_musiclime.cli import demo_model
+from sklearn_musiclime.datasets import load_jamendo_lyrics, make_songs
+
+REAL_SONGS = Path(__file__).parents[2] / "shared" / "data" / "jamendolyrics"
+
+
+@pytest.fixture(scope="session")
+def real_path() -> Path:
+    if not REAL_SONGS.is_dir():
+        pytest.skip(f"needs the real songs of {REAL_SONGS}")
+    return REAL_SONGS
+
+
+@pytest.fixture(scope="session")
+def real_clips(real_path):
+    """The windows of the real songs, a row a window."""
+    return load_jamendo_lyrics(real_path)
+
+
+@pytest.fixture(scope="session")
+def real_model(real_clips):
+    """A classifier of Hip-Hop against the rest, fitted on all windows, frozen."""
+    classes = np.where(real_clips["genre"] == "Hip-Hop", "Hip-Hop", "other")
+    return FrozenEstimator(demo_model().fit(real_clips, classes))
+
+
+@pytest.fixture(scope="session")
+def made_songs():
+    """X, y, stems and truth of a few short made songs."""
+    return make_songs(24, duration=2.0, random_state=0)
+
+
+@pytest.fixture(scope="session")
+def made_model(made_songs):
+    X, y, _, _ = made_songs
+    return FrozenEstimator(demo_model().fit(X, y))
+
+
+@pytest.fixture
+def noise():
+    """A second of noise at 22050 Hz."""
+    return np.random.default_rng(0).normal(0, 0.1, 22050).astype(np.float32)
+
+
+def song_array(*songs):
+    """Songs as an object array, a tuple of cells a row."""
+    X = np.empty((len(songs), len(songs[0])), dtype=object)
+    for row, cells in enumerate(songs):
+        for column, cell in enumerate(cells):
+            X[row, column] = cell
+    return X

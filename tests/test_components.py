@@ -1,0 +1,344 @@
+"""Components partition the song (P2), whatever the separator, the segmenter and the lyrics."""
+
+from itertools import pairwise
+from types import SimpleNamespace
+
+import librosa
+import numpy as np
+import pytest
+import soundfile
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from sklearn_musiclime import (
+    BeatSegmenter,
+    HPSSSeparator,
+    InvalidSongError,
+    LyricLineSegmenter,
+    StemSeparator,
+    StructureSegmenter,
+    UniformSegmenter,
+)
+from sklearn_musiclime.components import decompose, separate_sources, split_lyrics, word_spans
+from sklearn_musiclime.components.lyrics import LYRIC_UNITS
+from sklearn_musiclime.neighbourhood import compose_audio, compose_lyrics
+
+RATE = 22050
+
+
+class Lossy:
+    """Two sources that hold half of the mix between them."""
+
+    def separate(self, waveform, sampling_rate):
+        return ("left", "right"), np.stack([0.3 * waveform, 0.2 * waveform])
+
+
+def song(waveform, lyrics="la la\nlo", word_times=None, path=None):
+    return SimpleNamespace(
+        row=4,
+        waveform=waveform,
+        lyrics=lyrics,
+        word_times=word_times,
+        path=path,
+        sampling_rate=RATE,
+    )
+
+
+def words_of(text):
+    return [text[start:end] for start, end in word_spans(text)]
+
+
+def without(text, units, *off, mask_token=None):
+    lyrics = split_lyrics(text, units, mask_token=mask_token)
+    mask = np.ones(len(lyrics), dtype=bool)
+    mask[list(off)] = False
+    return compose_lyrics(lyrics, mask)
+
+
+# Audio.
+
+SEPARATORS = [None, HPSSSeparator(), HPSSSeparator(margin=3.0), Lossy()]
+SEGMENTERS = [
+    UniformSegmenter(),
+    UniformSegmenter(seconds=0.1),
+    BeatSegmenter(beats=1),
+    StructureSegmenter(n_segments=3, hop_length=512),
+    LyricLineSegmenter(min_gap=0.1),
+]
+LENGTHS = st.one_of(st.integers(1, 40), st.integers(1, 9000))
+
+
+@pytest.mark.parametrize("segmenter", SEGMENTERS, ids=repr)
+@pytest.mark.parametrize("separator", SEPARATORS, ids=lambda s: type(s).__name__)
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(n_samples=LENGTHS, seed=st.integers(0, 99), scale=st.sampled_from([0.0, 1e-4, 0.3]))
+def test_all_on_audio_is_the_input_to_the_last_sample(separator, segmenter, n_samples, seed, scale):
+    waveform = np.random.default_rng(seed).normal(0, scale, n_samples).astype(np.float32)
+    times = np.linspace(0, n_samples / RATE, 4)
+    times = np.stack([times[:-1], times[1:]], axis=1)
+    audio = decompose(
+        song(waveform, word_times=times), separator=separator, segmenter=segmenter
+    ).audio
+    assert audio.borders[0] == 0
+    assert audio.borders[-1] == n_samples
+    assert (np.diff(audio.borders) > 0).all()
+    on = np.ones(len(audio), dtype=bool)
+    np.testing.assert_array_equal(compose_audio(audio, on), waveform)
+    assert not compose_audio(audio, ~on).any()
+    # Every component alone: together they are the input to float32 rounding.
+    alone = sum(compose_audio(audio, row) for row in np.eye(len(audio), dtype=bool))
+    np.testing.assert_allclose(alone, waveform, rtol=0, atol=2e-6 * (np.abs(waveform).max() or 1))
+
+
+def test_real_song_with_every_separator_and_segmenter(real_clips):
+    clip = real_clips.iloc[3]
+    waveform = clip.audio["array"]
+    for separator in SEPARATORS:
+        for segmenter in SEGMENTERS:
+            audio = decompose(
+                song(waveform, clip.lyrics, np.array(clip.word_times)),
+                separator=separator,
+                segmenter=segmenter,
+            ).audio
+            np.testing.assert_allclose(
+                audio.sources.sum(axis=0), waveform, atol=1e-6, err_msg=f"{separator} {segmenter}"
+            )
+
+
+def test_a_component_sounds_in_its_source_and_segment_alone(noise):
+    audio = decompose(song(noise), separator=Lossy(), segmenter=UniformSegmenter(5)).audio
+    assert audio.source_names == ("left", "right", "residual")
+    mask = np.zeros(len(audio), dtype=bool)
+    mask[audio.names.index("right@3")] = True
+    expected = np.zeros_like(noise)
+    start, stop = audio.borders[3:5]
+    expected[start:stop] = 0.2 * noise[start:stop]
+    np.testing.assert_allclose(compose_audio(audio, mask), expected, atol=1e-8)
+
+
+def test_hpss_is_librosas(noise):
+    noise[5000:5100] += 1
+    names, sources = separate_sources(HPSSSeparator(), noise, RATE)
+    assert names == ("harmonic", "percussive")
+    harmonic, percussive = librosa.effects.hpss(noise)
+    np.testing.assert_allclose(sources, [harmonic, percussive], atol=1e-5)
+
+
+def test_an_inaudible_residual_goes_to_the_loudest_source(noise):
+    hiss = 1e-4 * np.random.default_rng(1).normal(0, 0.1, len(noise)).astype(np.float32)
+    separator = SimpleNamespace(
+        separate=lambda y, rate: (("quiet", "loud"), np.stack([0.1 * (y - hiss), 0.9 * (y - hiss)]))
+    )
+    names, sources = separate_sources(separator, noise, RATE)
+    assert names == ("quiet", "loud")
+    np.testing.assert_allclose(sources[0], 0.1 * (noise - hiss), atol=1e-8)
+    np.testing.assert_allclose(sources.sum(axis=0), noise, atol=1e-7)
+
+
+def test_a_residual_joins_one_that_the_separator_has(noise):
+    separator = SimpleNamespace(
+        separate=lambda y, rate: (("main", "residual"), np.stack([0.5 * y, 0.1 * y]))
+    )
+    names, sources = separate_sources(separator, noise, RATE)
+    assert names == ("main", "residual")
+    np.testing.assert_allclose(sources[1], 0.5 * noise, atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("result", "cause"),
+    [
+        (lambda y: (("a",), np.zeros((2, len(y)))), "1 names and sources of shape"),
+        (lambda y: (("a",), np.zeros((1, len(y) - 1))), "expected"),
+        (lambda y: (("a", "a"), np.zeros((2, len(y)))), "not unique"),
+        (lambda y: (("a",), np.full((1, len(y)), np.nan)), "NaN"),
+        (lambda y: ((), np.zeros((0, len(y)))), "0 names"),
+    ],
+)
+def test_a_separator_that_errs_is_found_out(result, cause, noise):
+    separator = SimpleNamespace(separate=lambda y, rate: result(y))
+    with pytest.raises(InvalidSongError, match=cause) as caught:
+        decompose(song(noise), separator=separator, segmenter=UniformSegmenter())
+    assert caught.value.row == 4
+
+
+@pytest.mark.parametrize("borders", [[0, 10], [5, 22050], [0, 7, 7, 22050], [0.0, 22050.0], [0]])
+def test_a_segmenter_that_errs_is_found_out(borders, noise):
+    segmenter = SimpleNamespace(segment=lambda y, rate: np.array(borders))
+    with pytest.raises(InvalidSongError, match="borders"):
+        decompose(song(noise), separator=None, segmenter=segmenter)
+
+
+def write_stems(folder, stems, rate=RATE):
+    (folder / "song").mkdir()
+    for name, stem in stems.items():
+        soundfile.write(folder / "song" / f"{name}.wav", stem, rate, subtype="FLOAT")
+    return folder / "song.wav"
+
+
+def test_stems_are_read_from_beside_the_song(tmp_path, noise):
+    voice = np.sin(np.arange(len(noise), dtype=np.float32) / 10)
+    mix = voice + noise
+    path = write_stems(tmp_path, {"vocals": voice[:-7], "other": noise})  # an encoder lost a few
+    separator = StemSeparator(sources=("vocals", "other"))
+    names, sources = separate_sources(separator, mix, RATE, path=path)
+    assert names[:2] == ("vocals", "other")
+    np.testing.assert_array_equal(sources[0][:-7], voice[:-7])
+    np.testing.assert_allclose(sources.sum(axis=0), mix, atol=1e-6)
+    assert separator.source_names == ("vocals", "other", "residual")
+
+
+@pytest.mark.parametrize(
+    ("stems", "path", "cause"),
+    [
+        ({"vocals": np.zeros(RATE)}, True, "no 'other' stem"),
+        ({"vocals": np.zeros(RATE), "other": np.zeros(2 * RATE)}, True, "lasts 2.00 s"),
+        ({}, False, "no path"),
+    ],
+)
+def test_stems_that_are_not_the_songs(stems, path, cause, tmp_path, noise):
+    path = write_stems(tmp_path, stems) if path else None
+    with pytest.raises(InvalidSongError, match=cause):
+        decompose(
+            song(noise, path=path),
+            separator=StemSeparator(sources=("vocals", "other")),
+            segmenter=UniformSegmenter(),
+        )
+
+
+def test_uniform_segments():
+    assert UniformSegmenter(4).segment(np.zeros(8), RATE).tolist() == [0, 2, 4, 6, 8]
+    assert UniformSegmenter(4).segment(np.zeros(3), RATE).tolist() == [0, 1, 2, 3]
+    by_seconds = UniformSegmenter(seconds=2.0)
+    assert by_seconds.segment(np.zeros(45), 10).tolist() == [0, 20, 45]  # a short tail joins
+    assert by_seconds.segment(np.zeros(50), 10).tolist() == [0, 20, 40, 50]  # half stays
+    assert by_seconds.segment(np.zeros(5), 10).tolist() == [0, 5]
+    for bad in (UniformSegmenter(0), UniformSegmenter(seconds=0)):
+        with pytest.raises(ValueError, match=r"n_segments|seconds"):
+            bad.segment(np.zeros(5), 10)
+
+
+def test_beats_lie_on_the_clicks():
+    clicks = np.zeros(10 * RATE, dtype=np.float32)
+    period = RATE // 2
+    clicks[::period] = 1
+    borders = BeatSegmenter(beats=2).segment(clicks, RATE)[1:-1]
+    assert len(borders) >= 8
+    off_beat = np.minimum(borders % period, -borders % period)
+    assert off_beat.max() <= 1024
+    np.testing.assert_allclose(np.diff(borders) / period, 2, atol=0.1)
+    assert BeatSegmenter().segment(np.zeros(RATE, dtype=np.float32), RATE).tolist() == [0, RATE]
+
+
+def test_structure_finds_where_the_sound_changes():
+    time = np.arange(6 * RATE) / RATE
+    pitch = np.select([time < 1.5, time < 4], [300.0, 2000.0], 700.0)
+    waveform = np.sin(2 * np.pi * pitch * time).astype(np.float32)
+    borders = StructureSegmenter(n_segments=3).segment(waveform, RATE) / RATE
+    np.testing.assert_allclose(borders, [0, 1.5, 4, 6], atol=0.1)
+
+
+def test_lyric_lines_follow_the_word_times():
+    segmenter = LyricLineSegmenter(min_gap=2.0)
+    lyrics = "one two\nthree\n\nfour"
+    times = np.array([[1, 2], [2, 3], [3.5, 4], [8, 9]])
+    borders = segmenter.segment(np.zeros(120), 10, lyrics=lyrics, word_times=times)
+    # A short lead-in and a short gap belong to a line; the pauses at 4 s and 9 s don't.
+    assert borders.tolist() == [0, 35, 40, 80, 90, 120]
+    assert segmenter.segment(np.zeros(120), 10, lyrics="").tolist() == [0, 120]
+    with pytest.raises(ValueError, match="needs word times"):
+        segmenter.segment(np.zeros(120), 10, lyrics="la")
+
+
+# Lyrics.
+
+
+@pytest.mark.parametrize("mask_token", [None, "[MASK]"])
+@pytest.mark.parametrize("units", LYRIC_UNITS)
+@settings(max_examples=150, deadline=None)
+@given(
+    text=st.one_of(
+        st.text(),
+        st.text(
+            alphabet=" \t\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029'’-aé愛の\u05d0\u0627\u0301\u200d"
+        ),
+        st.text(alphabet="!?.,;-—…()[]{}"),
+        st.lists(st.sampled_from(["la", "don't", "愛してる", "שלום", "مرحبا", "हिन्दी"])).map(
+            " ".join
+        ),
+    ),
+    seed=st.integers(0, 99),
+)
+def test_all_on_lyrics_are_the_input_and_the_rest_is_kept(units, mask_token, text, seed):
+    lyrics = split_lyrics(text, units, mask_token=mask_token)
+    assert compose_lyrics(lyrics, np.ones(len(lyrics), dtype=bool)) == text
+    assert len(set(lyrics.names)) == len(lyrics)
+    spans = lyrics.occurrences()
+    assert all(start < end for start, end, _ in spans)
+    assert all(a[1] <= b[0] for a, b in pairwise(spans))
+    # Nothing but the units that are off, and white space, is lost.
+    mask = np.random.default_rng(seed).random(len(lyrics)) < 0.5
+    kept, at = "", 0
+    for start, end, component in spans:
+        off = "" if mask_token is None else mask_token
+        kept += text[at:start] + (text[start:end] if mask[component] else off)
+        at = end
+    kept += text[at:]
+    assert "".join(compose_lyrics(lyrics, mask).split()) == "".join(kept.split())
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("Don't stop", ["Don't", "stop"]),
+        ("l'abandon, j’ai", ["l'abandon", "j’ai"]),
+        ("'quoted' 'cause mach' rock-n-roll", ["quoted", "cause", "mach", "rock", "n", "roll"]),
+        ("愛してる baby", ["愛", "し", "て", "る", "baby"]),
+        ("사랑해 너를", ["사랑해", "너를"]),
+        ("e\u0301te\u0301 हिन्दी", ["e\u0301te\u0301", "हिन्दी"]),
+        ("אהבה حب 24h", ["אהבה", "حب", "24h"]),
+        ("... !? —", []),
+        ("", []),
+    ],
+)
+def test_words(text, words):
+    assert words_of(text) == words
+
+
+def test_a_unique_word_goes_wherever_it_stands():
+    assert without("Love me, love you, Love", "words", 0) == "me, love you, "
+    assert without("Love me, love you, Love", "words", 0, mask_token="_") == "_ me, love you, _"
+
+
+def test_units():
+    text = "one two\ntwo three\n\n\r\n  four\n"
+    assert split_lyrics(text, "words").names == ("one", "two", "three", "four")
+    assert split_lyrics(text, "word_positions").texts() == ["one", "two", "two", "three", "four"]
+    assert split_lyrics(text, "word_positions").names[2] == "word[2]"
+    assert split_lyrics(text, "lines").texts() == ["one two", "two three", "four"]
+    assert split_lyrics(text, "sections").texts() == ["one two\ntwo three", "four"]
+    assert without(text, "word_positions", 1) == "one \ntwo three\n\n\r\n  four\n"
+    assert without(text, "lines", 1) == "one two\n\n\r\n  four\n"
+    assert without(text, "lines", 1, mask_token="_") == "one two\n_\n\n\r\n  four\n"
+    assert without(text, "sections", 0) == "four\n"
+    with pytest.raises(ValueError, match="lyric_units must be"):
+        split_lyrics(text, "letters")
+
+
+def test_word_times_follow_their_words():
+    times = np.array([[0, 1], [1, 2], [3, 4], [5, 6]])
+    text = "la lo\nla lu"
+    assert split_lyrics(text, word_times=times).times == ((0, 1), (1, 2), (5, 6))
+    assert split_lyrics(text, "lines", word_times=times).times == ((0, 2), (3, 6))
+    assert split_lyrics(text, "word_positions", word_times=times).times[2] == (3, 4)
+    assert split_lyrics(text).times == (None, None, None)
+
+
+def test_word_times_may_be_those_of_tokens_between_blanks():
+    lyrics = split_lyrics("rock-n-roll baby !", word_times=np.array([[0, 1], [1, 2], [2, 3]]))
+    assert lyrics.names == ("rock", "n", "roll", "baby")
+    assert lyrics.times == ((0, 1), (0, 1), (0, 1), (1, 2))
+
+
+def test_real_lyrics_have_a_time_a_word(real_clips):
+    for clip in real_clips.itertuples():
+        assert len(word_spans(clip.lyrics)) == len(clip.word_times)

@@ -1,0 +1,295 @@
+"""Designs, perturbed songs and models."""
+
+import tracemalloc
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import song_array
+from joblib import Parallel
+from sklearn.calibration import CalibratedClassifierCV
+from sklearn.dummy import DummyRegressor
+from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+from sklearn.linear_model import LogisticRegression, RidgeClassifier
+from sklearn.multioutput import ClassifierChain, MultiOutputClassifier
+from sklearn.naive_bayes import GaussianNB
+from sklearn.svm import SVC, LinearSVC
+
+from sklearn_musiclime import UniformSegmenter
+from sklearn_musiclime.components import decompose
+from sklearn_musiclime.neighbourhood import (
+    ScoreFunction,
+    draw_masks,
+    perturbed_songs,
+    score_masks,
+    select_labels,
+)
+from sklearn_musiclime.songs import SongTable
+
+
+def rng(seed=0):
+    return np.random.default_rng(seed)
+
+
+# Designs.
+
+
+@pytest.mark.parametrize("design", ["independent", "paired", "exhaustive"])
+@pytest.mark.parametrize("n_components", [0, 1, 2, 7])
+def test_row_0_keeps_all_and_the_seed_decides(design, n_components):
+    masks = draw_masks(design, n_components, 64, rng(1))
+    assert masks.dtype == bool
+    assert masks.shape[1] == n_components
+    assert masks[0].all()
+    np.testing.assert_array_equal(masks, draw_masks(design, n_components, 64, rng(1)))
+    if design != "exhaustive":
+        assert len(masks) == 64
+        if n_components == 7:
+            assert not np.array_equal(masks, draw_masks(design, n_components, 64, rng(2)))
+
+
+def test_paired_rows_are_complements():
+    masks = draw_masks("paired", 9, 101, rng())
+    assert masks.shape == (100, 9)
+    np.testing.assert_array_equal(masks[0::2], ~masks[1::2])
+    assert len(np.unique(masks[0::2], axis=0)) > 45
+
+
+@pytest.mark.parametrize("design", ["independent", "paired"])
+def test_coins_are_fair_and_independent(design):
+    masks = draw_masks(design, 12, 20_000, rng()).astype(float)
+    np.testing.assert_allclose(masks.mean(axis=0), 0.5, atol=0.02)
+    correlation = np.corrcoef(masks.T) - np.eye(12)
+    assert np.abs(correlation).max() < 0.04
+
+
+def test_exhaustive_has_every_mask_once():
+    masks = draw_masks("exhaustive", 5, 2, rng())
+    assert masks.shape == (32, 5)
+    assert len(np.unique(masks, axis=0)) == 32
+
+
+def test_paired_cancels_interactions():
+    """The paired weights of a pure interaction of three do not change with it; independent do."""
+    from sklearn_musiclime.surrogate import fit_surrogate
+
+    def error(design, seed):
+        masks = draw_masks(design, 8, 200, rng(seed))
+        centred = 2.0 * masks - 1
+        even = centred[:, 0] * centred[:, 1]  # no linear part over all masks
+        return np.abs(fit_surrogate(masks, even, kernel_width=np.inf).weights).max()
+
+    paired = [error("paired", seed) for seed in range(10)]
+    independent = [error("independent", seed) for seed in range(10)]
+    assert max(paired) < 1e-12
+    assert min(independent) > 0.01
+
+
+@pytest.mark.parametrize(
+    ("arguments", "cause"),
+    [
+        (("fair", 3, 10), "design must be"),
+        (("paired", 3, 1), "at least 2"),
+        (("exhaustive", 21, 10), "at most 20"),
+    ],
+)
+def test_bad_designs(arguments, cause):
+    with pytest.raises(ValueError, match=cause):
+        draw_masks(*arguments, rng())
+
+
+# Perturbed songs.
+
+
+def parts(X, n_segments=4, modality="both", **options):
+    song = SongTable(X, modalities=()).read(0, 22050)
+    segmenter = UniformSegmenter(n_segments)
+    return song, decompose(song, separator=None, segmenter=segmenter, modality=modality, **options)
+
+
+@pytest.mark.parametrize("as_frame", [True, False])
+def test_perturbed_songs_are_what_the_masks_say(as_frame, noise):
+    X = song_array((noise, "la lo lu"))
+    if as_frame:
+        X = pd.DataFrame(X, columns=["audio", "lyrics"])
+    song, components = parts(X)
+    assert components.names == ("mix@0", "mix@1", "mix@2", "mix@3", "la", "lo", "lu")
+    masks = np.array([[1, 1, 1, 1, 1, 1, 1], [0, 1, 0, 1, 1, 0, 1]], dtype=bool)
+    songs = perturbed_songs(song, components, masks)
+    assert type(songs) is type(X)
+    (whole, text), (part, rest) = songs.to_numpy() if as_frame else songs
+    np.testing.assert_array_equal(whole, noise)
+    assert text == "la lo lu"
+    quarters = np.split(noise.copy(), components.audio.borders[1:-1])
+    quarters[0][:] = quarters[2][:] = 0
+    np.testing.assert_array_equal(part, np.concatenate(quarters))
+    assert rest == "la lu"
+
+
+@pytest.mark.parametrize("modality", ["audio", "lyrics"])
+def test_the_other_modality_stays_whole(modality, noise):
+    song, components = parts(song_array((noise, "la lo lu")), modality=modality)
+    songs = perturbed_songs(song, components, np.zeros((1, len(components)), dtype=bool))
+    assert songs[0, 0].any() == (modality == "lyrics")
+    assert songs[0, 1] == ("la lo lu" if modality == "audio" else "")
+
+
+def test_memory_is_bounded_by_one_batch():
+    """P4: 400 perturbed songs take no more memory at a time than a batch of ten of them."""
+    n_samples = 200_000
+    X = song_array((rng().normal(size=n_samples).astype(np.float32), "la"))
+    song, components = parts(X)
+    score = ScoreFunction(lambda X: np.array([y.std() for y in X[:, 0]]))
+
+    def peak(n_masks):
+        masks = draw_masks("independent", len(components), n_masks, rng())
+        parallel = Parallel(n_jobs=None, return_as="generator")
+        tracemalloc.start()
+        score_masks(score, song, components, masks, batch_size=10, parallel=parallel)
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        return peak
+
+    one_batch = 10 * 4 * n_samples
+    assert peak(20) > one_batch  # the measure sees the batch
+    assert peak(400) < 3 * one_batch
+
+
+@pytest.mark.parametrize(("seconds", "size"), [(1, 64), (100, 7), (1000, 1)])
+def test_automatic_batches_hold_64_mib(seconds, size):
+    song, components = parts(song_array((np.zeros(seconds * 22050, dtype=np.float32), "la")))
+    sizes = []
+
+    def model(X):
+        sizes.append(len(X))
+        return np.zeros(len(X))
+
+    masks = np.ones((65, len(components)), dtype=bool)
+    parallel = Parallel(n_jobs=None, return_as="generator")
+    score_masks(ScoreFunction(model), song, components, masks[: size + 1], parallel=parallel)
+    assert sizes == [size, 1]
+
+
+# Models.
+
+Z = rng(3).normal(size=(60, 4))
+NAMES = np.array(["folk", "pop", "rap"])[np.digitize(Z[:, 0], [-0.5, 0.5])]
+TWO = np.where(Z[:, 0] > 0, "yes", "no")
+MANY = np.column_stack([TWO, NAMES])
+BITS = (Z[:, :3] > 0).astype(int)
+
+
+@pytest.mark.parametrize(
+    ("model", "y", "expected", "labels"),
+    [
+        (LogisticRegression(), NAMES, "predict_proba", ["folk", "pop", "rap"]),
+        (CalibratedClassifierCV(GaussianNB(), cv=2), TWO, "predict_proba", ["no", "yes"]),
+        (LinearSVC(), NAMES, "decision_function", ["folk", "pop", "rap"]),
+        (SVC(), NAMES, "decision_function", ["folk", "pop", "rap"]),
+        (RandomForestRegressor(3), Z[:, 0], "predict", [0]),
+        (RandomForestRegressor(3), Z[:, :2], "predict", [0, 1]),
+    ],
+)
+def test_estimators_score_as_their_method_does(model, y, expected, labels):
+    model.fit(Z, y)
+    score = ScoreFunction(model)
+    scores = score(Z)
+    np.testing.assert_allclose(scores.squeeze(), getattr(model, expected)(Z))
+    assert score.labels(scores.shape[1]) == labels
+
+
+def test_a_binary_decision_function_speaks_for_both_classes():
+    model = RidgeClassifier().fit(Z, TWO)
+    score = ScoreFunction(model)
+    scores = score(Z)
+    assert score.labels(2) == ["no", "yes"]
+    np.testing.assert_allclose(scores[:, 1], model.decision_function(Z))
+    np.testing.assert_allclose(scores[:, 0], -scores[:, 1])
+    predicted = [score.labels(2)[score.predicted(row)[0]] for row in scores]
+    np.testing.assert_array_equal(predicted, model.predict(Z))
+
+
+class OnlyPredicts:
+    _estimator_type = "classifier"
+
+    def __init__(self, model):
+        self.predict = model.predict
+        self.classes_ = model.classes_
+
+
+def test_predicted_names_become_columns_of_0_and_1():
+    model = LogisticRegression().fit(Z, NAMES)
+    scores = ScoreFunction(OnlyPredicts(model))(Z)
+    assert set(np.unique(scores)) == {0.0, 1.0}
+    np.testing.assert_array_equal(model.classes_[scores.argmax(axis=1)], model.predict(Z))
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        RandomForestClassifier(5, random_state=0),
+        MultiOutputClassifier(LogisticRegression()),
+        OnlyPredicts(RandomForestClassifier(5, random_state=0).fit(Z, MANY)),
+    ],
+)
+def test_multi_output_classifiers(model):
+    if hasattr(model, "fit"):
+        model.fit(Z, MANY)
+    score = ScoreFunction(model)
+    scores = score(Z)
+    labels = score.labels(scores.shape[1])
+    assert labels == [(0, "no"), (0, "yes"), (1, "folk"), (1, "pop"), (1, "rap")]
+    for row, said in zip(scores, model.predict(Z), strict=True):
+        assert [labels[column] for column in score.predicted(row)] == list(enumerate(said))
+
+
+def test_a_chain_scores_the_last_class_of_each_output():
+    model = ClassifierChain(LogisticRegression()).fit(Z, BITS)
+    score = ScoreFunction(model)
+    np.testing.assert_allclose(score(Z), model.predict_proba(Z))
+    assert [k for k, _ in score.labels(3)] == [0, 1, 2]
+    assert all(c == 1 for _, c in score.labels(3))
+
+
+def test_a_regressor_is_explained_for_every_output_a_function_for_its_highest():
+    assert ScoreFunction(DummyRegressor().fit(Z, Z)).predicted(np.array([1, 3, 2, 0])) == [
+        0,
+        1,
+        2,
+        3,
+    ]
+    assert ScoreFunction(lambda X: X).predicted(np.array([1, 3, 2])) == [1]
+
+
+@pytest.mark.parametrize(
+    ("response", "cause"),
+    [
+        (np.zeros(3), "3 rows for 60 songs"),
+        (np.full(60, np.nan), "NaN"),
+        (np.zeros((60, 2, 2)), "shape"),
+        (np.zeros((60, 0)), "shape"),
+        (0.5, "shape"),
+    ],
+)
+def test_bad_responses(response, cause):
+    with pytest.raises(ValueError, match=cause):
+        ScoreFunction(lambda X: response)(Z)
+
+
+def test_what_is_no_model():
+    with pytest.raises(TypeError, match="must be a function of X"):
+        ScoreFunction("model.pkl")
+
+
+def test_select_labels():
+    known = ["folk", "pop", (0, "a")]
+    default = lambda: [1]  # noqa: E731
+    assert select_labels(None, known, default) == [1]
+    assert select_labels("folk", known, default) == [0]
+    assert select_labels(["pop", "folk"], known, default) == [1, 0]
+    assert select_labels(np.array(["pop"]), known, default) == [1]
+    assert select_labels((0, "a"), known, default) == [2]
+    with pytest.raises(ValueError, match="no label 'rock'"):
+        select_labels(["folk", "rock"], known, default)
+    with pytest.raises(ValueError, match="empty"):
+        select_labels([], known, default)

@@ -1,0 +1,299 @@
+"""Reading songs: every kind of good cell is read right, every kind of bad one gives one error."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import soundfile
+from conftest import song_array
+
+from sklearn_musiclime import InvalidSongError, MusicLimeExplainer, SpectralStatistics
+from sklearn_musiclime.songs import Song, SongTable, read_audio, read_lyrics, read_word_times
+
+RATE = 22050
+
+
+def tone(rate, seconds=1.0, frequency=440.0):
+    return np.sin(2 * np.pi * frequency * np.arange(int(rate * seconds)) / rate)
+
+
+def loudest_frequency(waveform, rate=RATE):
+    spectrum = np.abs(np.fft.rfft(waveform * np.hanning(len(waveform))))
+    return np.fft.rfftfreq(len(waveform), 1 / rate)[np.argmax(spectrum)]
+
+
+# Good cells.
+
+
+@pytest.mark.parametrize("rate", [8000, 22050, 48000])
+@pytest.mark.parametrize("kind", ["mapping", "path", "str"])
+def test_any_rate_is_resampled(rate, kind, tmp_path):
+    cell = {"array": tone(rate), "sampling_rate": rate}
+    if kind != "mapping":
+        path = tmp_path / "tone.wav"
+        soundfile.write(path, tone(rate), rate, subtype="FLOAT")
+        cell = str(path) if kind == "str" else path
+    waveform = read_audio(cell, RATE)
+    assert waveform.dtype == np.float32
+    assert waveform.shape == (RATE,)
+    assert loudest_frequency(waveform) == pytest.approx(440, abs=1)
+    inner = slice(1000, -1000)
+    np.testing.assert_allclose(waveform[inner], tone(RATE)[inner], atol=2e-3)
+
+
+def test_stereo_is_mixed_to_the_mean_of_its_channels(tmp_path):
+    left, right = tone(RATE, frequency=440), 0.5 * tone(RATE, frequency=880)
+    stereo = np.stack([left, right])
+    expected = ((left + right) / 2).astype(np.float32)
+    np.testing.assert_allclose(read_audio(stereo, RATE), expected, atol=1e-7)
+    soundfile.write(tmp_path / "stereo.wav", stereo.T, RATE, subtype="FLOAT")
+    np.testing.assert_allclose(read_audio(tmp_path / "stereo.wav", RATE), expected, atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    ("dtype", "full_scale", "offset"),
+    [("int16", 2**15, 0), ("int32", 2**31, 0), ("uint8", 128, 128)],
+)
+def test_pcm_is_scaled_to_one(dtype, full_scale, offset):
+    half = np.array([offset, offset + full_scale // 2, offset - full_scale // 2]).astype(dtype)
+    np.testing.assert_allclose(read_audio(half, RATE), [0, 0.5, -0.5])
+
+
+def test_pcm_scale_is_that_of_the_file_reader(tmp_path, noise):
+    soundfile.write(tmp_path / "noise.wav", noise, RATE, subtype="PCM_16")
+    pcm, _ = soundfile.read(tmp_path / "noise.wav", dtype="int16")
+    np.testing.assert_array_equal(read_audio(pcm, RATE), read_audio(tmp_path / "noise.wav", RATE))
+
+
+@pytest.mark.parametrize("dtype", ["float16", "float32", "float64"])
+def test_floats_are_taken_as_they_are(dtype):
+    np.testing.assert_array_equal(
+        read_audio(np.array([0.5, -2.0, 0.25], dtype=dtype), RATE), np.float32([0.5, -2.0, 0.25])
+    )
+
+
+def test_a_list_of_samples_is_audio():
+    np.testing.assert_array_equal(read_audio([0.5, -0.25], RATE), np.float32([0.5, -0.25]))
+
+
+def test_mp3_decodes_as_libsndfile_does(real_path):
+    path = sorted((real_path / "mp3").glob("*.mp3"))[0]
+    samples, rate = soundfile.read(path, always_2d=True)
+    waveform = read_audio(path, rate)
+    np.testing.assert_allclose(waveform, samples.mean(axis=1), atol=1e-6)
+
+
+def test_audioread_decodes_what_libsndfile_does_not(tmp_path, noise, monkeypatch):
+    path = tmp_path / "noise.wav"
+    soundfile.write(path, noise, RATE, subtype="PCM_16")
+    expected = read_audio(path, RATE)
+
+    def fail(*args, **kwargs):
+        raise soundfile.LibsndfileError(1)
+
+    monkeypatch.setattr(soundfile, "read", fail)
+    np.testing.assert_allclose(read_audio(path, RATE), expected, atol=1e-6)
+
+
+# Bad cells.
+
+
+def corrupt_mp3(folder):
+    path = folder / "corrupt.mp3"
+    path.write_bytes(np.random.default_rng(0).integers(0, 256, 5000, dtype=np.uint8).tobytes())
+    return path
+
+
+def text_named_mp3(folder):
+    path = folder / "text.mp3"
+    path.write_text("These are the lyrics, not the song.\n" * 50)
+    return path
+
+
+def empty_file(folder):
+    path = folder / "empty.wav"
+    path.touch()
+    return path
+
+
+def no_frames(folder):
+    path = folder / "none.wav"
+    soundfile.write(path, np.empty(0), RATE)
+    return path
+
+
+BAD_AUDIO = {
+    "corrupt mp3": (corrupt_mp3, "can't be decoded"),
+    "text named mp3": (text_named_mp3, "can't be decoded"),
+    "empty file": (empty_file, "can't be decoded"),
+    "file without samples": (no_frames, "no samples"),
+    "missing file": (lambda folder: folder / "gone.wav", "does not exist"),
+    "missing file as str": (lambda folder: str(folder / "gone.wav"), "does not exist"),
+    "folder": (lambda folder: folder, "is not a file"),
+    "NaN": (lambda _: np.array([0.0, np.nan]), "NaN or infinite"),
+    "infinite": (lambda _: np.array([0.0, np.inf]), "NaN or infinite"),
+    "beyond float32": (lambda _: np.array([0.0, 1e300]), "NaN or infinite"),
+    "zero length": (lambda _: np.empty(0), "no samples"),
+    "zero length stereo": (lambda _: np.empty((2, 0)), "no samples"),
+    "None": (lambda _: None, "missing"),
+    "nan": (lambda _: float("nan"), "missing"),
+    "pandas NA": (lambda _: pd.NA, "missing"),
+    "integer": (lambda _: 7, "7 where"),
+    "float": (lambda _: 0.5, "0.5 where"),
+    "array of one number": (lambda _: np.array(0.5), "where a path"),
+    "bytes": (lambda _: b"RIFF", "bytes"),
+    "3-D": (lambda _: np.zeros((1, 2, 3)), "shape"),
+    "samples x channels": (lambda _: np.zeros((RATE, 2)), "Transpose"),
+    "int64": (lambda _: np.arange(5), "int64"),
+    "bool": (lambda _: np.array([True, False]), "bool"),
+    "complex": (lambda _: np.array([1j]), "complex"),
+    "words": (lambda _: ["la", "la"], "samples; floats"),
+    "mapping without array": (lambda _: {"sampling_rate": RATE}, "no array"),
+    "mapping without rate": (lambda _: {"array": np.zeros(5)}, "no sampling_rate"),
+    "mapping of encoded bytes": (lambda _: {"bytes": b"x", "path": "x.wav"}, "no array"),
+    "mapping with rate 0": (lambda _: {"array": np.zeros(5), "sampling_rate": 0}, "positive"),
+    "mapping with rate NaN": (
+        lambda _: {"array": np.zeros(5), "sampling_rate": float("nan")},
+        "positive",
+    ),
+    "mapping with bad array": (
+        lambda _: {"array": np.array([np.nan]), "sampling_rate": RATE},
+        "NaN or infinite",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", BAD_AUDIO)
+def test_bad_audio_gives_one_error_that_names_row_and_cause(kind, tmp_path, noise):
+    make, cause = BAD_AUDIO[kind]
+    X = song_array((noise, "one"), (noise, "two"), (make(tmp_path), "three"))
+    explainer = MusicLimeExplainer(lambda X: np.zeros(len(X)), n_samples=2)
+    for call in (
+        lambda: explainer.fit(X[:2]).explain(X),
+        lambda: SpectralStatistics().fit_transform(X[:, 0]),
+        lambda: SpectralStatistics(n_jobs=2).fit_transform(X[:, 0]),
+    ):
+        with pytest.raises(InvalidSongError, match=cause) as caught:
+            call()
+        assert str(caught.value).startswith("row 2: audio: ")
+        assert caught.value.row == 2
+
+
+@pytest.mark.parametrize(
+    ("cell", "cause"),
+    [
+        (None, "missing"),
+        (float("nan"), "missing"),
+        (3.5, "3.5 where text should be"),
+        (7, "7 where text should be"),
+        (b"la la", "bytes"),
+        (["la", "la"], "where text should be"),
+    ],
+)
+def test_bad_lyrics_are_found_before_the_long_work(cell, cause, noise):
+    X = song_array((noise, "one"), (noise, cell))
+    calls = []
+
+    def model(X):
+        calls.append(len(X))
+        return np.zeros(len(X))
+
+    explainer = MusicLimeExplainer(model, n_samples=2).fit(X[:1])
+    for call in (explainer.fit, explainer.explain):
+        with pytest.raises(InvalidSongError, match=cause) as caught:
+            call(X)
+        assert str(caught.value).startswith("row 1: lyrics: ")
+    assert calls == []
+
+
+@pytest.mark.parametrize(
+    ("times", "cause"),
+    [
+        ([(0, 1)], "1 times for lyrics of 2 words"),
+        ([(0, 1), (1, 2), (2, 3)], "3 times for lyrics of 2 words"),
+        ([(0, 1), (2, 1)], "word 1 ends before it starts"),
+        ([(0, 1), (1, np.nan)], "NaN"),
+        ([0, 1], "shape"),
+        ("ab", "not numbers"),
+    ],
+)
+def test_bad_word_times(times, cause, noise):
+    X = song_array((noise, "one", [(0, 1)]), (noise, "two words", times))
+    explainer = MusicLimeExplainer(lambda X: np.zeros(len(X)), n_samples=2)
+    with pytest.raises(InvalidSongError, match=cause) as caught:
+        explainer.fit(X[:1]).explain(X)
+    assert caught.value.row == 1
+
+
+def test_a_song_without_word_times_is_a_song():
+    assert read_word_times(None) is None
+    assert read_word_times([]) is None
+    assert read_word_times(float("nan")) is None
+    np.testing.assert_array_equal(read_word_times([(0, 1)]), [[0.0, 1.0]])
+
+
+def test_lyrics_are_returned_unchanged():
+    assert read_lyrics("") == ""
+    assert read_lyrics(np.str_(" la\r\n")) == " la\r\n"
+
+
+# X.
+
+
+@pytest.mark.parametrize(
+    ("X", "error", "cause"),
+    [
+        ([("a.wav", "la")], TypeError, "DataFrame"),
+        (np.zeros((3, 2)), TypeError, "float64 array of shape"),
+        (np.array(["a.wav", "b.wav"], dtype=object), TypeError, "shape"),
+        (np.array([["a.wav"]], dtype=object), ValueError, "column 0 is audio, 1 is lyrics"),
+        (pd.DataFrame({"audio": ["a.wav"]}), ValueError, "no column 'lyrics'"),
+        (pd.DataFrame({"audio": [], "lyrics": []}), ValueError, "no songs"),
+        (pd.DataFrame([[1, 2, 3]], columns=["audio", "lyrics", "lyrics"]), ValueError, "more than"),
+    ],
+)
+def test_bad_containers(X, error, cause):
+    with pytest.raises(error, match=cause):
+        MusicLimeExplainer(lambda X: np.zeros(len(X))).fit(X)
+
+
+def variants(X, row=0, **columns) -> tuple[Song, object]:
+    song = SongTable(X, **columns).read(row, RATE)
+    return song, song.variants([song.waveform, 0 * song.waveform], [song.lyrics, "x"])
+
+
+def test_variants_of_a_frame_keep_its_columns_and_types(noise):
+    X = pd.DataFrame(
+        {"year": [1999, 2001], "sound": [noise, noise[:100]], "words": ["la", "lo"]}, index=[5, 9]
+    )
+    _, songs = variants(X, row=1, audio="sound", lyrics="words")
+    assert list(songs) == ["year", "sound", "words"]
+    assert list(songs["year"]) == [2001, 2001]
+    assert list(songs["words"]) == ["lo", "x"]
+    assert (songs.dtypes == X.dtypes).all()
+    np.testing.assert_array_equal(songs["sound"][0], noise[:100])
+    assert not songs["sound"][1].any()
+
+
+def test_variants_of_an_array_keep_its_columns(noise):
+    X = song_array((noise, "la", None, "extra"))
+    _, songs = variants(X)
+    assert songs.shape == (2, 4)
+    assert list(songs[:, 1]) == ["la", "x"]
+    assert list(songs[:, 3]) == ["extra", "extra"]
+    np.testing.assert_array_equal(songs[0, 0], noise)
+
+
+def test_variants_of_mappings_are_mappings(noise):
+    cell = {"array": tone(8000), "sampling_rate": 8000, "path": "a/b.wav"}
+    song, songs = variants(pd.DataFrame({"audio": [cell], "lyrics": ["la"]}))
+    assert song.path.name == "b.wav"
+    assert songs["audio"][0]["sampling_rate"] == RATE
+    np.testing.assert_array_equal(songs["audio"][0]["array"], read_audio(cell, RATE))
+
+
+def test_an_array_of_strings_holds_paths_and_lyrics(tmp_path, noise):
+    soundfile.write(tmp_path / "a.wav", noise, RATE)
+    X = np.array([[str(tmp_path / "a.wav"), "la la"]])
+    song, songs = variants(X)
+    assert song.path == tmp_path / "a.wav"
+    assert songs[1, 1] == "x"

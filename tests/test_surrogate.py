@@ -1,0 +1,147 @@
+"""The surrogate against LIME's own, and against closed forms."""
+
+import numpy as np
+import pytest
+from lime.lime_base import LimeBase
+from sklearn.linear_model import BayesianRidge, Lasso, LinearRegression, Ridge
+from sklearn.metrics import pairwise_distances
+
+from sklearn_musiclime.neighbourhood import draw_masks
+from sklearn_musiclime.surrogate import fit_surrogate, kernel_weights
+
+
+def neighbourhood(seed, n_samples=300, n_components=15, n_labels=3):
+    """Masks and scores with main effects, one interaction, a bend and noise."""
+    rng = np.random.default_rng(seed)
+    masks = draw_masks("independent", n_components, n_samples, rng)
+    effects = rng.normal(size=(n_labels, n_components)) * (rng.random(n_components) < 0.5)
+    linear = masks @ effects.T + 0.7 * (masks[:, 0] & masks[:, 1])[:, np.newaxis]
+    return masks, np.tanh(linear / 2) + 0.05 * rng.normal(size=linear.shape)
+
+
+def lime_explanation(masks, predictions, label, kernel_width, method, n_features, regressor):
+    base = LimeBase(lambda d: np.sqrt(np.exp(-(d**2) / kernel_width**2)), random_state=0)
+    data = masks.astype(float)
+    distances = pairwise_distances(data, data[:1], metric="cosine").ravel()
+    intercept, pairs, score, local = base.explain_instance_with_data(
+        data,
+        predictions,
+        distances,
+        label,
+        n_features,
+        feature_selection=method,
+        model_regressor=regressor,
+    )
+    weights = np.zeros(masks.shape[1])
+    for feature, weight in pairs:
+        weights[feature] = weight
+    return weights, intercept, score, local
+
+
+@pytest.mark.parametrize("kernel_width", [0.25, 25])
+@pytest.mark.parametrize("regressor", [None, Ridge(alpha=0.1), LinearRegression(), BayesianRidge()])
+@pytest.mark.parametrize(
+    ("method", "n_features"),
+    [
+        ("none", None),
+        ("highest_weights", 5),
+        ("forward_selection", 5),
+        ("forward_selection", 15),
+        ("lasso_path", 5),
+        ("lasso_path", 1),
+        ("highest_weights", 99),
+    ],
+)
+def test_equals_lime(method, n_features, regressor, kernel_width):
+    for seed in range(3):
+        masks, predictions = neighbourhood(seed)
+        ours = fit_surrogate(
+            masks,
+            predictions,
+            kernel_width=kernel_width,
+            feature_selection=method,
+            n_features=n_features,
+            regressor=regressor,
+        )
+        for label in range(predictions.shape[1]):
+            weights, intercept, score, local = lime_explanation(
+                masks, predictions, label, kernel_width, method, n_features, regressor
+            )
+            np.testing.assert_allclose(ours.weights[label], weights, rtol=1e-8, atol=1e-10)
+            np.testing.assert_allclose(ours.intercept[label], intercept, rtol=1e-8)
+            np.testing.assert_allclose(ours.score[label], score, rtol=1e-8)
+            np.testing.assert_allclose(ours.local_prediction[label], local[0], rtol=1e-8)
+
+
+def test_equals_the_weighted_normal_equations():
+    masks, predictions = neighbourhood(0)
+    A = np.column_stack([masks, np.ones(len(masks))])
+    w = kernel_weights(masks)[:, np.newaxis]
+    penalty = np.diag([1.0] * masks.shape[1] + [0.0])
+    solution = np.linalg.solve(A.T @ (w * A) + penalty, A.T @ (w * predictions))
+    ours = fit_surrogate(masks, predictions)
+    np.testing.assert_allclose(ours.weights, solution[:-1].T, rtol=1e-9)
+    np.testing.assert_allclose(ours.intercept, solution[-1], rtol=1e-9)
+    residual = predictions - A @ solution
+    spread = predictions - np.average(predictions, axis=0, weights=w[:, 0])
+    expected = 1 - (w * residual**2).sum(axis=0) / (w * spread**2).sum(axis=0)
+    np.testing.assert_allclose(ours.score, expected, rtol=1e-9)
+
+
+@pytest.mark.parametrize("regressor", [None, Lasso(alpha=0.01)])
+def test_a_label_does_not_depend_on_the_labels_beside_it(regressor):
+    masks, predictions = neighbourhood(1)
+    together = fit_surrogate(masks, predictions, regressor=regressor)
+    for label in range(3):
+        alone = fit_surrogate(masks, predictions[:, label], regressor=regressor)
+        np.testing.assert_allclose(alone.weights[0], together.weights[label], rtol=1e-10)
+
+
+def test_sample_weights_are_repetitions():
+    masks, predictions = neighbourhood(2, n_samples=40)
+    once = fit_surrogate(masks, predictions, sample_weight=np.full(40, 3))
+    thrice = fit_surrogate(np.repeat(masks, 3, axis=0), np.repeat(predictions, 3, axis=0))
+    np.testing.assert_allclose(once.weights, thrice.weights, rtol=1e-9)
+    np.testing.assert_allclose(once.score, thrice.score, rtol=1e-9)
+
+
+def test_kernel():
+    masks = np.array([[1, 1, 1, 1], [1, 1, 1, 0], [1, 0, 0, 0], [0, 0, 0, 0]])
+    distance = pairwise_distances(masks, masks[:1], metric="cosine").ravel()
+    np.testing.assert_allclose(
+        kernel_weights(masks, 0.5), np.sqrt(np.exp(-(distance**2) / 0.25)), rtol=1e-12
+    )
+    np.testing.assert_array_equal(kernel_weights(masks, np.inf), np.ones(4))
+    assert kernel_weights(np.empty((3, 0)))[0] == np.exp(-8)  # nothing to keep
+
+
+@pytest.mark.parametrize("method", ["none", "highest_weights", "forward_selection", "lasso_path"])
+def test_a_constant_model_has_no_weights(method):
+    masks, _ = neighbourhood(0)
+    ours = fit_surrogate(masks, np.full(len(masks), 0.3), feature_selection=method, n_features=2)
+    np.testing.assert_allclose(ours.weights, 0, atol=1e-12)
+    np.testing.assert_allclose(ours.local_prediction, 0.3)
+
+
+@pytest.mark.parametrize("method", ["none", "highest_weights", "forward_selection", "lasso_path"])
+def test_no_components_leave_the_mean(method):
+    ours = fit_surrogate(
+        np.empty((2, 0)), [[0.2, 0.8], [0.2, 0.8]], feature_selection=method, n_features=3
+    )
+    assert ours.weights.shape == (2, 0)
+    np.testing.assert_allclose(ours.local_prediction, [0.2, 0.8])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "cause"),
+    [
+        ({"feature_selection": "best"}, "feature_selection must be"),
+        ({"feature_selection": "lasso_path"}, "needs n_features"),
+        ({"feature_selection": "lasso_path", "n_features": 0}, "needs n_features"),
+        ({"kernel_width": 0}, "kernel_width"),
+        ({"predictions": np.zeros(7)}, "don't match"),
+    ],
+)
+def test_bad_arguments(arguments, cause):
+    with pytest.raises(ValueError, match=cause):
+        fit_surrogate(**({"masks": np.ones((5, 2)), "predictions": np.zeros(5)} | arguments))
