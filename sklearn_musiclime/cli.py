@@ -305,4 +305,6 @@ def _write(explanation: LocalExplanation, folder: Path) -> None:
         waveform = explanation.sonify(N_SONIFIED, direction=direction)
         rate = int(explanation.settings["sampling_rate"])
         soundfile.write(folder / f"{direction}.wav", np.clip(waveform, -1, 1), rate)
+        if not waveform.any():
+            print(f"{direction}.wav is silent: no audio component speaks {direction} it")
     print(f"Wrote explanation.png, explanation.json, for.wav and against.wav to {folder}")

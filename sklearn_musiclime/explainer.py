@@ -430,7 +430,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         own_scores = score_rows(masks[:1])
         known = score.labels(own_scores.shape[1])
         explained = select_labels(labels, known, lambda: score.predicted(own_scores[0]))
-        scores = np.concatenate([own_scores, score_rows(masks[1:])])
+        scores = np.concatenate([own_scores, *([score_rows(masks[1:])] if len(components) else [])])
         surrogate = fit_surrogate(
             masks,
             scores[:, explained],

