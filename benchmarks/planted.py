@@ -18,7 +18,7 @@ from sklearn_musiclime.datasets import make_songs, save_songs
 N_SEEDS = 20
 N_CONVERGED = 10_000
 DESIGNS = ("paired", "independent")
-N_SAMPLES = (250, 500, 1000)
+N_SAMPLES = (60, 125, 250, 500, 1000)
 
 
 def song_with_all(seed, folder):

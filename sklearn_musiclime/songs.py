@@ -279,7 +279,8 @@ class Song:
             songs = self.template.iloc[[0] * n_songs].reset_index(drop=True)
             for kind, values in cells.items():
                 name = songs.columns[self.columns[kind]]
-                dtype = object if kind == "audio" else songs[name].dtype
+                is_text = isinstance(songs[name].dtype, pd.StringDtype)
+                dtype = songs[name].dtype if is_text and kind == "lyrics" else object
                 songs[name] = pd.Series(list(values), dtype=dtype)
             return songs
         songs = np.empty((n_songs, self.template.shape[1]), dtype=object)

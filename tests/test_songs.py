@@ -170,12 +170,16 @@ def test_bad_audio_gives_one_error_that_names_row_and_cause(kind, tmp_path, nois
     for call in (
         lambda: explainer.fit(X[:2]).explain(X),
         lambda: SpectralStatistics().fit_transform(X[:, 0]),
-        lambda: SpectralStatistics(n_jobs=2).fit_transform(X[:, 0]),
     ):
         with pytest.raises(InvalidSongError, match=cause) as caught:
             call()
         assert str(caught.value).startswith("row 2: audio: ")
         assert caught.value.row == 2
+
+
+def test_bad_audio_is_named_by_workers_too(noise):
+    with pytest.raises(InvalidSongError, match="row 1: audio: missing"):
+        SpectralStatistics(n_jobs=2).fit_transform([noise, None])
 
 
 @pytest.mark.parametrize(
@@ -272,6 +276,13 @@ def test_variants_of_a_frame_keep_its_columns_and_types(noise):
     assert (songs.dtypes == X.dtypes).all()
     np.testing.assert_array_equal(songs["sound"][0], noise[:100])
     assert not songs["sound"][1].any()
+
+
+@pytest.mark.parametrize("dtype", ["object", "string", "str", "category"])
+def test_lyrics_of_every_dtype(dtype, noise):
+    X = pd.DataFrame({"audio": [noise, noise], "lyrics": pd.Series(["la", "lo"], dtype=dtype)})
+    _, songs = variants(X, row=1)
+    assert list(songs["lyrics"]) == ["lo", "x"]
 
 
 def test_variants_of_an_array_keep_its_columns(noise):
