@@ -30,6 +30,7 @@ from sklearn_musiclime.datasets import load_jamendo_lyrics, make_songs, save_son
 from sklearn_musiclime.explainer import MusicLimeExplainer
 from sklearn_musiclime.explanation import LocalExplanation
 from sklearn_musiclime.featurizers import SpectralStatistics
+from sklearn_musiclime.neighbourhood import ScoreFunction
 
 N_DEMO_SONGS = 160
 DEMO_SECONDS = 6.0
@@ -273,8 +274,9 @@ def _explain(
         explainer.set_params(separator=separator)
     explainer.fit(song)
     labels = None
-    if label is not None:
-        known = {str(c): c for c in np.ravel(getattr(explainer, "classes_", [])).tolist()}
+    if label is not None:  # typed as text, whatever the type of the model's classes or outputs
+        score = ScoreFunction(model)
+        known = {str(name): name for name in score.labels(score(song).shape[1])}
         labels = [known.get(label, label)]
     return explainer.explain(song, labels)[0]
 

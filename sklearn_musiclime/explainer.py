@@ -385,12 +385,14 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         with parallel, progress:
             for row in range(len(table)):
                 try:
-                    yield self._explain_song(table, row, score, labels, seed, parallel, progress)
-                except InvalidSongError:
-                    raise
+                    explanation = self._explain_song(
+                        table, row, score, labels, seed, parallel, progress
+                    )
                 except Exception as error:
-                    error.add_note(f"while explaining row {row}")
+                    if not isinstance(error, InvalidSongError):  # which names the row itself
+                        error.add_note(f"while explaining row {row}")
                     raise
+                yield explanation
 
     def _explain_song(
         self,

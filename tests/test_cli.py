@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 import skops.io
 import soundfile
-from sklearn.linear_model import LogisticRegression
+from sklearn.linear_model import LogisticRegression, Ridge
+from sklearn.pipeline import make_pipeline
 
 from sklearn_musiclime import LocalExplanation
 from sklearn_musiclime.cli import demo_model, main
@@ -30,6 +31,9 @@ def saved(made_songs, tmp_path_factory):
     X, y, _, _ = made_songs
     model = demo_model().fit(X, y)
     skops.io.dump(model, folder / "model.skops")
+    regressor = make_pipeline(demo_model()[0], Ridge())
+    values = np.column_stack([y == "wild", X["lyrics"].str.len()]).astype(float)
+    skops.io.dump(regressor.fit(X, values), folder / "regressor.skops")
     joblib.dump(model, folder / "model.joblib")
     model.steps[-1] = ("strange", Strange(max_iter=500))
     skops.io.dump(model.fit(X, y), folder / "strange.skops")
@@ -99,6 +103,8 @@ def test_explain_a_label(saved, tmp_path, capsys):
     for label in ("calm", "wild"):
         assert explain(saved, tmp_path / label, "--label", label) == 0
         assert LocalExplanation.load(tmp_path / label / "explanation.json").labels == [label]
+    assert explain(saved, tmp_path / "x", "--label", "1", model="regressor.skops") == 0
+    assert LocalExplanation.load(tmp_path / "x" / "explanation.json").labels == [1]
     assert explain(saved, tmp_path / "x", "--label", "jazz") == 1
     assert "no label 'jazz'" in capsys.readouterr().err
 
