@@ -183,9 +183,11 @@ def load_model(path: Path, *, trust: bool = False) -> Any:
             )
         return joblib.load(path)
     public = [getattr(sklearn_musiclime, name) for name in sklearn_musiclime.__all__]
-    ours = {f"{c.__module__}.{c.__qualname__}" for c in public}
+    safe = {f"{c.__module__}.{c.__qualname__}" for c in public}
+    # A list of columns that scikit-learn 1.6 keeps in a ColumnTransformer, unknown to skops.
+    safe.add("sklearn.compose._column_transformer._RemainderColsList")
     unknown = skops.io.get_untrusted_types(file=path)
-    strange = sorted(set(unknown) - ours)
+    strange = sorted(set(unknown) - safe)
     if strange and not trust:
         raise CommandError(
             f"{str(path)!r} holds types that are not known to be safe: {', '.join(strange)}. "

@@ -124,6 +124,19 @@ def test_hpss_is_librosas(noise):
     np.testing.assert_allclose(sources, [harmonic, percussive], atol=1e-5)
 
 
+@pytest.mark.parametrize("kernel_size", [31, (17, 5), 8, (8, 31)])
+@pytest.mark.parametrize("margin", [1.0, 3.0, (1.0, 5.0)])
+def test_hpss_masks_are_librosas(kernel_size, margin, noise):
+    noise[5000:5100] += 1
+    for waveform in (noise, noise[:3000], np.zeros(5000, dtype=np.float32)):
+        spectrum = librosa.stft(waveform)
+        expected = librosa.decompose.hpss(
+            spectrum, kernel_size=kernel_size, margin=margin, mask=True
+        )
+        separator = HPSSSeparator(kernel_size=kernel_size, margin=margin)
+        np.testing.assert_allclose(separator._soft_masks(np.abs(spectrum)), expected, atol=1e-6)
+
+
 def test_an_inaudible_residual_goes_to_the_loudest_source(noise):
     hiss = 1e-4 * np.random.default_rng(1).normal(0, 0.1, len(noise)).astype(np.float32)
     separator = SimpleNamespace(

@@ -13,8 +13,10 @@ from os import PathLike
 from pathlib import Path
 from typing import Any, Protocol
 
+import bottleneck
 import librosa
 import numpy as np
+import scipy.ndimage
 from sklearn.base import BaseEstimator
 
 from sklearn_musiclime.components._protocol import call_with_known
@@ -114,16 +116,30 @@ class HPSSSeparator(BaseEstimator):
         n_samples = len(waveform)
         padded = librosa.util.fix_length(waveform, size=max(n_samples, self.n_fft))
         spectrum = librosa.stft(padded, n_fft=self.n_fft, hop_length=self.hop_length)
-        parts = librosa.decompose.hpss(
-            spectrum, kernel_size=self.kernel_size, power=self.power, margin=self.margin
-        )
+        masks = self._soft_masks(np.abs(spectrum))
         sources = [
             librosa.istft(
-                part, n_fft=self.n_fft, hop_length=self.hop_length, length=padded.shape[0]
+                mask * spectrum, n_fft=self.n_fft, hop_length=self.hop_length, length=len(padded)
             )
-            for part in parts
+            for mask in masks
         ]
         return ("harmonic", "percussive"), np.stack(sources)[:, :n_samples]
+
+    def _soft_masks(self, magnitude: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """The masks of :func:`librosa.decompose.hpss` for a spectrogram (n_bins, n_frames).
+
+        librosa's time goes into two median filters; bottleneck's running median gives the same
+        values many times faster.
+        """
+        time_length, frequency_length = np.broadcast_to(self.kernel_size, 2)
+        time_margin, frequency_margin = np.broadcast_to(self.margin, 2)
+        harmonic = _running_median(magnitude, time_length, axis=1)
+        percussive = _running_median(magnitude, frequency_length, axis=0)
+        options = {"power": self.power, "split_zeros": time_margin == frequency_margin == 1}
+        return (
+            librosa.util.softmask(harmonic, percussive * time_margin, **options),
+            librosa.util.softmask(percussive, harmonic * frequency_margin, **options),
+        )
 
 
 class StemSeparator(BaseEstimator):
@@ -278,6 +294,17 @@ def separate_sources(
         holder = len(names) - 1
     sources[holder] = sources[holder] + residual
     return names, sources
+
+
+def _running_median(values: np.ndarray, length: int, axis: int) -> np.ndarray:
+    """Centred running median of a 2-D array, reflected at its ends, as scipy's median_filter."""
+    if length % 2 == 0:  # scipy takes the upper of the two middle values, bottleneck their mean
+        size = (length, 1) if axis == 0 else (1, length)
+        return scipy.ndimage.median_filter(values, size=size, mode="reflect")
+    around = [(0, 0), (0, 0)]
+    around[axis] = (length // 2, length // 2)
+    medians = bottleneck.move_median(np.pad(values, around, mode="symmetric"), length, axis=axis)
+    return medians[length - 1 :] if axis == 0 else medians[:, length - 1 :]
 
 
 def _check_sources(
