@@ -20,15 +20,25 @@ from sklearn_musiclime.components.segmentation import Segmenter, UniformSegmente
 from sklearn_musiclime.components.separation import HPSSSeparator, Separator
 from sklearn_musiclime.explanation.local import LocalExplanation
 from sklearn_musiclime.neighbourhood import (
-    MAX_EXHAUSTIVE,
+    Neighbourhood,
     ScoreFunction,
+    automatic_batch_size,
     check_design,
-    draw_masks,
+    draw_neighbourhood,
+    find_factored,
+    score_factored,
     score_masks,
     select_labels,
 )
+from sklearn_musiclime.neighbourhood.factored import FactoredModel
 from sklearn_musiclime.songs import InvalidSongError, Song, SongTable
-from sklearn_musiclime.surrogate import check_selection, fit_surrogate, kernel_weights
+from sklearn_musiclime.surrogate import (
+    Surrogate,
+    check_selection,
+    fit_crossed_surrogate,
+    fit_surrogate,
+    kernel_weights,
+)
 
 DEFAULT_SAMPLING_RATE = 22050
 DEFAULT_N_SEGMENTS = 10
@@ -63,12 +73,15 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         What replaces lyrics that are left out, such as "[MASK]". None removes them.
     modality : {"both", "audio", "lyrics"}, default="both"
         What is explained; the other half of the song stays whole.
-    design : {"independent", "paired", "exhaustive"}, default="paired"
-        Which parts are left out together, see :func:`~sklearn_musiclime.neighbourhood.draw_masks`.
-        A song of so few components that `n_samples` would score every subset is "exhaustive" in any
-        case.
-    n_samples : int, default=1000
-        Perturbed songs that the model scores, a song explained.
+    design : {"auto", "crossed", "paired", "independent", "exhaustive"}, default="auto"
+        Which parts are left out together, see
+        :func:`~sklearn_musiclime.neighbourhood.draw_neighbourhood`. "auto": "crossed" for a model
+        with one branch a modality (:mod:`sklearn_musiclime.neighbourhood.factored` says which are),
+        "paired" for a black box.
+    n_samples : int or (int, int), default=1000
+        Perturbed songs that the model scores, a song explained. In the crossed design the number
+        of masks of the audio, and of masks of the lyrics: of encodings by each branch. Two numbers
+        are those of audio and lyrics.
     kernel_width : float, default=0.25
         How fast a perturbed song counts less as more of it is left out, see
         :func:`~sklearn_musiclime.surrogate.kernel_weights`.
@@ -90,7 +103,8 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
     batch_size : int or "auto", default="auto"
         Perturbed songs a call of the model. "auto": 64, or as many as have 64 MiB of audio.
     n_jobs : int or None, default=None
-        Batches that are scored at a time, see :term:`n_jobs`.
+        Batches that a black box scores at a time, see :term:`n_jobs`. The branches of a factored
+        model, called much less often, run in this process.
     random_state : int, RandomState instance or None, default=None
         Seed of the masks. With an int a song's masks depend on it, the song's lyrics, its length
         and its components alone: not on `n_jobs`, `batch_size` or the other songs.
@@ -149,8 +163,8 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         lyric_units: str = "words",
         mask_token: str | None = None,
         modality: str = "both",
-        design: str = "paired",
-        n_samples: int = 1000,
+        design: str = "auto",
+        n_samples: int | tuple[int, int] = 1000,
         kernel_width: float = 0.25,
         regressor: BaseEstimator | None = None,
         feature_selection: str = "none",
@@ -360,7 +374,8 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
             isinstance(self.batch_size, (int, np.integer)) and self.batch_size >= 1
         ):
             raise ValueError(f"batch_size must be 'auto' or at least 1, got {self.batch_size!r}")
-        check_design(self.design, self.n_samples)
+        # "auto" is "crossed" for some models, which takes all numbers of samples there are.
+        check_design("crossed" if self.design == "auto" else self.design, self.n_samples)
         check_selection(self.feature_selection, self.n_features)
         kernel_weights(np.ones((1, 1)), self.kernel_width)
 
@@ -414,8 +429,13 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
             mask_token=self.mask_token,
             modality=self.modality,
         )
-        design, masks, repeats = self._draw(song, components, seed)
-        progress.total = len(table) * len(masks)
+        factored = find_factored(self.model_, song)
+        design = self._design(factored)
+        neighbourhood = self._draw(design, song, components, seed)
+        batch_size = self.batch_size
+        if batch_size == "auto":
+            batch_size = automatic_batch_size(song)
+        progress.total = len(table) * len(neighbourhood)
 
         def score_rows(masks: np.ndarray) -> np.ndarray:
             return score_masks(
@@ -423,25 +443,30 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
                 song,
                 components,
                 masks,
-                batch_size=self.batch_size,
+                batch_size=batch_size,
                 parallel=parallel,
                 progress=progress.update,
             )
 
         # The song itself first: what the model can't do shows before the long work.
-        own_scores = score_rows(masks[:1])
+        own_scores = score_rows(_everything(components))
         known = score.labels(own_scores.shape[1])
         explained = select_labels(labels, known, lambda: score.predicted(own_scores[0]))
-        scores = np.concatenate([own_scores, *([score_rows(masks[1:])] if len(components) else [])])
-        surrogate = fit_surrogate(
-            masks,
-            scores[:, explained],
-            kernel_width=self.kernel_width,
-            feature_selection=self.feature_selection,
-            n_features=self.n_features,
-            regressor=self.regressor,
-            sample_weight=np.full(len(masks), repeats),
-        )
+        if factored is not None:
+            scores = score_factored(
+                factored,
+                song,
+                components,
+                neighbourhood,
+                batch_size=batch_size,
+                progress=progress.update,
+            )
+            _check_parts(scores[0], own_scores[0])
+        elif len(components):
+            scores = np.concatenate([own_scores, score_rows(neighbourhood.masks[1:])])
+        else:
+            scores = own_scores
+        surrogate = self._fit_surrogate(neighbourhood, scores[:, explained])
         return LocalExplanation(
             title=f"row {row}" if song.path is None else song.path.name,
             row=row,
@@ -452,32 +477,61 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
             intercept=surrogate.intercept,
             fidelity=surrogate.score,
             local_prediction=surrogate.local_prediction,
-            settings=self._settings(design, len(masks), seed),
+            settings=self._settings(neighbourhood, factored is not None, seed),
         )
 
-    def _draw(
-        self, song: Song, components: Decomposition, seed: int
-    ) -> tuple[str, np.ndarray, float]:
-        """Draw a song's masks; tell the design, and how many samples each mask stands for."""
-        p = len(components)
+    def _design(self, factored: FactoredModel | None) -> str:
+        if self.design == "auto":
+            return "paired" if factored is None else "crossed"
+        if self.design == "crossed" and factored is None:
+            raise ValueError(
+                "design='crossed' needs a model with one branch a modality, and this one is a "
+                "black box (see sklearn_musiclime.neighbourhood.factored); use design='paired'"
+            )
+        return self.design
+
+    def _draw(self, design: str, song: Song, components: Decomposition, seed: int) -> Neighbourhood:
+        """Draw a song's masks, by a seed of its own."""
         digest = hashlib.blake2b(digest_size=8)
         for part in (song.lyrics or "", *components.names):
             digest.update(part.encode("utf-8", "surrogatepass") + b"\0")
-        n_samples = 0 if song.waveform is None else len(song.waveform)
-        digest.update(n_samples.to_bytes(8, "little"))
+        length = 0 if song.waveform is None else len(song.waveform)
+        digest.update(length.to_bytes(8, "little"))
         rng = np.random.default_rng([seed, int.from_bytes(digest.digest(), "little")])
-        few = p < MAX_EXHAUSTIVE and 2**p <= self.n_samples
-        design = "exhaustive" if few else self.design
-        masks = draw_masks(design, p, self.n_samples, rng)
-        # The ridge weighs its penalty against the number of samples: a mask that is scored once in
-        # place of many stands for all of them.
-        repeats = max(self.n_samples / len(masks), 1.0) if design == "exhaustive" else 1.0
-        return design, masks, repeats
+        return draw_neighbourhood(
+            design, components.n_audio, components.n_lyrics, self.n_samples, rng
+        )
 
-    def _settings(self, design: str, n_samples: int, seed: int) -> dict[str, Any]:
+    def _fit_surrogate(self, neighbourhood: Neighbourhood, scores: np.ndarray) -> Surrogate:
+        is_default = self.regressor is None and self.feature_selection == "none"
+        if neighbourhood.design == "crossed" and is_default:
+            return fit_crossed_surrogate(
+                neighbourhood.audio_masks,
+                neighbourhood.lyric_masks,
+                neighbourhood.pairs,
+                scores,
+                kernel_width=self.kernel_width,
+                repeats=neighbourhood.repeats,
+            )
+        return fit_surrogate(
+            neighbourhood.masks,
+            scores,
+            kernel_width=self.kernel_width,
+            feature_selection=self.feature_selection,
+            n_features=self.n_features,
+            regressor=self.regressor,
+            sample_weight=np.full(len(neighbourhood), neighbourhood.repeats),
+        )
+
+    def _settings(
+        self, neighbourhood: Neighbourhood, is_factored: bool, seed: int
+    ) -> dict[str, Any]:
         return {
-            "design": design,
-            "n_samples": n_samples,
+            "model": "factored" if is_factored else "black box",
+            "design": neighbourhood.design,
+            "n_samples": len(neighbourhood),
+            "n_audio_masks": len(neighbourhood.audio_masks),
+            "n_lyric_masks": len(neighbourhood.lyric_masks),
             "kernel_width": self.kernel_width,
             "regressor": None if self.regressor is None else repr(self.regressor),
             "feature_selection": self.feature_selection,
@@ -511,6 +565,21 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
 
     def _n_segment_columns(self) -> int:
         return getattr(self.segmenter, "fixed_n_segments", None) or DEFAULT_N_SEGMENTS
+
+
+def _everything(components: Decomposition) -> np.ndarray:
+    return np.ones((1, len(components)), dtype=bool)
+
+
+def _check_parts(factored_scores: np.ndarray, own_scores: np.ndarray) -> None:
+    """Raise if a model taken apart scores the song itself as the whole model doesn't."""
+    scale = max(np.abs(own_scores).max(), 1e-12)
+    if np.abs(factored_scores - own_scores).max() > 1e-3 * scale:
+        raise ValueError(
+            f"the model scores the song {own_scores}, its branches put together "
+            f"{factored_scores}. A branch whose output depends on the other songs of a call can't "
+            "be explained apart: wrap the model in a function, which makes it a black box"
+        )
 
 
 def _sampling_rate(model: Any, wanted: int | None) -> int:

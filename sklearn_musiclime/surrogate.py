@@ -19,6 +19,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy.sparse
 from sklearn.base import BaseEstimator, clone
 from sklearn.linear_model import Ridge, lars_path
 
@@ -76,7 +77,11 @@ def kernel_weights(masks: np.ndarray, kernel_width: float = 0.25) -> np.ndarray:
     if not kernel_width > 0:
         raise ValueError(f"kernel_width must be positive, got {kernel_width}")
     masks = np.asarray(masks, dtype=bool)
-    distance = 1 - np.sqrt(masks.sum(axis=1) / max(masks.shape[1], 1))
+    return _kernel(masks.sum(axis=1), masks.shape[1], kernel_width)
+
+
+def _kernel(n_kept: np.ndarray, n_components: int, kernel_width: float) -> np.ndarray:
+    distance = 1 - np.sqrt(n_kept / max(n_components, 1))
     return np.sqrt(np.exp(-((distance / kernel_width) ** 2)))
 
 
@@ -191,6 +196,90 @@ def fit_surrogate(
         score=_weighted_r2(predictions, fitted, weight),
         local_prediction=intercept + weights.sum(axis=1),
     )
+
+
+def fit_crossed_surrogate(
+    audio_masks: np.ndarray,
+    lyric_masks: np.ndarray,
+    pairs: np.ndarray,
+    predictions: np.ndarray,
+    *,
+    kernel_width: float = 0.25,
+    repeats: float = 1.0,
+) -> Surrogate:
+    """Fit the default surrogate to pairs of masks without writing out a row a pair.
+
+    With W (n_audio_masks x n_lyric_masks) the kernel weights of the pairs that were scored, and F
+    their scores, the normal equations have the blocks A' diag(W 1) A, A' W L and L' diag(W' 1) L on
+    the left, A' (W * F) 1 and L' (W * F)' 1 on the right. The result is that of
+    :func:`fit_surrogate` on the written-out masks.
+
+    Parameters
+    ----------
+    audio_masks : array-like of shape (n_audio_masks, n_audio_components), bool
+        A.
+    lyric_masks : array-like of shape (n_lyric_masks, n_lyric_components), bool
+        L.
+    pairs : ndarray of shape (n_samples, 2) of int
+        The audio mask and the lyric mask of each score, no pair twice.
+    predictions : array-like of shape (n_samples, n_labels)
+        The model's scores.
+    kernel_width : float, default=0.25
+        See :func:`kernel_weights`.
+    repeats : float, default=1.0
+        How many samples each pair stands for.
+
+    Returns
+    -------
+    Surrogate
+        Weights of the audio components first.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_musiclime.surrogate import fit_crossed_surrogate, fit_surrogate
+    >>> rng = np.random.default_rng(0)
+    >>> audio, lyrics = rng.integers(0, 2, (30, 3)), rng.integers(0, 2, (20, 2))
+    >>> pairs = np.argwhere(np.ones((30, 20)))
+    >>> masks = np.hstack([audio[pairs[:, 0]], lyrics[pairs[:, 1]]])
+    >>> scores = np.tanh(masks @ [[1.0], [0.5], [0.0], [2.0], [-1.0]])
+    >>> crossed = fit_crossed_surrogate(audio, lyrics, pairs, scores)
+    >>> np.allclose(crossed.weights, fit_surrogate(masks, scores).weights)
+    True
+    """
+    A, L = np.asarray(audio_masks, dtype=float), np.asarray(lyric_masks, dtype=float)
+    predictions = np.asarray(predictions, dtype=float)
+    i, j = pairs.T
+    n_kept = A.sum(axis=1)[i] + L.sum(axis=1)[j]
+    weight = repeats * _kernel(n_kept, A.shape[1] + L.shape[1], kernel_width)
+    W = scipy.sparse.csr_array((weight, (i, j)), shape=(len(A), len(L)))
+    of_audio, of_lyrics = W.sum(axis=1), W.sum(axis=0)
+
+    # Centred by the weighted means, which is what fits the intercept.
+    total = weight.sum()
+    mean = np.concatenate([of_audio @ A, of_lyrics @ L]) / total
+    mean_score = weight @ predictions / total
+    cross = A.T @ (W @ L)
+    gram = np.block([[(A.T * of_audio) @ A, cross], [cross.T, (L.T * of_lyrics) @ L]])
+    gram -= total * np.outer(mean, mean)
+    target = weight[:, np.newaxis] * (predictions - mean_score)
+    right = np.vstack([A.T @ _sums(target, i, len(A)), L.T @ _sums(target, j, len(L))])
+    weights = np.linalg.solve(gram + np.eye(len(gram)), right).T
+
+    intercept = mean_score - weights @ mean
+    n_audio = A.shape[1]
+    fitted = intercept + (A @ weights[:, :n_audio].T)[i] + (L @ weights[:, n_audio:].T)[j]
+    return Surrogate(
+        weights=weights,
+        intercept=intercept,
+        score=_weighted_r2(predictions, fitted, weight),
+        local_prediction=intercept + weights.sum(axis=1),
+    )
+
+
+def _sums(values: np.ndarray, rows: np.ndarray, n_rows: int) -> np.ndarray:
+    """Add values (n, n_labels) up by their rows, (n_rows, n_labels)."""
+    return np.column_stack([np.bincount(rows, v, minlength=n_rows) for v in values.T])
 
 
 def _fit(

@@ -19,6 +19,7 @@ from sklearn_musiclime import UniformSegmenter
 from sklearn_musiclime.components import decompose
 from sklearn_musiclime.neighbourhood import (
     ScoreFunction,
+    automatic_batch_size,
     draw_masks,
     perturbed_songs,
     score_masks,
@@ -164,9 +165,11 @@ def test_automatic_batches_hold_64_mib(seconds, size):
         sizes.append(len(X))
         return np.zeros(len(X))
 
-    masks = np.ones((65, len(components)), dtype=bool)
+    masks = np.ones((size + 1, len(components)), dtype=bool)
     parallel = Parallel(n_jobs=None, return_as="generator")
-    score_masks(ScoreFunction(model), song, components, masks[: size + 1], parallel=parallel)
+    batch_size = automatic_batch_size(song)
+    score = ScoreFunction(model)
+    score_masks(score, song, components, masks, batch_size=batch_size, parallel=parallel)
     assert sizes == [size, 1]
 
 

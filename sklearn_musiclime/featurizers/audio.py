@@ -6,14 +6,18 @@ from collections.abc import Callable, Sequence
 from functools import cache, cached_property
 from itertools import pairwise
 from typing import Any, Self
+from weakref import WeakKeyDictionary
 
 import librosa
 import numpy as np
 import pandas as pd
+import scipy.sparse
 from joblib import Parallel, delayed
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import check_array
 
+from sklearn_musiclime.featurizers.table import FrameTable, frame_table
+from sklearn_musiclime.neighbourhood.perturbed import AudioNeighbourhood, PerturbedAudio
 from sklearn_musiclime.songs import PCM_SCALES, read_audio
 
 N_CHROMA = 12
@@ -23,22 +27,18 @@ CONTRAST_QUANTILE = 0.02
 
 
 class _Frames:
-    """A song in frames, in the forms that features are computed from, each made when asked for."""
+    """The frames of waveforms, in the forms that features are computed from."""
 
-    def __init__(self, waveform: np.ndarray, settings: SpectralStatistics):
-        self.waveform = waveform
+    def __init__(self, waveforms: np.ndarray, magnitude: np.ndarray, settings: SpectralStatistics):
+        self.waveforms = waveforms  # (n, n_padded)
+        self.magnitude = magnitude  # (n_bins, n * n_frames)
         self.rate = settings.sampling_rate
         self.n_mels, self.n_mfcc = settings.n_mels, settings.n_mfcc
-        self.framing = {"frame_length": settings.n_fft, "hop_length": settings.hop_length}
-
-    @cached_property
-    def magnitude(self) -> np.ndarray:
-        """Spectrogram (n_bins, n_frames); float64, so that sums don't depend on the BLAS."""
-        n_fft, hop_length = self.framing.values()
-        # Padded here, since librosa warns of songs shorter than a window although it takes them.
-        padded = np.pad(self.waveform, n_fft // 2)
-        spectrum = librosa.stft(padded, n_fft=n_fft, hop_length=hop_length, center=False)
-        return np.abs(spectrum).astype(np.float64)
+        self.framing = {
+            "frame_length": settings.n_fft,
+            "hop_length": settings.hop_length,
+            "center": False,
+        }
 
     @cached_property
     def log_mel(self) -> np.ndarray:
@@ -79,8 +79,11 @@ class _Frames:
 
 
 @cache
-def _mel_basis(sampling_rate: int, n_fft: int, n_mels: int) -> np.ndarray:
-    return librosa.filters.mel(sr=sampling_rate, n_fft=n_fft, n_mels=n_mels, dtype=np.float64)
+def _mel_basis(sampling_rate: int, n_fft: int, n_mels: int) -> scipy.sparse.csr_array:
+    # Sparse: a bin lies in two bands at most.
+    return scipy.sparse.csr_array(
+        librosa.filters.mel(sr=sampling_rate, n_fft=n_fft, n_mels=n_mels, dtype=np.float64)
+    )
 
 
 FEATURES: dict[str, Callable[[_Frames], np.ndarray]] = {
@@ -93,11 +96,11 @@ FEATURES: dict[str, Callable[[_Frames], np.ndarray]] = {
     "rolloff": lambda frames: librosa.feature.spectral_rolloff(**frames.spectrum),
     "flatness": lambda frames: librosa.feature.spectral_flatness(S=frames.magnitude),
     "rms": lambda frames: librosa.feature.rms(
-        y=frames.waveform.astype(np.float64), **frames.framing
-    ),
+        y=frames.waveforms.astype(np.float64), **frames.framing
+    ).reshape(1, -1),
     "zero_crossing_rate": lambda frames: librosa.feature.zero_crossing_rate(
-        frames.waveform, **frames.framing
-    ),
+        frames.waveforms, **frames.framing
+    ).reshape(1, -1),
 }
 STATISTICS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "mean": lambda values: values.mean(axis=1),
@@ -142,8 +145,12 @@ class SpectralStatistics(TransformerMixin, BaseEstimator):
 
     Notes
     -----
-    Frames are centred, as librosa's are, and the song is padded at its ends; a song of one sample
-    has one frame.
+    Frames are centred, as librosa's are, and the song is padded with silence at its ends; a song of
+    one sample has one frame.
+
+    The perturbed songs of an explanation come as one column of
+    :class:`~sklearn_musiclime.neighbourhood.PerturbedAudio` and are not composed: see
+    :mod:`sklearn_musiclime.featurizers.table`.
 
     Examples
     --------
@@ -218,7 +225,7 @@ class SpectralStatistics(TransformerMixin, BaseEstimator):
                 f"'contrast' needs a sampling_rate over {2 * top_band:.0f} Hz for its highest "
                 f"band, got {self.sampling_rate}"
             )
-        self.n_features_in_ = _cells(X)[1]
+        self.n_features_in_ = 1 if _perturbed(X) is not None else _cells(X)[1]
         return self
 
     def transform(self, X: Any) -> np.ndarray:
@@ -239,6 +246,11 @@ class SpectralStatistics(TransformerMixin, BaseEstimator):
         InvalidSongError
             A cell can't be read as audio.
         """
+        perturbed = _perturbed(X)
+        if perturbed is not None:
+            table = self._table(perturbed.neighbourhood)
+            if table is not None:
+                return np.hstack([table.pooled(name, perturbed.rows) for name in self.statistics])
         cells, _ = _cells(X)
         rows = Parallel(n_jobs=self.n_jobs)(
             delayed(self._pooled)(cell, row) for row, cell in enumerate(cells)
@@ -279,9 +291,46 @@ class SpectralStatistics(TransformerMixin, BaseEstimator):
         return tags
 
     def _pooled(self, cell: Any, row: int) -> np.ndarray:
-        frames = _Frames(read_audio(cell, self.sampling_rate, row=row), self)
-        values = np.vstack([FEATURES[name](frames) for name in self.features])
+        waveform = read_audio(cell, self.sampling_rate, row=row)
+        # Padded here, since librosa warns of songs shorter than a window although it takes them.
+        padded = np.pad(waveform, self.n_fft // 2)[np.newaxis]
+        spectrum = librosa.stft(
+            padded[0], n_fft=self.n_fft, hop_length=self.hop_length, center=False
+        )
+        # In float64, so that sums don't depend on how a BLAS orders them.
+        values = self._features(padded, np.abs(spectrum).astype(np.float64))
         return np.concatenate([STATISTICS[name](values) for name in self.statistics])
+
+    def _features(self, waveforms: np.ndarray, magnitude: np.ndarray) -> np.ndarray:
+        """The features of frames, shape (n_dimensions, n * n_frames), float64."""
+        frames = _Frames(waveforms, magnitude, self)
+        return np.vstack([FEATURES[name](frames) for name in self.features])
+
+    def _table(self, neighbourhood: AudioNeighbourhood) -> FrameTable | None:
+        """The table of a neighbourhood, which the slices of a perturbed column share."""
+        if neighbourhood.audio.sampling_rate != self.sampling_rate:
+            raise ValueError(
+                f"perturbed audio at {neighbourhood.audio.sampling_rate} Hz where "
+                f"{self.sampling_rate} Hz is needed"
+            )
+        tables = _TABLES.setdefault(neighbourhood, {})
+        key = (*self.features, self.n_fft, self.hop_length, self.n_mels, self.n_mfcc)
+        if key not in tables:
+            tables[key] = frame_table(
+                neighbourhood, self._features, n_fft=self.n_fft, hop_length=self.hop_length
+            )
+        return tables[key]
+
+
+_TABLES: WeakKeyDictionary[AudioNeighbourhood, dict] = WeakKeyDictionary()
+
+
+def _perturbed(X: Any) -> PerturbedAudio | None:
+    """The perturbed audio that a column consists of, if it does."""
+    if isinstance(X, pd.DataFrame) and X.shape[1] == 1:
+        X = X.iloc[:, 0]
+    array = X.array if isinstance(X, pd.Series) else X
+    return array if isinstance(array, PerturbedAudio) else None
 
 
 def _cells(X: Any) -> tuple[Sequence[Any], int]:

@@ -86,8 +86,9 @@ class ScoreFunction:
         """
         response = self.model(X) if self.method is None else getattr(self.model, self.method)(X)
         scores = self._as_columns(response)
-        if len(scores) != len(X):
-            raise ValueError(f"the model returned {len(scores)} rows for {len(X)} songs")
+        n_songs = X.shape[0] if hasattr(X, "shape") else len(X)
+        if len(scores) != n_songs:
+            raise ValueError(f"the model returned {len(scores)} rows for {n_songs} songs")
         if not np.isfinite(scores).all():
             raise ValueError("the model returned NaN or infinite scores")
         return scores

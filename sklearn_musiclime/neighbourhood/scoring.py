@@ -17,13 +17,30 @@ BATCH_BYTES = 2**26
 MAX_AUTO_BATCH = 64
 
 
+def automatic_batch_size(song: Song) -> int:
+    """Say how many perturbed songs a model gets at a time.
+
+    Parameters
+    ----------
+    song : Song
+        The song.
+
+    Returns
+    -------
+    int
+        64, or as many as have 64 MiB of audio.
+    """
+    n_bytes = 4 if song.waveform is None else song.waveform.nbytes
+    return int(np.clip(BATCH_BYTES // n_bytes, 1, MAX_AUTO_BATCH))
+
+
 def score_masks(
     score: ScoreFunction,
     song: Song,
     components: Decomposition,
     masks: np.ndarray,
     *,
-    batch_size: int | str = "auto",
+    batch_size: int,
     parallel: Parallel,
     progress: Callable[[int], object] = lambda n_done: None,
 ) -> np.ndarray:
@@ -41,9 +58,9 @@ def score_masks(
         Its components.
     masks : ndarray of shape (n_masks, n_components), dtype bool
         The components that are kept.
-    batch_size : int or "auto", default="auto"
-        Perturbed songs a call of the model. "auto": 64, or as many as have 64 MiB of audio. It does
-        not depend on the number of workers, so results don't either.
+    batch_size : int
+        Perturbed songs a call of the model. It does not depend on the number of workers, so results
+        don't either.
     parallel : joblib.Parallel
         Runs the batches; made with ``return_as="generator"``.
     progress : callable, default: does nothing
@@ -54,9 +71,6 @@ def score_masks(
     ndarray of shape (n_masks, n_labels)
         Scores.
     """
-    if batch_size == "auto":
-        n_bytes = 4 if song.waveform is None else song.waveform.nbytes
-        batch_size = int(np.clip(BATCH_BYTES // n_bytes, 1, MAX_AUTO_BATCH))
     batches = [masks[i : i + batch_size] for i in range(0, len(masks), batch_size)]
     results = []
     for scores in parallel(delayed(_score_batch)(score, song, components, b) for b in batches):

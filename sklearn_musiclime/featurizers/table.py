@@ -1,0 +1,225 @@
+"""The pooled features of thousands of perturbed songs from a table of a few thousand frames.
+
+A frame lies inside one segment or across the borders of a few; what it sounds like depends on which
+sources are on in these segments, and on nothing else. So all perturbed songs of a neighbourhood
+share the frames of a small table: a *group* is a run of frames that touch the same segments, a
+*case* one way in which the sources of these segments are on or off that some mask has drawn (in one
+segment of S sources at most 2^S). The sums, sums of squares, minima and maxima of the frames of a
+case are table entries, and a song's statistics are sums (minima, maxima) over one entry a group.
+
+The samples of a case are those of the composed songs to the last bit, so the frames are the very
+frames. The spectra of cases could instead be added up from those of the sources, the transform
+being linear; but what a sum of spectra rounds is not what a sum of samples rounds, which shows in
+features that look at the quietest bins, and the sums take about as long as the transforms.
+
+Where the time goes: the transforms and features of the table's frames (for S sources 2^S of the
+song's length and a few at each border) are the floor; adding up entries is one addition an entry,
+feature and song. Cases are only those drawn, so a table never has more frames than the songs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import pairwise
+
+import librosa
+import numpy as np
+
+from sklearn_musiclime.components.decomposition import AudioComponents
+from sklearn_musiclime.neighbourhood.designs import distinct_rows
+from sklearn_musiclime.neighbourhood.perturbed import AudioNeighbourhood
+
+FrameFeatures = Callable[[np.ndarray, np.ndarray], np.ndarray]
+"""(waveforms (n, n_padded), magnitudes (n_bins, n * n_frames)) -> (n_dimensions, n * n_frames)"""
+
+CHUNK_FRAMES = 4096
+"""Frames whose features are computed at a time: 34 MB of magnitudes at 1025 bins."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """A run of frames that touch the same segments.
+
+    Attributes
+    ----------
+    frames : slice
+        The frames.
+    segments : range
+        The segments that they touch.
+    """
+
+    frames: slice
+    segments: range
+
+    @property
+    def n_frames(self) -> int:
+        """Number of frames."""
+        return self.frames.stop - self.frames.start
+
+
+@dataclass(frozen=True)
+class FrameTable:
+    """Statistics of the frames of every case of every group.
+
+    Attributes
+    ----------
+    entries : ndarray of shape (n_masks, n_groups), dtype int32
+        Each mask's entry in each group.
+    total, squares, low, high : ndarray of shape (n_entries, n_dimensions)
+        Sum, sum of squares about `centre`, minimum and maximum over a group's frames.
+    centre : ndarray of shape (n_dimensions,)
+        What sums and squares are taken about, so that squares lose no digits.
+    n_frames : int
+        Frames of a song.
+    """
+
+    entries: np.ndarray
+    total: np.ndarray
+    squares: np.ndarray
+    low: np.ndarray
+    high: np.ndarray
+    centre: np.ndarray
+    n_frames: int
+
+    def pooled(self, statistic: str, rows: np.ndarray) -> np.ndarray:
+        """Pool the frames of some masks.
+
+        Parameters
+        ----------
+        statistic : {"mean", "std", "min", "max"}
+            How.
+        rows : ndarray of int
+            The masks.
+
+        Returns
+        -------
+        ndarray of shape (len(rows), n_dimensions)
+        """
+        entries = self.entries[rows]
+        if statistic == "mean":
+            return self.centre + self._added(self.total, entries) / self.n_frames
+        if statistic == "std":
+            mean = self._added(self.total, entries) / self.n_frames
+            variance = self._added(self.squares, entries) / self.n_frames - np.square(mean)
+            return np.sqrt(np.maximum(variance, 0.0))
+        combine, values = {"min": (np.minimum, self.low), "max": (np.maximum, self.high)}[statistic]
+        pooled = values[entries[:, 0]]
+        for group in range(1, entries.shape[1]):
+            combine(pooled, values[entries[:, group]], out=pooled)
+        return pooled
+
+    @staticmethod
+    def _added(values: np.ndarray, entries: np.ndarray) -> np.ndarray:
+        # Group by group, in this order for every batch: the sum has the same bits in all of them.
+        added = values[entries[:, 0]]
+        for group in range(1, entries.shape[1]):
+            added += values[entries[:, group]]
+        return added
+
+
+def frame_table(
+    neighbourhood: AudioNeighbourhood, features: FrameFeatures, *, n_fft: int, hop_length: int
+) -> FrameTable | None:
+    """Build the table of a neighbourhood.
+
+    Parameters
+    ----------
+    neighbourhood : AudioNeighbourhood
+        Sources, segments and masks.
+    features : callable
+        The features of frames, given padded waveforms and the magnitudes of their spectra.
+    n_fft, hop_length : int
+        Samples of a frame, and from one to the next; frames are centred.
+
+    Returns
+    -------
+    FrameTable or None
+        None if it would have over half as many frames as the perturbed songs themselves: with few
+        masks, or so many sources that hardly two masks share a case.
+    """
+    audio, masks = neighbourhood.audio, neighbourhood.masks
+    kept = masks.reshape(len(masks), len(audio.source_names), audio.n_segments)
+    groups = frame_groups(audio, n_fft, hop_length)
+    cases, entries = [], np.empty((len(masks), len(groups)), dtype=np.int32)
+    for number, group in enumerate(groups):
+        drawn = kept[:, :, group.segments.start : group.segments.stop]
+        distinct, which = distinct_rows(drawn.reshape(len(masks), -1))
+        entries[:, number] = sum(map(len, cases)) + which
+        cases.append(distinct.reshape(-1, *drawn.shape[1:]))
+    n_frames = groups[-1].frames.stop
+    if sum(len(c) * group.n_frames for c, group in zip(cases, groups, strict=True)) > (
+        len(masks) * n_frames / 2
+    ):
+        return None
+
+    centre, parts = None, []
+    for group, drawn in zip(groups, cases, strict=True):
+        for values in _case_features(audio, group, drawn, features, n_fft, hop_length):
+            if centre is None:
+                centre = values[0].mean(axis=1)
+            deviation = values - centre[:, np.newaxis]
+            parts.append(
+                (
+                    deviation.sum(axis=2),
+                    np.square(deviation).sum(axis=2),
+                    values.min(axis=2),
+                    values.max(axis=2),
+                )
+            )
+    total, squares, low, high = (np.concatenate(part) for part in zip(*parts, strict=True))
+    return FrameTable(entries, total, squares, low, high, centre, n_frames)
+
+
+def frame_groups(audio: AudioComponents, n_fft: int, hop_length: int) -> list[Group]:
+    """Group frames by the segments that they touch.
+
+    Parameters
+    ----------
+    audio : AudioComponents
+        The segments.
+    n_fft, hop_length : int
+        Samples of a frame, and from one to the next.
+
+    Returns
+    -------
+    list of Group
+        In the order of time; together they are all frames.
+    """
+    n_samples = len(audio.mix)
+    n_frames = 1 + n_samples // hop_length
+    starts = np.arange(n_frames) * hop_length - n_fft // 2
+    first, last = np.maximum(starts, 0), np.minimum(starts + n_fft, n_samples) - 1
+    touched = np.searchsorted(audio.borders, np.stack([first, last]), side="right") - 1
+    changes = np.flatnonzero(np.diff(touched, axis=1).any(axis=0)) + 1
+    return [
+        Group(slice(a, b), range(touched[0, a], touched[1, a] + 1))
+        for a, b in pairwise([0, *changes.tolist(), n_frames])
+    ]
+
+
+def _case_features(
+    audio: AudioComponents,
+    group: Group,
+    cases: np.ndarray,
+    features: FrameFeatures,
+    n_fft: int,
+    hop_length: int,
+) -> Iterator[np.ndarray]:
+    """Features of a group's frames in each case, (n_cases, n_dimensions, n_frames) at a time."""
+    start = group.frames.start * hop_length - n_fft // 2
+    stop = (group.frames.stop - 1) * hop_length - n_fft // 2 + n_fft
+    for first in range(0, len(cases), max(CHUNK_FRAMES // group.n_frames, 1)):
+        some = cases[first : first + max(CHUNK_FRAMES // group.n_frames, 1)]
+        waveforms = np.zeros((len(some), stop - start), dtype=np.float32)
+        for place, segment in enumerate(group.segments):
+            a, b = max(start, audio.borders[segment]), min(stop, audio.borders[segment + 1])
+            block, on = waveforms[:, a - start : b - start], some[:, :, place]
+            # As songs are composed, sample for sample: source after source, or the mix itself.
+            for source, samples in enumerate(audio.sources[:, a:b]):
+                block[on[:, source]] += samples
+            block[on.all(axis=1)] = audio.mix[a:b]
+        spectra = librosa.stft(waveforms, n_fft=n_fft, hop_length=hop_length, center=False)
+        magnitude = np.abs(spectra.transpose(1, 0, 2), dtype=np.float32).astype(np.float64)
+        values = features(waveforms, magnitude.reshape(len(magnitude), -1))
+        yield values.reshape(-1, len(some), group.n_frames).transpose(1, 0, 2)
