@@ -73,8 +73,8 @@ class Sizes:
 
     reference: int = 5000
     reference_timed: int = 500
-    clip: tuple[int, int] = (5000, 300)
-    song: tuple[int, int] = (8000, 400)
+    clip: tuple[int, int] = (3000, 300)
+    song: tuple[int, int] = (1600, 1600)
     sentences: tuple[int, int] = (2000, 150)
     converged: int = 40_000
     converged_sentences: tuple[int, int] = (20_000, 2000)

@@ -71,8 +71,8 @@ def draw_neighbourhood(
     design : {"crossed", "independent", "paired", "exhaustive"}
         "crossed": for each half a paired design of its own; each mask is combined with 8 of the
         other half, or all, if they are fewer; with a pair come all four combinations of the two
-        masks and their complements. Of masks that are sampled, those that keep all or nothing are
-        combined with one another only. The others are joint, see :func:`draw_masks`.
+        masks and their complements. Masks that keep all or nothing of a sampled half are left out,
+        but for the song itself. The others are joint, see :func:`draw_masks`.
     n_audio, n_lyrics : int
         Number of components.
     n_samples : int or (int, int)
@@ -220,13 +220,15 @@ def _crossed(
     blocks = np.empty((n_shifts, n_blocks[large], 2), dtype=np.intp)
     blocks[:, :, large] = np.arange(n_blocks[large])
     blocks[:, :, small] = (blocks[:, :, large] + shifts[:, np.newaxis]) % n_blocks[small]
-    # Where masks are sampled, all and nothing, which are far from the rest, would pull at the
-    # surrogate if they came as often as these: they meet one another alone.
-    blocks = blocks.reshape(-1, 2)
-    rare = (blocks == 0) & sampled & (blocks[:, ::-1] != 0)
-    blocks = blocks[~rare.any(axis=1)]
     within = np.stack(np.meshgrid(*map(np.arange, sizes), indexing="ij"), axis=-1).reshape(-1, 2)
-    pairs = (blocks[:, np.newaxis] * sizes + within).reshape(-1, 2)
+    pairs = (blocks.reshape(-1, 1, 2) * sizes + within).reshape(-1, 2)
+    # Where masks are sampled, those that keep all or nothing lie far from the rest: a song without
+    # any lyrics, or silence with all of them, would outweigh hundreds of others. Only the song
+    # itself stays.
+    extreme = ((pairs < 2) & sampled).any(axis=1)
+    if not extreme.all():
+        extreme[0] = False
+        pairs = pairs[~extreme]
     repeats = max(float(n_samples.max()) / len(pairs), 1.0)
     return Neighbourhood("crossed", *halves, pairs, repeats)
 
