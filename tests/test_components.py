@@ -118,10 +118,16 @@ def test_a_component_sounds_in_its_source_and_segment_alone(noise):
 
 def test_hpss_is_librosas(noise):
     noise[5000:5100] += 1
-    names, sources = separate_sources(HPSSSeparator(), noise, RATE)
-    assert names == ("harmonic", "percussive")
-    harmonic, percussive = librosa.effects.hpss(noise)
-    np.testing.assert_allclose(sources, [harmonic, percussive], atol=1e-5)
+    noise = np.tile(noise, 40)  # several blocks of frames
+    for kernel_size in (31, (8, 17)):
+        separator = HPSSSeparator(kernel_size=kernel_size)
+        names, sources = separate_sources(separator, noise, RATE)
+        assert names == ("harmonic", "percussive")
+        expected = librosa.effects.hpss(noise, kernel_size=kernel_size)
+        np.testing.assert_allclose(sources, expected, atol=1e-6)
+    _, sources = HPSSSeparator(margin=(1.0, 5.0)).separate(noise, RATE)
+    expected = librosa.effects.hpss(noise, margin=(1.0, 5.0))
+    np.testing.assert_allclose(sources, expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("kernel_size", [31, (17, 5), 8, (8, 31)])
@@ -134,7 +140,9 @@ def test_hpss_masks_are_librosas(kernel_size, margin, noise):
             spectrum, kernel_size=kernel_size, margin=margin, mask=True
         )
         separator = HPSSSeparator(kernel_size=kernel_size, margin=margin)
-        np.testing.assert_allclose(separator._soft_masks(np.abs(spectrum)), expected, atol=1e-6)
+        np.testing.assert_allclose(
+            list(separator._soft_masks(np.abs(spectrum))), expected, atol=1e-6
+        )
 
 
 def test_an_inaudible_residual_goes_to_the_loudest_source(noise):

@@ -40,6 +40,7 @@ from sklearn_musiclime.neighbourhood import (
     PerturbedAudio,
     PerturbedLyrics,
     compose_audio,
+    compose_lyrics,
     draw_masks,
     draw_neighbourhood,
     find_factored,
@@ -127,6 +128,25 @@ def test_perturbed_lyrics_are_a_sequence(noise):
     column = PerturbedLyrics(lyrics, np.array([[1, 1, 1], [0, 1, 0], [0, 0, 1]], dtype=bool))
     assert list(column) == ["la lo lu", "lo ", "lu"]
     assert list(column[1:]) == ["lo ", "lu"]
+    masks = rng().integers(0, 2, (600, 3)).astype(bool)  # several blocks
+    assert list(PerturbedLyrics(lyrics, masks)) == [compose_lyrics(lyrics, m) for m in masks]
+
+
+def test_lyrics_are_encoded_in_the_order_of_length():
+    """Texts of like length in a batch save padding; the answers keep their places."""
+    lengths = []
+
+    def model(X):
+        lengths.extend(len(lyrics.split()) for _, lyrics in X)
+        return [float("lo" in lyrics) + np.std(audio) for audio, lyrics in X]
+
+    X = song_array((np.sin(np.arange(4000.0)), "la lo lu li le ly"))
+    explanation = MusicLimeExplainer(model, n_samples=200, batch_size=20, random_state=0)
+    explanation = explanation.fit(X).explain(X)[0]
+    assert len(lengths) == 200
+    assert lengths[1:] == sorted(lengths[1:], reverse=True)  # the song itself is scored first
+    assert max(lengths) - min(lengths) > 3
+    assert explanation.to_frame().set_index("component")["weight"]["lo"] > 0.9
 
 
 # The table.

@@ -8,7 +8,7 @@ the mix, so a separator need not be perfect to be used.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any, Protocol
@@ -23,6 +23,8 @@ from sklearn_musiclime.components._protocol import call_with_known
 from sklearn_musiclime.songs import read_audio
 
 RESIDUAL = "residual"
+BLOCK_FRAMES = 512
+"""Frames that HPSS filters at a time: few enough for the processor's caches."""
 INAUDIBLE_DB = -60.0
 """A rest of the mix that no source holds is a source of its own above this level, re the mix."""
 
@@ -94,7 +96,7 @@ class HPSSSeparator(BaseEstimator):
     def source_names(self) -> tuple[str, ...]:
         """The two sources; with a margin also what neither holds."""
         names = ("harmonic", "percussive")
-        return names if np.all(np.equal(self.margin, 1.0)) else (*names, RESIDUAL)
+        return names if self._is_split else (*names, RESIDUAL)
 
     def separate(self, waveform: np.ndarray, sampling_rate: float) -> Sources:
         """Take a waveform apart.
@@ -116,16 +118,30 @@ class HPSSSeparator(BaseEstimator):
         n_samples = len(waveform)
         padded = librosa.util.fix_length(waveform, size=max(n_samples, self.n_fft))
         spectrum = librosa.stft(padded, n_fft=self.n_fft, hop_length=self.hop_length)
-        masks = self._soft_masks(np.abs(spectrum))
+        # Without a margin the masks add up to 1: what is not harmonic is percussive, and its
+        # spectrum and mask need not be computed.
+        spectra = [spectrum] if self._is_split else [spectrum, spectrum.copy()]
+        context = int(np.broadcast_to(self.kernel_size, 2)[0]) // 2
+        magnitude = np.pad(np.abs(spectrum), [(0, 0), (context, context)], mode="symmetric")
+        for first in range(0, spectrum.shape[1], BLOCK_FRAMES):
+            masks = self._soft_masks(magnitude[:, first : first + BLOCK_FRAMES + 2 * context])
+            for source, mask in zip(spectra, masks, strict=False):
+                source[:, first : first + BLOCK_FRAMES] *= mask[
+                    :, context : mask.shape[1] - context
+                ]
         sources = [
-            librosa.istft(
-                mask * spectrum, n_fft=self.n_fft, hop_length=self.hop_length, length=len(padded)
-            )
-            for mask in masks
+            librosa.istft(source, n_fft=self.n_fft, hop_length=self.hop_length, length=len(padded))
+            for source in spectra
         ]
+        if self._is_split:
+            sources.append(padded - sources[0])
         return ("harmonic", "percussive"), np.stack(sources)[:, :n_samples]
 
-    def _soft_masks(self, magnitude: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    @property
+    def _is_split(self) -> bool:
+        return bool(np.all(np.equal(self.margin, 1.0)))
+
+    def _soft_masks(self, magnitude: np.ndarray) -> Iterator[np.ndarray]:
         """The masks of :func:`librosa.decompose.hpss` for a spectrogram (n_bins, n_frames).
 
         librosa's time goes into two median filters; bottleneck's running median gives the same
@@ -135,11 +151,9 @@ class HPSSSeparator(BaseEstimator):
         time_margin, frequency_margin = np.broadcast_to(self.margin, 2)
         harmonic = _running_median(magnitude, time_length, axis=1)
         percussive = _running_median(magnitude, frequency_length, axis=0)
-        options = {"power": self.power, "split_zeros": time_margin == frequency_margin == 1}
-        return (
-            librosa.util.softmask(harmonic, percussive * time_margin, **options),
-            librosa.util.softmask(percussive, harmonic * frequency_margin, **options),
-        )
+        options = {"power": self.power, "split_zeros": self._is_split}
+        yield librosa.util.softmask(harmonic, percussive * time_margin, **options)
+        yield librosa.util.softmask(percussive, harmonic * frequency_margin, **options)
 
 
 class StemSeparator(BaseEstimator):

@@ -16,7 +16,7 @@ from joblib import Parallel, delayed
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils import check_array
 
-from sklearn_musiclime.featurizers.table import FrameTable, frame_table
+from sklearn_musiclime.featurizers.table import BLOCK_FRAMES, FrameTable, frame_table
 from sklearn_musiclime.neighbourhood.perturbed import AudioNeighbourhood, PerturbedAudio
 from sklearn_musiclime.songs import PCM_SCALES, read_audio
 
@@ -250,7 +250,8 @@ class SpectralStatistics(TransformerMixin, BaseEstimator):
         if perturbed is not None:
             table = self._table(perturbed.neighbourhood)
             if table is not None:
-                return np.hstack([table.pooled(name, perturbed.rows) for name in self.statistics])
+                pooled = table.pooled(self.statistics, perturbed.rows)
+                return np.hstack([pooled[name] for name in self.statistics])
         cells, _ = _cells(X)
         rows = Parallel(n_jobs=self.n_jobs)(
             delayed(self._pooled)(cell, row) for row, cell in enumerate(cells)
@@ -293,18 +294,26 @@ class SpectralStatistics(TransformerMixin, BaseEstimator):
     def _pooled(self, cell: Any, row: int) -> np.ndarray:
         waveform = read_audio(cell, self.sampling_rate, row=row)
         # Padded here, since librosa warns of songs shorter than a window although it takes them.
-        padded = np.pad(waveform, self.n_fft // 2)[np.newaxis]
-        spectrum = librosa.stft(
-            padded[0], n_fft=self.n_fft, hop_length=self.hop_length, center=False
-        )
-        # In float64, so that sums don't depend on how a BLAS orders them.
-        values = self._features(padded, np.abs(spectrum).astype(np.float64))
+        padded = np.pad(waveform, self.n_fft // 2)
+        n_frames = 1 + (len(padded) - self.n_fft) // self.hop_length
+        blocks = []
+        for first in range(0, n_frames, BLOCK_FRAMES):
+            last = min(first + BLOCK_FRAMES, n_frames) - 1
+            block = padded[first * self.hop_length : last * self.hop_length + self.n_fft]
+            blocks.append(self._frame_features(block[np.newaxis])[0])
+        values = np.hstack(blocks)
         return np.concatenate([STATISTICS[name](values) for name in self.statistics])
 
-    def _features(self, waveforms: np.ndarray, magnitude: np.ndarray) -> np.ndarray:
-        """The features of frames, shape (n_dimensions, n * n_frames), float64."""
-        frames = _Frames(waveforms, magnitude, self)
-        return np.vstack([FEATURES[name](frames) for name in self.features])
+    def _frame_features(self, waveforms: np.ndarray) -> np.ndarray:
+        """The features of the frames of waveforms (n, n_padded), (n, n_dimensions, n_frames)."""
+        spectra = librosa.stft(
+            waveforms, n_fft=self.n_fft, hop_length=self.hop_length, center=False
+        )
+        # In float64, so that sums don't depend on how a BLAS orders them.
+        magnitude = np.abs(spectra.transpose(1, 0, 2)).astype(np.float64)
+        frames = _Frames(waveforms, magnitude.reshape(len(magnitude), -1), self)
+        values = np.vstack([FEATURES[name](frames) for name in self.features])
+        return values.reshape(len(values), len(waveforms), -1).transpose(1, 0, 2)
 
     def _table(self, neighbourhood: AudioNeighbourhood) -> FrameTable | None:
         """The table of a neighbourhood, which the slices of a perturbed column share."""
@@ -317,7 +326,7 @@ class SpectralStatistics(TransformerMixin, BaseEstimator):
         key = (*self.features, self.n_fft, self.hop_length, self.n_mels, self.n_mfcc)
         if key not in tables:
             tables[key] = frame_table(
-                neighbourhood, self._features, n_fft=self.n_fft, hop_length=self.hop_length
+                neighbourhood, self._frame_features, n_fft=self.n_fft, hop_length=self.hop_length
             )
         return tables[key]
 

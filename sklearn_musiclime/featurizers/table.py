@@ -19,22 +19,21 @@ feature and song. Cases are only those drawn, so a table never has more frames t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from itertools import pairwise
 
-import librosa
 import numpy as np
 
 from sklearn_musiclime.components.decomposition import AudioComponents
 from sklearn_musiclime.neighbourhood.designs import distinct_rows
 from sklearn_musiclime.neighbourhood.perturbed import AudioNeighbourhood
 
-FrameFeatures = Callable[[np.ndarray, np.ndarray], np.ndarray]
-"""(waveforms (n, n_padded), magnitudes (n_bins, n * n_frames)) -> (n_dimensions, n * n_frames)"""
+FrameFeatures = Callable[[np.ndarray], np.ndarray]
+"""Waveforms (n, n_padded) -> the features of their frames (n, n_dimensions, n_frames)."""
 
-CHUNK_FRAMES = 4096
-"""Frames whose features are computed at a time: 34 MB of magnitudes at 1025 bins."""
+BLOCK_FRAMES = 256
+"""Frames whose features are computed at a time: 2 MB of magnitudes at 1025 bins."""
 
 
 @dataclass(frozen=True)
@@ -82,31 +81,37 @@ class FrameTable:
     centre: np.ndarray
     n_frames: int
 
-    def pooled(self, statistic: str, rows: np.ndarray) -> np.ndarray:
+    def pooled(self, statistics: Collection[str], rows: np.ndarray) -> dict[str, np.ndarray]:
         """Pool the frames of some masks.
 
         Parameters
         ----------
-        statistic : {"mean", "std", "min", "max"}
+        statistics : collection of {"mean", "std", "min", "max"}
             How.
         rows : ndarray of int
             The masks.
 
         Returns
         -------
-        ndarray of shape (len(rows), n_dimensions)
+        dict of str to ndarray of shape (len(rows), n_dimensions)
+            Those asked for.
         """
         entries = self.entries[rows]
-        if statistic == "mean":
-            return self.centre + self._added(self.total, entries) / self.n_frames
-        if statistic == "std":
+        pooled = {}
+        if "mean" in statistics or "std" in statistics:
             mean = self._added(self.total, entries) / self.n_frames
+            pooled["mean"] = self.centre + mean
+        if "std" in statistics:
             variance = self._added(self.squares, entries) / self.n_frames - np.square(mean)
-            return np.sqrt(np.maximum(variance, 0.0))
-        combine, values = {"min": (np.minimum, self.low), "max": (np.maximum, self.high)}[statistic]
-        pooled = values[entries[:, 0]]
-        for group in range(1, entries.shape[1]):
-            combine(pooled, values[entries[:, group]], out=pooled)
+            pooled["std"] = np.sqrt(np.maximum(variance, 0.0))
+        for name, combine, values in (
+            ("min", np.minimum, self.low),
+            ("max", np.maximum, self.high),
+        ):
+            if name in statistics:
+                pooled[name] = values[entries[:, 0]]
+                for group in range(1, entries.shape[1]):
+                    combine(pooled[name], values[entries[:, group]], out=pooled[name])
         return pooled
 
     @staticmethod
@@ -128,7 +133,7 @@ def frame_table(
     neighbourhood : AudioNeighbourhood
         Sources, segments and masks.
     features : callable
-        The features of frames, given padded waveforms and the magnitudes of their spectra.
+        The features of the frames of waveforms that need no more padding.
     n_fft, hop_length : int
         Samples of a frame, and from one to the next; frames are centred.
 
@@ -209,8 +214,8 @@ def _case_features(
     """Features of a group's frames in each case, (n_cases, n_dimensions, n_frames) at a time."""
     start = group.frames.start * hop_length - n_fft // 2
     stop = (group.frames.stop - 1) * hop_length - n_fft // 2 + n_fft
-    for first in range(0, len(cases), max(CHUNK_FRAMES // group.n_frames, 1)):
-        some = cases[first : first + max(CHUNK_FRAMES // group.n_frames, 1)]
+    for first in range(0, len(cases), max(BLOCK_FRAMES // group.n_frames, 1)):
+        some = cases[first : first + max(BLOCK_FRAMES // group.n_frames, 1)]
         waveforms = np.zeros((len(some), stop - start), dtype=np.float32)
         for place, segment in enumerate(group.segments):
             a, b = max(start, audio.borders[segment]), min(stop, audio.borders[segment + 1])
@@ -219,7 +224,4 @@ def _case_features(
             for source, samples in enumerate(audio.sources[:, a:b]):
                 block[on[:, source]] += samples
             block[on.all(axis=1)] = audio.mix[a:b]
-        spectra = librosa.stft(waveforms, n_fft=n_fft, hop_length=hop_length, center=False)
-        magnitude = np.abs(spectra.transpose(1, 0, 2), dtype=np.float32).astype(np.float64)
-        values = features(waveforms, magnitude.reshape(len(magnitude), -1))
-        yield values.reshape(-1, len(some), group.n_frames).transpose(1, 0, 2)
+        yield features(waveforms)

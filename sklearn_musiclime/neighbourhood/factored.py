@@ -29,6 +29,7 @@ from sklearn_musiclime.neighbourhood.perturbed import (
     PerturbedAudio,
     PerturbedLyrics,
 )
+from sklearn_musiclime.neighbourhood.scoring import by_length
 from sklearn_musiclime.songs import Song
 
 Half = Literal["audio", "lyrics"]
@@ -263,6 +264,8 @@ def score_factored(
     """
     audio_masks, which_audio = distinct_rows(neighbourhood.audio_masks)
     lyric_masks, which_lyrics = distinct_rows(neighbourhood.lyric_masks)
+    order = by_length(lyric_masks)
+    lyric_masks, which_lyrics = lyric_masks[order], np.argsort(order)[which_lyrics]
     lyrics: Sequence[str | None] = [song.lyrics]
     if components.lyrics is not None:
         lyrics = list(PerturbedLyrics(components.lyrics, lyric_masks))

@@ -21,6 +21,9 @@ from sklearn_musiclime.components.decomposition import AudioComponents, Decompos
 from sklearn_musiclime.components.lyrics import LyricComponents
 from sklearn_musiclime.songs import Song
 
+BLOCK_TEXTS = 256
+"""Perturbed lyrics that are written at a time."""
+
 
 def compose_audio(audio: AudioComponents, mask: np.ndarray) -> np.ndarray:
     """Compose the waveform in which only some components sound.
@@ -254,6 +257,17 @@ class PerturbedLyrics(Sequence):
         if isinstance(item, (int, np.integer)):
             return compose_lyrics(self.lyrics, self.masks[item])
         return type(self)(self.lyrics, self.masks[item])
+
+    def __iter__(self) -> Iterator[str]:
+        # What compose_lyrics does, for a block of masks at a time; a last column, always on, stands
+        # for the text between components.
+        components, on, off = zip(*self.lyrics.chunks, strict=True)
+        which = [-1 if component is None else component for component in components]
+        on, off = np.array(on, dtype=object), np.array(off, dtype=object)
+        for first in range(0, len(self), BLOCK_TEXTS):
+            kept = self.masks[first : first + BLOCK_TEXTS]
+            kept = np.column_stack([kept, np.ones(len(kept), dtype=bool)])[:, which]
+            yield from map("".join, np.where(kept, on, off).tolist())
 
 
 def perturbed_songs(song: Song, components: Decomposition, masks: np.ndarray) -> Any:

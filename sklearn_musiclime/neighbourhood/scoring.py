@@ -71,12 +71,31 @@ def score_masks(
     ndarray of shape (n_masks, n_labels)
         Scores.
     """
-    batches = [masks[i : i + batch_size] for i in range(0, len(masks), batch_size)]
+    order = by_length(masks[:, components.n_audio :])
+    batches = [masks[order[i : i + batch_size]] for i in range(0, len(masks), batch_size)]
     results = []
     for scores in parallel(delayed(_score_batch)(score, song, components, b) for b in batches):
         results.append(scores)
         progress(len(scores))
-    return np.concatenate(results)
+    return np.concatenate(results)[np.argsort(order)]
+
+
+def by_length(lyric_masks: np.ndarray) -> np.ndarray:
+    """Order masks by how many lyric components they keep.
+
+    Texts of like length in a batch save an encoder the padding.
+
+    Parameters
+    ----------
+    lyric_masks : ndarray of shape (n_masks, n_components), dtype bool
+        The components that are kept.
+
+    Returns
+    -------
+    ndarray of shape (n_masks,) of int
+        Their order, long texts first, so that a batch that is too large for memory shows at once.
+    """
+    return np.argsort(-lyric_masks.sum(axis=1), kind="stable")
 
 
 def _score_batch(
