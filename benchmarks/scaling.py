@@ -19,10 +19,10 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from _cases import RATE, SONGS, load_songs
 from _reference import bands, seconds_of, timed, waveform_of
 from _results import write_results
 from sklearn.frozen import FrozenEstimator
-from speed import QUICK, RATE, SONGS, Sizes, load_songs
 
 from sklearn_musiclime import MusicLimeExplainer, UniformSegmenter
 from sklearn_musiclime.cli import demo_model
@@ -58,13 +58,12 @@ def make_song(song, words, seconds):
     return pd.DataFrame({"audio": [cell], "lyrics": [" ".join(words)]})
 
 
-def measure(model, song, setting, design, repeats):
+def measure(model, song, setting, repeats):
     """Time and memory of one explanation."""
     explainer = MusicLimeExplainer(
         FrozenEstimator(model),
         separator=bands(waveform_of(song), setting["sources"]),
         segmenter=UniformSegmenter(setting["segments"]),
-        design=design,
         n_samples=setting["samples"],
         random_state=0,
     ).fit(song)
@@ -79,15 +78,12 @@ def measure(model, song, setting, design, repeats):
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--quick", action="store_true", help="a small run, to see that all works")
-    parser.add_argument("--design", default="auto", help="this package's design")
     parser.add_argument("--songs", type=Path, default=SONGS, help="a JamendoLyrics folder")
     options = parser.parse_args()
     base, varied = (QUICK_BASE, QUICK_VARIED) if options.quick else (BASE, VARIED)
     folder = options.songs if options.songs.is_dir() else None
-    X, y, full = load_songs(folder, QUICK if options.quick else Sizes())
-    model = demo_model().fit(
-        X[["audio", "lyrics"]], np.where(y == "Hip-Hop", "Hip-Hop", "other") if folder else y
-    )
+    X, y, full = load_songs(folder)
+    model = demo_model().fit(X[["audio", "lyrics"]], y)
 
     rows = []
     for what, values in varied.items():
@@ -96,11 +92,11 @@ def main():
             words = vocabulary(X, setting["words"])
             song = make_song(full, words, setting["seconds"])
             repeats = 1 if options.quick else 3
-            took, figures = timed(partial(measure, model, song, setting, options.design, repeats))
+            took, figures = timed(partial(measure, model, song, setting, repeats))
             print(f"{what} = {value}: {took:.0f} s", flush=True)
             rows.append({"varied": what} | setting | figures)
     name = "scaling-quick" if options.quick else "scaling"
-    write_results(name, rows, design=options.design, songs="JamendoLyrics" if folder else "made")
+    write_results(name, rows, songs="JamendoLyrics" if folder else "made")
 
 
 if __name__ == "__main__":

