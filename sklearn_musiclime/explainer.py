@@ -3,31 +3,34 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Iterator
+from dataclasses import replace
+from functools import partial
 from typing import Any, Self
 
 import numpy as np
 from joblib import Parallel
 from sklearn.base import BaseEstimator, TransformerMixin, clone
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 from tqdm.auto import tqdm
 
-from sklearn_musiclime.components.decomposition import Decomposition, decompose
+from sklearn_musiclime.components.decomposition import Decomposition, decompose, link_components
 from sklearn_musiclime.components.lyrics import LYRIC_UNITS, split_lyrics
 from sklearn_musiclime.components.segmentation import Segmenter, UniformSegmenter
 from sklearn_musiclime.components.separation import HPSSSeparator, Separator
 from sklearn_musiclime.explanation.local import LocalExplanation
 from sklearn_musiclime.neighbourhood import (
     Neighbourhood,
+    NeighbourhoodScorer,
     ScoreFunction,
     automatic_batch_size,
     check_design,
     draw_neighbourhood,
     find_factored,
-    score_factored,
-    score_masks,
     select_labels,
 )
 from sklearn_musiclime.neighbourhood.factored import FactoredModel
@@ -36,10 +39,15 @@ from sklearn_musiclime.surrogate import (
     Surrogate,
     check_selection,
     fit_crossed_surrogate,
+    fit_interactions,
+    fit_shapley,
+    fit_shares,
     fit_surrogate,
     kernel_weights,
+    shapley_kernel_weights,
 )
 
+KERNELS = ("exponential", "shapley")
 DEFAULT_SAMPLING_RATE = 22050
 DEFAULT_N_SEGMENTS = 10
 """Columns a source has in ``transform`` where the segmenter does not fix their number."""
@@ -82,6 +90,11 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         Perturbed songs that the model scores, a song explained. In the crossed design the number
         of masks of the audio, and of masks of the lyrics: of encodings by each branch. Two numbers
         are those of audio and lyrics.
+    kernel : {"exponential", "shapley"}, default="exponential"
+        What the weights are. "exponential": those of a linear model near the song, as LIME's.
+        "shapley": Shapley values, as KernelSHAP's (:mod:`sklearn_musiclime.surrogate.shapley`),
+        which add up to the song's score less that of its silence; needs a joint design and takes no
+        `kernel_width`, `regressor` or `feature_selection`.
     kernel_width : float, default=0.25
         How fast a perturbed song counts less as more of it is left out, see
         :func:`~sklearn_musiclime.surrogate.kernel_weights`.
@@ -94,6 +107,24 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         :func:`~sklearn_musiclime.surrogate.fit_surrogate`.
     n_features : int or None, default=None
         How many components a label keeps, if they are chosen.
+    interactions : {"cross", "all"} or None, default="cross"
+        Pairs of components whose interaction is estimated
+        (:mod:`sklearn_musiclime.surrogate.interactions`): one of the audio with one of the lyrics,
+        all pairs, or none. In the crossed design the model's head scores up to 40,000
+        combinations for it; joint designs take no more calls, and see less.
+    linked : bool, default=False
+        Whether a unit of lyrics and the "vocals" of the segments in which it is sung are left out
+        together, so that no perturbed song sings what its lyrics lack. Needs word times, a source
+        "vocals" and a joint design. Units that share a segment are one, so "word_positions" or
+        "lines" tell more than "words". The weight of a unit is spread evenly over its components;
+        interactions are not looked for.
+    tol : float or None, default=None
+        Draw more perturbed songs until no standard error is above this part of the largest weight
+        of its label, or `max_samples` is reached. `n_samples` is then what it begins with.
+    max_samples : int, default=100000
+        Where `tol` gives up, with a :class:`~sklearn.exceptions.ConvergenceWarning`;
+        ``explanation.settings["converged"]`` says which it was. In the crossed design the number of
+        masks of the audio and the lyrics together.
     sampling_rate : int or None, default=None
         Rate, in Hz, at which audio is perturbed and shown to the model. None: the ``sampling_rate``
         parameter that the model or a step of it has, else 22050.
@@ -151,7 +182,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
     >>> explainer = MusicLimeExplainer(model, n_samples=100, random_state=0)
     >>> explanation = explainer.fit(songs, classes).explain(songs[:1])[0]
     >>> explanation.to_frame().columns.tolist()
-    ['component', 'modality', 'source', 'segment', 'start', 'end', 'text', 'weight']
+    ['component', 'modality', 'source', 'segment', 'start', 'end', 'text', 'weight', 'std_err']
     """
 
     def __init__(
@@ -165,10 +196,15 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         modality: str = "both",
         design: str = "auto",
         n_samples: int | tuple[int, int] = 1000,
+        kernel: str = "exponential",
         kernel_width: float = 0.25,
         regressor: BaseEstimator | None = None,
         feature_selection: str = "none",
         n_features: int | None = None,
+        interactions: str | None = "cross",
+        linked: bool = False,
+        tol: float | None = None,
+        max_samples: int = 100_000,
         sampling_rate: int | None = None,
         audio_column: str = "audio",
         lyrics_column: str = "lyrics",
@@ -188,10 +224,15 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         self.modality = modality
         self.design = design
         self.n_samples = n_samples
+        self.kernel = kernel
         self.kernel_width = kernel_width
         self.regressor = regressor
         self.feature_selection = feature_selection
         self.n_features = n_features
+        self.interactions = interactions
+        self.linked = linked
+        self.tol = tol
+        self.max_samples = max_samples
         self.sampling_rate = sampling_rate
         self.audio_column = audio_column
         self.lyrics_column = lyrics_column
@@ -378,6 +419,28 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         check_design("crossed" if self.design == "auto" else self.design, self.n_samples)
         check_selection(self.feature_selection, self.n_features)
         kernel_weights(np.ones((1, 1)), self.kernel_width)
+        if self.kernel not in KERNELS:
+            raise ValueError(f"kernel must be one of {KERNELS}, got {self.kernel!r}")
+        is_plain = self.regressor is None and self.feature_selection == "none"
+        if self.kernel == "shapley" and not is_plain:
+            raise ValueError("kernel='shapley' takes neither a regressor nor a feature_selection")
+        if self.interactions not in ("cross", "all", None):
+            raise ValueError(
+                f"interactions must be 'cross', 'all' or None, got {self.interactions!r}"
+            )
+        if self.design == "crossed" and (self.linked or self.kernel == "shapley"):
+            raise ValueError(
+                "design='crossed' draws audio and lyrics apart, which linked=True and "
+                "kernel='shapley' can't have; use design='paired'"
+            )
+        if self.linked and self.modality != "both":
+            raise ValueError(f"linked=True needs modality='both', got {self.modality!r}")
+        if self.tol is not None and not self.tol > 0:
+            raise ValueError(f"tol must be positive or None, got {self.tol!r}")
+        if self.tol is not None and self.max_samples < np.max(self.n_samples):
+            raise ValueError(
+                f"max_samples={self.max_samples} is less than n_samples={self.n_samples}"
+            )
 
     def _table(self, X: Any) -> SongTable:
         return SongTable(
@@ -430,59 +493,103 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
             modality=self.modality,
         )
         factored = find_factored(self.model_, song)
-        design = self._design(factored)
-        neighbourhood = self._draw(design, song, components, seed)
+        units = link_components(components, song) if self.linked else None
+        rng = self._rng(song, components, seed)
+        draw = partial(self._draw, self._design(factored), components, units, rng)
         batch_size = self.batch_size
         if batch_size == "auto":
             batch_size = automatic_batch_size(song)
-        progress.total = len(table) * len(neighbourhood)
-
-        def score_rows(masks: np.ndarray) -> np.ndarray:
-            return score_masks(
-                score,
-                song,
-                components,
-                masks,
-                batch_size=batch_size,
-                parallel=parallel,
-                progress=progress.update,
-            )
+        scorer = NeighbourhoodScorer(
+            score, factored, song, components, units, batch_size, parallel, progress
+        )
 
         # The song itself first: what the model can't do shows before the long work.
-        own_scores = score_rows(_everything(components))
-        known = score.labels(own_scores.shape[1])
-        explained = select_labels(labels, known, lambda: score.predicted(own_scores[0]))
-        if factored is not None:
-            scores = score_factored(
-                factored,
-                song,
-                components,
-                neighbourhood,
-                batch_size=batch_size,
-                progress=progress.update,
+        own_scores = scorer.score_masks(np.ones((1, len(components)), dtype=bool))[0]
+        known = score.labels(len(own_scores))
+        explained = select_labels(labels, known, lambda: score.predicted(own_scores))
+
+        first = draw(self.n_samples)
+        scores = scorer.score_pairs(first, first.all_pairs)
+        if factored is not None and units is None:
+            _check_parts(scores[0], own_scores)
+        scores, grid, corners = first.split(scores[:, explained])
+        neighbourhood, surrogate = first, self._fit_surrogate(first, scores)
+        while not self._is_precise(surrogate, neighbourhood):
+            n_more = self._n_more(surrogate, neighbourhood)
+            if n_more is None:
+                break
+            more = draw(n_more)
+            new = scorer.score_pairs(more, more.pairs)[more.n_known :, explained]
+            neighbourhood, scores = neighbourhood.extended(more), np.vstack([scores, new])
+            surrogate = self._fit_surrogate(neighbourhood, scores)
+
+        converged = None if self.tol is None else self._is_precise(surrogate, neighbourhood)
+        if converged is False:
+            warnings.warn(
+                f"row {row}: standard errors are up to {surrogate.relative_error.max():.3g} of the "
+                f"largest weight, not tol={self.tol}, at max_samples={self.max_samples}",
+                ConvergenceWarning,
+                stacklevel=2,
             )
-            _check_parts(scores[0], own_scores[0])
-        elif len(components):
-            scores = np.concatenate([own_scores, score_rows(neighbourhood.masks[1:])])
-        else:
-            scores = own_scores
-        surrogate = self._fit_surrogate(neighbourhood, scores[:, explained])
+
+        interactions = None
+        if self.interactions is not None and units is None:
+            interactions = fit_interactions(
+                neighbourhood, scores, surrogate, grid, which=self.interactions, kernel=self.kernel
+            )
+        shares, shares_std_err = fit_shares(
+            surrogate, interactions, grid, components.n_audio, scores, linked=units is not None
+        )
+        if units is not None:
+            surrogate = surrogate.spread(units)
         return LocalExplanation(
             title=f"row {row}" if song.path is None else song.path.name,
             row=row,
-            prediction=dict(zip(known, own_scores[0].tolist(), strict=True)),
+            prediction=dict(zip(known, own_scores.tolist(), strict=True)),
             labels=[known[column] for column in explained],
             components=components,
             weights=surrogate.weights,
+            std_err=surrogate.std_err,
             intercept=surrogate.intercept,
             fidelity=surrogate.score,
             local_prediction=surrogate.local_prediction,
-            settings=self._settings(neighbourhood, factored is not None, seed),
+            interaction_terms=interactions,
+            shares=shares,
+            shares_std_err=shares_std_err,
+            corner_scores=corners.T,
+            links=None if units is None else units.tolist(),
+            settings=self._settings(
+                neighbourhood, factored is not None and units is None, seed, converged
+            ),
         )
+
+    def _is_precise(self, surrogate: Surrogate, neighbourhood: Neighbourhood) -> bool:
+        """Whether the standard errors are what `tol` asks for."""
+        if self.tol is None or neighbourhood.is_exhaustive:
+            return True
+        return bool(surrogate.relative_error.max(initial=0.0) <= self.tol)
+
+    def _n_more(
+        self, surrogate: Surrogate, neighbourhood: Neighbourhood
+    ) -> int | tuple[int, int] | None:
+        """How many samples to draw next; None if `max_samples` leaves none."""
+        drawn = np.array(neighbourhood.n_halves)
+        crossed = neighbourhood.design == "crossed"
+        n_drawn = int(drawn.sum()) if crossed else len(neighbourhood)
+        # Errors shrink with the root of the samples; no more than doubled at a time, since the
+        # first errors are rough themselves.
+        wanted = (float(surrogate.relative_error.max()) / self.tol) ** 2
+        factor = min(np.clip(wanted - 1, 0.25, 1.0), self.max_samples / n_drawn - 1)
+        if not crossed:
+            n_more = int(n_drawn * factor)
+            return n_more - n_more % 2 if n_more >= 4 else None
+        n_more = np.maximum((drawn * factor).astype(int) // 2 * 2, 4)
+        return None if n_drawn + n_more.sum() > self.max_samples else tuple(n_more.tolist())
 
     def _design(self, factored: FactoredModel | None) -> str:
         if self.design == "auto":
-            return "paired" if factored is None else "crossed"
+            apart = factored is not None and not self.linked and self.kernel != "shapley"
+            return "crossed" if apart else "paired"
         if self.design == "crossed" and factored is None:
             raise ValueError(
                 "design='crossed' needs a model with one branch a modality, and this one is a "
@@ -490,22 +597,57 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
             )
         return self.design
 
-    def _draw(self, design: str, song: Song, components: Decomposition, seed: int) -> Neighbourhood:
-        """Draw a song's masks, by a seed of its own."""
+    def _rng(self, song: Song, components: Decomposition, seed: int) -> np.random.Generator:
+        """A song's own generator."""
         digest = hashlib.blake2b(digest_size=8)
         for part in (song.lyrics or "", *components.names):
             digest.update(part.encode("utf-8", "surrogatepass") + b"\0")
         length = 0 if song.waveform is None else len(song.waveform)
         digest.update(length.to_bytes(8, "little"))
-        rng = np.random.default_rng([seed, int.from_bytes(digest.digest(), "little")])
-        return draw_neighbourhood(
-            design, components.n_audio, components.n_lyrics, self.n_samples, rng
+        return np.random.default_rng([seed, int.from_bytes(digest.digest(), "little")])
+
+    def _draw(
+        self,
+        design: str,
+        components: Decomposition,
+        units: np.ndarray | None,
+        rng: np.random.Generator,
+        n_samples: int | tuple[int, int],
+    ) -> Neighbourhood:
+        """Draw masks over a song's components, or over its linked units."""
+        n_audio, n_lyrics = components.n_audio, components.n_lyrics
+        if units is not None:
+            n_audio, n_lyrics = int(units.max(initial=-1)) + 1, 0
+        if np.ndim(n_samples) and design != "crossed":
+            raise ValueError(
+                f"n_samples={n_samples} is for design='crossed', and design={self.design!r} is "
+                f"{design!r} for this model"
+            )
+        neighbourhood = draw_neighbourhood(
+            design,
+            n_audio,
+            n_lyrics,
+            n_samples,
+            rng,
+            kernel=self.kernel,
+            with_grid=self.interactions is not None,
         )
+        return neighbourhood if units is not None else neighbourhood.with_corners()
 
     def _fit_surrogate(self, neighbourhood: Neighbourhood, scores: np.ndarray) -> Surrogate:
         is_default = self.regressor is None and self.feature_selection == "none"
-        if neighbourhood.design == "crossed" and is_default:
-            return fit_crossed_surrogate(
+        if self.kernel == "shapley":
+            masks = neighbourhood.masks
+            surrogate = fit_shapley(
+                masks,
+                scores,
+                sample_weight=shapley_kernel_weights(masks)
+                if neighbourhood.is_exhaustive
+                else None,
+                units=neighbourhood.units[0][1],
+            )
+        elif neighbourhood.design == "crossed" and is_default:
+            surrogate = fit_crossed_surrogate(
                 neighbourhood.audio_masks,
                 neighbourhood.lyric_masks,
                 neighbourhood.pairs,
@@ -513,29 +655,44 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
                 kernel_width=self.kernel_width,
                 repeats=neighbourhood.repeats,
             )
-        return fit_surrogate(
-            neighbourhood.masks,
-            scores,
-            kernel_width=self.kernel_width,
-            feature_selection=self.feature_selection,
-            n_features=self.n_features,
-            regressor=self.regressor,
-            sample_weight=np.full(len(neighbourhood), neighbourhood.repeats),
-        )
+        else:
+            surrogate = fit_surrogate(
+                neighbourhood.masks,
+                scores,
+                kernel_width=self.kernel_width,
+                feature_selection=self.feature_selection,
+                n_features=self.n_features,
+                regressor=self.regressor,
+                sample_weight=np.full(len(neighbourhood), neighbourhood.repeats),
+                units=neighbourhood.units,
+            )
+        if neighbourhood.is_exhaustive:  # nothing was left to chance
+            surrogate = replace(surrogate, std_err=np.zeros_like(surrogate.std_err))
+        return surrogate
 
     def _settings(
-        self, neighbourhood: Neighbourhood, is_factored: bool, seed: int
+        self,
+        neighbourhood: Neighbourhood,
+        is_factored: bool,
+        seed: int,
+        converged: bool | None,
     ) -> dict[str, Any]:
         return {
             "model": "factored" if is_factored else "black box",
             "design": neighbourhood.design,
             "n_samples": len(neighbourhood),
-            "n_audio_masks": len(neighbourhood.audio_masks),
-            "n_lyric_masks": len(neighbourhood.lyric_masks),
+            "n_audio_masks": neighbourhood.n_halves[0],
+            "n_lyric_masks": neighbourhood.n_halves[1],
+            "n_combinations": len(neighbourhood.all_pairs),
+            "tol": self.tol,
+            "converged": converged,
+            "kernel": self.kernel,
             "kernel_width": self.kernel_width,
             "regressor": None if self.regressor is None else repr(self.regressor),
             "feature_selection": self.feature_selection,
             "n_features": self.n_features,
+            "interactions": self.interactions,
+            "linked": self.linked,
             "separator": None if self.separator is None else repr(self.separator),
             "segmenter": repr(self.segmenter),
             "lyric_units": self.lyric_units,
@@ -565,10 +722,6 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
 
     def _n_segment_columns(self) -> int:
         return getattr(self.segmenter, "fixed_n_segments", None) or DEFAULT_N_SEGMENTS
-
-
-def _everything(components: Decomposition) -> np.ndarray:
-    return np.ones((1, len(components)), dtype=bool)
 
 
 def _check_parts(factored_scores: np.ndarray, own_scores: np.ndarray) -> None:

@@ -169,8 +169,8 @@ def spied(monkeypatch, run):
     """Run, and return what it returns with the masks that were drawn."""
     drawn = []
 
-    def spy(*arguments):
-        drawn.append(draw_neighbourhood(*arguments))
+    def spy(*arguments, **options):
+        drawn.append(draw_neighbourhood(*arguments, **options))
         return drawn[-1]
 
     monkeypatch.setattr("sklearn_musiclime.explainer.draw_neighbourhood", spy)
@@ -576,6 +576,6 @@ def test_what_is_no_model_is_found_in_fit(X):
 
 def test_progress(X, capsys):
     explainer(verbose=1).fit(X).explain(X)
-    assert "180/180" in capsys.readouterr().err
+    assert "195/195" in capsys.readouterr().err
     explainer().fit(X).explain(X)
     assert capsys.readouterr().err == ""

@@ -6,13 +6,16 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
+import scipy.sparse.csgraph
 
-from sklearn_musiclime.components.lyrics import LyricComponents, split_lyrics
+from sklearn_musiclime.components.lyrics import LyricComponents, split_lyrics, word_spans
 from sklearn_musiclime.components.segmentation import Segmenter, segment_audio
 from sklearn_musiclime.components.separation import Separator, separate_sources
 from sklearn_musiclime.songs import InvalidSongError, Song
 
 Modality = Literal["both", "audio", "lyrics"]
+VOCALS = "vocals"
+"""The source that sings the lyrics."""
 
 
 @dataclass(frozen=True)
@@ -155,3 +158,52 @@ def decompose(
             row=song.row,
         )
     return Decomposition(audio, lyrics)
+
+
+def link_components(components: Decomposition, song: Song) -> np.ndarray:
+    """Join each unit of lyrics with the vocals of the segments in which it is sung.
+
+    Parameters
+    ----------
+    components : Decomposition
+        The components of a song, of both modalities.
+    song : Song
+        The song, with word times.
+
+    Returns
+    -------
+    ndarray of shape (n_components,) of int
+        The number of the linked unit of each component, in order of first appearance. What is not
+        sung, and vocals without words, are units of their own.
+
+    Raises
+    ------
+    InvalidSongError
+        The song has no word times, or no source is called "vocals".
+    """
+    audio, lyrics = components.audio, components.lyrics
+    if song.word_times is None:
+        raise InvalidSongError(song.row, "word_times", "linked=True needs the times of the words")
+    if VOCALS not in audio.source_names:
+        raise InvalidSongError(
+            song.row,
+            "audio",
+            f"linked=True needs a source {VOCALS!r}; there are {list(audio.source_names)}",
+        )
+    first_vocals = audio.source_names.index(VOCALS) * audio.n_segments
+    owner = np.full(len(lyrics.text), -1)
+    for start, end, component in lyrics.occurrences():
+        owner[start:end] = component
+    links = []
+    for (at, _), (start, end) in zip(word_spans(lyrics.text), song.word_times, strict=True):
+        if owner[at] >= 0:
+            first, last = np.searchsorted(audio.times[1:-1], [start, end], side="right")
+            links += [
+                (first_vocals + segment, components.n_audio + owner[at])
+                for segment in range(first, last + 1)
+            ]
+    rows, columns = np.array(links, dtype=int).reshape(-1, 2).T
+    graph = scipy.sparse.csr_array(
+        (np.ones(len(rows)), (rows, columns)), shape=(len(components), len(components))
+    )
+    return scipy.sparse.csgraph.connected_components(graph, directed=False)[1]

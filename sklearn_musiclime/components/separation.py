@@ -17,6 +17,7 @@ import bottleneck
 import librosa
 import numpy as np
 import scipy.ndimage
+from joblib import Parallel, delayed
 from sklearn.base import BaseEstimator
 
 from sklearn_musiclime.components._protocol import call_with_known
@@ -60,6 +61,8 @@ class HPSSSeparator(BaseEstimator):
         Samples of a window.
     hop_length : int, default=512
         Samples from one window to the next.
+    n_jobs : int or None, default=None
+        Threads that filter, see :term:`n_jobs`. The sources are the same for every number.
 
     References
     ----------
@@ -85,12 +88,14 @@ class HPSSSeparator(BaseEstimator):
         margin: float | tuple[float, float] = 1.0,
         n_fft: int = 2048,
         hop_length: int = 512,
+        n_jobs: int | None = None,
     ):
         self.kernel_size = kernel_size
         self.power = power
         self.margin = margin
         self.n_fft = n_fft
         self.hop_length = hop_length
+        self.n_jobs = n_jobs
 
     @property
     def source_names(self) -> tuple[str, ...]:
@@ -123,12 +128,17 @@ class HPSSSeparator(BaseEstimator):
         spectra = [spectrum] if self._is_split else [spectrum, spectrum.copy()]
         context = int(np.broadcast_to(self.kernel_size, 2)[0]) // 2
         magnitude = np.pad(np.abs(spectrum), [(0, 0), (context, context)], mode="symmetric")
-        for first in range(0, spectrum.shape[1], BLOCK_FRAMES):
+
+        def filter_block(first: int) -> None:
             masks = self._soft_masks(magnitude[:, first : first + BLOCK_FRAMES + 2 * context])
             for source, mask in zip(spectra, masks, strict=False):
                 source[:, first : first + BLOCK_FRAMES] *= mask[
                     :, context : mask.shape[1] - context
                 ]
+
+        Parallel(n_jobs=self.n_jobs, prefer="threads")(
+            delayed(filter_block)(first) for first in range(0, spectrum.shape[1], BLOCK_FRAMES)
+        )
         sources = [
             librosa.istft(source, n_fft=self.n_fft, hop_length=self.hop_length, length=len(padded))
             for source in spectra

@@ -12,12 +12,14 @@ import numpy as np
 
 from sklearn_musiclime.components.decomposition import AudioComponents, Decomposition
 from sklearn_musiclime.components.lyrics import LyricComponents
+from sklearn_musiclime.surrogate.interactions import Interactions
 
 if TYPE_CHECKING:
     from sklearn_musiclime.explanation.local import LocalExplanation
 
 FORMAT = "sklearn_musiclime.LocalExplanation"
 VERSION = 1
+INTERACTION_ARRAYS = ("pairs", "weights", "std_err", "q_values")
 
 
 def save_local(explanation: LocalExplanation, path: str | PathLike[str]) -> None:
@@ -32,6 +34,7 @@ def save_local(explanation: LocalExplanation, path: str | PathLike[str]) -> None
     """
     path = _json_path(path)
     audio, lyrics = explanation.components.audio, explanation.components.lyrics
+    terms = explanation.interaction_terms
     document: dict[str, Any] = {
         "format": FORMAT,
         "version": VERSION,
@@ -44,6 +47,14 @@ def save_local(explanation: LocalExplanation, path: str | PathLike[str]) -> None
         "intercept": explanation.intercept.tolist(),
         "fidelity": explanation.fidelity.tolist(),
         "local_prediction": explanation.local_prediction.tolist(),
+        "std_err": explanation.std_err.tolist(),
+        "shares": explanation.shares.tolist(),
+        "shares_std_err": explanation.shares_std_err.tolist(),
+        "corner_scores": explanation.corner_scores.tolist(),
+        "interactions": None
+        if terms is None
+        else {name: getattr(terms, name).tolist() for name in INTERACTION_ARRAYS},
+        "links": explanation.links,
         "settings": dict(explanation.settings),
         "audio": None,
         "lyrics": None,
@@ -117,11 +128,28 @@ def load_local(path: str | PathLike[str]) -> dict[str, Any]:
         "components": components,
         "weights": weights,
         "settings": document["settings"],
+        "std_err": np.array(document["std_err"], dtype=float).reshape(weights.shape),
+        "interaction_terms": _load_interactions(document["interactions"], len(labels)),
+        "links": document["links"],
         **{
             name: np.array(document[name], dtype=float)
             for name in ("intercept", "fidelity", "local_prediction")
         },
+        **{
+            name: np.array(document[name], dtype=float).reshape(len(labels), -1)
+            for name in ("shares", "shares_std_err", "corner_scores")
+        },
     }
+
+
+def _load_interactions(saved: dict[str, Any] | None, n_labels: int) -> Interactions | None:
+    if saved is None:
+        return None
+    pairs, *values = (saved[name] for name in INTERACTION_ARRAYS)
+    return Interactions(
+        np.array(pairs, dtype=int).reshape(-1, 2),
+        *(np.array(value, dtype=float).reshape(n_labels, -1) for value in values),
+    )
 
 
 def _load_audio(saved: dict[str, Any] | None, path: Path) -> AudioComponents | None:

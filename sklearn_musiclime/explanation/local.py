@@ -14,6 +14,7 @@ from sklearn_musiclime.components.decomposition import Decomposition
 from sklearn_musiclime.explanation import io
 from sklearn_musiclime.report.html import local_summary
 from sklearn_musiclime.report.plots import plot_local
+from sklearn_musiclime.surrogate.interactions import FALSE_DISCOVERIES, Interactions
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -48,6 +49,18 @@ class LocalExplanation:
         Weighted R^2 of the surrogate on its neighbourhood; 1 where it says all.
     local_prediction : ndarray of shape (n_labels,)
         The surrogate's score of the song itself, beside `prediction`.
+    std_err : ndarray of shape (n_labels, n_components)
+        Standard errors of `weights`: by how much they vary with the masks that were drawn. 0 where
+        all masks were. A weight within two of them of 0 may be none.
+    interaction_terms : Interactions or None
+        Pairs of components and what they do together, see :meth:`interactions`. None: not asked
+        for.
+    shares, shares_std_err : ndarray of shape (n_labels, 3)
+        See :meth:`modality_share`.
+    corner_scores : ndarray of shape (n_labels, 4)
+        See :meth:`modality_scores`; of shape (n_labels, 0) where components were linked.
+    links : list of int, or None
+        The linked unit of each component, if vocals and lyrics were left out together.
     settings : dict
         How it was made: design, number of samples, kernel and so on.
 
@@ -76,6 +89,12 @@ class LocalExplanation:
     intercept: np.ndarray
     fidelity: np.ndarray
     local_prediction: np.ndarray
+    std_err: np.ndarray
+    shares: np.ndarray
+    shares_std_err: np.ndarray
+    corner_scores: np.ndarray
+    interaction_terms: Interactions | None = None
+    links: list[int] | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
 
     def label_index(self, label: Hashable | None = None) -> int:
@@ -114,7 +133,9 @@ class LocalExplanation:
         DataFrame
             Columns ``component``; ``modality`` ("audio" or "lyrics"); ``source`` and ``segment``
             (audio); ``start`` and ``end`` in seconds (of the segment, or of the first time that
-            the words are sung, if known); ``text`` (lyrics); ``weight``.
+            the words are sung, if known); ``text`` (lyrics); ``weight``; ``std_err``. Where
+            components were linked also ``unit``: the number of the unit, over whose components its
+            weight is spread.
         """
         audio, lyrics = self.components.audio, self.components.lyrics
         rows: list[dict[str, Any]] = []
@@ -140,6 +161,9 @@ class LocalExplanation:
         frame = frame.astype({"start": float, "end": float})
         frame.insert(0, "component", list(self.components.names))
         frame["weight"] = self.weights[self.label_index(label)]
+        frame["std_err"] = self.std_err[self.label_index(label)]
+        if self.links is not None:
+            frame["unit"] = self.links
         return frame
 
     def top(
@@ -192,6 +216,110 @@ class LocalExplanation:
             columns=pd.RangeIndex(audio.n_segments, name="segment"),
         )
 
+    def interactions(
+        self, label: Hashable | None = None, *, fdr: float | None = FALSE_DISCOVERIES
+    ) -> pd.DataFrame:
+        """List what pairs of components do together, beyond what each adds.
+
+        An interaction is the average of ``f(both) - f(one) - f(other) + f(neither)`` over what the
+        rest of the song may be; see :mod:`sklearn_musiclime.surrogate.interactions`.
+
+        Parameters
+        ----------
+        label : label or None, default=None
+            One of `labels`. None: the first.
+        fdr : float or None, default=0.05
+            False-discovery rate: the share of the rows that may be none. None: all pairs that were
+            looked at.
+
+        Returns
+        -------
+        DataFrame
+            Columns ``first`` and ``second`` (names of components), ``modalities`` ("audio x lyrics"
+            and so on), ``weight``, ``std_err``, ``q_value``; the largest ``|weight|`` first.
+
+        Raises
+        ------
+        ValueError
+            Interactions were not asked for.
+        """
+        terms = self.interaction_terms
+        if terms is None:
+            raise ValueError("interactions were not estimated (interactions=None, or linked=True)")
+        index = self.label_index(label)
+        names = np.array(self.components.names, dtype=object)
+        modality = np.where(terms.pairs < self.components.n_audio, "audio", "lyrics")
+        frame = pd.DataFrame(
+            {
+                "first": names[terms.pairs[:, 0]],
+                "second": names[terms.pairs[:, 1]],
+                "modalities": [" x ".join(pair) for pair in modality],
+                "weight": terms.weights[index],
+                "std_err": terms.std_err[index],
+                "q_value": terms.q_values[index],
+            }
+        )
+        if fdr is not None:
+            frame = frame[frame["q_value"] <= fdr]
+        order = np.argsort(-frame["weight"].abs().to_numpy(), kind="stable")
+        return frame.iloc[order].reset_index(drop=True)
+
+    def modality_share(self, label: Hashable | None = None) -> pd.DataFrame:
+        """Say how much of what moves a label's score is the audio, the lyrics, or both together.
+
+        As parts of the song are left out the score varies, partly with what is left of the audio,
+        partly with what is left of the lyrics, partly with how the two meet. See
+        :mod:`sklearn_musiclime.surrogate.shares`.
+
+        Parameters
+        ----------
+        label : label or None, default=None
+            One of `labels`. None: the first.
+
+        Returns
+        -------
+        DataFrame of shape (3, 4)
+            Rows "audio", "lyrics", "interaction"; columns ``share`` (they add up to 1), ``std_err``
+            and the 95 % interval from ``low`` to ``high``. NaN where components were linked.
+        """
+        index = self.label_index(label)
+        share, std_err = self.shares[index], self.shares_std_err[index]
+        return pd.DataFrame(
+            {
+                "share": share,
+                "std_err": std_err,
+                "low": np.clip(share - 1.96 * std_err, 0, 1),
+                "high": np.clip(share + 1.96 * std_err, 0, 1),
+            },
+            index=pd.Index(["audio", "lyrics", "interaction"], name="modality"),
+        )
+
+    def modality_scores(self, label: Hashable | None = None) -> pd.Series:
+        """Return the model's score of the song, of its audio alone and of its lyrics alone.
+
+        Parameters
+        ----------
+        label : label or None, default=None
+            One of `labels`. None: the first.
+
+        Returns
+        -------
+        Series
+            "both", "audio" (lyrics empty), "lyrics" (silence), "neither".
+
+        Raises
+        ------
+        ValueError
+            Components were linked, so neither stands alone.
+        """
+        if not self.corner_scores.shape[1]:
+            raise ValueError("audio and lyrics were linked; neither was scored alone")
+        return pd.Series(
+            self.corner_scores[self.label_index(label)],
+            index=pd.Index(["both", "audio", "lyrics", "neither"], name="kept"),
+            name="score",
+        )
+
     def sonify(
         self, n: int = 5, label: Hashable | None = None, *, direction: str = "for"
     ) -> np.ndarray:
@@ -241,7 +369,8 @@ class LocalExplanation:
         """Draw the explanation.
 
         Sources x segments coloured by weight with each source's waveform over them, the components
-        of the largest weights as bars, and the lyrics with every word coloured by its weight.
+        of the largest weights as bars with their 95 % intervals, the interactions that stand out,
+        and the lyrics with every word coloured by its weight.
 
         Parameters
         ----------

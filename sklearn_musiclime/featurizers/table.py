@@ -159,8 +159,9 @@ def frame_table(
         return None
 
     centre, parts = None, []
+    silence = features(np.zeros((1, n_fft), dtype=np.float32))
     for group, drawn in zip(groups, cases, strict=True):
-        for values in _case_features(audio, group, drawn, features, n_fft, hop_length):
+        for values in _case_features(audio, group, drawn, features, silence, n_fft, hop_length):
             if centre is None:
                 centre = values[0].mean(axis=1)
             deviation = values - centre[:, np.newaxis]
@@ -208,20 +209,33 @@ def _case_features(
     group: Group,
     cases: np.ndarray,
     features: FrameFeatures,
+    silence: np.ndarray,
     n_fft: int,
     hop_length: int,
 ) -> Iterator[np.ndarray]:
     """Features of a group's frames in each case, (n_cases, n_dimensions, n_frames) at a time."""
     start = group.frames.start * hop_length - n_fft // 2
     stop = (group.frames.stop - 1) * hop_length - n_fft // 2 + n_fft
-    for first in range(0, len(cases), max(BLOCK_FRAMES // group.n_frames, 1)):
-        some = cases[first : first + max(BLOCK_FRAMES // group.n_frames, 1)]
-        waveforms = np.zeros((len(some), stop - start), dtype=np.float32)
-        for place, segment in enumerate(group.segments):
-            a, b = max(start, audio.borders[segment]), min(stop, audio.borders[segment + 1])
-            block, on = waveforms[:, a - start : b - start], some[:, :, place]
-            # As songs are composed, sample for sample: source after source, or the mix itself.
-            for source, samples in enumerate(audio.sources[:, a:b]):
-                block[on[:, source]] += samples
-            block[on.all(axis=1)] = audio.mix[a:b]
-        yield features(waveforms)
+    n_cases = max(BLOCK_FRAMES // group.n_frames, 1)
+    for first in range(0, len(cases), n_cases):
+        some = cases[first : first + n_cases]
+        sounds = some.any(axis=(1, 2))
+        values = np.repeat(np.repeat(silence, len(some), axis=0), group.n_frames, axis=2)
+        if sounds.any():
+            values[sounds] = features(_case_waveforms(audio, group, some[sounds], start, stop))
+        yield values
+
+
+def _case_waveforms(
+    audio: AudioComponents, group: Group, cases: np.ndarray, start: int, stop: int
+) -> np.ndarray:
+    """The samples from start to stop in each case, silence beyond the song's ends."""
+    waveforms = np.zeros((len(cases), stop - start), dtype=np.float32)
+    for place, segment in enumerate(group.segments):
+        a, b = max(start, audio.borders[segment]), min(stop, audio.borders[segment + 1])
+        block, on = waveforms[:, a - start : b - start], cases[:, :, place]
+        # As songs are composed, sample for sample: source after source, or the mix itself.
+        for source, samples in enumerate(audio.sources[:, a:b]):
+            block[on[:, source]] += samples
+        block[on.all(axis=1)] = audio.mix[a:b]
+    return waveforms

@@ -11,7 +11,9 @@ many combinations: for a model that encodes the two apart, combinations are near
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
+from functools import partial
+from math import isqrt
 
 import numpy as np
 
@@ -21,6 +23,8 @@ MAX_EXHAUSTIVE = 20
 
 PAIRS_A_HALF = 8
 """Masks of the other modality that each mask is combined with in the crossed design."""
+GRID_SAMPLES = 40_000
+"""Combinations that a complete grid of masks has at most, such as 200 x 200."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,6 +44,13 @@ class Neighbourhood:
     repeats : float
         How many samples each perturbed song stands for. Over 1 where all masks there are were
         enumerated, since a ridge weighs its penalty against the number of samples.
+    grid : (ndarray of int, ndarray of int) or None
+        Audio masks and lyric masks all of whose combinations are scored, for interactions; each
+        mask is followed by its complement.
+    corner_pairs : ndarray of shape (4, 2) of int, or (0, 2)
+        The song, its audio alone, its lyrics alone, and neither.
+    is_exhaustive : bool
+        Whether the pairs are all that there can be, so that nothing was left to chance.
     """
 
     design: str
@@ -47,6 +58,9 @@ class Neighbourhood:
     lyric_masks: np.ndarray
     pairs: np.ndarray
     repeats: float = 1.0
+    grid: tuple[np.ndarray, np.ndarray] | None = None
+    corner_pairs: np.ndarray = field(default_factory=lambda: np.empty((0, 2), dtype=np.intp))
+    is_exhaustive: bool = False
 
     def __len__(self) -> int:
         return len(self.pairs)
@@ -56,6 +70,98 @@ class Neighbourhood:
         """Masks over all components, shape (n_samples, n_components)."""
         return np.hstack([self.audio_masks[self.pairs[:, 0]], self.lyric_masks[self.pairs[:, 1]]])
 
+    @property
+    def n_halves(self) -> tuple[int, int]:
+        """How many masks of the audio, and of the lyrics, were drawn."""
+        n_corners = 2 if len(self.corner_pairs) else 0
+        return len(self.audio_masks) - n_corners, len(self.lyric_masks) - n_corners
+
+    @property
+    def units(self) -> list[tuple[slice, np.ndarray]]:
+        """Columns of the masks, and which samples were drawn together as far as these go."""
+        n_audio = self.audio_masks.shape[1]
+        if self.design == "crossed":
+            audio, lyrics = self.pairs.T // 2
+            return [(slice(None, n_audio), audio), (slice(n_audio, None), lyrics)]
+        together = 1 if self.design == "independent" else 2
+        return [(slice(None), np.arange(len(self)) // together)]
+
+    @property
+    def grid_pairs(self) -> np.ndarray:
+        """The combinations of the grid, shape (n_audio_masks * n_lyric_masks, 2)."""
+        if self.grid is None:
+            return np.empty((0, 2), dtype=np.intp)
+        return np.stack(np.meshgrid(*self.grid, indexing="ij"), axis=-1).reshape(-1, 2)
+
+    @property
+    def all_pairs(self) -> np.ndarray:
+        """What has to be scored: the pairs, those of the grid, the corners."""
+        return np.vstack([self.pairs, self.grid_pairs, self.corner_pairs])
+
+    def split(self, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
+        """Take the scores of `all_pairs` apart.
+
+        Parameters
+        ----------
+        scores : ndarray of shape (n_all_pairs, n_labels)
+            The scores.
+
+        Returns
+        -------
+        scores : ndarray of shape (n_samples, n_labels)
+            Of the pairs.
+        grid : ndarray of shape (n_audio_masks, n_lyric_masks, n_labels), or None
+            Of the grid, if there is one.
+        corners : ndarray of shape (n_corners, n_labels)
+            Of the corners.
+        """
+        scores, grid, corners = np.split(scores, np.cumsum([len(self.pairs), len(self.grid_pairs)]))
+        if self.grid is None:
+            return scores, None, corners
+        return scores, grid.reshape(*map(len, self.grid), -1), corners
+
+    def with_corners(self) -> Neighbourhood:
+        """Add the song with its audio alone, with its lyrics alone, and with neither.
+
+        Returns
+        -------
+        Neighbourhood
+            With `corner_pairs` in this order, after the song as it is.
+        """
+        halves = (self.audio_masks, self.lyric_masks)
+        n, m = map(len, halves)
+        audio, lyrics = (
+            np.vstack([half, np.ones_like(half[:1]), np.zeros_like(half[:1])]) for half in halves
+        )
+        corners = np.array([[n, m], [n, m + 1], [n + 1, m], [n + 1, m + 1]])
+        return replace(self, audio_masks=audio, lyric_masks=lyrics, corner_pairs=corners)
+
+    @property
+    def n_known(self) -> int:
+        """How many pairs every draw begins with."""
+        return 1 if self.design in ("crossed", "independent") else 2
+
+    def extended(self, other: Neighbourhood) -> Neighbourhood:
+        """Add the masks of another draw, all but those that every draw begins with.
+
+        Parameters
+        ----------
+        other : Neighbourhood
+            Of the same design.
+
+        Returns
+        -------
+        Neighbourhood
+            This one's pairs and grid, then the other's pairs.
+        """
+        offset = [len(self.audio_masks), len(self.lyric_masks)]
+        return replace(
+            self,
+            audio_masks=np.vstack([self.audio_masks, other.audio_masks[: other.n_halves[0]]]),
+            lyric_masks=np.vstack([self.lyric_masks, other.lyric_masks[: other.n_halves[1]]]),
+            pairs=np.vstack([self.pairs, other.pairs[other.n_known :] + offset]),
+        )
+
 
 def draw_neighbourhood(
     design: str,
@@ -63,6 +169,9 @@ def draw_neighbourhood(
     n_lyrics: int,
     n_samples: int | tuple[int, int],
     rng: np.random.Generator,
+    *,
+    kernel: str = "exponential",
+    with_grid: bool = False,
 ) -> Neighbourhood:
     """Draw the masks of a song.
 
@@ -80,6 +189,11 @@ def draw_neighbourhood(
         lyrics. A half (or song) of so few components that all its masks are as many is enumerated.
     rng : numpy.random.Generator
         Where the coins come from.
+    kernel : {"exponential", "shapley"}, default="exponential"
+        See :func:`draw_masks`; "shapley" is for joint designs.
+    with_grid : bool, default=False
+        In the crossed design, whether the combinations of up to 200 x 200 masks form a complete
+        grid; if that is all masks, each is combined with all of the other half, not with 8.
 
     Returns
     -------
@@ -92,17 +206,30 @@ def draw_neighbourhood(
     """
     check_design(design, n_samples)
     if design == "crossed":
-        return _crossed(n_audio, n_lyrics, np.broadcast_to(n_samples, 2), rng)
+        return _crossed(n_audio, n_lyrics, np.broadcast_to(n_samples, 2), rng, with_grid)
     few = _are_few(n_audio + n_lyrics, n_samples)
     design = "exhaustive" if few else design
-    masks = draw_masks(design, n_audio + n_lyrics, n_samples, rng)
-    repeats = max(n_samples / len(masks), 1.0) if design == "exhaustive" else 1.0
+    masks = draw_masks(design, n_audio + n_lyrics, n_samples, rng, kernel=kernel)
+    exhaustive = design == "exhaustive"
+    repeats = max(n_samples / len(masks), 1.0) if exhaustive else 1.0
     pairs = np.repeat(np.arange(len(masks))[:, np.newaxis], 2, axis=1)
-    return Neighbourhood(design, masks[:, :n_audio], masks[:, n_audio:], pairs, repeats)
+    return Neighbourhood(
+        design,
+        masks[:, :n_audio],
+        masks[:, n_audio:],
+        pairs,
+        repeats,
+        is_exhaustive=exhaustive,
+    )
 
 
 def draw_masks(
-    design: str, n_components: int, n_samples: int, rng: np.random.Generator
+    design: str,
+    n_components: int,
+    n_samples: int,
+    rng: np.random.Generator,
+    *,
+    kernel: str = "exponential",
 ) -> np.ndarray:
     """Draw the masks of a neighbourhood.
 
@@ -120,6 +247,10 @@ def draw_masks(
         "exhaustive" does not use it. At least 2.
     rng : numpy.random.Generator
         Where the coins come from.
+    kernel : {"exponential", "shapley"}, default="exponential"
+        "shapley": a mask's size is drawn first, s of p components in proportion to
+        ``1 / (s * (p - s))``, so that masks come as often as Shapley's kernel weighs them; the mask
+        of nothing is row 1. "exponential": coins, for weights to come afterwards.
 
     Returns
     -------
@@ -142,7 +273,8 @@ def draw_masks(
            [0, 0]])
     """
     check_design(design, n_samples)
-    return _DESIGNS[design](n_components, n_samples, rng)
+    coins = {"exponential": _coins, "shapley": _shapley_coins}[kernel]
+    return _DESIGNS[design](n_components, n_samples, partial(coins, rng))
 
 
 def check_design(design: str, n_samples: int | tuple[int, int]) -> None:
@@ -198,7 +330,11 @@ def _are_few(n_components: int, n_samples: int) -> bool:
 
 
 def _crossed(
-    n_audio: int, n_lyrics: int, n_samples: np.ndarray, rng: np.random.Generator
+    n_audio: int,
+    n_lyrics: int,
+    n_samples: np.ndarray,
+    rng: np.random.Generator,
+    with_grid: bool,
 ) -> Neighbourhood:
     halves, sampled = [], []
     for p, n in zip((n_audio, n_lyrics), n_samples.tolist(), strict=True):
@@ -208,6 +344,37 @@ def _crossed(
             half = len(masks) // 2
             masks = np.stack([masks[:half], masks[: half - 1 : -1]], axis=1).reshape(-1, p)
         halves.append(masks)
+    # Where masks are sampled, those that keep all or nothing lie far from the rest: a song without
+    # any lyrics, or silence with all of them, would outweigh hundreds of others. Only the song
+    # itself stays.
+    usual = [
+        np.arange(2 if is_sampled and len(masks) > 2 else 0, len(masks))
+        for masks, is_sampled in zip(halves, sampled, strict=True)
+    ]
+    is_exhaustive = not any(sampled) and len(halves[0]) * len(halves[1]) <= GRID_SAMPLES
+    with_grid = with_grid and min(n_audio, n_lyrics) > 0
+    grid = _grid(usual) if with_grid or is_exhaustive else None
+    if grid is not None and all(len(g) == len(u) for g, u in zip(grid, usual, strict=True)):
+        pairs = np.stack(np.meshgrid(*grid, indexing="ij"), axis=-1).reshape(-1, 2)
+        if pairs[0].any():
+            pairs = np.vstack([[[0, 0]], pairs])
+    else:
+        pairs = _circle(halves, usual)
+    repeats = max(float(n_samples.max()) / len(pairs), 1.0)
+    grid = grid if with_grid else None
+    return Neighbourhood("crossed", *halves, pairs, repeats, grid=grid, is_exhaustive=is_exhaustive)
+
+
+def _grid(usual: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+    """As many masks of each half as have all their combinations in a grid."""
+    sizes = [min(len(masks), isqrt(GRID_SAMPLES)) for masks in usual]
+    sizes = [min(len(usual[i]), GRID_SAMPLES // sizes[1 - i]) for i in (0, 1)]
+    sizes = [size - size % 2 if size > 1 else size for size in sizes]
+    return usual[0][: sizes[0]], usual[1][: sizes[1]]
+
+
+def _circle(halves: list[np.ndarray], usual: list[np.ndarray]) -> np.ndarray:
+    """Combine each mask with a few of the other half, all as often as each other."""
     # Blocks of a pair of audio masks and a pair of lyric masks, on a circle, so that every mask is
     # in as many blocks as every other of its half. A half without components is one mask.
     sizes = [min(len(masks), 2) for masks in halves]
@@ -222,29 +389,45 @@ def _crossed(
     blocks[:, :, small] = (blocks[:, :, large] + shifts[:, np.newaxis]) % n_blocks[small]
     within = np.stack(np.meshgrid(*map(np.arange, sizes), indexing="ij"), axis=-1).reshape(-1, 2)
     pairs = (blocks.reshape(-1, 1, 2) * sizes + within).reshape(-1, 2)
-    # Where masks are sampled, those that keep all or nothing lie far from the rest: a song without
-    # any lyrics, or silence with all of them, would outweigh hundreds of others. Only the song
-    # itself stays.
-    extreme = ((pairs < 2) & sampled).any(axis=1)
-    if not extreme.all():
-        extreme[0] = False
-        pairs = pairs[~extreme]
-    repeats = max(float(n_samples.max()) / len(pairs), 1.0)
-    return Neighbourhood("crossed", *halves, pairs, repeats)
+    kept = (pairs >= [masks[0] for masks in usual]).all(axis=1)
+    kept[0] = True  # the song itself
+    return pairs[kept] if kept.sum() > 1 else pairs
 
 
-def _independent(n_components: int, n_samples: int, rng: np.random.Generator) -> np.ndarray:
+def _coins(rng: np.random.Generator, n_samples: int, n_components: int) -> np.ndarray:
     masks = rng.integers(0, 2, size=(n_samples, n_components), dtype=np.uint8).astype(bool)
     masks[0] = True
     return masks
 
 
-def _paired(n_components: int, n_samples: int, rng: np.random.Generator) -> np.ndarray:
-    half = _independent(n_components, n_samples // 2, rng)
+def _shapley_coins(rng: np.random.Generator, n_samples: int, n_components: int) -> np.ndarray:
+    masks = np.zeros((n_samples, n_components), dtype=bool)
+    masks[0] = True
+    if n_components > 1:
+        sizes = np.arange(1, n_components)
+        chance = 1 / (sizes * (n_components - sizes))
+        drawn = rng.choice(sizes, size=n_samples, p=chance / chance.sum())
+        order = rng.random((n_samples, n_components)).argsort(axis=1).argsort(axis=1)
+        masks[1:] = (order < drawn[:, np.newaxis])[1:]
+    return masks
+
+
+Coins = Callable[[int, int], np.ndarray]
+
+
+def _independent(n_components: int, n_samples: int, coins: Coins) -> np.ndarray:
+    masks = coins(n_samples, n_components)
+    if coins.func is _shapley_coins:
+        masks[1] = False
+    return masks
+
+
+def _paired(n_components: int, n_samples: int, coins: Coins) -> np.ndarray:
+    half = coins(n_samples // 2, n_components)
     return np.stack([half, ~half], axis=1).reshape(2 * len(half), n_components)
 
 
-def _exhaustive(n_components: int, n_samples: int, rng: np.random.Generator) -> np.ndarray:
+def _exhaustive(n_components: int, n_samples: int, coins: Coins) -> np.ndarray:
     if n_components > MAX_EXHAUSTIVE:
         raise ValueError(
             f"an exhaustive design of {n_components} components has 2**{n_components} masks; "
@@ -254,7 +437,7 @@ def _exhaustive(n_components: int, n_samples: int, rng: np.random.Generator) -> 
     return (subsets >> np.arange(n_components)) & 1 == 0
 
 
-_DESIGNS: dict[str, Callable[[int, int, np.random.Generator], np.ndarray]] = {
+_DESIGNS: dict[str, Callable[[int, int, Coins], np.ndarray]] = {
     "independent": _independent,
     "paired": _paired,
     "exhaustive": _exhaustive,

@@ -33,6 +33,8 @@ from sklearn_musiclime.neighbourhood.scoring import by_length
 from sklearn_musiclime.songs import Song
 
 Half = Literal["audio", "lyrics"]
+TABLE_BATCH = 2048
+"""Audio halves that are encoded at a time where they are not composed."""
 HEAD_BYTES = 2**26
 """Encoded songs that the head scores at a time: 64 MiB."""
 
@@ -312,8 +314,8 @@ def _encode_audio(
         batch = column[first : first + batch_size]
         encoded.append(factored.encode(_frame(song, "audio", batch), "audio"))
         first += len(batch)
-        if not neighbourhood.composed:  # nothing takes memory, so the rest may come at once
-            batch_size = len(masks)
+        if not neighbourhood.composed:  # no batch takes memory, but for its features
+            batch_size = max(batch_size, TABLE_BATCH)
     return _stacked(encoded)
 
 

@@ -36,7 +36,7 @@ def local_summary(explanation: LocalExplanation, n: int = 8) -> str:
     parts = {"audio": explanation.components.audio, "lyrics": lyrics}
     tables = {
         modality: [
-            (row.component if modality == "audio" else row.text, row.weight, colour)
+            (row.component if modality == "audio" else row.text, row.weight, row.std_err, colour)
             for row, colour in zip(
                 top.itertuples(), weight_colours(top["weight"], largest), strict=True
             )

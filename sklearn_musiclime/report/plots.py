@@ -72,9 +72,13 @@ def plot_local(
         if part is not None
     }
     n_bars = max(1, *(len(top) for top in tops.values()))
+    pairs = pd.DataFrame()
+    if explanation.interaction_terms is not None:
+        pairs = explanation.interactions(label).head(n)
     heights = {
         "lanes": 0.0 if audio is None else 0.5 + 0.6 * len(audio.source_names),
         "bars": 0.8 + 0.2 * n_bars,
+        "interactions": 0.0 if pairs.empty else 0.8 + 0.2 * len(pairs),
         "lyrics": 0.0 if not lines else 0.4 + 0.19 * len(lines),
     }
     rows = [name for name, height in heights.items() if height]
@@ -86,9 +90,15 @@ def plot_local(
             _draw_lanes(figure.add_subplot(grid[row, :]), audio, weights[:n_audio], largest)
         elif name == "bars":
             for column, (modality, top) in enumerate(tops.items()):
+                names = top["component"] if modality == "audio" else top["text"]
                 ax = figure.add_subplot(grid[row, column])
-                _draw_bars(ax, modality, top, largest)
+                _draw_bars(ax, f"{modality}: against  |  for", names, top, largest)
                 ax.set_ylim(n_bars - 0.5, -0.5)
+        elif name == "interactions":
+            names = pairs["first"] + "  x  " + pairs["second"]
+            ax = figure.add_subplot(grid[row, :])
+            _draw_bars(ax, "together, beyond what each adds", names, pairs, largest)
+            ax.set_ylim(len(pairs) - 0.5, -0.5)
         else:
             _draw_lyrics(figure.add_subplot(grid[row, :]), lines, weights[n_audio:], largest)
     return figure
@@ -139,16 +149,22 @@ def _envelope(waveform: np.ndarray, sampling_rate: float) -> tuple[np.ndarray, .
     return starts / sampling_rate, low, high
 
 
-def _draw_bars(ax: Axes, modality: str, top: pd.DataFrame, largest: float) -> None:
-    """The largest weights, the largest on top; numbers instead of an axis of its own."""
-    weights = top["weight"].to_numpy()
-    names = top["component"] if modality == "audio" else top["text"]
-    places = np.arange(len(top))
-    ax.barh(places, weights, color=[FOR if w >= 0 else AGAINST for w in weights])
-    for place, weight in zip(places, weights, strict=True):
+def _draw_bars(ax: Axes, title: str, names: pd.Series, frame: pd.DataFrame, largest: float) -> None:
+    """Weights with their 95 % intervals, the largest on top; numbers instead of an axis."""
+    weights, reach = frame["weight"].to_numpy(), 1.96 * frame["std_err"].to_numpy()
+    places = np.arange(len(frame))
+    ax.barh(
+        places,
+        weights,
+        color=[FOR if w >= 0 else AGAINST for w in weights],
+        xerr=reach,
+        error_kw={"elinewidth": 1, "ecolor": "#444444", "capsize": 2},
+    )
+    limit = 1.6 * max(largest, float(np.max(np.abs(weights) + reach, initial=0.0)))
+    for place, weight, error in zip(places, weights, reach, strict=True):
         ax.annotate(
             f"{weight:+.3g}",
-            (weight, place),
+            (weight + np.copysign(error, weight), place),
             xytext=(3 if weight >= 0 else -3, 0),
             textcoords="offset points",
             ha="left" if weight >= 0 else "right",
@@ -156,10 +172,10 @@ def _draw_bars(ax: Axes, modality: str, top: pd.DataFrame, largest: float) -> No
             fontsize=8,
         )
     ax.axvline(0, color="#444444", linewidth=0.8)
-    ax.set_xlim(-1.5 * largest, 1.5 * largest)
+    ax.set_xlim(-limit, limit)
     ax.set_yticks(places)
-    _text(ax.set_yticklabels, [_shorten(name) for name in names], fontsize=9)
-    ax.set_title(f"{modality}: against  |  for", fontsize=9)
+    _text(ax.set_yticklabels, [_shorten(name, 2 * MAX_NAME) for name in names], fontsize=9)
+    ax.set_title(title, fontsize=9)
     ax.spines[["top", "right", "left"]].set_visible(False)
     ax.tick_params(axis="y", length=0)
 

@@ -1,0 +1,102 @@
+"""Scoring a neighbourhood, whichever kind of model it is for."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+from joblib import Parallel
+from tqdm import tqdm
+
+from sklearn_musiclime.components.decomposition import Decomposition
+from sklearn_musiclime.neighbourhood.designs import Neighbourhood
+from sklearn_musiclime.neighbourhood.factored import FactoredModel, score_factored
+from sklearn_musiclime.neighbourhood.models import ScoreFunction
+from sklearn_musiclime.neighbourhood.scoring import score_masks
+from sklearn_musiclime.songs import Song
+
+
+@dataclass(frozen=True)
+class NeighbourhoodScorer:
+    """A model asked about the perturbed songs of one song.
+
+    Attributes
+    ----------
+    score : ScoreFunction
+        The whole model.
+    factored : FactoredPipeline, FactoredEstimator or None
+        The model taken apart, if it can be.
+    song : Song
+        The song.
+    components : Decomposition
+        Its components.
+    units : ndarray of shape (n_components,) of int, or None
+        Which unit of a mask each component belongs to, if masks are over linked units.
+    batch_size : int
+        Perturbed songs that are composed at a time.
+    parallel : joblib.Parallel
+        Runs the batches of a black box.
+    progress : tqdm
+        Is told of what will be and what has been scored.
+    """
+
+    score: ScoreFunction
+    factored: FactoredModel | None
+    song: Song
+    components: Decomposition
+    units: np.ndarray | None
+    batch_size: int
+    parallel: Parallel
+    progress: tqdm
+
+    def score_masks(self, masks: np.ndarray) -> np.ndarray:
+        """Score the perturbed songs of masks by the whole model.
+
+        Parameters
+        ----------
+        masks : ndarray of shape (n_masks, n_components), dtype bool
+            The components that are kept.
+
+        Returns
+        -------
+        ndarray of shape (n_masks, n_labels)
+        """
+        self.progress.total = (self.progress.total or 0) + len(masks)
+        return score_masks(
+            self.score,
+            self.song,
+            self.components,
+            masks,
+            batch_size=self.batch_size,
+            parallel=self.parallel,
+            progress=self.progress.update,
+        )
+
+    def score_pairs(self, neighbourhood: Neighbourhood, pairs: np.ndarray) -> np.ndarray:
+        """Score combinations of a neighbourhood's halves, each half once if the model allows.
+
+        Parameters
+        ----------
+        neighbourhood : Neighbourhood
+            The masks.
+        pairs : ndarray of shape (n_pairs, 2) of int
+            Audio mask and lyric mask of each combination.
+
+        Returns
+        -------
+        ndarray of shape (n_pairs, n_labels)
+        """
+        drawn = replace(neighbourhood, pairs=pairs)
+        if self.units is not None:
+            return self.score_masks(drawn.masks[:, self.units])
+        if self.factored is None:
+            return self.score_masks(drawn.masks)
+        self.progress.total = (self.progress.total or 0) + len(pairs)
+        return score_factored(
+            self.factored,
+            self.song,
+            self.components,
+            drawn,
+            batch_size=self.batch_size,
+            progress=self.progress.update,
+        )

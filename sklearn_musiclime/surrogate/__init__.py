@@ -1,0 +1,41 @@
+"""Surrogates: from masks and scores to weights, their standard errors, and interactions."""
+
+from sklearn_musiclime.surrogate.interactions import (
+    Interactions,
+    crossed_interactions,
+    fit_interactions,
+    joint_interactions,
+    shapley_interactions,
+)
+from sklearn_musiclime.surrogate.linear import (
+    FEATURE_SELECTION,
+    Surrogate,
+    check_selection,
+    fit_crossed_surrogate,
+    fit_surrogate,
+    kernel_weights,
+)
+from sklearn_musiclime.surrogate.shapley import (
+    fit_shapley,
+    shapley_kernel_weights,
+)
+from sklearn_musiclime.surrogate.shares import fit_shares, joint_shares, modality_shares
+
+__all__ = [
+    "FEATURE_SELECTION",
+    "Interactions",
+    "Surrogate",
+    "check_selection",
+    "crossed_interactions",
+    "fit_crossed_surrogate",
+    "fit_interactions",
+    "fit_shapley",
+    "fit_shares",
+    "fit_surrogate",
+    "joint_interactions",
+    "joint_shares",
+    "kernel_weights",
+    "modality_shares",
+    "shapley_interactions",
+    "shapley_kernel_weights",
+]
