@@ -118,6 +118,7 @@ class Case:
     def explain(self, design, n_samples, seed=0, **parameters):
         """Explain the song's predicted label with this package."""
         parameters.setdefault("model", FrozenEstimator(self.model))
+        parameters.setdefault("interactions", None)  # the reference has none
         if "separator" not in parameters:  # setdefault would separate for nothing
             parameters["separator"] = self.separator
         explainer = MusicLimeExplainer(

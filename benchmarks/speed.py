@@ -63,8 +63,8 @@ class Sizes:
 
     reference: int = 5000
     reference_timed: int = 500
-    clip: tuple[int, int] = (3000, 300)
-    song: tuple[int, int] = (1200, 800)
+    clip: tuple[int, int] = (2400, 240)
+    song: tuple[int, int] = (1200, 600)
     sentences: tuple[int, int] = (2000, 150)
     converged: int = 40_000
     converged_sentences: tuple[int, int] = (20_000, 2000)
@@ -189,9 +189,9 @@ def compare(bench, work, target, cases, pair, *, n_timed, n_reference_seeds):
     case, sizes = cases[0], bench.sizes
 
     reference, weights = time_reference(bench, case, n_timed)
-    ours = quality(cases, "crossed", pair, sizes.seeds)
+    errors = quality(cases, "crossed", pair, sizes.seeds)
     theirs = quality(cases, "independent", sizes.reference, n_reference_seeds)
-    columns = {f"our {name}": value for name, value in ours.items()}
+    columns = {f"our {name}": value for name, value in errors.items()}
     columns |= {f"reference {name}": value for name, value in theirs.items()}
     columns |= {
         "our calls": f"{pair[0]} audio, {pair[1]} lyrics",
@@ -204,22 +204,17 @@ def compare(bench, work, target, cases, pair, *, n_timed, n_reference_seeds):
         f"; errors over {len(cases)} song(s), {sizes.seeds} seeds (reference {n_reference_seeds}), "
         f"to {case.converged_design} {case.converged_samples}"
     )
+    hpss = seconds_of(lambda: reference_separation(waveform_of(case.song)), 1)
+    known = {"separator": case.separator}
     rows = []
-    for what, separator, separation in (
-        ("", case.separator, 0.0),
-        (
-            ", HPSS included",
-            HPSSSeparator(),
-            seconds_of(lambda: reference_separation(waveform_of(case.song)), 1),
-        ),
+    for what, more, parameters in (
+        ("", 0.0, known),
+        (", HPSS included", hpss, {"separator": HPSSSeparator()}),
+        (", HPSS included, in 2 threads", hpss, {"separator": HPSSSeparator(n_jobs=2)}),
+        (", with all interactions", 0.0, known | {"interactions": "cross"}),
     ):
-        seconds = seconds_of(
-            lambda separator=separator: case.explain("crossed", pair, separator=separator),
-            sizes.repeats,
-        )
-        rows.append(
-            versus(work + what, target, seconds, reference + separation, **columns, note=note)
-        )
+        ours = seconds_of(partial(case.explain, "crossed", pair, **parameters), sizes.repeats)
+        rows.append(versus(work + what, target, ours, reference + more, **columns, note=note))
     return rows
 
 

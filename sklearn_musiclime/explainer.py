@@ -518,7 +518,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
             n_more = self._n_more(surrogate, neighbourhood)
             if n_more is None:
                 break
-            more = draw(n_more)
+            more = draw(n_more, with_grid=False)
             new = scorer.score_pairs(more, more.pairs)[more.n_known :, explained]
             neighbourhood, scores = neighbourhood.extended(more), np.vstack([scores, new])
             surrogate = self._fit_surrogate(neighbourhood, scores)
@@ -613,6 +613,8 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         units: np.ndarray | None,
         rng: np.random.Generator,
         n_samples: int | tuple[int, int],
+        *,
+        with_grid: bool = True,
     ) -> Neighbourhood:
         """Draw masks over a song's components, or over its linked units."""
         n_audio, n_lyrics = components.n_audio, components.n_lyrics
@@ -630,7 +632,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
             n_samples,
             rng,
             kernel=self.kernel,
-            with_grid=self.interactions is not None,
+            with_grid=with_grid and self.interactions is not None,
         )
         return neighbourhood if units is not None else neighbourhood.with_corners()
 

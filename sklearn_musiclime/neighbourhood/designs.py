@@ -192,8 +192,7 @@ def draw_neighbourhood(
     kernel : {"exponential", "shapley"}, default="exponential"
         See :func:`draw_masks`; "shapley" is for joint designs.
     with_grid : bool, default=False
-        In the crossed design, whether the combinations of up to 200 x 200 masks form a complete
-        grid; if that is all masks, each is combined with all of the other half, not with 8.
+        In the crossed design, whether a complete grid of up to 200 x 200 of the masks is added.
 
     Returns
     -------
@@ -352,16 +351,12 @@ def _crossed(
         for masks, is_sampled in zip(halves, sampled, strict=True)
     ]
     is_exhaustive = not any(sampled) and len(halves[0]) * len(halves[1]) <= GRID_SAMPLES
-    with_grid = with_grid and min(n_audio, n_lyrics) > 0
-    grid = _grid(usual) if with_grid or is_exhaustive else None
-    if grid is not None and all(len(g) == len(u) for g, u in zip(grid, usual, strict=True)):
-        pairs = np.stack(np.meshgrid(*grid, indexing="ij"), axis=-1).reshape(-1, 2)
-        if pairs[0].any():
-            pairs = np.vstack([[[0, 0]], pairs])
+    grid = _grid(usual) if with_grid and min(n_audio, n_lyrics) > 0 else None
+    if is_exhaustive:
+        pairs = np.stack(np.meshgrid(*usual, indexing="ij"), axis=-1).reshape(-1, 2)
     else:
         pairs = _circle(halves, usual)
     repeats = max(float(n_samples.max()) / len(pairs), 1.0)
-    grid = grid if with_grid else None
     return Neighbourhood("crossed", *halves, pairs, repeats, grid=grid, is_exhaustive=is_exhaustive)
 
 
