@@ -24,6 +24,7 @@ from sklearn_musiclime.components.segmentation import Segmenter, UniformSegmente
 from sklearn_musiclime.components.separation import HPSSSeparator, Separator
 from sklearn_musiclime.explanation.local import LocalExplanation
 from sklearn_musiclime.neighbourhood import (
+    MaskFunction,
     Neighbourhood,
     NeighbourhoodScorer,
     ScoreFunction,
@@ -382,6 +383,37 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
             names += self.vocabulary_
         return np.array(names, dtype=object)
 
+    def mask_functions(self, X: Any) -> Iterator[MaskFunction]:
+        """Return the model as a function of masks, a function a song.
+
+        For metrics (:mod:`sklearn_musiclime.metrics`), and for explainers of other kinds.
+
+        Parameters
+        ----------
+        X : DataFrame or object array of shape (n_songs, 2) or more
+            The songs.
+
+        Returns
+        -------
+        iterator of MaskFunction
+            Each takes masks (n_masks, n_components) and returns scores (n_masks, n_labels).
+
+        Raises
+        ------
+        InvalidSongError
+            A cell of X is no song; the message names its row.
+        """
+        check_is_fitted(self)
+        table = self._table(X)
+        self._check_songs(table)
+        score = ScoreFunction(self.model_)
+        quiet = tqdm(disable=True)
+        parallel = Parallel(n_jobs=self.n_jobs, return_as="generator")
+        return (
+            MaskFunction(self._scorer(table, row, score, parallel, quiet))
+            for row in range(len(table))
+        )
+
     def score(self, X: Any, y: Any = None) -> float:
         """Return the mean fidelity of the explanations of songs.
 
@@ -483,25 +515,10 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         progress: tqdm,
     ) -> LocalExplanation:
         """Take one song through the stages: components, masks, scores, surrogate, explanation."""
-        song = table.read(row, self.sampling_rate_)
-        components = decompose(
-            song,
-            separator=self.separator,
-            segmenter=self.segmenter,
-            lyric_units=self.lyric_units,
-            mask_token=self.mask_token,
-            modality=self.modality,
-        )
-        factored = find_factored(self.model_, song)
-        units = link_components(components, song) if self.linked else None
+        scorer = self._scorer(table, row, score, parallel, progress)
+        song, components, units = scorer.song, scorer.components, scorer.units
         rng = self._rng(song, components, seed)
-        draw = partial(self._draw, self._design(factored), components, units, rng)
-        batch_size = self.batch_size
-        if batch_size == "auto":
-            batch_size = automatic_batch_size(song)
-        scorer = NeighbourhoodScorer(
-            score, factored, song, components, units, batch_size, parallel, progress
-        )
+        draw = partial(self._draw, self._design(scorer.factored), components, units, rng)
 
         # The song itself first: what the model can't do shows before the long work.
         own_scores = scorer.score_masks(np.ones((1, len(components)), dtype=bool))[0]
@@ -510,7 +527,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
 
         first = draw(self.n_samples)
         scores = scorer.score_pairs(first, first.all_pairs)
-        if factored is not None and units is None:
+        if scorer.is_factored:
             _check_parts(scores[0], own_scores)
         scores, grid, corners = first.split(scores[:, explained])
         neighbourhood, surrogate = first, self._fit_surrogate(first, scores)
@@ -558,9 +575,39 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
             shares_std_err=shares_std_err,
             corner_scores=corners.T,
             links=None if units is None else units.tolist(),
-            settings=self._settings(
-                neighbourhood, factored is not None and units is None, seed, converged
-            ),
+            settings=self._settings(neighbourhood, scorer.is_factored, seed, converged),
+        )
+
+    def _scorer(
+        self,
+        table: SongTable,
+        row: int,
+        score: ScoreFunction,
+        parallel: Parallel,
+        progress: tqdm,
+    ) -> NeighbourhoodScorer:
+        """Read a song, split it, and make ready to score what is left of it."""
+        song = table.read(row, self.sampling_rate_)
+        components = decompose(
+            song,
+            separator=self.separator,
+            segmenter=self.segmenter,
+            lyric_units=self.lyric_units,
+            mask_token=self.mask_token,
+            modality=self.modality,
+        )
+        batch_size = self.batch_size
+        if batch_size == "auto":
+            batch_size = automatic_batch_size(song)
+        return NeighbourhoodScorer(
+            score,
+            find_factored(self.model_, song),
+            song,
+            components,
+            link_components(components, song) if self.linked else None,
+            batch_size,
+            parallel,
+            progress,
         )
 
     def _is_precise(self, surrogate: Surrogate, neighbourhood: Neighbourhood) -> bool:

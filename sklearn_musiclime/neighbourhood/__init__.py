@@ -16,11 +16,12 @@ from sklearn_musiclime.neighbourhood.perturbed import (
     compose_lyrics,
     perturbed_songs,
 )
-from sklearn_musiclime.neighbourhood.scorer import NeighbourhoodScorer
+from sklearn_musiclime.neighbourhood.scorer import MaskFunction, NeighbourhoodScorer
 from sklearn_musiclime.neighbourhood.scoring import automatic_batch_size, score_masks
 
 __all__ = [
     "AudioNeighbourhood",
+    "MaskFunction",
     "Neighbourhood",
     "NeighbourhoodScorer",
     "PerturbedAudio",

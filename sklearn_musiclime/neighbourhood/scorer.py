@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -48,6 +49,11 @@ class NeighbourhoodScorer:
     batch_size: int
     parallel: Parallel
     progress: tqdm
+
+    @property
+    def is_factored(self) -> bool:
+        """Whether halves are encoded apart."""
+        return self.factored is not None and self.units is None
 
     def score_masks(self, masks: np.ndarray) -> np.ndarray:
         """Score the perturbed songs of masks by the whole model.
@@ -100,3 +106,63 @@ class NeighbourhoodScorer:
             batch_size=self.batch_size,
             progress=self.progress.update,
         )
+
+
+class MaskFunction:
+    """A model as a function of which components of a song are kept.
+
+    Made by :meth:`MusicLimeExplainer.mask_functions
+    <sklearn_musiclime.MusicLimeExplainer.mask_functions>`.
+
+    Parameters
+    ----------
+    scorer : NeighbourhoodScorer
+        The model and the song.
+
+    Attributes
+    ----------
+    components : Decomposition
+        What the columns of a mask stand for.
+    n_calls : int
+        How many masks have been scored.
+    """
+
+    def __init__(self, scorer: NeighbourhoodScorer):
+        self.components = scorer.components
+        self.n_calls = 0
+        self._scorer = replace(scorer, units=None)
+
+    def __call__(self, masks: np.ndarray) -> np.ndarray:
+        """Score what is left of the song.
+
+        Parameters
+        ----------
+        masks : array-like of shape (n_masks, n_components), bool
+            True where a component is kept.
+
+        Returns
+        -------
+        ndarray of shape (n_masks, n_labels)
+            The model's scores.
+        """
+        masks = np.asarray(masks, dtype=bool)
+        self.n_calls += len(masks)
+        n_audio = self.components.n_audio
+        pairs = np.repeat(np.arange(len(masks))[:, np.newaxis], 2, axis=1)
+        drawn = Neighbourhood("independent", masks[:, :n_audio], masks[:, n_audio:], pairs)
+        return self._scorer.score_pairs(drawn, pairs)
+
+    def column(self, label: Hashable) -> int:
+        """Return the column of a label's scores.
+
+        Parameters
+        ----------
+        label : label
+            As explanations name it.
+
+        Returns
+        -------
+        int
+        """
+        n_labels = self(np.ones((1, len(self.components)), dtype=bool)).shape[1]
+        return self._scorer.score.labels(n_labels).index(label)

@@ -367,8 +367,9 @@ def _screened(
         influence = X @ inverse * (residual / np.sqrt(np.maximum(1 - leverage, 0.01)))[:, None]
         weights[chosen] = together
         std_err[chosen] = np.sqrt(np.square(influence).sum(axis=0))
-        q_values = _q_values(weights, std_err, n - len(chosen) - 1)
-    return weights[asked], std_err[asked], q_values[asked]
+    weights, std_err = weights[asked], std_err[asked]
+    # Among those asked for: true ones that were not must not make room for false ones.
+    return weights, std_err, _q_values(weights, std_err, n - len(chosen) - 1)
 
 
 def _tested(pairs: np.ndarray, weights: np.ndarray, std_err: np.ndarray, dof: int) -> Interactions:

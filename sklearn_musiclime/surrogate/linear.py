@@ -5,31 +5,16 @@ of a mask to the one that keeps everything, which for k of p components kept is 
 With the same masks, scores and kernel this is LIME's surrogate to the last digits, solved once for
 all labels where LIME solves it once a label.
 
-Standard errors. The masks are drawn at random, and in units: a mask alone, or with its complement
-("paired"), or, in the crossed design, a mask of one half with all the masks of the other half that
-it meets. Units are independent of each other, so the variance of a weight is the sum of the squares
-of what each unit adds to its error: the cluster-robust sandwich, with residuals divided by the root
-of one minus the unit's leverage (HC2; MacKinnon and White 1985, Bell and McCaffrey 2002). In the
-crossed design a weight varies with the masks of its own half and, as far as modalities interact,
-with those of the other half: their variances are added, less what the single combinations add to
-both (two-way clusters; Cameron, Gelbach, Miller 2011).
-
 How wide a kernel. d is 0.29 where half of the components are on, so at the default width of 0.25
 such a row weighs 0.50, and one with a quarter of them on 0.14. MusicLIME's 25 weighs all alike.
 
 References
 ----------
 Ribeiro, Singh, Guestrin, "Why should I trust you?", KDD 2016.
-MacKinnon, White, "Some heteroskedasticity-consistent covariance matrix estimators with improved
-finite sample properties", Journal of Econometrics 29, 1985.
-Bell, McCaffrey, "Bias reduction in standard errors for linear regression with multi-stage samples",
-Survey Methodology 28, 2002.
-Cameron, Gelbach, Miller, "Robust inference with multiway clustering", JBES 29, 2011.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -38,8 +23,7 @@ import scipy.sparse
 from sklearn.base import BaseEstimator, clone
 from sklearn.linear_model import Ridge, lars_path
 
-Units = Sequence[tuple[slice, np.ndarray]]
-"""Columns of the masks, and for each sample the number of the unit that drew them with it."""
+from sklearn_musiclime.surrogate.errors import Units, clustered_std_err, crossed_std_err
 
 FEATURE_SELECTION = ("none", "highest_weights", "forward_selection", "lasso_path")
 
@@ -247,7 +231,7 @@ def fit_surrogate(
     penalty = float(regressor.alpha) if isinstance(regressor, Ridge) else 0.0
     residual = predictions - fitted
     for labels, kept in chosen:
-        std_err[np.ix_(labels, kept)] = _std_err(
+        std_err[np.ix_(labels, kept)] = clustered_std_err(
             masks[:, kept],
             weight,
             residual[:, labels],
@@ -257,7 +241,7 @@ def fit_surrogate(
     return Surrogate(
         weights=weights,
         intercept=intercept,
-        score=_weighted_r2(predictions, fitted, weight),
+        score=weighted_r2(predictions, fitted, weight),
         local_prediction=intercept + weights.sum(axis=1),
         std_err=std_err,
     )
@@ -337,130 +321,15 @@ def fit_crossed_surrogate(
     n_audio = A.shape[1]
     fitted = intercept + (A @ weights[:, :n_audio].T)[i] + (L @ weights[:, n_audio:].T)[j]
     score = weight[:, np.newaxis] * (predictions - fitted)
-    # What each unit adds to the error: pairs of audio masks, of lyric masks, and where they meet.
-    centred = (A - mean[:n_audio], L - mean[n_audio:])
-    meeting = np.unique(i // 2 * len(L) + j // 2, return_inverse=True)[1]
-    influence = [
-        np.stack([_crossed_influence(centred, (i, j), label, ids, inverse) for label in values.T])
-        for values, ids in ((score, i // 2), (score, j // 2), (score, meeting))
-    ]
-    # Single combinations count in both halves' variances, so once too often; less so the more of
-    # all combinations there are, since along a complete grid what masks add on their own cancels.
-    twice = 1 - len(pairs) / max(np.count_nonzero(of_audio) * np.count_nonzero(of_lyrics), 1)
-    std_err = []
-    for half, (columns, total_weight) in enumerate(
-        ((slice(0, n_audio), of_audio), (slice(n_audio, None), of_lyrics))
-    ):
-        own, other, both = (np.square(influence[k][:, :, columns]) for k in (half, 1 - half, 2))
-        scale = _leverage_scale(
-            centred[half],
-            total_weight,
-            np.arange(len(total_weight)) // 2,
-            inverse[columns, columns],
-        )
-        more = np.maximum(other.sum(axis=1) - twice * both.sum(axis=1), 0.0)
-        std_err.append(np.sqrt(np.einsum("u,lup->lp", scale[: own.shape[1]], own) + more))
     return Surrogate(
         weights=weights,
         intercept=intercept,
-        score=_weighted_r2(predictions, fitted, weight),
+        score=weighted_r2(predictions, fitted, weight),
         local_prediction=intercept + weights.sum(axis=1),
-        std_err=np.hstack(std_err),
+        std_err=crossed_std_err(
+            (A - mean[:n_audio], L - mean[n_audio:]), (of_audio, of_lyrics), pairs, score, inverse
+        ),
     )
-
-
-def _std_err(
-    masks: np.ndarray,
-    weight: np.ndarray,
-    residual: np.ndarray,
-    units: Sequence[tuple[np.ndarray, np.ndarray]],
-    penalty: float,
-) -> np.ndarray:
-    """Standard errors of least squares with a ridge penalty, (n_labels, n_components)."""
-    centred = masks - np.average(masks, axis=0, weights=weight)
-    gram = (centred.T * weight) @ centred
-    inverse = np.linalg.pinv(gram + penalty * np.eye(len(gram)), hermitian=True)
-    score = weight[:, np.newaxis] * residual
-    variance = np.zeros((residual.shape[1], masks.shape[1]))
-    for number, (columns, own) in enumerate(units):
-        variance[:, columns] = _sandwich(centred, weight, score, own, inverse)[:, columns]
-        for other in (ids for n, (_, ids) in enumerate(units) if n != number):
-            both = own * (other.max(initial=0) + 1) + other
-            more = _sandwich(centred, 0 * weight, score, other, inverse)
-            more -= _sandwich(centred, 0 * weight, score, both, inverse)
-            variance[:, columns] += np.maximum(more[:, columns], 0.0)
-    return np.sqrt(variance)
-
-
-def _sandwich(
-    centred: np.ndarray,
-    weight: np.ndarray,
-    score: np.ndarray,
-    units: np.ndarray,
-    inverse: np.ndarray,
-) -> np.ndarray:
-    """The variance of weights, from what each unit adds to the error, (n_labels, n_components).
-
-    Parameters
-    ----------
-    centred : ndarray of shape (n, n_components)
-        Masks about their weighted mean.
-    weight : ndarray of shape (n,)
-        Their weights, for the leverage; zeros leave it out of account.
-    score : ndarray of shape (n, n_labels)
-        Their weighted residuals.
-    units : ndarray of shape (n,) of int
-        Which of them were drawn together.
-    inverse : ndarray of shape (n_components, n_components)
-        Of the normal equations' left side.
-    """
-    _, units = np.unique(units, return_inverse=True)
-    scale = _leverage_scale(centred, weight, units, inverse)
-    n = len(units)
-    together = scipy.sparse.csr_array((np.ones(n), (units, np.arange(n))), shape=(len(scale), n))
-    projected = centred @ inverse
-    return np.stack(
-        [scale @ np.square(together @ (projected * label[:, np.newaxis])) for label in score.T]
-    )
-
-
-def _leverage_scale(
-    centred: np.ndarray, weight: np.ndarray, units: np.ndarray, inverse: np.ndarray
-) -> np.ndarray:
-    """What the squared residuals of each unit are multiplied by, (n_units,)."""
-    leverage = np.bincount(units, weight * np.einsum("ij,jk,ik->i", centred, inverse, centred))
-    # A unit that the fit all but passes through says nothing of its own error.
-    return 1 / np.maximum(1 - leverage, 0.01)
-
-
-def _crossed_influence(
-    centred: tuple[np.ndarray, np.ndarray],
-    which: tuple[np.ndarray, np.ndarray],
-    score: np.ndarray,
-    units: np.ndarray,
-    inverse: np.ndarray,
-) -> np.ndarray:
-    """What each unit of a crossed design adds to the error, (n_units, n_components).
-
-    Parameters
-    ----------
-    centred : (ndarray of shape (n_audio_masks, n_audio), the same of the lyrics)
-        Masks about their weighted means.
-    which : (ndarray of shape (n_samples,) of int, the same of the lyrics)
-        The audio mask, and the lyric mask, of each sample.
-    score : ndarray of shape (n_samples,)
-        Weighted residuals.
-    units : ndarray of shape (n_samples,) of int
-        The unit of each sample.
-    inverse : ndarray of shape (n_components, n_components)
-        Of the normal equations' left side.
-    """
-    n_units = units.max(initial=-1) + 1
-    parts = [
-        scipy.sparse.csr_array((score, (units, rows)), shape=(n_units, len(masks))) @ masks
-        for masks, rows in zip(centred, which, strict=True)
-    ]
-    return np.hstack(parts) @ inverse
 
 
 def _sums(values: np.ndarray, rows: np.ndarray, n_rows: int) -> np.ndarray:
@@ -478,7 +347,7 @@ def _fit(
     return np.asarray(fitted.coef_), np.asarray(fitted.intercept_)
 
 
-def _weighted_r2(predictions: np.ndarray, fitted: np.ndarray, weight: np.ndarray) -> np.ndarray:
+def weighted_r2(predictions: np.ndarray, fitted: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """R^2 of each label; 1 where the scores are constant but for rounding, and so explained."""
     spread = predictions - np.average(predictions, axis=0, weights=weight)
     total, rest = weight @ np.square(spread), weight @ np.square(predictions - fitted)

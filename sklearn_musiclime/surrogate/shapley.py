@@ -18,7 +18,8 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import comb
 
-from sklearn_musiclime.surrogate.linear import Surrogate, _sandwich, _weighted_r2
+from sklearn_musiclime.surrogate.errors import sandwich
+from sklearn_musiclime.surrogate.linear import Surrogate, weighted_r2
 
 
 def shapley_kernel_weights(masks: np.ndarray) -> np.ndarray:
@@ -118,7 +119,7 @@ def fit_shapley(
     return Surrogate(
         weights=weights,
         intercept=empty,
-        score=_weighted_r2(predictions, fitted, weight) if p > 1 else np.ones(len(total)),
+        score=weighted_r2(predictions, fitted, weight) if p > 1 else np.ones(len(total)),
         local_prediction=empty + weights.sum(axis=1),
-        std_err=np.sqrt(_sandwich(Z, weight, residual, units, constrained)),
+        std_err=np.sqrt(sandwich(Z, weight, residual, units, constrained)),
     )

@@ -1,0 +1,327 @@
+"""Standard errors, interactions, shares and Shapley values, against truths known otherwise."""
+
+from itertools import combinations
+from math import factorial
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LinearRegression
+
+from sklearn_musiclime.neighbourhood import draw_masks, draw_neighbourhood
+from sklearn_musiclime.surrogate import (
+    crossed_interactions,
+    fit_crossed_surrogate,
+    fit_interactions,
+    fit_shapley,
+    fit_shares,
+    fit_surrogate,
+    joint_interactions,
+    modality_shares,
+    shapley_interactions,
+    shapley_kernel_weights,
+)
+
+
+def sigmoid(z):
+    return 1 / (1 + np.exp(-z))
+
+
+class Game:
+    """A score of masks with main effects, cross interactions and a curve."""
+
+    def __init__(self, n_audio, n_lyrics, seed, *, n_pairs=3, curve=sigmoid, main=1.0):
+        rng = np.random.default_rng(seed)
+        self.n_audio = n_audio
+        self.audio = rng.choice(n_audio, n_pairs, replace=False)
+        self.words = n_audio + rng.choice(n_lyrics, n_pairs, replace=False)
+        self.effects = (
+            main * rng.normal(size=n_audio + n_lyrics) * (rng.random(n_audio + n_lyrics) < 0.1)
+        )
+        self.curve = curve
+        self.middle = self.effects.sum() / 2 + n_pairs / 4
+
+    def __call__(self, masks):
+        x = np.asarray(masks, dtype=float)
+        z = x @ self.effects + (x[:, self.audio] * x[:, self.words]).sum(axis=1)
+        return self.curve(1.5 * (z - self.middle))[:, np.newaxis]
+
+    @property
+    def pairs(self):
+        return set(zip(self.audio.tolist(), self.words.tolist(), strict=True))
+
+
+def explained(game, design, n_lyrics, n_samples, seed, *, which="cross", **options):
+    """Neighbourhood, surrogate, interactions and grid of a game."""
+    rng = np.random.default_rng([1, seed])
+    drawn = draw_neighbourhood(
+        design, game.n_audio, n_lyrics, n_samples, rng, with_grid=True, **options
+    )
+    pairs = drawn.all_pairs
+    masks = np.hstack([drawn.audio_masks[pairs[:, 0]], drawn.lyric_masks[pairs[:, 1]]])
+    scores, grid, _ = drawn.split(game(masks))
+    if design == "crossed":
+        surrogate = fit_crossed_surrogate(drawn.audio_masks, drawn.lyric_masks, drawn.pairs, scores)
+    else:
+        surrogate = fit_surrogate(drawn.masks, scores, units=drawn.units)
+    found = fit_interactions(drawn, scores, surrogate, grid, which=which, kernel="exponential")
+    return drawn, scores, surrogate, found, grid
+
+
+# Standard errors.
+
+
+@pytest.mark.parametrize("design", ["independent", "paired", "crossed"])
+def test_intervals_cover(design):
+    """95 % intervals hold the converged weight in 92 to 98 % of cases, for main effects."""
+    game = Game(20, 15, seed=3)
+    n_samples = (200, 200) if design == "crossed" else 600
+    truth = np.mean(
+        [explained(game, "paired", 15, 40_000, s)[2].weights[0] for s in range(3)], axis=0
+    )
+    covered = []
+    for seed in range(100):
+        surrogate = explained(game, design, 15, n_samples, seed)[2]
+        covered.append(np.abs(surrogate.weights[0] - truth) <= 1.96 * surrogate.std_err[0])
+    assert 0.92 <= np.mean(covered) <= 0.98
+
+
+def test_interaction_intervals_cover():
+    game = Game(20, 15, seed=3)
+    runs = [explained(game, "crossed", 15, 200, seed)[3] for seed in range(100)]
+    weights, std_err = (np.stack([getattr(r, n)[0] for r in runs]) for n in ("weights", "std_err"))
+    covered = np.abs(weights - weights.mean(axis=0)) <= 1.96 * std_err
+    assert 0.92 <= covered.mean() <= 0.98
+
+
+def test_written_out_and_structured_standard_errors_agree():
+    """The crossed fit and the general one, told of the same units."""
+    game = Game(12, 10, seed=0)
+    drawn, scores, crossed, _, _ = explained(game, "crossed", 10, 300, 0)
+    general = fit_surrogate(
+        drawn.masks,
+        scores,
+        units=drawn.units,
+        sample_weight=np.full(len(drawn), drawn.repeats),
+    )
+    np.testing.assert_allclose(general.weights, crossed.weights, atol=1e-10)
+    np.testing.assert_allclose(general.std_err, crossed.std_err, rtol=0.25)
+
+
+def test_standard_errors_of_least_squares():
+    """With residuals that have one variance: the textbook's s^2 (X'X)^-1."""
+    rng = np.random.default_rng(0)
+    masks = draw_masks("independent", 4, 4000, rng)
+    scores = masks @ [[1.0], [2.0], [0.0], [-1.0]] + rng.normal(size=(4000, 1))
+    found = fit_surrogate(masks, scores, kernel_width=np.inf, regressor=LinearRegression())
+    centred = masks - masks.mean(axis=0)
+    expected = np.sqrt(np.diag(np.linalg.inv(centred.T @ centred)))
+    np.testing.assert_allclose(found.std_err[0], expected, rtol=0.05)
+
+
+def test_a_model_that_is_linear_has_no_error():
+    masks = draw_masks("paired", 5, 100, np.random.default_rng(0))
+    found = fit_surrogate(masks, masks @ np.arange(5.0), regressor=LinearRegression())
+    assert found.std_err.max() < 1e-10
+    np.testing.assert_allclose(found.weights[0], np.arange(5.0), atol=1e-10)
+
+
+# Interactions.
+
+
+def test_planted_interactions_are_found():
+    """Three among 40 x 60, 20 seeds, 200 masks a half: all first, and hardly any false."""
+    false = 0
+    for seed in range(20):
+        game = Game(40, 60, seed)
+        found = explained(game, "crossed", 60, 200, seed)[3]
+        first = np.argsort(-np.abs(found.weights[0]))[:3]
+        assert set(map(tuple, found.pairs[first].tolist())) == game.pairs
+        assert (found.q_values[0][first] < 0.05).all()
+        false += np.sum(found.q_values[0] < 0.05) - 3
+    assert false <= 20  # a curve over the planted ones makes a few true ones more
+
+
+@pytest.mark.parametrize("design", ["paired", "independent"])
+def test_black_boxes_show_them_too(design):
+    game = Game(15, 12, seed=1, curve=lambda z: z, main=0.3)
+    found = explained(game, design, 12, 2000, 0)[3]
+    real = found.pairs[found.q_values[0] < 0.05]
+    assert game.pairs <= set(map(tuple, real.tolist()))
+    assert len(real) <= 5
+    first = np.argsort(-np.abs(found.weights[0]))[:3]
+    np.testing.assert_allclose(found.weights[0][first], 1.5, atol=5 * found.std_err[0][first].max())
+
+
+@pytest.mark.parametrize("design", ["crossed", "paired", "independent"])
+def test_models_without_interactions_show_none(design):
+    """Additive in the score, or of one modality, curved as may be: at most one run of 20."""
+    n_runs_with = 0
+    for seed in range(20):
+        rng = np.random.default_rng(seed)
+        a, b = rng.normal(size=(2, 12))
+
+        def additive(masks, a=a, b=b):
+            x = np.asarray(masks, dtype=float)
+            return (np.tanh(x[:, :12] @ a) + np.exp(x[:, 12:] @ b / 4))[:, np.newaxis]
+
+        additive.n_audio = 12
+        found = explained(additive, design, 12, 600, seed)[3]
+        n_runs_with += bool((found.q_values < 0.05).any())
+        if design == "crossed":
+            assert not found.weights.any()  # cancelled, to the last bit that counts
+    assert n_runs_with <= 1
+
+
+def test_grid_interactions_are_least_squares():
+    """Against a regression of the scores on everything: main effects and all products."""
+    rng = np.random.default_rng(0)
+    half = rng.integers(0, 2, (2, 40, 4)).astype(bool)
+    audio, lyrics = np.stack([half, ~half], axis=2).reshape(2, 80, 4)
+    scores = rng.normal(size=(80, 80, 1))
+    found = crossed_interactions(audio, lyrics, scores)
+    products = (audio - 0.5)[:, np.newaxis, :, np.newaxis] * (lyrics - 0.5)[:, np.newaxis]
+    # Row and column effects are orthogonal to products of complements.
+    fit = LinearRegression().fit(products.reshape(6400, 16), scores.ravel())
+    np.testing.assert_allclose(found.weights[0], fit.coef_, atol=1e-10)
+    assert found.pairs.tolist() == [[k, 4 + m] for k in range(4) for m in range(4)]
+
+
+def test_more_words_than_pairs_of_masks():
+    """Ill posed as least squares; then each is estimated apart, and what is strong still shows."""
+    game = Game(10, 150, seed=0)
+    found = explained(game, "crossed", 150, 200, 0)[3]
+    first = np.argsort(-np.abs(found.weights[0]))[:3]
+    assert set(map(tuple, found.pairs[first].tolist())) == game.pairs
+
+
+def test_within_a_modality():
+    def score(masks):
+        return (2.0 * masks[:, 1] * masks[:, 3] + masks[:, 5])[:, np.newaxis]
+
+    score.n_audio = 8
+    for design in ("crossed", "paired"):
+        found = explained(score, design, 6, 800, 0, which="all")[3]
+        real = found.pairs[found.q_values[0] < 0.05].tolist()
+        assert real == [[1, 3]]
+        assert len(found.pairs) == 14 * 13 / 2
+
+
+def test_exhaustive_masks_give_the_average_second_difference():
+    rng = np.random.default_rng(0)
+    masks = draw_masks("exhaustive", 6, 64, rng)
+    scores = rng.normal(size=(64, 1))
+    pairs = np.array(list(combinations(range(6), 2)))
+    found = joint_interactions(masks, scores, pairs, design="exhaustive")
+    score = {tuple(m): s for m, s in zip(masks.tolist(), scores[:, 0], strict=True)}
+    for (k, m), weight in zip(pairs, found.weights[0], strict=True):
+        differences = []
+        for mask in masks[masks[:, k] & masks[:, m]]:
+            both, one, other, neither = (mask.copy() for _ in range(4))
+            one[m] = other[k] = neither[k] = neither[m] = False
+            values = [score[tuple(x.tolist())] for x in (both, one, other, neither)]
+            differences.append(values[0] - values[1] - values[2] + values[3])
+        assert weight == pytest.approx(np.mean(differences), abs=1e-12)
+    assert not found.std_err.any()
+
+
+# Shares.
+
+
+def test_shares_are_those_of_the_variances():
+    """2 a + l + 2 a l, coded -1/2 and 1/2, has variances 4/4 : 1/4 : 4/16."""
+    rng = np.random.default_rng(0)
+    a, w = (np.repeat(rng.integers(0, 2, 300), 2) - 0.5 for _ in range(2))
+    a[1::2] *= -1
+    w[1::2] *= -1
+    scores = 2 * a[:, np.newaxis] + w + 2 * np.outer(a, w)
+    shares, std_err = modality_shares(scores[:, :, np.newaxis])
+    np.testing.assert_allclose(shares[0], [4 / 6, 1 / 6, 1 / 6], atol=0.01)
+    assert (std_err < 0.02).all()
+
+
+@pytest.mark.parametrize("design", ["crossed", "paired", "independent"])
+@pytest.mark.parametrize("modality", [0, 1])
+def test_one_modality_has_it_all(design, modality):
+    def score(masks):
+        x = np.asarray(masks, dtype=float)[:, 10 * modality : 10 * modality + 10]
+        return sigmoid(x[:, 0] * 3 * x[:, 1] + x[:, 2] - 1)[:, np.newaxis]
+
+    score.n_audio = 10
+    _, scores, surrogate, found, grid = explained(score, design, 10, 1000, 0)
+    shares, _ = fit_shares(surrogate, found, grid, 10, scores, linked=False)
+    assert shares[0, modality] > 0.99
+    assert not (found.q_values < 0.05).any()
+
+
+def test_a_constant_score_has_no_shares():
+    shares, std_err = modality_shares(np.full((20, 20, 1), 0.3))
+    assert not shares.any()
+    assert not std_err.any()
+
+
+# Shapley values.
+
+
+def brute_force(values, p):
+    """Shapley values from the score of every subset, by their definition."""
+    shapley = np.zeros(p)
+    for k in range(p):
+        for subset, value in values.items():
+            if not subset[k]:
+                s = sum(subset)
+                with_k = tuple(on or i == k for i, on in enumerate(subset))
+                chance = factorial(s) * factorial(p - s - 1) / factorial(p)
+                shapley[k] += chance * (values[with_k] - value)
+    return shapley
+
+
+@pytest.fixture(scope="module")
+def random_game():
+    masks = draw_masks("exhaustive", 10, 2, np.random.default_rng(0))
+    scores = np.random.default_rng(1).normal(size=(1024, 1))
+    return masks, scores, {tuple(m): s for m, s in zip(masks.tolist(), scores[:, 0], strict=True)}
+
+
+def test_shapley_values_are_exact_on_all_masks(random_game):
+    masks, scores, values = random_game
+    found = fit_shapley(masks, scores, sample_weight=shapley_kernel_weights(masks))
+    np.testing.assert_allclose(found.weights[0], brute_force(values, 10), atol=1e-8)
+    assert found.weights.sum() == pytest.approx(scores[0, 0] - scores[-1, 0])
+
+
+def test_shapley_values_are_those_of_shap(random_game):
+    shap = pytest.importorskip("shap")
+    masks, scores, values = random_game
+
+    def score(rows):
+        return np.array([values[tuple(row)] for row in (np.asarray(rows) > 0.5).tolist()])
+
+    exact = shap.ExactExplainer(score, np.zeros((1, 10)))(np.ones((1, 10))).values[0]
+    found = fit_shapley(masks, scores, sample_weight=shapley_kernel_weights(masks))
+    np.testing.assert_allclose(found.weights[0], exact, atol=1e-8)
+
+
+@pytest.mark.parametrize("design", ["paired", "independent"])
+def test_sampled_shapley_values_are_within_their_errors(design, random_game):
+    _, _, values = random_game
+    exact, covered = brute_force(values, 10), []
+    for seed in range(60):
+        masks = draw_masks(design, 10, 600, np.random.default_rng(seed), kernel="shapley")
+        scores = np.array([[values[tuple(mask)]] for mask in masks.tolist()])
+        units = np.arange(len(masks)) // (2 if design == "paired" else 1)
+        found = fit_shapley(masks, scores, units=units)
+        covered.append(np.abs(found.weights[0] - exact) <= 1.96 * found.std_err[0])
+    assert 0.91 <= np.mean(covered) <= 0.98
+
+
+def test_shapley_interactions_of_a_product():
+    """Of k components that only count together each pair has 1 / (k - 1)."""
+    masks = draw_masks("exhaustive", 5, 2, np.random.default_rng(0))
+    pairs = np.array([[0, 1], [0, 3]])
+    found = shapley_interactions(masks, masks[:, :3].all(axis=1)[:, np.newaxis] * 1.0, pairs)
+    np.testing.assert_allclose(found.weights[0], [1 / 2, 0.0], atol=1e-12)
+
+
+def test_shapley_needs_both_ends():
+    with pytest.raises(ValueError, match="mask of nothing"):
+        fit_shapley(np.ones((2, 3), dtype=bool), np.zeros((2, 1)))
