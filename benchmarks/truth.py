@@ -4,8 +4,8 @@ Oracles hear which components of a real clip are on (a least-squares fit of ever
 sources that HPSS made of it, known to the oracle) and answer by a rule that is drawn for each song,
 so the right explanation is known. A last model is no oracle: a classifier trained on clips with a
 whistle mixed into those of one class, which it learns in place of the music (audioLIME's
-confounder). Every explainer gets as many calls of each encoder: 400; only "ours, tol=0.1" takes what
-it needs for standard errors of a tenth of the largest weight.
+confounder). Every explainer gets as many calls of each encoder: 400; only "ours, tol=0.1" takes
+what it needs for standard errors of a tenth of the largest weight.
 
 "recall": share of what was planted that comes first; "first": songs whose very first component was
 planted; "interactions": recall of pairs, for explainers that have any; "false": interactions held

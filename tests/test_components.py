@@ -125,6 +125,8 @@ def test_hpss_is_librosas(noise):
         assert names == ("harmonic", "percussive")
         expected = librosa.effects.hpss(noise, kernel_size=kernel_size)
         np.testing.assert_allclose(sources, expected, atol=1e-6)
+        _, by_two = HPSSSeparator(kernel_size=kernel_size, n_jobs=2).separate(noise, RATE)
+        np.testing.assert_array_equal(by_two, separator.separate(noise, RATE)[1])
     _, sources = HPSSSeparator(margin=(1.0, 5.0)).separate(noise, RATE)
     expected = librosa.effects.hpss(noise, margin=(1.0, 5.0))
     np.testing.assert_allclose(sources, expected, atol=1e-6)

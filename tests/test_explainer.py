@@ -253,6 +253,33 @@ def test_tol_draws_until_it_is_precise(design, made_songs, made_model):
     assert error(half) > 0.9 * tol
 
 
+def test_a_confounder_is_unmasked(real_clips):
+    """A classifier that has learnt a whistle: its source and segments come first, in 20 songs."""
+    rng = np.random.default_rng(0)
+
+    def whistled(cell):
+        y, rate = cell["array"].copy(), cell["sampling_rate"]
+        first = int(rng.integers(0, 9))
+        start, stop = (round(t * len(y) / 10) for t in (first, first + 2))
+        tone = 0.1 * np.sin(2 * np.pi * 3000 * np.arange(stop - start) / rate)
+        y[start:stop] += tone.astype(np.float32)
+        return {"array": y, "sampling_rate": rate}, {f"harmonic@{first}", f"harmonic@{first + 1}"}
+
+    plain = real_clips[["audio", "lyrics"]]
+    cells, where = zip(*map(whistled, plain["audio"]), strict=True)
+    marked = plain.assign(audio=pd.Series(cells, index=plain.index, dtype=object))
+    hear = make_pipeline(SpectralStatistics(), StandardScaler())
+    model = make_pipeline(
+        make_column_transformer((hear, "audio"), (TfidfVectorizer(), "lyrics")),
+        LogisticRegression(C=0.1, max_iter=2000),
+    ).fit(pd.concat([plain, marked]), ["plain"] * len(plain) + ["whistle"] * len(plain))
+    ours = MusicLimeExplainer(FrozenEstimator(model), n_samples=400, tol=0.1, random_state=0)
+    rows = np.linspace(0, len(plain) - 1, 20).astype(int)
+    explanations = ours.fit(marked).explain(marked.iloc[rows], labels="whistle")
+    for row, explanation in zip(rows, explanations, strict=True):
+        assert set(explanation.top(2)["component"]) == where[row]
+
+
 def test_max_samples_is_said(made_songs, made_model):
     X = made_songs[0].iloc[:1]
     ours = explainer(made_model, n_samples=100, tol=1e-4, max_samples=500).fit(X)

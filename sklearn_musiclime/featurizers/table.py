@@ -12,9 +12,12 @@ frames. The spectra of cases could instead be added up from those of the sources
 being linear; but what a sum of spectra rounds is not what a sum of samples rounds, which shows in
 features that look at the quietest bins, and the sums take about as long as the transforms.
 
-Where the time goes: the transforms and features of the table's frames (for S sources 2^S of the
-song's length and a few at each border) are the floor; adding up entries is one addition an entry,
-feature and song. Cases are only those drawn, so a table never has more frames than the songs.
+Where the time goes: the transforms and features of the table's frames are the floor (for S sources
+2^S - 1 of the song's length, silence being known, and a few frames at each border); adding up
+entries is one addition an entry, feature and song. Cases are only those drawn, so a table never has
+more frames than the songs.
+
+PROFILE
 """
 
 from __future__ import annotations
