@@ -41,7 +41,7 @@ def compose_audio(audio: AudioComponents, mask: np.ndarray) -> np.ndarray:
         Segment by segment the sum of the sources that are on; the mix itself where all are.
     """
     kept = np.asarray(mask, dtype=bool).reshape(len(audio.source_names), audio.n_segments)
-    waveform = np.empty_like(audio.mix)
+    waveform = np.empty(audio.mix.shape, dtype=audio.mix.dtype)  # not a memory map, as in a worker
     for segment, (start, stop) in enumerate(pairwise(audio.borders)):
         on, block = kept[:, segment], waveform[start:stop]
         if on.all():
