@@ -5,8 +5,8 @@ of all intervals, over seeds and components (pairs of components), that hold the
 Converged weights are those of 100,000 paired samples (of the crossed design: of 40,000 masks of the
 audio and 8,000 of the lyrics); converged interactions the mean of 100 crossed runs of other seeds.
 
-    python benchmarks/coverage.py
-    python benchmarks/coverage.py --seeds 10    # a quick look
+    python benchmarks/intervals.py
+    python benchmarks/intervals.py --seeds 10    # a quick look
 """
 
 import argparse
@@ -74,7 +74,7 @@ def main():
             }
         )
         print(rows[-1], flush=True)
-    name = "coverage" if options.seeds == 200 else "coverage-quick"
+    name = "intervals" if options.seeds == 200 else "intervals-quick"
     write_results(name, rows, songs="JamendoLyrics" if folder else "made", seeds=options.seeds)
 
 
