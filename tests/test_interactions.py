@@ -194,6 +194,19 @@ def test_more_words_than_pairs_of_masks():
     assert set(map(tuple, found.pairs[first].tolist())) == game.pairs
 
 
+def test_a_song_of_two_words():
+    """All masks of the lyrics are there, so they leave nothing to chance."""
+
+    def score(masks):
+        x = np.asarray(masks, dtype=float)
+        return (x[:, 3] * x[:, 13] + x[:, :12].prod(axis=1) + x[:, 5])[:, np.newaxis]
+
+    score.n_audio = 12
+    drawn, _, _, found, _ = explained(score, "crossed", 2, 200, 0)
+    assert len(drawn.lyric_masks) == 4
+    assert found.pairs[found.q_values[0] < 0.05].tolist() == [[3, 13]]
+
+
 def test_within_a_modality():
     def score(masks):
         return (2.0 * masks[:, 1] * masks[:, 3] + masks[:, 5])[:, np.newaxis]

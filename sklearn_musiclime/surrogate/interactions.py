@@ -173,7 +173,8 @@ def crossed_interactions(
     Parameters
     ----------
     audio_masks : ndarray of shape (n_audio_masks, n_audio), dtype bool
-        Rows ``2 * i`` and ``2 * i + 1`` are complements.
+        Rows ``2 * i`` and ``2 * i + 1`` are complements. If they are ``2 ** n_audio``, they are all
+        there are, and nothing is left to chance on that side.
     lyric_masks : ndarray of shape (n_lyric_masks, n_lyrics), dtype bool
         The same of the lyrics.
     scores : ndarray of shape (n_audio_masks, n_lyric_masks, n_labels)
@@ -206,6 +207,10 @@ def crossed_interactions(
     folded = (
         scores[::2, ::2] - scores[1::2, ::2] - scores[::2, 1::2] + scores[1::2, 1::2]
     ) / 4  # (n_audio_units, n_lyric_units, n_labels)
+    by_chance = [len(masks) < 2 ** masks.shape[1] for masks in (audio_masks, lyric_masks)]
+    dof = [
+        d for d, is_sampled in zip((dof_audio, dof_lyrics), by_chance, strict=True) if is_sampled
+    ]
     weights, std_err = [], []
     for label in range(scores.shape[2]):
         floor = ROUNDING * np.abs(scores[:, :, label]).max()
@@ -219,7 +224,9 @@ def crossed_interactions(
         by_audio = (np.square(P) * of_audio.scale).T @ along
         by_lyrics = across @ (np.square(Q) * of_lyrics.scale)
         by_cell = (np.square(P) * of_audio.scale).T @ cells @ (np.square(Q) * of_lyrics.scale)
-        variance = np.maximum(by_audio + by_lyrics - by_cell, np.maximum(by_audio, by_lyrics))
+        both = np.maximum(by_audio + by_lyrics - by_cell, np.maximum(by_audio, by_lyrics))
+        none = np.zeros_like(B)
+        variance = {(1, 1): both, (1, 0): by_audio, (0, 1): by_lyrics, (0, 0): none}[*by_chance]
         weights.append(B.ravel())
         std_err.append(np.sqrt(variance).ravel())
     pairs = np.stack(np.meshgrid(np.arange(n_audio), n_audio + np.arange(n_lyrics)), axis=-1)
@@ -227,7 +234,7 @@ def crossed_interactions(
         pairs.transpose(1, 0, 2).reshape(-1, 2),
         np.stack(weights),
         np.stack(std_err),
-        min(dof_audio, dof_lyrics),
+        min(dof, default=1),
     )
 
 
