@@ -78,7 +78,7 @@ def plot_local(
     heights = {
         "lanes": 0.0 if audio is None else 0.5 + 0.6 * len(audio.source_names),
         "bars": 0.8 + 0.2 * n_bars,
-        "interactions": 0.0 if pairs.empty else 0.8 + 0.2 * len(pairs),
+        "interactions": 0.0 if pairs.empty else 0.8 + 0.2 * max(len(pairs), 3),
         "lyrics": 0.0 if not lines else 0.4 + 0.19 * len(lines),
     }
     rows = [name for name, height in heights.items() if height]
@@ -98,7 +98,7 @@ def plot_local(
             names = pairs["first"] + "  x  " + pairs["second"]
             ax = figure.add_subplot(grid[row, :])
             _draw_bars(ax, "together, beyond what each adds", names, pairs, largest)
-            ax.set_ylim(len(pairs) - 0.5, -0.5)
+            ax.set_ylim(max(len(pairs), 3) - 0.5, -0.5)  # a lone bar is no thicker
         else:
             _draw_lyrics(figure.add_subplot(grid[row, :]), lines, weights[n_audio:], largest)
     return figure
