@@ -17,9 +17,9 @@ Where the time goes: the transforms and features of the table's frames are the f
 entries is one addition an entry, feature and song. Cases are only those drawn, so a table never has
 more frames than the songs.
 
-A profile, 2 sources x 20 segments, mel and MFCC, a 15 s clip and a 148 s song: the transforms take 70
-to 80 % of a table's time, the features of its frames 15 to 20 %, composing the samples of its cases
-3 to 5 %; pooling it for 2,400 perturbed clips takes a tenth of the time that it took to build.
+A profile, 2 sources x 20 segments, mel and MFCC, a 15 s clip and a 148 s song: the transforms take
+70 to 80 % of a table's time, the features of its frames 15 to 20 %, composing the samples of its
+cases 3 to 5 %; pooling it for 2,400 perturbed clips takes a tenth of what it took to build.
 """
 
 from __future__ import annotations
