@@ -194,6 +194,23 @@ def test_more_words_than_pairs_of_masks():
     assert set(map(tuple, found.pairs[first].tolist())) == game.pairs
 
 
+def test_more_masks_of_few_words_than_a_grid_has_room_for():
+    """All 512 masks of nine words are there, 200 in the grid: a fair draw of them."""
+
+    def score(masks):
+        x = np.asarray(masks, dtype=float)
+        return (x[:, 0] * x[:, 12] + x[:, 1] * x[:, 20] + x[:, 12:].prod(axis=1))[:, np.newaxis]
+
+    score.n_audio = 12
+    drawn, _, _, found, _ = explained(score, "crossed", 9, 1000, 0)
+    assert len(drawn.lyric_masks) == 512
+    assert [len(half) for half in drawn.grid] == [200, 200]
+    kept = drawn.lyric_masks[drawn.grid[1]]
+    np.testing.assert_allclose(kept[::2].mean(axis=0), 0.5, atol=0.2)
+    assert found.pairs[found.q_values[0] < 0.05].tolist() == [[0, 12], [1, 20]]
+    np.testing.assert_allclose(found.weights[0].sum(), 2.0, atol=1e-9)
+
+
 def test_a_song_of_two_words():
     """All masks of the lyrics are there, so they leave nothing to chance."""
 

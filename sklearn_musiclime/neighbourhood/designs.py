@@ -341,7 +341,9 @@ def _crossed(
         masks = draw_masks("paired" if sampled[-1] else "exhaustive", p, n, rng)
         if len(masks) == 2**p > 1:  # a mask and its complement next to one another
             half = len(masks) // 2
-            masks = np.stack([masks[:half], masks[: half - 1 : -1]], axis=1).reshape(-1, p)
+            masks = np.stack([masks[:half], masks[: half - 1 : -1]], axis=1)
+            # In no order, since a grid may have room for the first of them only.
+            masks = masks[[0, *(1 + rng.permutation(half - 1))]].reshape(-1, p)
         halves.append(masks)
     # Where masks are sampled, those that keep all or nothing lie far from the rest: a song without
     # any lyrics, or silence with all of them, would outweigh hundreds of others. Only the song
