@@ -205,8 +205,8 @@ def test_more_masks_of_few_words_than_a_grid_has_room_for():
     drawn, _, _, found, _ = explained(score, "crossed", 9, 1000, 0)
     assert len(drawn.lyric_masks) == 512
     assert [len(half) for half in drawn.grid] == [200, 200]
-    kept = drawn.lyric_masks[drawn.grid[1]]
-    np.testing.assert_allclose(kept[::2].mean(axis=0), 0.5, atol=0.2)
+    coded = 2.0 * drawn.lyric_masks[drawn.grid[1]][::2] - 1
+    np.testing.assert_allclose(coded.T @ coded / 100, np.eye(9), atol=0.4)  # no two go together
     assert found.pairs[found.q_values[0] < 0.05].tolist() == [[0, 12], [1, 20]]
     np.testing.assert_allclose(found.weights[0].sum(), 2.0, atol=1e-9)
 
