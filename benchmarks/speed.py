@@ -279,9 +279,8 @@ def row_composing(bench):
         for full_length, how in ((True, "arrays as long as the song"), (False, "blocks")):
             reference = ReferenceAudio(audio, full_length=full_length)
             seconds = seconds_of(lambda r=reference, masks=masks: [r.compose(m) for m in masks], 3)
-            work = f"composing a sample, {name}"
-            note = f"reference adds {how}"
-            rows.append(versus(work, 4, ours / 50, seconds / 50, note=note))
+            work = f"composing a sample, {name}, against {how}"
+            rows.append(versus(work, 4, ours / 50, seconds / 50))
             del reference
     return rows
 
