@@ -174,7 +174,7 @@ def reference_separation(waveform):
 
 
 def versus(work, target, ours, reference, **columns):
-    """A row: our time, the reference's, and what the issue asks of their ratio."""
+    """A row: our time, the reference's, and the ratio that is aimed at."""
     return {
         "work": work,
         "ours s": ours,
