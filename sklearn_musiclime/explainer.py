@@ -526,6 +526,8 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         explained = select_labels(labels, known, lambda: score.predicted(own_scores))
 
         first = draw(self.n_samples)
+        if units is None:
+            first = first.with_corners()
         scores = scorer.score_pairs(first, first.all_pairs)
         if scorer.is_factored:
             _check_parts(scores[0], own_scores)
@@ -536,7 +538,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
             if n_more is None:
                 break
             more = draw(n_more, with_grid=False)
-            new = scorer.score_pairs(more, more.pairs)[more.n_known :, explained]
+            new = scorer.score_pairs(more, more.pairs[more.n_known :])[:, explained]
             neighbourhood, scores = neighbourhood.extended(more), np.vstack([scores, new])
             surrogate = self._fit_surrogate(neighbourhood, scores)
 
@@ -672,7 +674,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
                 f"n_samples={n_samples} is for design='crossed', and design={self.design!r} is "
                 f"{design!r} for this model"
             )
-        neighbourhood = draw_neighbourhood(
+        return draw_neighbourhood(
             design,
             n_audio,
             n_lyrics,
@@ -681,7 +683,6 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
             kernel=self.kernel,
             with_grid=with_grid and self.interactions is not None,
         )
-        return neighbourhood if units is not None else neighbourhood.with_corners()
 
     def _fit_surrogate(self, neighbourhood: Neighbourhood, scores: np.ndarray) -> Surrogate:
         is_default = self.regressor is None and self.feature_selection == "none"

@@ -42,6 +42,7 @@ from sklearn_musiclime.explainer import MusicLimeExplainer
 from sklearn_musiclime.explanation import LocalExplanation
 from sklearn_musiclime.neighbourhood import draw_masks
 from sklearn_musiclime.surrogate import kernel_weights
+from sklearn_musiclime.surrogate.linear import weighted_r2
 
 N_SAMPLES = 500
 SHUFFLED = ("coef_", "coefs_", "feature_log_prob_", "theta_", "dual_coef_")
@@ -86,11 +87,8 @@ def fidelity(
         weight = np.ones(len(masks))
         if explanation.settings["kernel"] == "exponential":
             weight = kernel_weights(masks, explanation.settings["kernel_width"])
-        rest = weight @ np.square(
-            target - explanation.intercept[0] - masks @ explanation.weights[0]
-        )
-        spread = weight @ np.square(target - np.average(target, weights=weight))
-        return 1 - rest / spread if spread > 1e-14 * weight @ np.square(target) else 1.0
+        fitted = explanation.intercept[0] + masks @ explanation.weights[0]
+        return float(weighted_r2(target, fitted, weight))
 
     return _each(explainer, X, one, random_state)
 

@@ -191,9 +191,7 @@ def link_components(components: Decomposition, song: Song) -> np.ndarray:
             f"linked=True needs a source {VOCALS!r}; there are {list(audio.source_names)}",
         )
     first_vocals = audio.source_names.index(VOCALS) * audio.n_segments
-    owner = np.full(len(lyrics.text), -1)
-    for start, end, component in lyrics.occurrences():
-        owner[start:end] = component
+    owner = lyrics.owners()
     links = []
     for (at, _), (start, end) in zip(word_spans(lyrics.text), song.word_times, strict=True):
         if owner[at] >= 0:

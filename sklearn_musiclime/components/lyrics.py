@@ -110,6 +110,13 @@ class LyricComponents:
             (start, end, index) for index, spans in enumerate(self.spans) for start, end in spans
         )
 
+    def owners(self) -> np.ndarray:
+        """Return the component of each character of the text, -1 where it is none's."""
+        owner = np.full(len(self.text), -1)
+        for start, end, component in self.occurrences():
+            owner[start:end] = component
+        return owner
+
     @cached_property
     def chunks(self) -> tuple[tuple[int | None, str, str], ...]:
         """The text cut up: (component or None, what stands there, what stands there if it is off).

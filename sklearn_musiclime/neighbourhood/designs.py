@@ -62,6 +62,27 @@ class Neighbourhood:
     corner_pairs: np.ndarray = field(default_factory=lambda: np.empty((0, 2), dtype=np.intp))
     is_exhaustive: bool = False
 
+    @classmethod
+    def joint(cls, design: str, masks: np.ndarray, n_audio: int) -> Neighbourhood:
+        """Make a neighbourhood of masks over all components.
+
+        Parameters
+        ----------
+        design : str
+            How they were drawn.
+        masks : ndarray of shape (n_samples, n_components), dtype bool
+            The masks.
+        n_audio : int
+            How many of the components are of the audio.
+
+        Returns
+        -------
+        Neighbourhood
+            Sample i is row i of both halves.
+        """
+        pairs = np.repeat(np.arange(len(masks))[:, np.newaxis], 2, axis=1)
+        return cls(design, masks[:, :n_audio], masks[:, n_audio:], pairs)
+
     def __len__(self) -> int:
         return len(self.pairs)
 
@@ -147,7 +168,7 @@ class Neighbourhood:
         Parameters
         ----------
         other : Neighbourhood
-            Of the same design.
+            Of the same design, without corners.
 
         Returns
         -------
@@ -157,8 +178,8 @@ class Neighbourhood:
         offset = [len(self.audio_masks), len(self.lyric_masks)]
         return replace(
             self,
-            audio_masks=np.vstack([self.audio_masks, other.audio_masks[: other.n_halves[0]]]),
-            lyric_masks=np.vstack([self.lyric_masks, other.lyric_masks[: other.n_halves[1]]]),
+            audio_masks=np.vstack([self.audio_masks, other.audio_masks]),
+            lyric_masks=np.vstack([self.lyric_masks, other.lyric_masks]),
             pairs=np.vstack([self.pairs, other.pairs[other.n_known :] + offset]),
         )
 
@@ -211,15 +232,8 @@ def draw_neighbourhood(
     masks = draw_masks(design, n_audio + n_lyrics, n_samples, rng, kernel=kernel)
     exhaustive = design == "exhaustive"
     repeats = max(n_samples / len(masks), 1.0) if exhaustive else 1.0
-    pairs = np.repeat(np.arange(len(masks))[:, np.newaxis], 2, axis=1)
-    return Neighbourhood(
-        design,
-        masks[:, :n_audio],
-        masks[:, n_audio:],
-        pairs,
-        repeats,
-        is_exhaustive=exhaustive,
-    )
+    drawn = Neighbourhood.joint(design, masks, n_audio)
+    return replace(drawn, repeats=repeats, is_exhaustive=exhaustive)
 
 
 def draw_masks(
@@ -273,7 +287,10 @@ def draw_masks(
     """
     check_design(design, n_samples)
     coins = {"exponential": _coins, "shapley": _shapley_coins}[kernel]
-    return _DESIGNS[design](n_components, n_samples, partial(coins, rng))
+    masks = _DESIGNS[design](n_components, n_samples, partial(coins, rng))
+    if kernel == "shapley" and design != "exhaustive":
+        masks[1] = False
+    return masks
 
 
 def check_design(design: str, n_samples: int | tuple[int, int]) -> None:
@@ -413,10 +430,7 @@ Coins = Callable[[int, int], np.ndarray]
 
 
 def _independent(n_components: int, n_samples: int, coins: Coins) -> np.ndarray:
-    masks = coins(n_samples, n_components)
-    if coins.func is _shapley_coins:
-        masks[1] = False
-    return masks
+    return coins(n_samples, n_components)
 
 
 def _paired(n_components: int, n_samples: int, coins: Coins) -> np.ndarray:

@@ -93,10 +93,9 @@ class NeighbourhoodScorer:
         ndarray of shape (n_pairs, n_labels)
         """
         drawn = replace(neighbourhood, pairs=pairs)
-        if self.units is not None:
-            return self.score_masks(drawn.masks[:, self.units])
-        if self.factored is None:
-            return self.score_masks(drawn.masks)
+        if not self.is_factored:
+            masks = drawn.masks
+            return self.score_masks(masks if self.units is None else masks[:, self.units])
         self.progress.total = (self.progress.total or 0) + len(pairs)
         return score_factored(
             self.factored,
@@ -148,9 +147,8 @@ class MaskFunction:
         masks = np.asarray(masks, dtype=bool)
         self.n_calls += len(masks)
         n_audio = self.components.n_audio
-        pairs = np.repeat(np.arange(len(masks))[:, np.newaxis], 2, axis=1)
-        drawn = Neighbourhood("independent", masks[:, :n_audio], masks[:, n_audio:], pairs)
-        return self._scorer.score_pairs(drawn, pairs)
+        drawn = Neighbourhood.joint("independent", masks, n_audio)
+        return self._scorer.score_pairs(drawn, drawn.pairs)
 
     def column(self, label: Hashable) -> int:
         """Return the column of a label's scores.

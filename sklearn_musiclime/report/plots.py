@@ -205,9 +205,7 @@ def _draw_lyrics(ax: Axes, lines: list[list[Piece]], weights: np.ndarray, larges
 
 def _lyrics_lines(lyrics: LyricComponents) -> list[list[Piece]]:
     """Lay lyrics out in lines of (column, text, component or None)."""
-    owner = np.full(len(lyrics.text), -1)
-    for start, end, component in lyrics.occurrences():
-        owner[start:end] = component
+    owner = lyrics.owners()
     lines: list[list[Piece]] = []
     at = 0
     for line in lyrics.text.splitlines(keepends=True):

@@ -66,8 +66,8 @@ def clustered_std_err(
         variance[:, columns] = sandwich(centred, weight, score, own, inverse)[:, columns]
         for other in (ids for n, (_, ids) in enumerate(units) if n != number):
             both = own * (other.max(initial=0) + 1) + other
-            more = sandwich(centred, 0 * weight, score, other, inverse)
-            more -= sandwich(centred, 0 * weight, score, both, inverse)
+            more = sandwich(centred, None, score, other, inverse)
+            more -= sandwich(centred, None, score, both, inverse)
             variance[:, columns] += np.maximum(more[:, columns], 0.0)
     return np.sqrt(variance)
 
@@ -102,7 +102,7 @@ def crossed_std_err(
     n_audio = centred[0].shape[1]
     halves = (slice(0, n_audio), slice(n_audio, None))
     scales = [
-        _leverage_scale(c, w, np.arange(len(w)) // 2, inverse[columns, columns])
+        _unit_scale(c, c @ inverse[columns, columns], w, np.arange(len(w)) // 2)
         for c, w, columns in zip(centred, weights, halves, strict=True)
     ]
     # Single combinations count in both halves' variances, so once too often; less so the more of
@@ -124,7 +124,7 @@ def crossed_std_err(
 
 def sandwich(
     centred: np.ndarray,
-    weight: np.ndarray,
+    weight: np.ndarray | None,
     score: np.ndarray,
     units: np.ndarray,
     inverse: np.ndarray,
@@ -135,8 +135,8 @@ def sandwich(
     ----------
     centred : ndarray of shape (n, n_components)
         Masks about their weighted mean.
-    weight : ndarray of shape (n,)
-        Their weights, for the leverage; zeros leave it out of account.
+    weight : ndarray of shape (n,), or None
+        Their weights, for the leverage. None leaves it out of account.
     score : ndarray of shape (n, n_labels)
         Their weighted residuals.
     units : ndarray of shape (n,) of int
@@ -149,22 +149,36 @@ def sandwich(
     ndarray of shape (n_labels, n_components)
     """
     _, units = np.unique(units, return_inverse=True)
-    scale = _leverage_scale(centred, weight, units, inverse)
-    n = len(units)
-    together = scipy.sparse.csr_array((np.ones(n), (units, np.arange(n))), shape=(len(scale), n))
+    n, n_units = len(units), units.max(initial=-1) + 1
+    together = scipy.sparse.csr_array((np.ones(n), (units, np.arange(n))), shape=(n_units, n))
     projected = centred @ inverse
+    scale = np.ones(n_units) if weight is None else _unit_scale(centred, projected, weight, units)
     return np.stack(
         [scale @ np.square(together @ (projected * label[:, np.newaxis])) for label in score.T]
     )
 
 
-def _leverage_scale(
-    centred: np.ndarray, weight: np.ndarray, units: np.ndarray, inverse: np.ndarray
-) -> np.ndarray:
-    """What the squared residuals of each unit are multiplied by, (n_units,)."""
-    leverage = np.bincount(units, weight * np.einsum("ij,jk,ik->i", centred, inverse, centred))
+def leverage_scale(leverage: np.ndarray) -> np.ndarray:
+    """What squared residuals are multiplied by, for the leverage they had on the fit (HC2).
+
+    Parameters
+    ----------
+    leverage : ndarray of shape (n_units,)
+        Diagonal of the hat matrix, added up over each unit.
+
+    Returns
+    -------
+    ndarray of shape (n_units,)
+    """
     # A unit that the fit all but passes through says nothing of its own error.
     return 1 / np.maximum(1 - leverage, 0.01)
+
+
+def _unit_scale(
+    centred: np.ndarray, projected: np.ndarray, weight: np.ndarray, units: np.ndarray
+) -> np.ndarray:
+    """:func:`leverage_scale` of units, from masks and their products with the inverse."""
+    return leverage_scale(np.bincount(units, weight * np.einsum("ij,ij->i", projected, centred)))
 
 
 def _influence(
@@ -174,20 +188,10 @@ def _influence(
     units: np.ndarray,
     inverse: np.ndarray,
 ) -> np.ndarray:
-    """What each unit of a crossed design adds to the error, (n_units, n_components).
+    """What each unit of a crossed design adds to a label's error, (n_units, n_components).
 
-    Parameters
-    ----------
-    centred : (ndarray of shape (n_audio_masks, n_audio), the same of the lyrics)
-        Masks about their weighted means.
-    which : (ndarray of shape (n_samples,) of int, the same of the lyrics)
-        The audio mask, and the lyric mask, of each sample.
-    score : ndarray of shape (n_samples,)
-        Weighted residuals.
-    units : ndarray of shape (n_samples,) of int
-        The unit of each sample.
-    inverse : ndarray of shape (n_components, n_components)
-        Of the normal equations' left side.
+    `which` is (the audio mask of each sample, its lyric mask), `units` the unit of each sample; the
+    rest is as in :func:`crossed_std_err`.
     """
     n_units = units.max(initial=-1) + 1
     parts = [

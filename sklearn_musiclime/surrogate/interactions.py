@@ -42,6 +42,7 @@ from scipy import stats
 from scipy.special import comb
 
 from sklearn_musiclime.neighbourhood.designs import Neighbourhood
+from sklearn_musiclime.surrogate.errors import leverage_scale
 from sklearn_musiclime.surrogate.linear import Surrogate
 
 FALSE_DISCOVERIES = 0.05
@@ -255,8 +256,7 @@ def _projection(masks: np.ndarray) -> tuple[np.ndarray, _Fit, int]:
     if n_units < WELL_POSED * n_components:
         return masks * (4 / n_units), _Fit(False, np.ones((n_units, 1))), n_units - 1
     projection = masks @ np.linalg.pinv(masks.T @ masks, hermitian=True)
-    leverage = np.einsum("ij,ij->i", projection, masks)
-    scale = 1 / np.maximum(1 - leverage, 0.01)
+    scale = leverage_scale(np.einsum("ij,ij->i", projection, masks))
     return projection, _Fit(True, scale[:, np.newaxis]), n_units - n_components
 
 
@@ -370,10 +370,10 @@ def _screened(
         together = inverse @ (X.T @ response)
         residual = response - X @ together
     if chosen:
-        leverage = np.einsum("ij,jk,ik->i", X, inverse, X)
-        influence = X @ inverse * (residual / np.sqrt(np.maximum(1 - leverage, 0.01)))[:, None]
+        projected = X @ inverse
+        scale = leverage_scale(np.einsum("ij,ij->i", projected, X))
         weights[chosen] = together
-        std_err[chosen] = np.sqrt(np.square(influence).sum(axis=0))
+        std_err[chosen] = np.sqrt((scale * np.square(residual)) @ np.square(projected))
     weights, std_err = weights[asked], std_err[asked]
     # Among those asked for: true ones that were not must not make room for false ones.
     return weights, std_err, _q_values(weights, std_err, n - len(chosen) - 1)

@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sklearn_musiclime.surrogate.interactions import FALSE_DISCOVERIES, Interactions
+from sklearn_musiclime.surrogate.interactions import FALSE_DISCOVERIES, ROUNDING, Interactions
 from sklearn_musiclime.surrogate.linear import Surrogate
 
 N_GROUPS = 10
@@ -161,7 +161,7 @@ def joint_shares(
 
 def _normalised(parts: np.ndarray, scores: np.ndarray) -> np.ndarray:
     """Parts as shares of their sum; none is below zero, and rounding is no variance."""
-    floor = np.square(1e-7 * np.abs(scores).max(axis=0, initial=0.0))[:, np.newaxis]
+    floor = np.square(ROUNDING * np.abs(scores).max(axis=0, initial=0.0))[:, np.newaxis]
     parts = np.where(parts > floor, parts, 0.0)
     total = parts.sum(axis=1, keepdims=True)
     return np.divide(parts, total, out=np.zeros_like(parts), where=total > 0)
