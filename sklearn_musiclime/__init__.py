@@ -4,9 +4,11 @@ A song takes its way through the package in the order of its folders:
 :mod:`~sklearn_musiclime.songs` reads it, :mod:`~sklearn_musiclime.components` splits it,
 :mod:`~sklearn_musiclime.neighbourhood` perturbs and scores it, :mod:`~sklearn_musiclime.surrogate`
 fits a linear model to the scores, and :mod:`~sklearn_musiclime.explanation` shows what that says.
-:class:`MusicLimeExplainer` is the entry.
+:class:`MusicLimeExplainer` is the entry. Many songs go through :mod:`~sklearn_musiclime.corpus`,
+and what was made of them is kept by :mod:`~sklearn_musiclime.cache`.
 """
 
+from sklearn_musiclime._version import __version__
 from sklearn_musiclime.components import (
     BeatSegmenter,
     HPSSSeparator,
@@ -16,14 +18,13 @@ from sklearn_musiclime.components import (
     UniformSegmenter,
 )
 from sklearn_musiclime.explainer import MusicLimeExplainer
-from sklearn_musiclime.explanation import LocalExplanation
+from sklearn_musiclime.explanation import GlobalExplanation, LocalExplanation
 from sklearn_musiclime.featurizers import SpectralStatistics
 from sklearn_musiclime.songs import InvalidSongError
 
-__version__ = "0.1.0.dev0"
-
 __all__ = [
     "BeatSegmenter",
+    "GlobalExplanation",
     "HPSSSeparator",
     "InvalidSongError",
     "LocalExplanation",
@@ -33,4 +34,5 @@ __all__ = [
     "StemSeparator",
     "StructureSegmenter",
     "UniformSegmenter",
+    "__version__",
 ]

@@ -183,7 +183,7 @@ def load_model(path: Path, *, trust: bool = False) -> Any:
             )
         return joblib.load(path)
     public = [getattr(sklearn_musiclime, name) for name in sklearn_musiclime.__all__]
-    safe = {f"{c.__module__}.{c.__qualname__}" for c in public}
+    safe = {f"{c.__module__}.{c.__qualname__}" for c in public if isinstance(c, type)}
     # A list of columns that scikit-learn 1.6 keeps in a ColumnTransformer, unknown to skops.
     safe.add("sklearn.compose._column_transformer._RemainderColsList")
     unknown = skops.io.get_untrusted_types(file=path)

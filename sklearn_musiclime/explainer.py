@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from operator import attrgetter
 from typing import Any, Self
 
 import numpy as np
-from joblib import Parallel
+from joblib import Memory, Parallel, effective_n_jobs
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.frozen import FrozenEstimator
@@ -18,11 +19,26 @@ from sklearn.utils import check_random_state
 from sklearn.utils.validation import check_is_fitted
 from tqdm.auto import tqdm
 
+from sklearn_musiclime._version import __version__
+from sklearn_musiclime.cache import ResultCache, fingerprint
 from sklearn_musiclime.components.decomposition import Decomposition, decompose, link_components
 from sklearn_musiclime.components.lyrics import LYRIC_UNITS, split_lyrics
 from sklearn_musiclime.components.segmentation import Segmenter, UniformSegmenter
-from sklearn_musiclime.components.separation import HPSSSeparator, Separator
-from sklearn_musiclime.explanation.local import LocalExplanation
+from sklearn_musiclime.components.separation import (
+    HPSSSeparator,
+    Separator,
+    read_beside,
+    separate_sources,
+)
+from sklearn_musiclime.corpus import (
+    Failure,
+    attempt,
+    each_song,
+    failure_frame,
+    warn_of_failures,
+)
+from sklearn_musiclime.explanation import GlobalExplanation, LocalExplanation
+from sklearn_musiclime.explanation.aggregation import Aggregator, Renaming, renamer, summarise
 from sklearn_musiclime.neighbourhood import (
     MaskFunction,
     Neighbourhood,
@@ -49,6 +65,11 @@ from sklearn_musiclime.surrogate import (
 )
 
 KERNELS = ("exponential", "shapley")
+NOT_DECISIVE = (
+    "model", "memory", "n_jobs", "verbose", "batch_size", "random_state", "sampling_rate",
+    "audio_column", "lyrics_column", "word_times_column",
+)  # fmt: skip
+"""Parameters that change no result, or act by what is made of them."""
 DEFAULT_SAMPLING_RATE = 22050
 DEFAULT_N_SEGMENTS = 10
 """Columns a source has in ``transform`` where the segmenter does not fix their number."""
@@ -134,9 +155,15 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         Names of the columns, if X is a DataFrame.
     batch_size : int or "auto", default="auto"
         Perturbed songs a call of the model. "auto": 64, or as many as have 64 MiB of audio.
+    memory : str, joblib.Memory or None, default=None
+        A folder that keeps the sources of songs and finished explanations, by their content, so
+        that a run that was cut short goes on where it stopped, and nothing is done twice.
+        Explanations are kept if `random_state` is set. A new model, parameter or release makes new
+        entries; of a model's own classes the code is not looked at, only what they hold. Workers on
+        other machines must see the folder.
     n_jobs : int or None, default=None
-        Batches that a black box scores at a time, see :term:`n_jobs`. The branches of a factored
-        model, called much less often, run in this process.
+        Songs explained at a time, see :term:`n_jobs`; with fewer than half as many songs as
+        workers, batches that a black box scores at a time. Any joblib backend will do.
     random_state : int, RandomState instance or None, default=None
         Seed of the masks. With an int a song's masks depend on it, the song's lyrics, its length
         and its components alone: not on `n_jobs`, `batch_size` or the other songs.
@@ -211,6 +238,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         lyrics_column: str = "lyrics",
         word_times_column: str = "word_times",
         batch_size: int | str = "auto",
+        memory: str | Memory | None = None,
         n_jobs: int | None = None,
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
@@ -239,6 +267,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         self.lyrics_column = lyrics_column
         self.word_times_column = word_times_column
         self.batch_size = batch_size
+        self.memory = memory
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose
@@ -271,7 +300,9 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         """
         self._check_parameters()
         table = self._table(X)
-        self._check_songs(table)
+        if hasattr(self.model, "fit") and not isinstance(self.model, FrozenEstimator):
+            for row in range(len(table)):
+                self._check_song(table, row)
         sampling_rate = _sampling_rate(self.model, self.sampling_rate)
         if hasattr(self.model, "fit"):
             model = clone(self.model).fit(X, y, **fit_params)
@@ -289,7 +320,9 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         self.n_features_in_ = X.shape[1]
         return self
 
-    def explain(self, X: Any, labels: Any = None) -> list[LocalExplanation]:
+    def explain(
+        self, X: Any, labels: Any = None, *, on_error: str = "raise"
+    ) -> list[LocalExplanation]:
         """Explain songs.
 
         Parameters
@@ -300,11 +333,14 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
             What is explained: class names where the model has ``classes_``, ``(output, class)``
             for classifiers of several outputs, else the numbers of its outputs. None: for each song
             the label predicted; for a regressor every output.
+        on_error : {"raise", "warn"}, default="raise"
+            What becomes of a song that fails. "warn": it is left out, and one warning at the end
+            names all such rows and their reasons.
 
         Returns
         -------
         list of LocalExplanation
-            One a song.
+            One a song; ``explanation.row`` is its position in X.
 
         Raises
         ------
@@ -312,9 +348,87 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
             A cell of X is no song; the message names its row. What shows without decoding audio is
             checked for all songs before the first is explained.
         ValueError
-            A label is unknown, or the model returned NaN or the wrong shape.
+            A label is unknown, or the model returned NaN or the wrong shape; or all songs failed.
         """
-        return list(self._explanations(X, labels))
+        return list(self._explanations(X, labels, on_error=on_error))
+
+    def explain_global(
+        self,
+        X: Any,
+        labels: Any = None,
+        *,
+        groups: Sequence[Hashable] | None = None,
+        n_segments: int | None = None,
+        words: Renaming = None,
+        sources: Renaming = None,
+        on_error: str = "raise",
+        keep_explanations: bool = False,
+    ) -> GlobalExplanation:
+        """Explain songs and aggregate what was found, class by class.
+
+        Songs stream through: what is left of each is its weights.
+
+        Parameters
+        ----------
+        X : DataFrame or object array of shape (n_songs, 2) or more
+            The songs.
+        labels : label, list of labels, or None, default=None
+            What is explained, see :meth:`explain`. None, as in the paper: for each song the label
+            predicted.
+        groups : array-like of shape (n_songs,), or None, default=None
+            What songs belong together when intervals resample them: clips of a recording, songs of
+            an artist. None: each is its own.
+        n_segments : int or None, default=None
+            Relative segments that time is cut into. None: as many as the segmenter makes, or 10 if
+            it makes no fixed number.
+        words, sources : mapping, callable, "lower" or None, default=None
+            What words and sources are called; those of one name are one component, see
+            :meth:`GlobalExplanation.from_local <sklearn_musiclime.GlobalExplanation.from_local>`.
+        on_error : {"raise", "warn"}, default="raise"
+            What becomes of a song that fails. "warn": it is left out, one warning at the end names
+            all such rows and their reasons, and so does ``failures`` of what is returned.
+        keep_explanations : bool, default=False
+            Keep the local explanations, with their waveforms, in ``explanations``.
+
+        Returns
+        -------
+        GlobalExplanation
+
+        Raises
+        ------
+        InvalidSongError, ValueError
+            As :meth:`explain`.
+        """
+        renamer(words), renamer(sources)  # raise for what can't rename before the long work
+        if groups is not None and len(groups) != len(X):
+            raise ValueError(f"{len(groups)} groups for {len(X)} songs")
+        reduce = partial(
+            summarise,
+            n_segments=n_segments or self._n_segment_columns(),
+            words=words,
+            sources=sources,
+        )
+        aggregator, failures, kept = Aggregator(), [], []
+        for found in self._explanations(
+            X,
+            labels,
+            finish=partial(_with_summary, reduce=reduce) if keep_explanations else reduce,
+            needs_waveforms=keep_explanations,
+            on_error=on_error,
+            failures=failures,
+        ):
+            if keep_explanations:
+                explanation, summary = found
+                kept.append(explanation)
+            else:
+                summary = found
+            aggregator.add(summary)
+        return GlobalExplanation.from_aggregate(
+            aggregator.result(),
+            groups,
+            failures=failure_frame(failures),
+            explanations=kept if keep_explanations else None,
+        )
 
     def transform(self, X: Any) -> np.ndarray:
         """Explain songs and return the weights of their predicted labels as a matrix.
@@ -335,7 +449,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         columns = {name: column for column, name in enumerate(names)}
         matrix = np.zeros((len(X), len(names)))
         n_columns = self._n_segment_columns()
-        for row, explanation in enumerate(self._explanations(X)):
+        for row, explanation in enumerate(self._explanations(X, needs_waveforms=False)):
             audio_map = explanation.audio_map()
             for segment in range(audio_map.shape[1]):
                 # The identity, unless the song has fewer or more segments than there are columns.
@@ -405,12 +519,14 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         table = self._table(X)
-        self._check_songs(table)
+        for row in range(len(table)):
+            self._check_song(table, row)
         score = ScoreFunction(self.model_)
         quiet = tqdm(disable=True)
         parallel = Parallel(n_jobs=self.n_jobs, return_as="generator")
+        cache = ResultCache(self.memory)
         return (
-            MaskFunction(self._scorer(table, row, score, parallel, quiet))
+            MaskFunction(self._scorer(table.take(row), score, cache, parallel, quiet))
             for row in range(len(table))
         )
 
@@ -429,7 +545,9 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         float
             Mean over songs and labels of the surrogate's weighted R^2, at most 1.
         """
-        return float(np.mean([e.fidelity.mean() for e in self._explanations(X)]))
+        return float(
+            np.mean([e.fidelity.mean() for e in self._explanations(X, needs_waveforms=False)])
+        )
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -483,39 +601,135 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
             modalities=("audio", "lyrics") if self.modality == "both" else (self.modality,),
         )
 
-    def _explanations(self, X: Any, labels: Any = None) -> Iterator[LocalExplanation]:
+    def _explanations(
+        self,
+        X: Any,
+        labels: Any = None,
+        *,
+        finish: Callable[[LocalExplanation], Any] | None = None,
+        needs_waveforms: bool = True,
+        on_error: str = "raise",
+        failures: list[Failure] | None = None,
+    ) -> Iterator[Any]:
+        """Yield what `finish` makes of each song's explanation, where it was explained."""
         check_is_fitted(self)
         self._check_parameters()
+        if on_error not in ("raise", "warn"):
+            raise ValueError(f"on_error must be 'raise' or 'warn', got {on_error!r}")
         table = self._table(X)
-        self._check_songs(table)
-        score = ScoreFunction(self.model_)
-        seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
-        parallel = Parallel(n_jobs=self.n_jobs, return_as="generator")
-        progress = tqdm(desc="explaining", unit=" samples", disable=not self.verbose)
-        with parallel, progress:
-            for row in range(len(table)):
-                try:
-                    explanation = self._explain_song(
-                        table, row, score, labels, seed, parallel, progress
-                    )
-                except Exception as error:
-                    if not isinstance(error, InvalidSongError):  # which names the row itself
-                        error.add_note(f"while explaining row {row}")
+        failures = [] if failures is None else failures
+        rows = []
+        for row in range(len(table)):
+            try:
+                self._check_song(table, row)
+                rows.append(row)
+            except InvalidSongError as error:
+                if on_error == "raise":
                     raise
-                yield explanation
+                failures.append(Failure(row, table.title(row), error))
+        seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
+        cache = ResultCache(self.memory)
+        key = None
+        if cache.is_kept and self.random_state is not None:
+            key = self._result_key(labels, seed)
+        task = partial(
+            self._explain_table,
+            labels=labels,
+            seed=seed,
+            cache=cache,
+            key=key,
+            finish=finish,
+            needs_waveforms=needs_waveforms,
+        )
+        n_done = 0
+        bar = {"unit": " songs", "total": len(rows)}
+        if len(table) == 1:
+            bar = {"unit": " samples"}
+        with tqdm(desc="explaining", disable=not self.verbose, **bar) as progress:
+            for outcome in self._outcomes(task, table, rows, progress):
+                if len(table) > 1:
+                    progress.update()
+                if not isinstance(outcome, Failure):
+                    n_done += 1
+                    yield outcome
+                elif on_error == "raise":
+                    raise outcome.error
+                else:
+                    failures.append(outcome)
+        failures.sort(key=attrgetter("row"))
+        warn_of_failures(failures, len(table))
+        if not n_done:
+            raise ValueError("no song could be explained") from failures[0].error
+
+    def _outcomes(
+        self, task: Callable[..., Any], table: SongTable, rows: list[int], progress: tqdm
+    ) -> Iterator[Any]:
+        """Explain songs in parallel, or one after the other with its batches in parallel."""
+        n_workers = effective_n_jobs(self.n_jobs)
+        if n_workers > 1 and 2 * len(rows) >= n_workers:
+            yield from each_song(task, table, rows, self.n_jobs)
+            return
+        quiet = tqdm(disable=True)
+        with Parallel(n_jobs=self.n_jobs, return_as="generator") as parallel:
+            task = partial(task, parallel=parallel, progress=progress if len(table) == 1 else quiet)
+            for row in rows:
+                yield attempt(task, table.take(row))
+
+    def _result_key(self, labels: Any, seed: int) -> str:
+        """A hash of all that decides an explanation, but for the song."""
+        parameters = self.get_params(deep=False)
+        for name in NOT_DECISIVE:
+            del parameters[name]
+        return fingerprint(__version__, self.model_, parameters, labels, seed, self.sampling_rate_)
+
+    def _explain_table(
+        self,
+        table: SongTable,
+        *,
+        labels: Any,
+        seed: int,
+        cache: ResultCache,
+        key: str | None,
+        finish: Callable[[LocalExplanation], Any] | None,
+        needs_waveforms: bool,
+        parallel: Parallel | None = None,
+        progress: tqdm | None = None,
+    ) -> Any:
+        """Explain the one song of a table, or find it explained."""
+        parallel = parallel or Parallel(n_jobs=1, return_as="generator")
+        progress = tqdm(disable=True) if progress is None else progress
+        made = None
+
+        def compute() -> LocalExplanation:
+            nonlocal made
+            made = self._explain_song(table, labels, seed, cache, parallel, progress)
+            return replace(made, components=made.components.without_waveforms())
+
+        if key is None:
+            compute()
+        else:
+            beside = read_beside(self.separator, table.path(0))
+            song_key = fingerprint(key, table.content(0), beside)
+            kept = cache.fetch("explanation", song_key, compute)
+            if made is None:
+                made = replace(kept, title=table.title(0), row=table.first_row)
+                if needs_waveforms:
+                    song = table.read(0, self.sampling_rate_)
+                    made = replace(made, components=self._decompose(song, cache))
+        return made if finish is None else finish(made)
 
     def _explain_song(
         self,
         table: SongTable,
-        row: int,
-        score: ScoreFunction,
         labels: Any,
         seed: int,
+        cache: ResultCache,
         parallel: Parallel,
         progress: tqdm,
     ) -> LocalExplanation:
         """Take one song through the stages: components, masks, scores, surrogate, explanation."""
-        scorer = self._scorer(table, row, score, parallel, progress)
+        score = ScoreFunction(self.model_)
+        scorer = self._scorer(table, score, cache, parallel, progress)
         song, components, units = scorer.song, scorer.components, scorer.units
         rng = self._rng(song, components, seed)
         draw = partial(self._draw, self._design(scorer.factored), components, units, rng)
@@ -545,8 +759,8 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         converged = None if self.tol is None else self._is_precise(surrogate, neighbourhood)
         if converged is False:
             warnings.warn(
-                f"row {row}: standard errors are up to {surrogate.relative_error.max():.3g} of the "
-                f"largest weight, not tol={self.tol}, at max_samples={self.max_samples}",
+                f"row {song.row}: standard errors are up to "
+                f"{surrogate.relative_error.max():.3g} of the largest weight, not tol={self.tol}, at max_samples={self.max_samples}",
                 ConvergenceWarning,
                 stacklevel=2,
             )
@@ -562,8 +776,8 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         if units is not None:
             surrogate = surrogate.spread(units)
         return LocalExplanation(
-            title=f"row {row}" if song.path is None else song.path.name,
-            row=row,
+            title=table.title(0),
+            row=song.row,
             prediction=dict(zip(known, own_scores.tolist(), strict=True)),
             labels=[known[column] for column in explained],
             components=components,
@@ -583,21 +797,14 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
     def _scorer(
         self,
         table: SongTable,
-        row: int,
         score: ScoreFunction,
+        cache: ResultCache,
         parallel: Parallel,
         progress: tqdm,
     ) -> NeighbourhoodScorer:
-        """Read a song, split it, and make ready to score what is left of it."""
-        song = table.read(row, self.sampling_rate_)
-        components = decompose(
-            song,
-            separator=self.separator,
-            segmenter=self.segmenter,
-            lyric_units=self.lyric_units,
-            mask_token=self.mask_token,
-            modality=self.modality,
-        )
+        """Read the one song of a table, split it, and see how the model is best asked about it."""
+        song = table.read(0, self.sampling_rate_)
+        components = self._decompose(song, cache)
         batch_size = self.batch_size
         if batch_size == "auto":
             batch_size = automatic_batch_size(song)
@@ -610,6 +817,26 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
             batch_size,
             parallel,
             progress,
+        )
+
+    def _decompose(self, song: Song, cache: ResultCache) -> Decomposition:
+        """Split a song into components; its sources may have been found before."""
+
+        def separate(separator: Any, waveform: np.ndarray, rate: float, **known: Any) -> tuple:
+            compute = partial(separate_sources, separator, waveform, rate, **known)
+            if separator is None or not cache.is_kept:
+                return compute()
+            beside = read_beside(separator, known["path"]), known["span"]
+            return cache.fetch("sources", fingerprint(separator, waveform, rate, beside), compute)
+
+        return decompose(
+            song,
+            separator=self.separator,
+            segmenter=self.segmenter,
+            lyric_units=self.lyric_units,
+            mask_token=self.mask_token,
+            modality=self.modality,
+            separate=separate,
         )
 
     def _is_precise(self, surrogate: Surrogate, neighbourhood: Neighbourhood) -> bool:
@@ -734,6 +961,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
             "n_audio_masks": neighbourhood.n_halves[0],
             "n_lyric_masks": neighbourhood.n_halves[1],
             "n_combinations": len(neighbourhood.all_pairs),
+            "masks": neighbourhood.digest(),
             "tol": self.tol,
             "converged": converged,
             "kernel": self.kernel,
@@ -752,12 +980,11 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
             "seed": seed,
         }
 
-    def _check_songs(self, table: SongTable) -> None:
-        """Raise for whatever is wrong with any song and shows without decoding audio."""
-        for row in range(len(table)):
-            lyrics, word_times = table.check(row)
-            if lyrics is not None and word_times is not None:
-                split_lyrics(lyrics, self.lyric_units, word_times=word_times, row=row)
+    def _check_song(self, table: SongTable, row: int) -> None:
+        """Raise for whatever is wrong with a song and shows without decoding audio."""
+        lyrics, word_times = table.check(row)
+        if lyrics is not None and word_times is not None:
+            split_lyrics(lyrics, self.lyric_units, word_times=word_times, row=row)
 
     def _source_names(self) -> tuple[str, ...]:
         if self.separator is None:
@@ -772,6 +999,10 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
 
     def _n_segment_columns(self) -> int:
         return getattr(self.segmenter, "fixed_n_segments", None) or DEFAULT_N_SEGMENTS
+
+
+def _with_summary(explanation: LocalExplanation, reduce: Callable) -> tuple:
+    return explanation, reduce(explanation)
 
 
 def _check_parts(factored_scores: np.ndarray, own_scores: np.ndarray) -> None:

@@ -8,6 +8,7 @@ wrong with a cell is found here and raised as an :class:`InvalidSongError` that 
 
 from __future__ import annotations
 
+import copy
 import math
 import numbers
 from collections.abc import Iterator, Mapping, Sequence
@@ -21,6 +22,8 @@ import librosa
 import numpy as np
 import pandas as pd
 import soundfile
+
+from sklearn_musiclime.cache import file_digest
 
 MAX_CHANNELS = 64
 """A 2-D array with more rows than this is taken for one that was transposed by mistake."""
@@ -59,9 +62,10 @@ def read_audio(cell: Any, sampling_rate: float, *, row: int = 0) -> np.ndarray:
     ----------
     cell : str, Path, array-like or mapping
         A path to anything libsndfile or audioread decodes; a 1-D array of samples that already are
-        at `sampling_rate`, or a 2-D one (channels, samples); or a mapping with the keys "array" and
-        "sampling_rate", as Hugging Face ``datasets`` gives. uint8, int16 and int32 samples are PCM
-        and scaled to [-1, 1); floats are taken as they are.
+        at `sampling_rate`, or a 2-D one (channels, samples); a mapping with the keys "array" and
+        "sampling_rate", as Hugging Face ``datasets`` gives; or one with "path" and, in seconds,
+        "start" and "end": a part of a file. uint8, int16 and int32 samples are PCM and scaled to
+        [-1, 1); floats are taken as they are.
     sampling_rate : float
         Rate, in Hz, of the waveform that is returned. Files and mappings are resampled to it.
     row : int, default=0
@@ -75,8 +79,8 @@ def read_audio(cell: Any, sampling_rate: float, *, row: int = 0) -> np.ndarray:
     Raises
     ------
     InvalidSongError
-        The file is missing or can't be decoded, samples are NaN or infinite, there are no samples,
-        or the cell is no audio at all.
+        The file is missing or can't be decoded, or ends before the part begins; samples are NaN or
+        infinite, there are no samples, or the cell is no audio at all.
 
     Examples
     --------
@@ -89,6 +93,8 @@ def read_audio(cell: Any, sampling_rate: float, *, row: int = 0) -> np.ndarray:
     check_audio_cell(cell, row=row)
     if isinstance(cell, (str, PathLike)):
         samples, cell_rate = _decode_file(Path(cell), row)
+    elif is_part_of_file(cell):
+        samples, cell_rate = _decode_file(Path(cell["path"]), row, *part_of_file(cell))
     elif isinstance(cell, Mapping):
         samples, cell_rate = cell["array"], cell["sampling_rate"]
     else:
@@ -120,6 +126,15 @@ def check_audio_cell(cell: Any, *, row: int = 0) -> None:
             raise InvalidSongError(row, "audio", f"file {str(cell)!r} does not exist")
         if not path.is_file():
             raise InvalidSongError(row, "audio", f"{str(cell)!r} is not a file")
+    elif is_part_of_file(cell):
+        check_audio_cell(cell["path"], row=row)
+        start, end = part_of_file(cell)
+        if not (0 <= start < end):  # false for NaN and for what is no number, too
+            raise InvalidSongError(
+                row,
+                "audio",
+                f"a part from {start!r} to {end!r} s, where 0 <= start < end should be",
+            )
     elif isinstance(cell, Mapping):
         missing = [key for key in ("array", "sampling_rate") if cell.get(key) is None]
         if missing:
@@ -135,6 +150,41 @@ def check_audio_cell(cell: Any, *, row: int = 0) -> None:
         raise InvalidSongError(
             row, "audio", f"{cell!r} where a path, an array or a mapping should be"
         )
+
+
+def is_part_of_file(cell: Any) -> bool:
+    """Say whether an audio cell is a mapping that names a file and holds no samples.
+
+    Parameters
+    ----------
+    cell : object
+        The cell.
+
+    Returns
+    -------
+    bool
+    """
+    if not isinstance(cell, Mapping) or cell.get("array") is not None:
+        return False
+    return isinstance(cell.get("path"), (str, PathLike))
+
+
+def part_of_file(cell: Mapping[str, Any]) -> tuple[float, float]:
+    """Return where the part of a file begins and ends.
+
+    Parameters
+    ----------
+    cell : mapping
+        With "start" and "end", or without, for the file's own.
+
+    Returns
+    -------
+    start, end : float
+        Seconds; NaN for what is no number.
+    """
+    start, end = cell.get("start"), cell.get("end")
+    start, end = 0.0 if _is_missing(start) else start, math.inf if _is_missing(end) else end
+    return tuple(float(t) if isinstance(t, numbers.Real) else math.nan for t in (start, end))
 
 
 def read_lyrics(cell: Any, *, row: int = 0) -> str:
@@ -232,6 +282,8 @@ class Song:
         Start and end of each word in seconds.
     path : Path or None
         Where the audio came from, if from a file.
+    span : (float, float) or None
+        The seconds of that file at which the song begins and ends, if it is a part of it.
     template : DataFrame or object array of one row
         The song's row of X without its audio.
     columns : dict of str to int
@@ -246,6 +298,7 @@ class Song:
     sampling_rate: float
     word_times: np.ndarray | None
     path: Path | None
+    span: tuple[float, float] | None
     template: Any
     columns: dict[str, int]
     audio_as_mapping: bool
@@ -303,6 +356,8 @@ class SongTable:
         and word times column 2.
     modalities : sequence of {"audio", "lyrics"}, default=("audio", "lyrics")
         The columns that must be there.
+    first_row : int, default=0
+        What the first row is called, if `X` is a part of the songs.
 
     Raises
     ------
@@ -320,8 +375,10 @@ class SongTable:
         lyrics: str = "lyrics",
         word_times: str = "word_times",
         modalities: Sequence[str] = ("audio", "lyrics"),
+        first_row: int = 0,
     ):
         self.X = X
+        self.first_row = first_row
         named = {"audio": audio, "lyrics": lyrics, "word_times": word_times}
         if isinstance(X, pd.DataFrame):
             self._where = {kind: X.columns.get_loc(n) for kind, n in named.items() if n in X}
@@ -348,6 +405,24 @@ class SongTable:
     def __len__(self) -> int:
         return len(self.X)
 
+    def take(self, row: int) -> SongTable:
+        """Return a table of one of the songs, which keeps its number.
+
+        Parameters
+        ----------
+        row : int
+            Position of the song.
+
+        Returns
+        -------
+        SongTable
+        """
+        one = copy.copy(self)
+        is_frame = isinstance(self.X, pd.DataFrame)
+        one.X = self.X.iloc[[row]] if is_frame else self.X[[row]]
+        one.first_row = self.first_row + row
+        return one
+
     def cell(self, row: int, kind: str) -> Any:
         """Return the cell of a row in the column "audio", "lyrics" or "word_times"; None if none.
 
@@ -367,7 +442,7 @@ class SongTable:
         """Yield the lyrics of every song, checked; nothing if there is no such column."""
         if "lyrics" in self._where:
             for row in range(len(self)):
-                yield read_lyrics(self.cell(row, "lyrics"), row=row)
+                yield read_lyrics(self.cell(row, "lyrics"), row=self.first_row + row)
 
     def check(self, row: int) -> tuple[str | None, np.ndarray | None]:
         """Raise for what is wrong with a row and shows without decoding audio.
@@ -384,12 +459,13 @@ class SongTable:
         word_times : ndarray of shape (n_words, 2) or None
             Its word times.
         """
+        name = self.first_row + row
         if "audio" in self._where:
-            check_audio_cell(self.cell(row, "audio"), row=row)
+            check_audio_cell(self.cell(row, "audio"), row=name)
         lyrics = None
         if "lyrics" in self._where:
-            lyrics = read_lyrics(self.cell(row, "lyrics"), row=row)
-        return lyrics, read_word_times(self.cell(row, "word_times"), row=row)
+            lyrics = read_lyrics(self.cell(row, "lyrics"), row=name)
+        return lyrics, read_word_times(self.cell(row, "word_times"), row=name)
 
     def read(self, row: int, sampling_rate: float) -> Song:
         """Read and check one song.
@@ -408,22 +484,87 @@ class SongTable:
         lyrics, word_times = self.check(row)
         audio, waveform = self.cell(row, "audio"), None
         if "audio" in self._where:
-            waveform = read_audio(audio, sampling_rate, row=row)
-        is_mapping = isinstance(audio, Mapping)
-        source = audio.get("path") if is_mapping else audio
+            waveform = read_audio(audio, sampling_rate, row=self.first_row + row)
         return Song(
-            row=row,
+            row=self.first_row + row,
             waveform=waveform,
             lyrics=lyrics,
             sampling_rate=sampling_rate,
             word_times=word_times,
-            path=Path(source) if isinstance(source, (str, PathLike)) else None,
-            template=self._template(row),
+            path=self.path(row),
+            span=part_of_file(audio) if is_part_of_file(audio) else None,
+            template=self.template(row),
             columns=self._where,
-            audio_as_mapping=is_mapping,
+            audio_as_mapping=isinstance(audio, Mapping),
         )
 
-    def _template(self, row: int) -> Any:
+    def path(self, row: int) -> Path | None:
+        """Return the file that a row's audio came from, None if it came from none.
+
+        Parameters
+        ----------
+        row : int
+            Position of the song.
+
+        Returns
+        -------
+        Path or None
+        """
+        audio = self.cell(row, "audio")
+        source = audio.get("path") if isinstance(audio, Mapping) else audio
+        return Path(source) if isinstance(source, (str, PathLike)) else None
+
+    def title(self, row: int) -> str:
+        """Return what a song is called: the name of its file, or its row.
+
+        Parameters
+        ----------
+        row : int
+            Position of the song.
+
+        Returns
+        -------
+        str
+        """
+        path = self.path(row)
+        return f"row {self.first_row + row}" if path is None else path.name
+
+    def content(self, row: int) -> tuple:
+        """Return all that a song is, for a hash: the content of its file, not its name.
+
+        Parameters
+        ----------
+        row : int
+            Position of the song.
+
+        Returns
+        -------
+        tuple
+        """
+        audio = self.cell(row, "audio")
+        if isinstance(audio, (str, PathLike)):
+            audio = file_digest(audio)
+        elif is_part_of_file(audio):
+            audio = (file_digest(audio["path"]), *part_of_file(audio))
+        elif isinstance(audio, Mapping):
+            audio = (audio["array"], audio["sampling_rate"])
+        template = self.template(row)
+        if isinstance(template, pd.DataFrame):
+            return audio, list(template), template.iloc[0].tolist()
+        return audio, template[0].tolist()
+
+    def template(self, row: int) -> Any:
+        """Return a row of X without its audio.
+
+        Parameters
+        ----------
+        row : int
+            Position of the song.
+
+        Returns
+        -------
+        DataFrame or object array of one row
+        """
         if isinstance(self.X, pd.DataFrame):
             template = self.X.iloc[[row]].reset_index(drop=True)
             if "audio" in self._where:
@@ -439,20 +580,31 @@ def _is_missing(cell: Any) -> bool:
     return cell is None or cell is pd.NA or (isinstance(cell, float) and math.isnan(cell))
 
 
-def _decode_file(path: Path, row: int) -> tuple[np.ndarray, float]:
+def _decode_file(
+    path: Path, row: int, start: float = 0.0, end: float = math.inf
+) -> tuple[np.ndarray, float]:
     """Decode a file to (channels, samples) and its rate: libsndfile first, then audioread."""
     try:
-        samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
-        return samples.T, rate
+        with soundfile.SoundFile(path) as file:
+            first, last = _sample_range(start, end, file.samplerate)
+            file.seek(min(first, file.frames))
+            n_frames = -1 if last is None else max(last - first, 0)
+            return file.read(n_frames, dtype="float32", always_2d=True).T, file.samplerate
     except soundfile.LibsndfileError as sndfile_error:
         try:
             with audioread.audio_open(str(path)) as stream:
                 pcm = np.frombuffer(b"".join(stream), dtype="<i2")
-                return pcm.reshape(-1, stream.channels).T, stream.samplerate
+                first, last = _sample_range(start, end, stream.samplerate)
+                return pcm.reshape(-1, stream.channels).T[:, first:last], stream.samplerate
         except (audioread.DecodeError, EOFError, OSError):
             raise InvalidSongError(
                 row, "audio", f"file {str(path)!r} can't be decoded: {sndfile_error}"
             ) from sndfile_error
+
+
+def _sample_range(start: float, end: float, rate: float) -> tuple[int, int | None]:
+    """The first sample of a part of a file and the one behind its last; None: the file's end."""
+    return round(start * rate), None if math.isinf(end) else round(end * rate)
 
 
 def _to_mono_float(samples: Any, row: int) -> np.ndarray:

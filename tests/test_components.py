@@ -40,6 +40,7 @@ def song(waveform, lyrics="la la\nlo", word_times=None, path=None):
         lyrics=lyrics,
         word_times=word_times,
         path=path,
+        span=None,
         sampling_rate=RATE,
     )
 

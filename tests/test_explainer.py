@@ -31,7 +31,7 @@ from sklearn_musiclime import (
     UniformSegmenter,
 )
 from sklearn_musiclime.datasets import make_songs, save_songs
-from sklearn_musiclime.neighbourhood import compose_lyrics, draw_neighbourhood
+from sklearn_musiclime.neighbourhood import compose_lyrics
 
 
 def loudness_and_love(X):
@@ -386,16 +386,8 @@ def weights_of(explanations):
     return [e.weights for e in explanations]
 
 
-def spied(monkeypatch, run):
-    """Run, and return what it returns with the masks that were drawn."""
-    drawn = []
-
-    def spy(*arguments, **options):
-        drawn.append(draw_neighbourhood(*arguments, **options))
-        return drawn[-1]
-
-    monkeypatch.setattr("sklearn_musiclime.explainer.draw_neighbourhood", spy)
-    return run(), [neighbourhood.masks for neighbourhood in drawn]
+def masks_of(explanations):
+    return [e.settings["masks"] for e in explanations]
 
 
 def probabilities(model, X):
@@ -405,8 +397,9 @@ def probabilities(model, X):
 @pytest.mark.parametrize("backend", ["loky", "threading", None])
 @pytest.mark.parametrize("batch_size", [1, 7, 64, "auto"])
 @pytest.mark.parametrize("design", ["crossed", "paired", "paired, black box"])
+@pytest.mark.parametrize("n_workers", [2, 5])  # songs in parallel, or the batches of one of them
 def test_workers_backends_and_batches_change_nothing(
-    backend, batch_size, design, made_songs, made_model, monkeypatch
+    backend, batch_size, design, n_workers, made_songs, made_model
 ):
     songs = made_songs[0].iloc[:2]
     design, _, black_box = design.partition(", ")
@@ -415,36 +408,35 @@ def test_workers_backends_and_batches_change_nothing(
     def run(n_jobs=None, batch_size=64):
         parameters = {"n_samples": 100, "n_jobs": n_jobs, "batch_size": batch_size}
         ours = explainer(model, separator=HPSSSeparator(), design=design, **parameters)
-        return spied(monkeypatch, lambda: ours.fit(songs).explain(songs))
+        return ours.fit(songs).explain(songs)
 
-    expected, expected_masks = run()
+    expected = run()
     if backend is None:
-        found, masks = run(batch_size=batch_size)
+        found = run(batch_size=batch_size)
     else:
         with parallel_config(backend=backend):
-            found, masks = run(n_jobs=2, batch_size=batch_size)
-    for ours, theirs in zip(masks, expected_masks, strict=True):
-        np.testing.assert_array_equal(ours, theirs)
+            found = run(n_jobs=n_workers, batch_size=batch_size)
+    assert masks_of(found) == masks_of(expected)
     for ours, theirs in zip(weights_of(found), weights_of(expected), strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-10, atol=1e-10 * np.abs(theirs).max())
 
 
-def test_a_song_alone_or_among_others(X, monkeypatch):
+def test_a_song_alone_or_among_others(X):
     ours = explainer().fit(X)
-    together, masks = spied(monkeypatch, lambda: ours.explain(X))
+    together = ours.explain(X)
     backwards = ours.explain(X[::-1])[::-1]
     for row in range(3):
-        alone, alone_masks = spied(monkeypatch, lambda row=row: ours.explain(X[[row]]))
-        np.testing.assert_array_equal(alone_masks[0], masks[row])
+        alone = ours.explain(X[[row]])
+        assert masks_of(alone) == masks_of(together[row : row + 1])
         np.testing.assert_array_equal(alone[0].weights, together[row].weights)
         np.testing.assert_array_equal(backwards[row].weights, together[row].weights)
 
 
-def test_songs_of_equal_size_get_masks_of_their_own(noise, monkeypatch):
+def test_songs_of_equal_size_get_masks_of_their_own(noise):
     X = song_array((noise, "one two three"), (noise, "four five six"))
-    _, masks = spied(monkeypatch, lambda: explainer(n_samples=200).fit(X).explain(X))
-    assert masks[0].shape == masks[1].shape
-    assert not np.array_equal(masks[0], masks[1])
+    explanations = explainer(n_samples=200).fit(X).explain(X)
+    assert len({len(e.components) for e in explanations}) == 1
+    assert len(set(masks_of(explanations))) == 2
 
 
 def test_seeds(X):
@@ -797,6 +789,8 @@ def test_what_is_no_model_is_found_in_fit(X):
 
 def test_progress(X, capsys):
     explainer(verbose=1).fit(X).explain(X)
-    assert "195/195" in capsys.readouterr().err
+    assert "3/3" in capsys.readouterr().err  # songs
+    explainer(verbose=1).fit(X).explain(X[:1])
+    assert "65/65" in capsys.readouterr().err  # samples of the one song
     explainer().fit(X).explain(X)
     assert capsys.readouterr().err == ""

@@ -149,7 +149,8 @@ BAD_AUDIO = {
     "words": (lambda _: ["la", "la"], "samples; floats"),
     "mapping without array": (lambda _: {"sampling_rate": RATE}, "no array"),
     "mapping without rate": (lambda _: {"array": np.zeros(5)}, "no sampling_rate"),
-    "mapping of encoded bytes": (lambda _: {"bytes": b"x", "path": "x.wav"}, "no array"),
+    "mapping of encoded bytes": (lambda _: {"bytes": b"x", "path": None}, "no array"),
+    "part of no file": (lambda _: {"path": "x.wav", "start": 1.0}, "does not exist"),
     "mapping with rate 0": (lambda _: {"array": np.zeros(5), "sampling_rate": 0}, "positive"),
     "mapping with rate NaN": (
         lambda _: {"array": np.zeros(5), "sampling_rate": float("nan")},

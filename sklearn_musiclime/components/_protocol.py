@@ -31,7 +31,23 @@ def call_with_known(
     object
         What the method returns.
     """
-    parameters = inspect.signature(method).parameters
-    takes_all = any(p.kind is p.VAR_KEYWORD for p in parameters.values())
-    wanted = {name: value for name, value in known.items() if takes_all or name in parameters}
+    wanted = {name: value for name, value in known.items() if takes(method, name)}
     return method(waveform, sampling_rate, **wanted)
+
+
+def takes(method: Callable[..., Any], keyword: str) -> bool:
+    """Say whether a method takes a keyword.
+
+    Parameters
+    ----------
+    method : callable
+        The method.
+    keyword : str
+        The name of a parameter.
+
+    Returns
+    -------
+    bool
+    """
+    parameters = inspect.signature(method).parameters
+    return keyword in parameters or any(p.kind is p.VAR_KEYWORD for p in parameters.values())

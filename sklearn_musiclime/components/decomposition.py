@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
@@ -26,11 +27,11 @@ class AudioComponents:
 
     Attributes
     ----------
-    mix : ndarray of shape (n_samples,), dtype float32
-        The song.
+    mix : ndarray of shape (n_samples,), dtype float32, or None
+        The song. None, as are `sources`, where waveforms were left out to save memory.
     source_names : tuple of str
         Names of the sources.
-    sources : ndarray of shape (n_sources, n_samples), dtype float32
+    sources : ndarray of shape (n_sources, n_samples), dtype float32, or None
         Their waveforms; they sum to `mix`.
     borders : ndarray of shape (n_segments + 1,), dtype int64
         Where segments begin and end, in samples.
@@ -38,9 +39,9 @@ class AudioComponents:
         Samples a second.
     """
 
-    mix: np.ndarray
+    mix: np.ndarray | None
     source_names: tuple[str, ...]
-    sources: np.ndarray
+    sources: np.ndarray | None
     borders: np.ndarray
     sampling_rate: float
 
@@ -97,6 +98,12 @@ class Decomposition:
     def __len__(self) -> int:
         return self.n_audio + self.n_lyrics
 
+    def without_waveforms(self) -> Decomposition:
+        """Return the same components without what can be heard of them."""
+        if self.audio is None:
+            return self
+        return replace(self, audio=replace(self.audio, mix=None, sources=None))
+
 
 def decompose(
     song: Song,
@@ -106,6 +113,7 @@ def decompose(
     lyric_units: str = "words",
     mask_token: str | None = None,
     modality: Modality = "both",
+    separate: Callable[..., tuple[tuple[str, ...], np.ndarray]] = separate_sources,
 ) -> Decomposition:
     """Split a song into components.
 
@@ -123,6 +131,8 @@ def decompose(
         What stands for lyrics that are off.
     modality : {"both", "audio", "lyrics"}, default="both"
         What is split. The rest of the song stays whole.
+    separate : callable, default=separate_sources
+        What calls the separator.
 
     Returns
     -------
@@ -137,7 +147,7 @@ def decompose(
     if modality != "lyrics":
         waveform, rate = song.waveform, song.sampling_rate
         try:
-            names, sources = separate_sources(separator, waveform, rate, path=song.path)
+            names, sources = separate(separator, waveform, rate, path=song.path, span=song.span)
             borders = segment_audio(
                 segmenter,
                 waveform,

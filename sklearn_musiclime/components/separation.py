@@ -2,8 +2,9 @@
 
 A separator is an estimator with one method, ``separate(waveform, sampling_rate)``, that returns the
 names of the sources and an array (n_sources, n_samples). If it also takes ``path``, it is told the
-file the song came from. :func:`separate_sources` calls it and sees to it that the sources add up to
-the mix, so a separator need not be perfect to be used.
+file the song came from; if ``span``, the seconds of that file at which the song begins and ends.
+:func:`separate_sources` calls it and sees to it that the sources add up to the mix, so a separator
+need not be perfect to be used.
 """
 
 from __future__ import annotations
@@ -20,7 +21,8 @@ import scipy.ndimage
 from joblib import Parallel, delayed
 from sklearn.base import BaseEstimator
 
-from sklearn_musiclime.components._protocol import call_with_known
+from sklearn_musiclime.cache import file_digest
+from sklearn_musiclime.components._protocol import call_with_known, takes
 from sklearn_musiclime.songs import read_audio
 
 RESIDUAL = "residual"
@@ -222,7 +224,11 @@ class StemSeparator(BaseEstimator):
         }
 
     def separate(
-        self, waveform: np.ndarray, sampling_rate: float, path: str | PathLike[str] | None = None
+        self,
+        waveform: np.ndarray,
+        sampling_rate: float,
+        path: str | PathLike[str] | None = None,
+        span: tuple[float, float] | None = None,
     ) -> Sources:
         """Read the stems of a song.
 
@@ -234,6 +240,9 @@ class StemSeparator(BaseEstimator):
             Its rate in Hz; stems are resampled to it.
         path : path-like
             The mix's file.
+        span : (float, float) or None, default=None
+            Start and end in seconds, if the mix is a part of its file; the stems' same part is
+            read.
 
         Returns
         -------
@@ -257,7 +266,10 @@ class StemSeparator(BaseEstimator):
         for source, stem_path in self.stem_paths(path).items():
             if not stem_path.is_file():
                 raise ValueError(f"there is no {source!r} stem at {str(stem_path)!r}")
-            stem = read_audio(stem_path, sampling_rate)
+            cell = stem_path
+            if span is not None:
+                cell = {"path": stem_path, "start": span[0], "end": span[1]}
+            stem = read_audio(cell, sampling_rate)
             # Encoders pad: a few samples more or less are the same stem, more are another song.
             if abs(len(stem) - len(waveform)) > 0.1 * sampling_rate:
                 raise ValueError(
@@ -274,6 +286,7 @@ def separate_sources(
     sampling_rate: float,
     *,
     path: Path | None = None,
+    span: tuple[float, float] | None = None,
 ) -> tuple[tuple[str, ...], np.ndarray]:
     """Take a song apart so that the parts add up to it.
 
@@ -290,6 +303,8 @@ def separate_sources(
         Its rate in Hz.
     path : Path or None, default=None
         The file it came from.
+    span : (float, float) or None, default=None
+        Start and end in seconds, if it is a part of that file.
 
     Returns
     -------
@@ -305,7 +320,9 @@ def separate_sources(
     """
     if separator is None:
         return ("mix",), waveform[np.newaxis]
-    names, sources = call_with_known(separator.separate, waveform, sampling_rate, path=path)
+    names, sources = call_with_known(
+        separator.separate, waveform, sampling_rate, path=path, span=span
+    )
     names, sources = _check_sources(separator, tuple(names), sources, len(waveform))
     residual = waveform - sources.sum(axis=0, dtype=np.float64)
     level = 10 ** (INAUDIBLE_DB / 20) * np.sqrt(np.mean(np.square(waveform, dtype=np.float64)))
@@ -318,6 +335,30 @@ def separate_sources(
         holder = len(names) - 1
     sources[holder] = sources[holder] + residual
     return names, sources
+
+
+def read_beside(separator: Separator | None, path: Path | None) -> Any:
+    """Say what a separator may read of a song beside its waveform, for a hash.
+
+    Parameters
+    ----------
+    separator : estimator with ``separate``, or None
+        The separator.
+    path : Path or None
+        The song's file.
+
+    Returns
+    -------
+    object
+        The content of its stems, if it has ``stem_paths``; the path itself, if it takes that; else
+        None.
+    """
+    if path is None or separator is None:
+        return None
+    if hasattr(separator, "stem_paths"):
+        stems = separator.stem_paths(path)
+        return {name: file_digest(p) for name, p in stems.items() if p.is_file()}
+    return str(path) if takes(separator.separate, "path") else None
 
 
 def _running_median(values: np.ndarray, length: int, axis: int) -> np.ndarray:

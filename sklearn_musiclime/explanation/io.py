@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import json
 from collections.abc import Hashable
+from dataclasses import fields
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
+import scipy.sparse
 
 from sklearn_musiclime.components.decomposition import AudioComponents, Decomposition
 from sklearn_musiclime.components.lyrics import LyricComponents
+from sklearn_musiclime.explanation.aggregation import Component, PairTotals
 from sklearn_musiclime.surrogate.interactions import Interactions
 
 if TYPE_CHECKING:
+    from sklearn_musiclime.explanation.global_ import GlobalExplanation
     from sklearn_musiclime.explanation.local import LocalExplanation
 
-FORMAT = "sklearn_musiclime.LocalExplanation"
+LOCAL = "sklearn_musiclime.LocalExplanation"
+GLOBAL = "sklearn_musiclime.GlobalExplanation"
 VERSION = 1
 INTERACTION_ARRAYS = ("pairs", "weights", "std_err", "q_values")
 
@@ -36,7 +42,7 @@ def save_local(explanation: LocalExplanation, path: str | PathLike[str]) -> None
     audio, lyrics = explanation.components.audio, explanation.components.lyrics
     terms = explanation.interaction_terms
     document: dict[str, Any] = {
-        "format": FORMAT,
+        "format": LOCAL,
         "version": VERSION,
         "title": explanation.title,
         "row": explanation.row,
@@ -76,9 +82,7 @@ def save_local(explanation: LocalExplanation, path: str | PathLike[str]) -> None
             "times": lyrics.times,
             "mask_token": lyrics.mask_token,
         }
-    # Escaped to ASCII, since lyrics may hold what UTF-8 can't (lone surrogates).
-    text = json.dumps(document, indent=1, default=_plain)
-    path.write_text(text, encoding="ascii")
+    _write_document(path, document)
 
 
 def load_local(path: str | PathLike[str]) -> dict[str, Any]:
@@ -100,17 +104,7 @@ def load_local(path: str | PathLike[str]) -> dict[str, Any]:
         The file is no explanation, or one of a later version.
     """
     path = Path(path)
-    try:
-        document = json.loads(path.read_bytes())
-    except ValueError as error:
-        raise ValueError(f"{str(path)!r} is not JSON: {error}") from error
-    if not isinstance(document, dict) or document.get("format") != FORMAT:
-        raise ValueError(f"{str(path)!r} is not a saved LocalExplanation")
-    if document["version"] > VERSION:
-        raise ValueError(
-            f"{str(path)!r} has version {document['version']} of the format; this release reads "
-            f"up to {VERSION}"
-        )
+    document = _read_document(path, LOCAL)
     labels = [_label(label) for label in document["labels"]]
     components = Decomposition(
         _load_audio(document["audio"], path), _load_lyrics(document["lyrics"])
@@ -140,6 +134,110 @@ def load_local(path: str | PathLike[str]) -> dict[str, Any]:
             for name in ("shares", "shares_std_err", "corner_scores")
         },
     }
+
+
+def save_global(explanation: GlobalExplanation, path: str | PathLike[str]) -> None:
+    """Write a global explanation to ``path`` (JSON) and its numbers to ``path`` with ``.npz``.
+
+    Parameters
+    ----------
+    explanation : GlobalExplanation
+        What is saved; local explanations that it holds are not.
+    path : path-like
+        The JSON file.
+    """
+    path = _json_path(path)
+    songs, weights, pairs = explanation.songs, explanation.weights, explanation.pair_totals
+    arrays = {"sums": explanation.sums, "counts": explanation.counts}
+    if weights is not None:
+        arrays |= {name: getattr(weights, name) for name in ("data", "indices", "indptr")}
+    if pairs is not None:
+        arrays |= {f"pair_{f.name}": getattr(pairs, f.name) for f in fields(pairs)}
+    np.savez(path.with_suffix(".npz"), **arrays)
+    document = {
+        "format": GLOBAL,
+        "version": VERSION,
+        "arrays": path.with_suffix(".npz").name,
+        "labels": explanation.labels,
+        "components": explanation.components,
+        "songs": None if songs is None else _columns(songs),
+        "failures": _columns(explanation.failures),
+    }
+    _write_document(path, document)
+
+
+def load_global(path: str | PathLike[str]) -> dict[str, Any]:
+    """Read what :func:`save_global` wrote.
+
+    Parameters
+    ----------
+    path : path-like
+        The JSON file.
+
+    Returns
+    -------
+    dict
+        The fields of a :class:`~sklearn_musiclime.GlobalExplanation`.
+
+    Raises
+    ------
+    ValueError
+        The file is no global explanation, or one of a later version.
+    """
+    path = Path(path)
+    document = _read_document(path, GLOBAL)
+    with np.load(path.with_suffix(".npz"), allow_pickle=False) as stored:
+        arrays = dict(stored)
+    labels = [_label(label) for label in document["labels"]]
+    components = [Component(*component) for component in document["components"]]
+    shape = (len(labels), len(components))
+    if arrays["sums"].shape != shape or arrays["counts"].shape != shape:
+        raise ValueError(f"the arrays beside {str(path)!r} are not those of its components")
+    songs = weights = pairs = None
+    if document["songs"] is not None:
+        songs = pd.DataFrame(document["songs"])
+        songs["label"] = pd.Series([_label(v) for v in document["songs"]["label"]], dtype=object)
+        weights = scipy.sparse.csr_array(
+            (arrays["data"], arrays["indices"], arrays["indptr"]),
+            shape=(len(songs), len(components)),
+        )
+    if "pair_sums" in arrays:
+        pairs = PairTotals(**{f.name: arrays[f"pair_{f.name}"] for f in fields(PairTotals)})
+    return {
+        "labels": labels,
+        "components": components,
+        "sums": arrays["sums"],
+        "counts": arrays["counts"],
+        "songs": songs,
+        "weights": weights,
+        "pair_totals": pairs,
+        "failures": pd.DataFrame(document["failures"]),
+    }
+
+
+def _columns(frame: pd.DataFrame) -> dict[str, list]:
+    return {name: frame[name].tolist() for name in frame}
+
+
+def _write_document(path: Path, document: dict[str, Any]) -> None:
+    # Escaped to ASCII, since lyrics may hold what UTF-8 can't (lone surrogates).
+    text = json.dumps(document, indent=1, default=_plain)
+    path.write_text(text, encoding="ascii")
+
+
+def _read_document(path: Path, kind: str) -> dict[str, Any]:
+    try:
+        document = json.loads(path.read_bytes())
+    except ValueError as error:
+        raise ValueError(f"{str(path)!r} is not JSON: {error}") from error
+    if not isinstance(document, dict) or document.get("format") != kind:
+        raise ValueError(f"{str(path)!r} is not a saved {kind.rpartition('.')[2]}")
+    if document["version"] > VERSION:
+        raise ValueError(
+            f"{str(path)!r} has version {document['version']} of the format; this release reads "
+            f"up to {VERSION}"
+        )
+    return document
 
 
 def _load_interactions(saved: dict[str, Any] | None, n_labels: int) -> Interactions | None:

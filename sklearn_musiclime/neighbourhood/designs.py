@@ -10,6 +10,7 @@ many combinations: for a model that encodes the two apart, combinations are near
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
@@ -90,6 +91,20 @@ class Neighbourhood:
     def masks(self) -> np.ndarray:
         """Masks over all components, shape (n_samples, n_components)."""
         return np.hstack([self.audio_masks[self.pairs[:, 0]], self.lyric_masks[self.pairs[:, 1]]])
+
+    def digest(self) -> str:
+        """Hash the masks and how they are put together: equal for neighbourhoods equal to the bit.
+
+        Returns
+        -------
+        str
+        """
+        digest = hashlib.blake2b(digest_size=16)
+        for masks in (self.audio_masks, self.lyric_masks):
+            digest.update(repr(masks.shape).encode())
+            digest.update(np.packbits(masks).tobytes())
+        digest.update(self.pairs.astype("<i8").tobytes())
+        return digest.hexdigest()
 
     @property
     def n_halves(self) -> tuple[int, int]:

@@ -11,6 +11,7 @@ from matplotlib.colors import LinearSegmentedColormap, to_hex
 
 FOR, AGAINST = "#5aa2e0", "#f0975a"
 DIVERGING = LinearSegmentedColormap.from_list("for_against", [AGAINST, "#ffffff", FOR])
+SEQUENTIAL = LinearSegmentedColormap.from_list("for", ["#ffffff", FOR])
 
 
 def weight_colours(weights: np.ndarray, largest: float) -> list[str]:

@@ -84,7 +84,7 @@ def plot_local(
     rows = [name for name, height in heights.items() if height]
     figure = Figure(figsize=(WIDTH, 0.7 + sum(heights.values())), layout="constrained")
     grid = figure.add_gridspec(len(rows), len(tops), height_ratios=[heights[name] for name in rows])
-    _text(figure.suptitle, _heading(explanation, index), fontsize=11, x=0.01, ha="left")
+    write_text(figure.suptitle, _heading(explanation, index), fontsize=11, x=0.01, ha="left")
     for row, name in enumerate(rows):
         if name == "lanes":
             _draw_lanes(figure.add_subplot(grid[row, :]), audio, weights[:n_audio], largest)
@@ -106,7 +106,7 @@ def plot_local(
 
 def _heading(explanation: LocalExplanation, index: int) -> str:
     label = explanation.labels[index]
-    name = f"{_shorten(explanation.title, 60)}: {_shorten(str(label))}"
+    name = f"{shorten(explanation.title, 60)}: {shorten(str(label))}"
     surrogate, fidelity = explanation.local_prediction[index], explanation.fidelity[index]
     return (
         f"{name} {explanation.prediction[label]:.3g}   "
@@ -137,7 +137,7 @@ def _draw_lanes(ax: Axes, audio: AudioComponents, weights: np.ndarray, largest: 
     ax.set_ylim(n_sources, 0)
     ax.set_xlim(audio.times[0], audio.times[-1])
     ax.set_yticks(np.arange(n_sources) + 0.5)
-    _text(ax.set_yticklabels, [_shorten(name) for name in audio.source_names])
+    write_text(ax.set_yticklabels, [shorten(name) for name in audio.source_names])
     ax.set_xlabel("seconds")
     ax.figure.colorbar(tiles, ax=ax, label="weight", pad=0.01, aspect=12)
 
@@ -174,7 +174,7 @@ def _draw_bars(ax: Axes, title: str, names: pd.Series, frame: pd.DataFrame, larg
     ax.axvline(0, color="#444444", linewidth=0.8)
     ax.set_xlim(-limit, limit)
     ax.set_yticks(places)
-    _text(ax.set_yticklabels, [_shorten(name, 2 * MAX_NAME) for name in names], fontsize=9)
+    write_text(ax.set_yticklabels, [shorten(name, 2 * MAX_NAME) for name in names], fontsize=9)
     ax.set_title(title, fontsize=9)
     ax.spines[["top", "right", "left"]].set_visible(False)
     ax.tick_params(axis="y", length=0)
@@ -190,7 +190,7 @@ def _draw_lyrics(ax: Axes, lines: list[list[Piece]], weights: np.ndarray, larges
             patch = None
             if component is not None:
                 patch = {"facecolor": colours[component], "edgecolor": "none", "pad": 1.0}
-            _text(
+            write_text(
                 ax.annotate,
                 text,
                 (0, row + 0.5),
@@ -233,12 +233,13 @@ def _columns(text: str) -> int:
     return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
 
 
-def _shorten(text: str, length: int = MAX_NAME) -> str:
+def shorten(text: str, length: int = MAX_NAME) -> str:
+    """Return a text in one line of at most so many characters."""
     text = " ".join(text.split())
     return text if len(text) <= length else text[: length - 1] + "…"
 
 
-def _text(
+def write_text(
     draw: Callable[..., Any], *args: Any, fonts: Sequence[str] = SANS, **properties: Any
 ) -> None:
     """Call a matplotlib function that writes, with text that is nothing but text."""

@@ -1,0 +1,200 @@
+"""Results that outlive the process: kept in a :class:`joblib.Memory` by what they were made from.
+
+Two kinds of results are kept: the sources of a song, by its audio and the separator; and its
+finished explanation, by the song's content and everything that decides the result. What is read
+back is checked against a digest that was written with it, so an entry that a crash or a full disk
+cut short is made anew, not believed.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import pickle
+import types
+from collections.abc import Callable
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import joblib
+import numpy as np
+from joblib.hashing import NumpyHasher
+from sklearn.utils.validation import check_memory
+
+FORMAT = 1
+"""Part of every key: raised when results of older releases are no longer what this one makes."""
+CHUNK_BYTES = 2**20
+
+
+class ResultCache:
+    """Keeps results, if there is a place for them.
+
+    Parameters
+    ----------
+    memory : str, joblib.Memory or None
+        The folder. None keeps nothing.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from sklearn_musiclime.cache import ResultCache
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     cache = ResultCache(folder)
+    ...     first = cache.fetch("sum", "one and two", lambda: 1 + 2)
+    ...     again = cache.fetch("sum", "one and two", lambda: 1 / 0)  # not called
+    >>> first, again
+    (3, 3)
+    """
+
+    def __init__(self, memory: str | joblib.Memory | None):
+        memory = check_memory(memory)
+        self.is_kept = getattr(memory, "location", None) is not None
+        self._sealed = memory.cache(_sealed, ignore=["compute"])
+
+    def fetch(self, kind: str, key: str, compute: Callable[[], Any]) -> Any:
+        """Return what was kept, or compute and keep it.
+
+        Parameters
+        ----------
+        kind : str
+            What it is.
+        key : str
+            All that it depends on, see :func:`fingerprint`.
+        compute : callable
+            Makes it.
+
+        Returns
+        -------
+        object
+        """
+        if not self.is_kept:
+            return compute()
+        made = []
+
+        def compute_once() -> Any:
+            made.append(compute())
+            return made[0]
+
+        sealed = self._sealed(f"{FORMAT}:{kind}", key, compute_once)
+        if not made and not _is_intact(sealed):
+            self._sealed.call(f"{FORMAT}:{kind}", key, compute_once)  # and overwrite
+        return made[0] if made else pickle.loads(sealed[1])
+
+
+def _sealed(kind: str, key: str, compute: Callable[[], Any]) -> tuple[bytes, bytes]:
+    """A result as bytes, behind their digest. joblib keeps what this returns."""
+    data = pickle.dumps(compute(), protocol=5)
+    return hashlib.blake2b(data).digest(), data
+
+
+def _is_intact(sealed: Any) -> bool:
+    try:
+        digest, data = sealed
+        return hashlib.blake2b(data).digest() == digest
+    except (TypeError, ValueError):  # not even two runs of bytes
+        return False
+
+
+def fingerprint(*values: Any) -> str:
+    """Hash values of any kind: equal in every process for what is equal.
+
+    Estimators and arrays are told apart by their content. A function is told apart by its code, its
+    defaults, and the variables that it reads from around it; of the code that it calls only what
+    stands in its own module, and of classes their name.
+
+    Parameters
+    ----------
+    *values : object
+        What is hashed.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    ValueError
+        A value can't be hashed.
+
+    Examples
+    --------
+    >>> from sklearn_musiclime.cache import fingerprint
+    >>> def plus(n):
+    ...     return lambda x: x + n
+    >>> fingerprint(plus(1)) == fingerprint(plus(1)), fingerprint(plus(1)) == fingerprint(plus(2))
+    (True, False)
+    """
+    try:
+        return _Hasher("md5").hash(values)
+    except (pickle.PicklingError, TypeError, AttributeError) as error:
+        raise ValueError(
+            f"memory= keeps results by the content of what made them, and this can't be hashed: "
+            f"{error.args[0] if error.args else error}. Make the model an estimator whose "
+            "attributes can be pickled, or do without memory"
+        ) from error
+
+
+class _Hasher(NumpyHasher):
+    """joblib's hash, but for functions, which it would tell apart by their names alone."""
+
+    def __init__(self, hash_name: str):
+        super().__init__(hash_name)
+        self._seen: set[types.FunctionType] = set()
+
+    def save(self, obj: Any) -> None:
+        if isinstance(obj, types.FunctionType):
+            obj = self._description(obj)
+        super().save(obj)
+
+    def _description(self, function: types.FunctionType) -> tuple:
+        name = (function.__module__, function.__qualname__)
+        if function in self._seen:
+            return name
+        self._seen.add(function)
+        code = function.__code__
+        around = {
+            other: value
+            for other, value in function.__globals__.items()
+            if other in _names(code) and _is_own(value, function.__module__)
+        }
+        cells = [cell.cell_contents for cell in function.__closure__ or ()]
+        defaults = (function.__defaults__, function.__kwdefaults__)
+        return (name, _instructions(code), defaults, cells, sorted(around.items()))
+
+
+def _is_own(value: Any, module: str) -> bool:
+    """Whether a function's result may change with a global that is neither code nor of others."""
+    if isinstance(value, (types.FunctionType, type)):
+        return isinstance(value, types.FunctionType) and value.__module__ == module
+    return not isinstance(value, (types.ModuleType, types.BuiltinFunctionType, np.ufunc))
+
+
+def _names(code: types.CodeType) -> set[str]:
+    """The names that code, and code inside it, looks up."""
+    inner = (c for c in code.co_consts if isinstance(c, types.CodeType))
+    return set(code.co_names).union(*map(_names, inner))
+
+
+def _instructions(code: types.CodeType) -> tuple:
+    """What code does, wherever it stands in whatever file."""
+    constants = [_instructions(c) if isinstance(c, types.CodeType) else c for c in code.co_consts]
+    return (code.co_code, constants, code.co_names, code.co_varnames, code.co_freevars)
+
+
+def file_digest(path: str | PathLike[str]) -> str:
+    """Hash the content of a file.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+
+    Returns
+    -------
+    str
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    with Path(path).open("rb") as file:
+        while chunk := file.read(CHUNK_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()

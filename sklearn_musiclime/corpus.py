@@ -1,0 +1,170 @@
+"""Many songs: on any joblib backend, past songs that fail and workers that die."""
+
+from __future__ import annotations
+
+import pickle
+import traceback
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pandas as pd
+from joblib import Parallel, delayed, parallel_config
+
+from sklearn_musiclime.songs import InvalidSongError, SongTable
+
+MAX_FRUITLESS = 2
+"""Times that workers may die one after the other before another song is done."""
+MAX_LISTED = 20
+"""Failed songs that a warning names."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """A song that could not be explained.
+
+    Attributes
+    ----------
+    row : int
+        Its position in X.
+    title : str
+        Its file name, or its row.
+    error : Exception
+        Why.
+    """
+
+    row: int
+    title: str
+    error: Exception
+
+    @property
+    def reason(self) -> str:
+        """The error in a line."""
+        if isinstance(self.error, InvalidSongError):
+            return f"{self.error.column}: {self.error.reason}"
+        return f"{type(self.error).__name__}: {self.error}"
+
+
+def attempt(task: Callable[[SongTable], Any], table: SongTable) -> Any:
+    """Do something with a song, and don't raise.
+
+    Parameters
+    ----------
+    task : callable
+        Takes a table of one song.
+    table : SongTable
+        The song.
+
+    Returns
+    -------
+    object or Failure
+        What the task returned or raised.
+    """
+    try:
+        return task(table)
+    except Exception as error:
+        if not isinstance(error, InvalidSongError):  # which names the row itself
+            error.add_note(f"while explaining row {table.first_row}")
+        return Failure(table.first_row, table.title(0), error)
+
+
+def each_song(
+    task: Callable[[SongTable], Any], table: SongTable, rows: Sequence[int], n_jobs: int | None
+) -> Iterator[Any]:
+    """Do something with songs in parallel, and don't raise for what a song does.
+
+    Parameters
+    ----------
+    task : callable
+        Takes a table of one song. joblib inside of it does one thing at a time, so that workers
+        don't share processors.
+    table : SongTable
+        The songs.
+    rows : sequence of int
+        Positions of the songs that are meant.
+    n_jobs : int or None
+        Songs at a time, on the joblib backend that is active.
+
+    Yields
+    ------
+    object or Failure
+        What the task returned or raised, in the order of the rows. Songs of a worker that died are
+        done again.
+    """
+    n_done = n_fruitless = 0
+    while n_done < len(rows):
+        n_before = n_done
+        attempts = (delayed(_remote_attempt)(task, table.take(row)) for row in rows[n_done:])
+        try:
+            for outcome in Parallel(n_jobs=n_jobs, return_as="generator")(attempts):
+                n_done += 1
+                yield outcome
+        except pickle.PicklingError:
+            raise
+        except Exception as error:  # the backend's; the task's own are outcomes
+            n_fruitless = n_fruitless + 1 if n_done == n_before else 0
+            if n_fruitless > MAX_FRUITLESS:
+                raise
+            warnings.warn(
+                f"{type(error).__name__} after {n_done} of {len(rows)} songs; the others are "
+                f"done again: {error}",
+                RuntimeWarning,
+            )
+
+
+def _remote_attempt(task: Callable[[SongTable], Any], table: SongTable) -> Any:
+    with parallel_config(backend="sequential"):
+        outcome = attempt(task, table)
+    if isinstance(outcome, Failure):
+        outcome = replace(outcome, error=_portable(outcome.error))
+    return outcome
+
+
+def _portable(error: Exception) -> Exception:
+    """An error that can be sent, with the traceback that would stay behind."""
+    where = "".join(traceback.format_exception(error))
+    try:
+        pickle.loads(pickle.dumps(error))
+    except Exception:  # whatever its constructor makes of its own arguments
+        error = RuntimeError(f"{type(error).__name__}: {error}")
+    if not isinstance(error, InvalidSongError):
+        error.add_note(where)
+    return error
+
+
+def failure_frame(failures: Sequence[Failure]) -> pd.DataFrame:
+    """List songs that could not be explained.
+
+    Parameters
+    ----------
+    failures : sequence of Failure
+        The songs.
+
+    Returns
+    -------
+    DataFrame
+        Columns ``row``, ``title`` and ``reason``.
+    """
+    rows = [(failure.row, failure.title, failure.reason) for failure in failures]
+    return pd.DataFrame(rows, columns=["row", "title", "reason"])
+
+
+def warn_of_failures(failures: Sequence[Failure], n_songs: int) -> None:
+    """Warn once of all songs that could not be explained.
+
+    Parameters
+    ----------
+    failures : sequence of Failure
+        The songs; without any there is no warning.
+    n_songs : int
+        Of how many.
+    """
+    if not failures:
+        return
+    lines = [f"row {f.row} ({f.title}): {f.reason}" for f in failures[:MAX_LISTED]]
+    if len(failures) > MAX_LISTED:
+        lines.append(f"and {len(failures) - MAX_LISTED} more")
+    warnings.warn(
+        f"{len(failures)} of {n_songs} songs could not be explained:\n  " + "\n  ".join(lines)
+    )

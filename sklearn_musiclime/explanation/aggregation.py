@@ -1,0 +1,429 @@
+"""From local explanations to what a global one is made of, a song at a time.
+
+What a song leaves behind is a :class:`SongSummary`: numbers, no waveform. Components of different
+songs are the same where they have the same name: audio as sources x relative segment (a song's
+segments are laid on a grid of `n_segments`; the weight of one that touches several cells is shared
+among them by time), lyrics as their text. Weights of one song that fall on the same component are
+added up, as the surrogate adds them.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Hashable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import scipy.sparse
+
+if TYPE_CHECKING:
+    from sklearn_musiclime.explanation.local import LocalExplanation
+
+Renaming = Mapping[str, str] | Callable[[str], str] | str | None
+"""New names of words or sources; see :func:`renamer`."""
+
+DEFAULT_N_SEGMENTS = 10
+
+
+class Component(NamedTuple):
+    """A component that songs share.
+
+    Attributes
+    ----------
+    name : str
+        ``source@segment``, ``source@*`` if time is not told apart, or the text.
+    modality : {"audio", "lyrics"}
+        What it is of.
+    source : str or None
+        The source, of audio.
+    segment : int or None
+        The relative segment, of audio; None if time is not told apart.
+    """
+
+    name: str
+    modality: str
+    source: str | None = None
+    segment: int | None = None
+
+    @classmethod
+    def audio(cls, source: str, segment: int, n_segments: int) -> Component:
+        """Name the component of a source and a segment out of so many."""
+        if n_segments == 1:
+            return cls(f"{source}@*", "audio", source)
+        return cls(f"{source}@{segment}", "audio", source, segment)
+
+
+@dataclass(frozen=True)
+class SongSummary:
+    """What a global explanation needs of a local one.
+
+    Attributes
+    ----------
+    title : str
+        The song's title.
+    row : int
+        Its position in X.
+    labels : list
+        The labels explained.
+    scores : ndarray of shape (n_labels,)
+        The model's score of each.
+    fidelity : ndarray of shape (n_labels,)
+        The surrogate's.
+    shares : ndarray of shape (n_labels, 3)
+        The modality shares.
+    components : list of Component
+        What the song has.
+    weights : ndarray of shape (n_labels, n_components)
+        Their weights.
+    pairs : ndarray of shape (n_pairs, 2) of int
+        Positions of the components whose interaction was estimated.
+    pair_weights : ndarray of shape (n_labels, n_pairs)
+        The interactions.
+    n_segments : int
+        Relative segments that time is cut into.
+    """
+
+    title: str
+    row: int
+    labels: list[Hashable]
+    scores: np.ndarray
+    fidelity: np.ndarray
+    shares: np.ndarray
+    components: list[Component]
+    weights: np.ndarray
+    pairs: np.ndarray
+    pair_weights: np.ndarray
+    n_segments: int
+
+
+def summarise(
+    explanation: LocalExplanation,
+    *,
+    n_segments: int | None = None,
+    words: Renaming = None,
+    sources: Renaming = None,
+) -> SongSummary:
+    """Reduce a local explanation to what a global one needs of it.
+
+    Parameters
+    ----------
+    explanation : LocalExplanation
+        Of a song.
+    n_segments : int or None, default=None
+        Relative segments that time is cut into. None: as many as the song has.
+    words, sources : mapping, callable, "lower" or None, default=None
+        New names, see :func:`renamer`.
+
+    Returns
+    -------
+    SongSummary
+    """
+    audio, lyrics = explanation.components.audio, explanation.components.lyrics
+    if n_segments is None:
+        n_segments = DEFAULT_N_SEGMENTS if audio is None else audio.n_segments
+    found: dict[Component, int] = {}
+    entries: list[tuple[int, int, float]] = []  # own component, shared component, part of it
+    if audio is not None:
+        overlap = segment_overlap(audio.borders, n_segments)
+        rename = renamer(sources)
+        for s, source in enumerate(audio.source_names):
+            for own, cell in np.argwhere(overlap > 0).tolist():
+                shared = Component.audio(rename(source), cell, n_segments)
+                at = found.setdefault(shared, len(found))
+                entries.append((s * audio.n_segments + own, at, overlap[own, cell]))
+    if lyrics is not None:
+        rename = renamer(words)
+        for own, text in enumerate(lyrics.texts(), start=explanation.components.n_audio):
+            shared = Component(rename(" ".join(text.split())), "lyrics")
+            entries.append((own, found.setdefault(shared, len(found)), 1.0))
+    parts = np.zeros((len(explanation.components), len(found)))
+    for own, at, part in entries:
+        parts[own, at] = part
+    pairs, pair_weights = _shared_pairs(explanation, parts)
+    return SongSummary(
+        title=explanation.title,
+        row=explanation.row,
+        labels=list(explanation.labels),
+        scores=np.array([explanation.prediction[label] for label in explanation.labels]),
+        fidelity=explanation.fidelity,
+        shares=explanation.shares,
+        components=list(found),
+        weights=explanation.weights @ parts,
+        pairs=pairs,
+        pair_weights=pair_weights,
+        n_segments=n_segments,
+    )
+
+
+def _shared_pairs(
+    explanation: LocalExplanation, parts: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Interactions of a song's own components as those of the shared ones."""
+    terms = explanation.interaction_terms
+    n_labels = len(explanation.labels)
+    if terms is None:
+        return np.zeros((0, 2), dtype=int), np.zeros((n_labels, 0))
+    first, second = terms.pairs.T
+
+    def laid_out(values: np.ndarray, parts: np.ndarray) -> np.ndarray:
+        own = np.zeros((len(parts), len(parts)))
+        own[first, second] = values
+        shared = parts.T @ own @ parts
+        return np.triu(shared + shared.T, 1)  # in either order; none with itself
+
+    contained = laid_out(np.ones(len(first)), (parts > 0).astype(float)) > 0
+    pairs = np.argwhere(contained)
+    weights = [laid_out(w, parts)[contained] for w in terms.weights]
+    return pairs, np.array(weights).reshape(n_labels, -1)
+
+
+def segment_overlap(borders: np.ndarray, n_cells: int) -> np.ndarray:
+    """Lay the segments of a song on equal cells of time.
+
+    Parameters
+    ----------
+    borders : ndarray of shape (n_segments + 1,) of int
+        Where segments begin and end, in samples.
+    n_cells : int
+        Cells that the song's length is cut into.
+
+    Returns
+    -------
+    ndarray of shape (n_segments, n_cells)
+        The part of each segment that lies in each cell; rows add up to 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_musiclime.explanation.aggregation import segment_overlap
+    >>> segment_overlap(np.array([0, 50, 100]), 4)
+    array([[0.5, 0.5, 0. , 0. ],
+           [0. , 0. , 0.5, 0.5]])
+    """
+    edges = borders * (n_cells / borders[-1])
+    # A border that rounding to samples moved off a cell's is that cell's.
+    whole = np.rint(edges)
+    edges = np.where(np.abs(edges - whole) <= n_cells / borders[-1], whole, edges)
+    cells = np.arange(n_cells)
+    inside = np.minimum(edges[1:, np.newaxis], cells + 1) - np.maximum(
+        edges[:-1, np.newaxis], cells
+    )
+    overlap = np.maximum(inside, 0.0)
+    total = overlap.sum(axis=1, keepdims=True)
+    if (total == 0).any():  # shorter than a sample's width of a cell: where it begins
+        lost = np.flatnonzero(total == 0)
+        overlap[lost, np.minimum(edges[lost].astype(int), n_cells - 1)] = 1.0
+        total = overlap.sum(axis=1, keepdims=True)
+    return overlap / total
+
+
+def renamer(names: Renaming) -> Callable[[str], str]:
+    """Return the function that a renaming stands for.
+
+    Parameters
+    ----------
+    names : mapping, callable, "lower" or None
+        What is not in a mapping keeps its name. "lower": lower case, accents kept (composed, so
+        that an accent that was written as a character of its own is the same letter). None: all
+        keep their names.
+
+    Returns
+    -------
+    callable
+        Takes a name and returns one.
+
+    Raises
+    ------
+    ValueError
+        None of these.
+    """
+    if names is None:
+        return str
+    if isinstance(names, str):
+        if names != "lower":
+            raise ValueError(f"names are a mapping, a function or 'lower', got {names!r}")
+        return _lower
+    return names if callable(names) else lambda name: names.get(name, name)
+
+
+def _lower(text: str) -> str:
+    return unicodedata.normalize("NFC", unicodedata.normalize("NFC", text).lower())
+
+
+@dataclass(frozen=True)
+class PairTotals:
+    """Sums of interactions over songs.
+
+    Attributes
+    ----------
+    labels : ndarray of shape (n_pairs,) of int
+        Number of the label.
+    pairs : ndarray of shape (n_pairs, 2) of int
+        Numbers of the components.
+    counts : ndarray of shape (n_pairs,)
+        Explanations of the label that looked at the pair.
+    sums, squares : ndarray of shape (n_pairs,)
+        Of the interaction's weights, and of their squares.
+    """
+
+    labels: np.ndarray
+    pairs: np.ndarray
+    counts: np.ndarray
+    sums: np.ndarray
+    squares: np.ndarray
+
+
+@dataclass(frozen=True)
+class Aggregate:
+    """What all songs left behind.
+
+    Attributes
+    ----------
+    labels : list
+        The labels, in the order in which they were met.
+    components : list of Component
+        The components, likewise.
+    songs : list of tuple
+        (title, row, number of the label, score, fidelity, three shares) of each explanation.
+    weights : csr_array of shape (n_explanations, n_components)
+        Weights; entries that are stored, zeros too, are of components that the song has.
+    pairs : PairTotals
+        Interactions.
+    n_segments : int
+        Relative segments.
+    """
+
+    labels: list[Hashable]
+    components: list[Component]
+    songs: list[tuple]
+    weights: scipy.sparse.csr_array
+    pairs: PairTotals
+    n_segments: int
+
+
+class Aggregator:
+    """Takes summaries of songs in, one after the other."""
+
+    def __init__(self):
+        self._labels: dict[Hashable, int] = {}
+        self._components: dict[Component, int] = {}
+        self._songs: list[tuple] = []
+        self._columns: list[np.ndarray] = []
+        self._values: list[np.ndarray] = []
+        self._pairs = _PairSums()
+        self.n_segments: int | None = None
+
+    def add(self, summary: SongSummary) -> None:
+        """Take a song in.
+
+        Parameters
+        ----------
+        summary : SongSummary
+            The song.
+
+        Raises
+        ------
+        ValueError
+            Its time is cut otherwise than that of the songs before.
+        """
+        if self.n_segments not in (None, summary.n_segments):
+            raise ValueError(
+                f"{summary.title!r} has {summary.n_segments} relative segments, the songs before "
+                f"it {self.n_segments}; give n_segments"
+            )
+        self.n_segments = summary.n_segments
+        columns = np.array(
+            [self._components.setdefault(c, len(self._components)) for c in summary.components],
+            dtype=np.int32,
+        )
+        about = zip(
+            summary.labels, summary.scores, summary.fidelity, summary.shares, summary.weights,
+            summary.pair_weights, strict=True,
+        )  # fmt: skip
+        for label, score, fidelity, shares, weights, pair_weights in about:
+            number = self._labels.setdefault(label, len(self._labels))
+            self._songs.append(
+                (
+                    summary.title,
+                    summary.row,
+                    number,
+                    float(score),
+                    float(fidelity),
+                    *shares.tolist(),
+                )
+            )
+            self._columns.append(columns)
+            self._values.append(weights)
+            self._pairs.add(number, columns[summary.pairs], pair_weights)
+
+    def result(self) -> Aggregate:
+        """Return what the songs taken in left behind.
+
+        Returns
+        -------
+        Aggregate
+
+        Raises
+        ------
+        ValueError
+            There were none.
+        """
+        if not self._songs:
+            raise ValueError("no explanations to aggregate")
+        lengths = [len(columns) for columns in self._columns]
+        weights = scipy.sparse.csr_array(
+            (
+                np.concatenate(self._values),
+                np.concatenate(self._columns),
+                np.concatenate([[0], np.cumsum(lengths)]),
+            ),
+            shape=(len(lengths), len(self._components)),
+        )
+        return Aggregate(
+            list(self._labels),
+            list(self._components),
+            self._songs,
+            weights,
+            self._pairs.totals(),
+            self.n_segments,
+        )
+
+
+class _PairSums:
+    """Sums by label and pair that take as much memory as there are different ones.
+
+    New entries wait in a list; when they outnumber what is summed up, they are summed up.
+    """
+
+    LABEL_BITS, COLUMN_BITS = 15, 24
+
+    def __init__(self):
+        self._keys = np.zeros(0, dtype=np.int64)
+        self._sums = np.zeros((3, 0))
+        self._waiting: list[tuple[np.ndarray, np.ndarray]] = []
+        self._n_waiting = 0
+
+    def add(self, label: int, pairs: np.ndarray, weights: np.ndarray) -> None:
+        ordered = np.sort(pairs.astype(np.int64), axis=1)
+        keys = (label << 2 * self.COLUMN_BITS) | (ordered[:, 0] << self.COLUMN_BITS) | ordered[:, 1]
+        self._waiting.append((keys, weights))
+        self._n_waiting += len(keys)
+        if self._n_waiting > max(100_000, len(self._keys)):
+            self._sum_up()
+
+    def _sum_up(self) -> None:
+        keys = np.concatenate([self._keys, *(keys for keys, _ in self._waiting)])
+        new = np.concatenate([np.zeros(0), *(weights for _, weights in self._waiting)])
+        values = np.hstack([self._sums, np.stack([np.ones_like(new), new, np.square(new)])])
+        self._keys, at = np.unique(keys, return_inverse=True)
+        self._sums = np.stack([np.bincount(at, v, minlength=len(self._keys)) for v in values])
+        self._waiting, self._n_waiting = [], 0
+
+    def totals(self) -> PairTotals:
+        self._sum_up()
+        ones = (1 << self.COLUMN_BITS) - 1
+        first, second = self._keys >> self.COLUMN_BITS & ones, self._keys & ones
+        return PairTotals(
+            self._keys >> 2 * self.COLUMN_BITS, np.stack([first, second], axis=1), *self._sums
+        )

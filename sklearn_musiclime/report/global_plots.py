@@ -1,0 +1,196 @@
+"""Global explanations drawn with matplotlib: what classes are recognised by, and told apart by."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pandas as pd
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from sklearn_musiclime.report.colours import AGAINST, FOR, SEQUENTIAL
+from sklearn_musiclime.report.plots import MAX_NAME, WIDTH, shorten, write_text
+
+if TYPE_CHECKING:
+    from sklearn_musiclime.explanation.global_ import GlobalExplanation
+
+
+def plot_global(
+    explanation: GlobalExplanation,
+    labels: Sequence[Hashable] | None,
+    *,
+    method: str,
+    n: int,
+    min_count: int,
+) -> Figure:
+    """Draw a row a class: a heat map of its audio and bars of its words.
+
+    Parameters
+    ----------
+    explanation : GlobalExplanation
+        What is drawn.
+    labels : sequence of label, or None
+        The classes. None: all.
+    method : str
+        The importance.
+    n : int
+        Words a class.
+    min_count : int
+        Explanations that contain a component, at least.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+        Colours, and lengths of bars, mean the same in all rows.
+    """
+    labels = explanation.labels if labels is None else list(labels)
+    maps = [explanation.audio_map(label, method, min_count=min_count) for label in labels]
+    options = {"method": method, "modality": "lyrics", "min_count": min_count}
+    tops = [explanation.top(n, label, **options) for label in labels]
+    sides = {"audio": any(m.size for m in maps), "lyrics": any(len(top) for top in tops)}
+    n_sources = max((len(m) for m in maps), default=0)
+    height = max(0.8 + 0.32 * n_sources, 0.7 + 0.19 * n * sides["lyrics"])
+    figure = Figure(figsize=(WIDTH, 0.6 + height * len(labels)), layout="constrained")
+    grid = figure.add_gridspec(
+        len(labels),
+        max(sum(sides.values()), 1),
+        width_ratios=[1.5, 1] if all(sides.values()) else None,
+    )
+    heat = np.nanmax([np.nanmax(m, initial=0.0) for m in maps if m.size], initial=0.0) or 1.0
+    reach = max((_reach(top) for top in tops), default=0.0) or 1.0
+    heat_axes, tiles = [], None
+    for row, label in enumerate(labels):
+        column = 0
+        if sides["audio"]:
+            ax = figure.add_subplot(grid[row, 0])
+            tiles = _draw_heat(ax, maps[row], heat)
+            write_text(ax.set_title, shorten(str(label)), fontsize=10, loc="left", weight="bold")
+            heat_axes.append(ax)
+            column = 1
+        if sides["lyrics"]:
+            ax = figure.add_subplot(grid[row, column])
+            title = "words" if sides["audio"] else shorten(str(label))
+            write_text(ax.set_title, title, fontsize=9, loc="left")
+            _draw_words(ax, tops[row], n, reach)
+    if heat_axes:
+        heat_axes[-1].set_xlabel("relative segment")
+        figure.colorbar(
+            tiles,
+            ax=heat_axes,
+            location="bottom",
+            label=f"importance ({method})",
+            pad=0.01,
+            aspect=50,
+        )
+    return figure
+
+
+def plot_comparison(
+    explanation: GlobalExplanation,
+    first: Hashable,
+    second: Hashable,
+    *,
+    method: str,
+    n: int,
+    min_count: int,
+) -> Figure:
+    """Draw what tells two classes apart, a panel a modality.
+
+    Parameters
+    ----------
+    explanation : GlobalExplanation
+        What is drawn.
+    first, second : label
+        The classes.
+    method : str
+        The importance.
+    n : int
+        Bars a panel.
+    min_count : int
+        Explanations that contain a component, at least.
+
+    Returns
+    -------
+    matplotlib.figure.Figure
+    """
+    frame = explanation.compare(first, second, method=method, min_count=min_count)
+    panels = {m: frame[frame["modality"] == m].head(n) for m in ("audio", "lyrics")}
+    panels = {m: part for m, part in panels.items() if len(part)}
+    n_bars = max((len(part) for part in panels.values()), default=1)
+    figure = Figure(figsize=(WIDTH, 1.3 + 0.22 * n_bars), layout="constrained")
+    names = shorten(str(first)), shorten(str(second))
+    write_text(
+        figure.suptitle, f"{names[1]}  |  {names[0]}: difference of importance ({method})",
+        fontsize=11,
+    )  # fmt: skip
+    for i, (modality, part) in enumerate(panels.items()):
+        ax = figure.add_subplot(1, len(panels), i + 1)
+        places, differences = np.arange(len(part)), part["difference"].to_numpy()
+        ax.barh(
+            places,
+            differences,
+            color=[FOR if d >= 0 else AGAINST for d in differences],
+            **_whiskers(part, "difference"),
+        )
+        ax.axvline(0, color="#444444", linewidth=0.8)
+        limit = 1.08 * (_reach(part, "difference") or 1.0)
+        ax.set_xlim(-limit, limit)
+        ax.set_ylim(n_bars - 0.5, -0.5)
+        ax.set_title(modality, fontsize=9)
+        _name_bars(ax, part["component"])
+    return figure
+
+
+def _draw_heat(ax: Axes, audio_map: pd.DataFrame, largest: float):
+    """A heat map of sources x relative segments; grey where nothing is known."""
+    ax.set_facecolor("#dddddd")
+    n_sources, n_segments = audio_map.shape
+    tiles = ax.pcolormesh(
+        np.arange(n_segments + 1),
+        np.arange(n_sources + 1),
+        np.ma.masked_invalid(audio_map.to_numpy(dtype=float)),
+        cmap=SEQUENTIAL,
+        vmin=0.0,
+        vmax=largest,
+        edgecolors="#bbbbbb",
+        linewidth=0.5,
+    )
+    ax.set_ylim(n_sources, 0)
+    ax.set_yticks(np.arange(n_sources) + 0.5)
+    write_text(ax.set_yticklabels, [shorten(str(name)) for name in audio_map.index], fontsize=9)
+    shown = np.unique(np.linspace(0, n_segments - 1, min(n_segments, 10)).astype(int))
+    ax.set_xticks(shown + 0.5, [str(audio_map.columns[i]) for i in shown], fontsize=8)
+    return tiles
+
+
+def _draw_words(ax: Axes, top: pd.DataFrame, n: int, reach: float) -> None:
+    ax.barh(np.arange(len(top)), top["importance"], color=FOR, **_whiskers(top, "importance"))
+    ax.set_xlim(0, 1.05 * reach)
+    ax.set_ylim(n - 0.5, -0.5)
+    _name_bars(ax, top["component"])
+
+
+def _name_bars(ax: Axes, names: pd.Series) -> None:
+    ax.set_yticks(np.arange(len(names)))
+    write_text(ax.set_yticklabels, [shorten(name, MAX_NAME) for name in names], fontsize=8)
+    ax.spines[["top", "right", "left"]].set_visible(False)
+    ax.tick_params(axis="y", length=0)
+    ax.tick_params(axis="x", labelsize=8)
+
+
+def _whiskers(frame: pd.DataFrame, column: str) -> dict:
+    """The intervals of bars, if they are known."""
+    if "low" not in frame:
+        return {}
+    value = frame[column].to_numpy()
+    # A percentile interval need not hold what it is of; whiskers don't point inwards.
+    reach = np.maximum([value - frame["low"], frame["high"] - value], 0.0)
+    return {"xerr": reach, "error_kw": {"elinewidth": 1, "ecolor": "#444444", "capsize": 2}}
+
+
+def _reach(frame: pd.DataFrame, column: str = "importance") -> float:
+    """How far bars and whiskers go."""
+    columns = [c for c in (column, "low", "high") if c in frame]
+    return float(np.nanmax(np.abs(frame[columns].to_numpy(dtype=float)), initial=0.0))
