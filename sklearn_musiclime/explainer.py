@@ -760,7 +760,8 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         if converged is False:
             warnings.warn(
                 f"row {song.row}: standard errors are up to "
-                f"{surrogate.relative_error.max():.3g} of the largest weight, not tol={self.tol}, at max_samples={self.max_samples}",
+                f"{surrogate.relative_error.max():.3g} of the largest weight, not "
+                f"tol={self.tol}, at max_samples={self.max_samples}",
                 ConvergenceWarning,
                 stacklevel=2,
             )
