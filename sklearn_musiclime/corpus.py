@@ -10,9 +10,10 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import pandas as pd
-from joblib import Parallel, delayed, parallel_config
+from joblib import delayed, parallel_config
 
 from sklearn_musiclime.songs import InvalidSongError, SongTable
+from sklearn_musiclime.streaming import StreamingParallel
 
 MAX_FRUITLESS = 2
 """Times that workers may die one after the other before another song is done."""
@@ -96,8 +97,9 @@ def each_song(
     while n_done < len(rows):
         n_before = n_done
         attempts = (delayed(_remote_attempt)(task, table.take(row)) for row in rows[n_done:])
+        parallel = StreamingParallel(n_jobs)
         try:
-            for outcome in Parallel(n_jobs=n_jobs, return_as="generator")(attempts):
+            for outcome in parallel(attempts):
                 n_done += 1
                 yield outcome
         except pickle.PicklingError:

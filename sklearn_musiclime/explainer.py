@@ -11,7 +11,7 @@ from operator import attrgetter
 from typing import Any, Self
 
 import numpy as np
-from joblib import Memory, Parallel, effective_n_jobs
+from joblib import Memory, effective_n_jobs
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.frozen import FrozenEstimator
@@ -52,6 +52,7 @@ from sklearn_musiclime.neighbourhood import (
 )
 from sklearn_musiclime.neighbourhood.factored import FactoredModel
 from sklearn_musiclime.songs import InvalidSongError, Song, SongTable
+from sklearn_musiclime.streaming import StreamingParallel
 from sklearn_musiclime.surrogate import (
     Surrogate,
     check_selection,
@@ -523,7 +524,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
             self._check_song(table, row)
         score = ScoreFunction(self.model_)
         quiet = tqdm(disable=True)
-        parallel = Parallel(n_jobs=self.n_jobs, return_as="generator")
+        parallel = StreamingParallel(self.n_jobs)
         cache = ResultCache(self.memory)
         return (
             MaskFunction(self._scorer(table.take(row), score, cache, parallel, quiet))
@@ -670,7 +671,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
             yield from each_song(task, table, rows, self.n_jobs)
             return
         quiet = tqdm(disable=True)
-        with Parallel(n_jobs=self.n_jobs, return_as="generator") as parallel:
+        with StreamingParallel(self.n_jobs) as parallel:
             task = partial(task, parallel=parallel, progress=progress if len(table) == 1 else quiet)
             for row in rows:
                 yield attempt(task, table.take(row))
@@ -692,11 +693,11 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         key: str | None,
         finish: Callable[[LocalExplanation], Any] | None,
         needs_waveforms: bool,
-        parallel: Parallel | None = None,
+        parallel: StreamingParallel | None = None,
         progress: tqdm | None = None,
     ) -> Any:
         """Explain the one song of a table, or find it explained."""
-        parallel = parallel or Parallel(n_jobs=1, return_as="generator")
+        parallel = parallel or StreamingParallel(1)
         progress = tqdm(disable=True) if progress is None else progress
         made = None
 
@@ -724,7 +725,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         labels: Any,
         seed: int,
         cache: ResultCache,
-        parallel: Parallel,
+        parallel: StreamingParallel,
         progress: tqdm,
     ) -> LocalExplanation:
         """Take one song through the stages: components, masks, scores, surrogate, explanation."""
@@ -800,7 +801,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         table: SongTable,
         score: ScoreFunction,
         cache: ResultCache,
-        parallel: Parallel,
+        parallel: StreamingParallel,
         progress: tqdm,
     ) -> NeighbourhoodScorer:
         """Read the one song of a table, split it, and see how the model is best asked about it."""

@@ -138,7 +138,7 @@ class HPSSSeparator(BaseEstimator):
                     :, context : mask.shape[1] - context
                 ]
 
-        Parallel(n_jobs=self.n_jobs, prefer="threads")(
+        Parallel(n_jobs=self.n_jobs, require="sharedmem")(
             delayed(filter_block)(first) for first in range(0, spectrum.shape[1], BLOCK_FRAMES)
         )
         sources = [

@@ -6,7 +6,6 @@ from collections.abc import Hashable
 from dataclasses import dataclass, replace
 
 import numpy as np
-from joblib import Parallel
 from tqdm import tqdm
 
 from sklearn_musiclime.components.decomposition import Decomposition
@@ -15,6 +14,7 @@ from sklearn_musiclime.neighbourhood.factored import FactoredModel, score_factor
 from sklearn_musiclime.neighbourhood.models import ScoreFunction
 from sklearn_musiclime.neighbourhood.scoring import score_masks
 from sklearn_musiclime.songs import Song
+from sklearn_musiclime.streaming import StreamingParallel
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class NeighbourhoodScorer:
         Which unit of a mask each component belongs to, if masks are over linked units.
     batch_size : int
         Perturbed songs that are composed at a time.
-    parallel : joblib.Parallel
+    parallel : StreamingParallel
         Runs the batches of a black box.
     progress : tqdm
         Is told of what will be and what has been scored.
@@ -47,7 +47,7 @@ class NeighbourhoodScorer:
     components: Decomposition
     units: np.ndarray | None
     batch_size: int
-    parallel: Parallel
+    parallel: StreamingParallel
     progress: tqdm
 
     @property

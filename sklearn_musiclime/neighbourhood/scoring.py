@@ -6,12 +6,13 @@ from collections.abc import Callable
 from functools import cache
 
 import numpy as np
-from joblib import Parallel, delayed
+from joblib import delayed
 
 from sklearn_musiclime.components.decomposition import Decomposition
 from sklearn_musiclime.neighbourhood.models import ScoreFunction
 from sklearn_musiclime.neighbourhood.perturbed import perturbed_songs
 from sklearn_musiclime.songs import Song
+from sklearn_musiclime.streaming import StreamingParallel
 
 KEPT_BYTES = 2**25 - 2**16
 """A little under 32 MiB, the highest threshold that glibc raises by itself."""
@@ -44,7 +45,7 @@ def score_masks(
     masks: np.ndarray,
     *,
     batch_size: int,
-    parallel: Parallel,
+    parallel: StreamingParallel,
     progress: Callable[[int], object] = lambda n_done: None,
 ) -> np.ndarray:
     """Score the perturbed songs of some masks.
@@ -64,8 +65,8 @@ def score_masks(
     batch_size : int
         Perturbed songs a call of the model. It does not depend on the number of workers, so results
         don't either.
-    parallel : joblib.Parallel
-        Runs the batches; made with ``return_as="generator"``.
+    parallel : StreamingParallel
+        Runs the batches.
     progress : callable, default: does nothing
         Called with the number of masks of each batch that is done.
 
