@@ -47,6 +47,8 @@ class ResultCache:
     """
 
     def __init__(self, memory: str | joblib.Memory | None):
+        if isinstance(memory, str | PathLike):
+            memory = str(Path(memory).absolute())  # a worker may stand in another folder
         memory = check_memory(memory)
         self.is_kept = getattr(memory, "location", None) is not None
         self._sealed = memory.cache(_sealed, ignore=["compute"])

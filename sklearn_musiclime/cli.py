@@ -1,11 +1,12 @@
-"""The command line: ``sklearn-musiclime demo`` and ``sklearn-musiclime explain``."""
+"""The command line: ``sklearn-musiclime demo``, ``explain`` and ``global``."""
 
 from __future__ import annotations
 
 import argparse
 import sys
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ import numpy as np
 import pandas as pd
 import skops.io
 import soundfile
+from joblib import parallel_config
 from sklearn.compose import ColumnTransformer
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.frozen import FrozenEstimator
@@ -26,9 +28,10 @@ from sklearn.preprocessing import StandardScaler
 import sklearn_musiclime
 from sklearn_musiclime.components import HPSSSeparator, StemSeparator
 from sklearn_musiclime.components.separation import Separator
-from sklearn_musiclime.datasets import load_jamendo_lyrics, make_songs, save_songs
+from sklearn_musiclime.datasets import load_jamendo_lyrics, load_songs, make_songs, save_songs
 from sklearn_musiclime.explainer import MusicLimeExplainer
-from sklearn_musiclime.explanation import LocalExplanation
+from sklearn_musiclime.explanation import GlobalExplanation, LocalExplanation
+from sklearn_musiclime.explanation.global_ import SHARES
 from sklearn_musiclime.featurizers import SpectralStatistics
 from sklearn_musiclime.neighbourhood import ScoreFunction
 
@@ -134,6 +137,83 @@ def explain(arguments: argparse.Namespace) -> None:
     _write(explanation, arguments.out)
 
 
+def explain_global(arguments: argparse.Namespace) -> None:
+    """Explain a table of songs with a model that was saved, and aggregate what was found.
+
+    Parameters
+    ----------
+    arguments : Namespace
+        ``model``, ``songs``, ``out``, ``trust``, the names of the table's columns, ``min_count``,
+        ``backend``, ``scheduler`` and what :func:`_explaining` adds.
+    """
+    model = load_model(arguments.model, trust=arguments.trust)
+    songs = load_songs(
+        arguments.songs,
+        audio=arguments.audio_column,
+        lyrics=arguments.lyrics_column,
+        start=arguments.start_column,
+        end=arguments.end_column,
+    )
+    groups = None
+    if arguments.group_column is not None:
+        if arguments.group_column not in songs:
+            raise CommandError(f"the table has no column {arguments.group_column!r}")
+        groups = songs[arguments.group_column].to_numpy()
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    explainer = MusicLimeExplainer(
+        FrozenEstimator(model),
+        n_samples=arguments.n_samples,
+        n_jobs=arguments.n_jobs,
+        random_state=arguments.random_state,
+        memory=str(arguments.out / "cache"),
+        verbose=1,
+    ).fit(songs)
+    print(f"Explaining {len(songs)} songs; if this is cut short, the same command goes on")
+    with workers(arguments.backend, arguments.scheduler):
+        explanation = explainer.explain_global(songs, groups=groups, on_error="warn")
+    _show_global(explanation, arguments.min_count)
+    _write_global(explanation, arguments.out, arguments.min_count)
+
+
+@contextmanager
+def workers(backend: str | None, scheduler: str | None) -> Iterator[None]:
+    """Use the workers of a joblib backend.
+
+    Parameters
+    ----------
+    backend : {"loky", "threading", "dask", "ray"} or None
+        The backend. None: joblib's own choice.
+    scheduler : str or None
+        Address of the Dask scheduler or Ray cluster. None: one is started on this machine.
+
+    Raises
+    ------
+    CommandError
+        The backend is not installed, or a scheduler is given for one that has none.
+    """
+    if scheduler is not None and backend not in ("dask", "ray"):
+        raise CommandError("--scheduler is for --backend dask or ray")
+    with ExitStack() as stack:
+        try:
+            if backend == "dask":
+                import distributed
+
+                stack.enter_context(distributed.Client(scheduler))
+            elif backend == "ray":
+                import ray
+                from ray.util.joblib import register_ray
+
+                stack.enter_context(ray.init(address=scheduler))
+                register_ray()
+        except ImportError as error:
+            raise CommandError(
+                f"--backend {backend}: {error}. pip install 'sklearn-musiclime[distributed]'"
+            ) from error
+        if backend is not None:
+            stack.enter_context(parallel_config(backend=backend))
+        yield
+
+
 def demo_model() -> Pipeline:
     """Return the demo's model: spectral statistics and TF-IDF, joined for a logistic regression.
 
@@ -227,6 +307,42 @@ def _parser() -> argparse.ArgumentParser:
     )
     _explaining(command)
     command.set_defaults(command=explain)
+
+    command = commands.add_parser(
+        "global",
+        help="explain a table of songs with a saved model, class by class",
+    )
+    command.add_argument(
+        "--model", type=Path, required=True, help="classifier or regressor saved with skops"
+    )
+    command.add_argument(
+        "--songs", type=Path, required=True, metavar="TABLE", help="a CSV with a row a song"
+    )
+    for name, default, what in (
+        ("audio", "audio", "the audio files"),
+        ("lyrics", "lyrics", "the lyrics: text, or .txt or .lrc files"),
+        ("start", None, "where a song begins in its file, in seconds"),
+        ("end", None, "where it ends"),
+        ("group", None, "what songs belong together when intervals resample them"),
+    ):
+        command.add_argument(
+            f"--{name}-column", default=default, metavar="NAME",
+            help=f"column with {what} (default: {default or 'none'})",
+        )  # fmt: skip
+    command.add_argument(
+        "--min-count", type=int, default=2, help="songs of a class that must have a component"
+    )
+    command.add_argument(
+        "--backend", choices=("loky", "threading", "dask", "ray"), help="joblib backend"
+    )
+    command.add_argument("--scheduler", metavar="ADDRESS", help="of the Dask or Ray cluster")
+    command.add_argument(
+        "--trust",
+        action="store_true",
+        help="load joblib files and unknown types, which can run any code",
+    )
+    _explaining(command)
+    command.set_defaults(command=explain_global)
     return parser
 
 
@@ -311,6 +427,31 @@ def _show(explanation: LocalExplanation) -> None:
     alone = explanation.modality_scores()
     print(
         "The score of " + ", ".join(f"{kept} {score:.3f}" for kept, score in alone.items()) + "\n"
+    )
+
+
+def _show_global(explanation: GlobalExplanation, min_count: int) -> None:
+    shares = explanation.modality_share()
+    for label in explanation.labels:
+        share = shares.loc[label]
+        print(
+            f"\n{label}: {share['n_explanations']:.0f} songs, what moves the score: "
+            + ", ".join(f"{name} {share[name]:.0%}" for name in SHARES)
+        )
+        for modality in ("audio", "lyrics"):
+            top = explanation.top(8, label, modality=modality, min_count=min_count)
+            found = [f"{row.component} {row.importance:.3g}" for row in top.itertuples()]
+            print(f"  {modality:<6} {', '.join(found) or f'nothing that {min_count} songs have'}")
+
+
+def _write_global(explanation: GlobalExplanation, folder: Path, min_count: int) -> None:
+    explanation.save(folder / "global.json")
+    explanation.plot(min_count=min_count).savefig(folder / "global.png", dpi=100)
+    explanation.to_frame().to_csv(folder / "importance.csv", index=False)
+    explanation.failures.to_csv(folder / "failures.csv", index=False)
+    print(
+        "\nWrote global.json, global.png, importance.csv and failures.csv "
+        f"({len(explanation.failures)} songs) to {folder}"
     )
 
 

@@ -1,6 +1,19 @@
-"""Songs to try things on."""
+"""Songs to try things on, and tables of one's own."""
 
 from sklearn_musiclime.datasets.jamendo import load_jamendo_lyrics
+from sklearn_musiclime.datasets.lrc import TimedLyrics, read_lrc
+from sklearn_musiclime.datasets.music4all import emotion, load_music4all
 from sklearn_musiclime.datasets.synthetic import PlantedRule, make_songs, save_songs
+from sklearn_musiclime.datasets.tables import load_songs
 
-__all__ = ["PlantedRule", "load_jamendo_lyrics", "make_songs", "save_songs"]
+__all__ = [
+    "PlantedRule",
+    "TimedLyrics",
+    "emotion",
+    "load_jamendo_lyrics",
+    "load_music4all",
+    "load_songs",
+    "make_songs",
+    "read_lrc",
+    "save_songs",
+]

@@ -25,6 +25,7 @@ from sklearn_musiclime.explanation.aggregation import (
     summarise,
 )
 from sklearn_musiclime.explanation.importance import (
+    METHODS,
     Bootstrap,
     importance,
     resampled_groups,
@@ -358,6 +359,31 @@ class GlobalExplanation:
             pd.DataFrame(bound.T, index=self._index(), columns=self._columns()) for bound in bounds
         )
         return low, high
+
+    def to_frame(self) -> pd.DataFrame:
+        """List all components of all classes, with all importances.
+
+        Returns
+        -------
+        DataFrame
+            One row a class and component that it has: ``label``, ``component``, ``modality``,
+            ``source``, ``segment``, ``average``, ``lime``, ``homogeneity``, ``count`` and, if the
+            songs are known, the 95 % interval of ``average`` from ``low`` to ``high``.
+        """
+        values = {method: self.importance(method).to_numpy().T for method in METHODS}
+        if self.weights is not None:
+            values |= dict(
+                zip(("low", "high"), (b.to_numpy().T for b in self.interval()), strict=True)
+            )
+        frames = []
+        for index, label in enumerate(self.labels):
+            frame = self._component_frame()
+            frame.insert(0, "label", _object_series([label] * len(frame)))
+            frame["count"] = self.counts[index]
+            for name, of_class in values.items():
+                frame[name] = of_class[index]
+            frames.append(frame[frame["count"] > 0])
+        return pd.concat(frames, ignore_index=True)
 
     def top(
         self,

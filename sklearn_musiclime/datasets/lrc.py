@@ -1,0 +1,144 @@
+"""LRC files: lyrics with the times at which they are sung."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+from sklearn_musiclime.components.lyrics import word_spans
+
+_TIME = r"(\d+):(\d{1,2})(?:[.:](\d{1,3}))?"
+_LINE_TIMES = re.compile(rf"(?:\s*\[{_TIME}\])+")
+_LINE_TIME = re.compile(rf"\[{_TIME}\]")
+_WORD_TIME = re.compile(rf"<{_TIME}>")
+_TAG = re.compile(r"\s*\[([A-Za-z#]+):(.*)\]\s*")
+LAST_LINE_SECONDS = 5.0
+"""What the last line lasts where no other line tells how long lines last."""
+
+Line = tuple[float, list[tuple[float | None, str]]]
+
+
+@dataclass(frozen=True)
+class TimedLyrics:
+    """Lyrics with times.
+
+    Attributes
+    ----------
+    text : str
+        The lyrics, a line a line; an empty line where nothing is sung.
+    word_times : list of (start, end)
+        Seconds, one a word as :func:`~sklearn_musiclime.components.lyrics.word_spans` counts them.
+    """
+
+    text: str
+    word_times: list[tuple[float, float]]
+
+
+def read_lrc(text: str, *, start: float = 0.0, end: float = np.inf) -> TimedLyrics:
+    r"""Read the content of an LRC file.
+
+    A line is sung from its time to that of the next line, the last one as long as lines are in the
+    median; its words get the times of the line unless ``<mm:ss.xx>`` tells their own. A line with
+    several times is sung several times. ``[offset:...]`` is heeded (milliseconds, positive:
+    earlier); other tags, and lines without a time, are left out.
+
+    Parameters
+    ----------
+    text : str
+        The content.
+    start, end : float, default=0 and infinity
+        Seconds. Words that begin before or after are left out, and times counted from `start`.
+
+    Returns
+    -------
+    TimedLyrics
+
+    Raises
+    ------
+    ValueError
+        No line has a time.
+
+    Examples
+    --------
+    >>> from sklearn_musiclime.datasets import read_lrc
+    >>> lyrics = read_lrc("[ti:A song]\n[00:01.50]Love me\n[00:04.00]tender")
+    >>> lyrics.text
+    'Love me\ntender'
+    >>> lyrics.word_times
+    [(1.5, 4.0), (1.5, 4.0), (4.0, 6.5)]
+    """
+    lines = _timed_lines(text)
+    if not lines:
+        raise ValueError("no line has a time, such as [01:23.45]")
+    begins = [begin for begin, _ in lines]
+    gaps = np.diff(begins)
+    last = float(np.median(gaps[gaps > 0])) if (gaps > 0).any() else LAST_LINE_SECONDS
+    ends = [*begins[1:], begins[-1] + last]
+    kept_lines, word_times = [], []
+    for (begin, pieces), line_end in zip(lines, ends, strict=True):
+        words = _words_of_line(begin, pieces, line_end)
+        kept = [(word, times) for word, times in words if start <= times[0] < end]
+        if kept or (not words and start <= begin < end):
+            whole = len(kept) == len(words)
+            line = "".join(piece for _, piece in pieces)
+            kept_lines.append(line.strip() if whole else " ".join(word for word, _ in kept))
+            word_times += [(a - start, min(b, end) - start) for _, (a, b) in kept]
+    return TimedLyrics("\n".join(kept_lines).strip("\n"), word_times)
+
+
+def _timed_lines(text: str) -> list[Line]:
+    """Time and pieces (time or None, text) of each line as it is sung, in the order of time."""
+    offset, lines = 0.0, []
+    for line in text.lstrip("\ufeff").splitlines():
+        stamps = _LINE_TIMES.match(line)
+        if stamps is None:
+            tag = _TAG.fullmatch(line)
+            if tag is not None and tag.group(1).lower() == "offset":
+                offset = float(tag.group(2)) / 1000
+            continue
+        pieces = _pieces(line[stamps.end() :])
+        lines += [(_seconds(t), pieces) for t in _LINE_TIME.finditer(stamps.group())]
+    return [
+        (
+            max(begin - offset, 0.0),
+            [(t if t is None else max(t - offset, 0.0), p) for t, p in pieces],
+        )
+        for begin, pieces in sorted(lines, key=lambda line: line[0])
+    ]
+
+
+def _pieces(line: str) -> list[tuple[float | None, str]]:
+    """A line cut at the times of its words."""
+    cuts = list(_WORD_TIME.finditer(line))
+    if not cuts:
+        return [(None, line)]
+    ends = [cut.start() for cut in cuts[1:]] + [len(line)]
+    pieces = [(None, line[: cuts[0].start()])]
+    return pieces + [
+        (_seconds(cut), line[cut.end() : end]) for cut, end in zip(cuts, ends, strict=True)
+    ]
+
+
+def _words_of_line(
+    begin: float, pieces: list[tuple[float | None, str]], line_end: float
+) -> list[tuple[str, tuple[float, float]]]:
+    """The words of a line with the times at which they begin and end."""
+    line = "".join(text for _, text in pieces)
+    at, marks = 0, []  # where pieces begin that have a time of their own
+    for time, text in pieces:
+        if time is not None:
+            marks.append((at, time))
+        at += len(text)
+    words = []
+    for first, last in word_spans(line):
+        start = max([begin, *(time for place, time in marks if place <= first)])
+        end = min([line_end, *(time for place, time in marks if place >= last)])
+        words.append((line[first:last], (start, max(start, end))))
+    return words
+
+
+def _seconds(time: re.Match[str]) -> float:
+    minutes, seconds, fraction = time.groups()
+    return 60 * int(minutes) + int(seconds) + float(f"0.{fraction or 0}")

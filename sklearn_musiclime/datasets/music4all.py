@@ -1,0 +1,147 @@
+"""The Music4All data set: songs with lyrics, genres, and Spotify's valence and energy."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from os import PathLike
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+CUTS = (0.35, 0.65)
+"""Valence and energy are low below the first, high from the second on."""
+EMOTIONS = (
+    ("Angry", "Tense", "Excited"),
+    ("Sad", "Neutral", "Happy"),
+    ("Depressed", "Calm", "Relaxed"),
+)
+"""By energy, high to low, and valence, low to high."""
+TABLES = ("information", "genres", "lang", "metadata")
+
+
+def emotion(valence: np.ndarray, energy: np.ndarray) -> np.ndarray:
+    """Name the emotion of a valence and an energy, as the MusicLIME paper does.
+
+    Parameters
+    ----------
+    valence, energy : array-like of shape (n_songs,)
+        From 0 to 1.
+
+    Returns
+    -------
+    ndarray of shape (n_songs,) of str objects
+        One of nine; None where a number is missing.
+
+    Examples
+    --------
+    >>> from sklearn_musiclime.datasets import emotion
+    >>> emotion([0.1, 0.5, 0.9], [0.9, 0.5, 0.1]).tolist()
+    ['Angry', 'Neutral', 'Relaxed']
+    """
+    valence, energy = np.asarray(valence, dtype=float), np.asarray(energy, dtype=float)
+    names = np.array(EMOTIONS, dtype=object)
+    found = names[2 - np.digitize(energy, CUTS), np.digitize(valence, CUTS)]
+    found[np.isnan(valence) | np.isnan(energy)] = None
+    return found
+
+
+def load_music4all(
+    path: str | PathLike[str],
+    *,
+    genre_map: Mapping[str, str] | None = None,
+    languages: list[str] | None = None,
+) -> pd.DataFrame:
+    """Load the songs of a Music4All folder.
+
+    No audio is read; that is done where a song is needed.
+
+    Parameters
+    ----------
+    path : path-like
+        The folder with ``id_information.csv``, ``id_genres.csv``, ``id_lang.csv`` and
+        ``id_metadata.csv`` (tab-separated), ``audios/ID.mp3`` and ``lyrics/ID.txt``. Songs without
+        either file are passed over.
+    genre_map : mapping of str to str, or None, default=None
+        The class of each genre that is wanted. A song's is that of the first of its genres that is
+        in it. None: the first genre.
+    languages : list of str or None, default=None
+        Songs of these languages, as ``id_lang.csv`` writes them ("en"). None: all.
+
+    Returns
+    -------
+    DataFrame
+        One row a song: ``audio`` (a path), ``lyrics``, ``id``, ``artist``, ``title``, ``album``,
+        ``language``, ``genres`` (a list), ``genre`` (None where no genre is in the map),
+        ``valence``, ``energy``, ``emotion`` (one of nine, see
+        :func:`~sklearn_musiclime.datasets.emotion`), and the other columns of ``id_metadata.csv``.
+
+    Raises
+    ------
+    FileNotFoundError
+        A table is missing, or no song has both files.
+    ValueError
+        A lyrics file is not UTF-8 text.
+
+    References
+    ----------
+    Santana et al., "Music4All: a new music database and its applications", IWSSIP 2020.
+    Sotirou et al., "MusicLIME", arXiv 2409.10496 (the emotions).
+
+    Examples
+    --------
+    >>> from sklearn_musiclime.datasets import load_music4all
+    >>> songs = load_music4all("music4all", languages=["en"])  # doctest: +SKIP
+    """
+    path = Path(path)
+    tables = []
+    for name in TABLES:
+        file = path / f"id_{name}.csv"
+        if not file.is_file():
+            raise FileNotFoundError(f"there is no {str(file)!r}: is this a Music4All folder?")
+        # Text as it stands: there are artists called "NA" and songs called "1".
+        text = str if name != "metadata" else {"id": str}
+        table = pd.read_csv(file, sep="\t", dtype=text, keep_default_na=name == "metadata")
+        tables.append(table.set_index("id"))
+    information, genres, lang, metadata = tables
+    songs = information.rename(columns={"song": "title", "album_name": "album"})
+    songs = songs.join([genres, lang, metadata]).rename(columns={"lang": "language"})
+    if languages is not None:
+        songs = songs[songs["language"].isin(languages)]
+    audio = [path / "audios" / f"{i}.mp3" for i in songs.index]
+    lyrics = [path / "lyrics" / f"{i}.txt" for i in songs.index]
+    there = [a.is_file() and b.is_file() for a, b in zip(audio, lyrics, strict=True)]
+    if not any(there):
+        raise FileNotFoundError(
+            f"no song has both a file below {str(path / 'audios')!r} and one below "
+            f"{str(path / 'lyrics')!r}"
+        )
+    songs = songs[there].reset_index()
+    songs.insert(0, "audio", [str(a) for a, is_there in zip(audio, there, strict=True) if is_there])
+    songs.insert(
+        1,
+        "lyrics",
+        [_read_text(b) for b, is_there in zip(lyrics, there, strict=True) if is_there],
+    )
+    songs["genres"] = [
+        [g.strip() for g in genres.split(",") if g.strip()] if isinstance(genres, str) else []
+        for genres in songs["genres"]
+    ]
+    songs["genre"] = pd.Series(
+        [_first_class(genres, genre_map) for genres in songs["genres"]], dtype=object
+    )
+    songs["emotion"] = emotion(songs["valence"], songs["energy"])
+    return songs
+
+
+def _read_text(path: Path) -> str:
+    try:
+        return path.read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{str(path)!r} is not UTF-8 text: {error}") from error
+
+
+def _first_class(genres: list[str], genre_map: Mapping[str, str] | None) -> str | None:
+    if genre_map is None:
+        return genres[0] if genres else None
+    return next((genre_map[genre] for genre in genres if genre in genre_map), None)

@@ -1,0 +1,141 @@
+"""Anyone's own table of songs."""
+
+from __future__ import annotations
+
+import math
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from sklearn_musiclime.datasets.lrc import read_lrc
+from sklearn_musiclime.songs import InvalidSongError
+
+LYRIC_FILES = (".lrc", ".txt")
+
+
+def load_songs(
+    path: str | PathLike[str],
+    *,
+    audio: str = "audio",
+    lyrics: str | None = "lyrics",
+    start: str | None = None,
+    end: str | None = None,
+    folder: str | PathLike[str] | None = None,
+    sep: str | None = None,
+) -> pd.DataFrame:
+    r"""Load a table of songs whose audio, and perhaps lyrics, are files.
+
+    No audio is read; that is done where a song is needed.
+
+    Parameters
+    ----------
+    path : path-like
+        A table with a header, in UTF-8.
+    audio : str, default="audio"
+        The column with the audio files.
+    lyrics : str or None, default="lyrics"
+        The column with the lyrics: text, or files that end in ``.txt`` (text) or ``.lrc`` (text
+        with times, see :func:`~sklearn_musiclime.datasets.read_lrc`). None: there are none, and
+        lyrics are empty.
+    start, end : str or None, default=None
+        Columns with the seconds at which a song begins and ends in its file, as AudioSet gives
+        segments. Lyrics with times are cut likewise; others are taken whole.
+    folder : path-like or None, default=None
+        Where relative paths begin. None: the table's own folder.
+    sep : str or None, default=None
+        What separates columns. None: a tab for ``.tsv`` and ``.tab``, else a comma.
+
+    Returns
+    -------
+    DataFrame
+        The table, with ``audio`` (paths; with `start` or `end` mappings of "path", "start", "end"),
+        ``lyrics`` and, if any song has times, ``word_times`` first.
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no such table.
+    ValueError
+        A column is missing.
+    InvalidSongError
+        A lyrics file is missing, or is no UTF-8 text or no LRC; the message names the row.
+
+    Examples
+    --------
+    >>> import tempfile
+    >>> from pathlib import Path
+    >>> from sklearn_musiclime.datasets import load_songs
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     table = Path(folder, "songs.csv")
+    ...     _ = table.write_text("file,words,from,to\nsong.mp3,all you need,30,40\n")
+    ...     songs = load_songs(table, audio="file", lyrics="words", start="from", end="to")
+    >>> songs["lyrics"][0], songs["audio"][0]["start"], songs["audio"][0]["end"]
+    ('all you need', 30.0, 40.0)
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise FileNotFoundError(f"there is no table at {str(path)!r}")
+    if sep is None:
+        sep = "\t" if path.suffix in (".tsv", ".tab") else ","
+    texts = [audio] if lyrics is None else [audio, lyrics]
+    # Text as it stands: lyrics that read "NA" or "1" are lyrics.
+    table = pd.read_csv(path, sep=sep, converters=dict.fromkeys(texts, str), encoding="utf-8-sig")
+    missing = [name for name in (*texts, start, end) if name is not None and name not in table]
+    if missing:
+        raise ValueError(f"{str(path)!r} has no column {missing[0]!r}; it has {list(table)}")
+    folder = Path(path.parent if folder is None else folder).absolute()
+    files, texts_read, times = [], [], []
+    for row in range(len(table)):
+        span = [
+            default if name is None else _seconds(table[name].iat[row])
+            for name, default in ((start, 0.0), (end, math.inf))
+        ]
+        text, word_times = "", None
+        if lyrics is not None:
+            text, word_times = _read_lyrics(table[lyrics].iat[row], folder, row, *span)
+        file = str(folder / table[audio].iat[row]) if table[audio].iat[row] else None
+        if start is not None or end is not None:
+            file = {"path": file, "start": span[0], "end": span[1]}
+        files.append(file)
+        texts_read.append(text)
+        times.append(word_times)
+    songs = {"audio": files, "lyrics": texts_read}
+    if any(t is not None for t in times):
+        songs["word_times"] = times
+    songs = {name: pd.Series(cells, dtype=object) for name, cells in songs.items()}
+    rest = table.drop(columns=[name for name in (*texts, *songs) if name in table])
+    return pd.concat([pd.DataFrame(songs), rest], axis=1)
+
+
+def _seconds(value: Any) -> float:
+    try:
+        return float(value)
+    except ValueError:
+        return math.nan  # which is no part of a file, and is said of the row when it is read
+
+
+def _read_lyrics(
+    cell: str, folder: Path, row: int, start: float, end: float
+) -> tuple[str, list[tuple[float, float]] | None]:
+    """Text and word times of a cell."""
+    suffix = Path(cell.strip()).suffix.lower() if "\n" not in cell.strip() else ""
+    if suffix not in LYRIC_FILES:
+        return cell, None
+    file = folder / cell.strip()
+    if not file.is_file():
+        raise InvalidSongError(row, "lyrics", f"file {str(file)!r} does not exist")
+    try:
+        text = file.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise InvalidSongError(
+            row, "lyrics", f"file {str(file)!r} is not UTF-8 text: {error}"
+        ) from error
+    if suffix != ".lrc":
+        return text, None
+    try:
+        timed = read_lrc(text, start=start, end=end)
+    except ValueError as error:
+        raise InvalidSongError(row, "lyrics", f"file {str(file)!r}: {error}") from error
+    return timed.text, timed.word_times
