@@ -49,7 +49,10 @@ def plot_global(
     maps = [explanation.audio_map(label, method, min_count=min_count) for label in labels]
     options = {"method": method, "modality": "lyrics", "min_count": min_count}
     tops = [explanation.top(n, label, **options) for label in labels]
-    sides = {"audio": any(m.size for m in maps), "lyrics": any(len(top) for top in tops)}
+    sides = {
+        modality: any(c.modality == modality for c in explanation.components)
+        for modality in ("audio", "lyrics")
+    }
     n_sources = max((len(m) for m in maps), default=0)
     height = max(0.8 + 0.32 * n_sources, 0.7 + 0.19 * n * sides["lyrics"])
     figure = Figure(figsize=(WIDTH, 0.6 + height * len(labels)), layout="constrained")
@@ -58,7 +61,7 @@ def plot_global(
         max(sum(sides.values()), 1),
         width_ratios=[1.5, 1] if all(sides.values()) else None,
     )
-    heat = np.nanmax([np.nanmax(m, initial=0.0) for m in maps if m.size], initial=0.0) or 1.0
+    heat = max(float(np.nan_to_num(m.to_numpy(dtype=float)).max(initial=0.0)) for m in maps) or 1.0
     reach = max((_reach(top) for top in tops), default=0.0) or 1.0
     heat_axes, tiles = [], None
     for row, label in enumerate(labels):
@@ -193,4 +196,4 @@ def _whiskers(frame: pd.DataFrame, column: str) -> dict:
 def _reach(frame: pd.DataFrame, column: str = "importance") -> float:
     """How far bars and whiskers go."""
     columns = [c for c in (column, "low", "high") if c in frame]
-    return float(np.nanmax(np.abs(frame[columns].to_numpy(dtype=float)), initial=0.0))
+    return float(np.abs(np.nan_to_num(frame[columns].to_numpy(dtype=float))).max(initial=0.0))

