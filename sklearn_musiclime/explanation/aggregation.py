@@ -24,6 +24,10 @@ Renaming = Mapping[str, str] | Callable[[str], str] | str | None
 """New names of words or sources; see :func:`renamer`."""
 
 DEFAULT_N_SEGMENTS = 10
+MAX_WAITING = 20_000
+"""Interactions that wait to be summed up, if no more than this are summed up already."""
+MAX_WAITING = 20_000
+"""Interactions that wait to be summed up, if no more than this are summed up already."""
 
 
 class Component(NamedTuple):
@@ -409,7 +413,7 @@ class _PairSums:
         keys = (label << 2 * self.COLUMN_BITS) | (ordered[:, 0] << self.COLUMN_BITS) | ordered[:, 1]
         self._waiting.append((keys, weights))
         self._n_waiting += len(keys)
-        if self._n_waiting > max(100_000, len(self._keys)):
+        if self._n_waiting > max(MAX_WAITING, len(self._keys)):
             self._sum_up()
 
     def _sum_up(self) -> None:
