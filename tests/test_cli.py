@@ -8,14 +8,16 @@ from itertools import pairwise
 
 import joblib
 import numpy as np
+import pandas as pd
 import pytest
 import skops.io
 import soundfile
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 
-from sklearn_musiclime import LocalExplanation
+from sklearn_musiclime import GlobalExplanation, LocalExplanation
 from sklearn_musiclime.cli import demo_model, main
+from sklearn_musiclime.datasets import save_songs
 
 WRITTEN = {"explanation.png", "explanation.json", "explanation.npz", "for.wav", "against.wav"}
 
@@ -138,3 +140,73 @@ def test_errors_are_one_line(files, cause, saved, tmp_path, capsys):
     assert len(error) == 1
     assert error[0].startswith("sklearn-musiclime: error: ")
     assert cause in error[0]
+
+
+# Many songs.
+
+
+@pytest.fixture(scope="module")
+def table(made_songs, saved):
+    """A table of eight songs, one of them no audio, two from each recording."""
+    X, _, stems, _ = made_songs
+    songs = save_songs(X.iloc[:8], stems[:8], saved / "songs")
+    (saved / "songs" / "bad.wav").write_bytes(b"no sound")
+    songs["audio"] = [f"songs/song_{i}.wav" for i in range(7)] + ["songs/bad.wav"]
+    songs["recording"] = [f"r{i // 2}" for i in range(8)]
+    songs[["audio", "lyrics", "recording"]].to_csv(saved / "songs.csv", index=False)
+    return saved / "songs.csv"
+
+
+def explain_table(saved, table, out, *options):
+    return main([
+        "global", "--model", str(saved / "model.skops"), "--songs", str(table), "--out", str(out),
+        "--n-samples", "60", *options,
+    ])  # fmt: skip
+
+
+@pytest.mark.parametrize("backend", [None, "threading", "dask"])
+def test_global(backend, saved, table, tmp_path, capfd):
+    options = ["--n-jobs", "2"] + ([] if backend is None else ["--backend", backend])
+    with pytest.warns(UserWarning, match="1 of 8 songs.*\n.*row 7 .*bad.wav"):
+        assert explain_table(saved, table, tmp_path / "out", *options) == 0
+    printed = capfd.readouterr().out
+    explanation = GlobalExplanation.load(tmp_path / "out" / "global.json")
+    assert explanation.songs["row"].tolist() == list(range(7))
+    assert explanation.failures["row"].tolist() == [7]
+    for label in explanation.labels:
+        top = explanation.top(1, label, modality="audio", min_count=2)
+        assert f"{label}:" in printed
+        assert all(name in printed for name in top["component"])
+    importance = pd.read_csv(tmp_path / "out" / "importance.csv", keep_default_na=False)
+    found = importance.set_index(["label", "component"])["average"].astype(float)
+    for label, column in explanation.importance().items():
+        for name, value in column.dropna().items():
+            assert found[label, name] == pytest.approx(value)
+    assert pd.read_csv(tmp_path / "out" / "failures.csv")["title"].tolist() == ["bad.wav"]
+    assert (tmp_path / "out" / "global.png").stat().st_size > 10_000
+
+
+def test_global_goes_on_where_it_stopped(saved, table, tmp_path):
+    for _ in range(2):
+        with pytest.warns(UserWarning, match="1 of 8"):
+            assert explain_table(saved, table, tmp_path, "--group-column", "recording") == 0
+        entries = sorted((tmp_path / "cache").rglob("output.pkl"))
+        assert len(entries) == 2 * 7  # sources and explanations
+    explanation = GlobalExplanation.load(tmp_path / "global.json")
+    assert explanation.songs["group"].tolist() == ["r0", "r0", "r1", "r1", "r2", "r2", "r3"]
+
+
+@pytest.mark.parametrize(
+    ("options", "cause"),
+    [
+        (["--audio-column", "file"], "no column 'file'"),
+        (["--group-column", "artist"], "no column 'artist'"),
+        (["--scheduler", "tcp://127.0.0.1:1"], "--backend dask or ray"),
+        (["--songs", "gone.csv"], "no table"),
+    ],
+)
+def test_global_errors_are_one_line(options, cause, saved, table, tmp_path, capfd):
+    assert explain_table(saved, table, tmp_path, *options) == 1
+    error = capfd.readouterr().err
+    assert cause in error
+    assert len(error.strip().splitlines()) == 1

@@ -211,6 +211,20 @@ def test_stems_are_read_from_beside_the_song(tmp_path, noise):
     assert separator.source_names == ("vocals", "other", "residual")
 
 
+def test_stems_of_a_part_of_a_song(tmp_path, noise):
+    stems = {"vocals": 0.3 * noise, "other": 0.7 * noise}
+    (tmp_path / "song").mkdir()
+    for name, stem in stems.items():
+        soundfile.write(tmp_path / "song" / f"{name}.wav", stem, RATE, subtype="FLOAT")
+    part = slice(RATE // 4, RATE // 2)
+    names, sources = separate_sources(
+        StemSeparator(sources=("vocals", "other")), noise[part], RATE,
+        path=tmp_path / "song.wav", span=(0.25, 0.5),
+    )  # fmt: skip
+    assert names == ("vocals", "other")
+    np.testing.assert_allclose(sources[0], stems["vocals"][part], atol=1e-6)
+
+
 @pytest.mark.parametrize(
     ("stems", "path", "cause"),
     [

@@ -309,3 +309,60 @@ def test_an_array_of_strings_holds_paths_and_lyrics(tmp_path, noise):
     song, songs = variants(X)
     assert song.path == tmp_path / "a.wav"
     assert songs[1, 1] == "x"
+
+
+# Parts of files.
+
+
+@pytest.fixture
+def ramp(tmp_path):
+    """A file of 2 s whose sample i is i / 44100."""
+    path = tmp_path / "ramp.wav"
+    soundfile.write(path, np.arange(44100) / 44100, RATE, subtype="FLOAT")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("span", "expected"),
+    [
+        ({"start": 0.5, "end": 1.0}, slice(11025, 22050)),
+        ({"start": 1.5}, slice(33075, None)),
+        ({"end": 0.1}, slice(0, 2205)),
+        ({"start": 1.5, "end": 9.0}, slice(33075, None)),
+        ({"start": None, "end": float("nan")}, slice(None)),
+    ],
+)
+def test_a_part_of_a_file_is_that_part(span, expected, ramp):
+    found = read_audio({"path": str(ramp), **span}, RATE)
+    np.testing.assert_array_equal(found, read_audio(ramp, RATE)[expected])
+
+
+@pytest.mark.parametrize(
+    ("span", "cause"),
+    [
+        ({"start": 1.0, "end": 1.0}, "start < end"),
+        ({"start": -1.0, "end": 1.0}, "start < end"),
+        ({"start": "one", "end": 2.0}, "from nan"),
+        ({"start": 2.5, "end": 3.0}, "no samples"),
+    ],
+)
+def test_parts_that_are_none(span, cause, ramp):
+    with pytest.raises(InvalidSongError, match=cause) as caught:
+        read_audio({"path": str(ramp), **span}, RATE, row=3)
+    assert caught.value.row == 3
+
+
+def test_a_song_that_is_a_part_is_explained(ramp):
+    X = pd.DataFrame({"audio": [{"path": str(ramp), "start": 0.5, "end": 1.0}], "lyrics": ["la"]})
+    seen = []
+
+    def model(songs):
+        seen.extend(songs["audio"])
+        return np.array([float(np.sum(a["array"])) for a in songs["audio"]])
+
+    explainer = MusicLimeExplainer(model, separator=None, random_state=0, n_samples=20)
+    explanation = explainer.fit(X).explain(X)[0]
+    expected = read_audio(ramp, RATE)[11025:22050]
+    np.testing.assert_array_equal(explanation.components.audio.mix, expected)
+    np.testing.assert_array_equal(seen[0]["array"], expected)
+    assert explanation.title == "ramp.wav"

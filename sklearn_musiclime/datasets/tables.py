@@ -80,11 +80,13 @@ def load_songs(
     if sep is None:
         sep = "\t" if path.suffix in (".tsv", ".tab") else ","
     texts = [audio] if lyrics is None else [audio, lyrics]
-    # Text as it stands: lyrics that read "NA" or "1" are lyrics.
-    table = pd.read_csv(path, sep=sep, converters=dict.fromkeys(texts, str), encoding="utf-8-sig")
+    options = {"sep": sep, "encoding": "utf-8-sig"}
+    table = pd.read_csv(path, **options)
     missing = [name for name in (*texts, start, end) if name is not None and name not in table]
     if missing:
         raise ValueError(f"{str(path)!r} has no column {missing[0]!r}; it has {list(table)}")
+    # Text as it stands: lyrics that read "NA" or "1" are lyrics.
+    cells = pd.read_csv(path, usecols=texts, dtype=str, keep_default_na=False, **options)
     folder = Path(path.parent if folder is None else folder).absolute()
     files, texts_read, times = [], [], []
     for row in range(len(table)):
@@ -94,8 +96,8 @@ def load_songs(
         ]
         text, word_times = "", None
         if lyrics is not None:
-            text, word_times = _read_lyrics(table[lyrics].iat[row], folder, row, *span)
-        file = str(folder / table[audio].iat[row]) if table[audio].iat[row] else None
+            text, word_times = _read_lyrics(cells[lyrics].iat[row], folder, row, *span)
+        file = str(folder / cells[audio].iat[row]) if cells[audio].iat[row] else None
         if start is not None or end is not None:
             file = {"path": file, "start": span[0], "end": span[1]}
         files.append(file)
@@ -104,7 +106,7 @@ def load_songs(
     songs = {"audio": files, "lyrics": texts_read}
     if any(t is not None for t in times):
         songs["word_times"] = times
-    songs = {name: pd.Series(cells, dtype=object) for name, cells in songs.items()}
+    songs = {name: pd.Series(values, dtype=object) for name, values in songs.items()}
     rest = table.drop(columns=[name for name in (*texts, *songs) if name in table])
     return pd.concat([pd.DataFrame(songs), rest], axis=1)
 

@@ -1,0 +1,209 @@
+"""Tables of songs, timed lyrics, and the Music4All folder."""
+
+import numpy as np
+import pytest
+import soundfile
+
+from sklearn_musiclime import InvalidSongError, LyricLineSegmenter, MusicLimeExplainer
+from sklearn_musiclime.components import split_lyrics
+from sklearn_musiclime.datasets import emotion, load_music4all, load_songs, read_lrc
+
+# LRC.
+
+SONG = """\ufeff[ti:A song]
+[ar:Somebody]
+[offset:+500]
+[00:10.50]First line, two
+[00:12.5]
+
+[01:02.500][00:14.500]A chorus
+[00:20.50]Last
+nothing with a time
+"""
+
+
+def test_an_lrc_file_gives_text_and_times():
+    lyrics = read_lrc(SONG)
+    assert lyrics.text == "First line, two\n\nA chorus\nLast\nA chorus"
+    assert lyrics.word_times[:3] == [(10.0, 12.0)] * 3  # half a second earlier
+    assert lyrics.word_times[3:6] == [(14.0, 20.0), (14.0, 20.0), (20.0, 62.0)]
+    # Lines last 2, 2, 6 and 42 s: the last one 4.
+    assert lyrics.word_times[6:] == [(62.0, 66.0), (62.0, 66.0)]
+    split_lyrics(lyrics.text, word_times=np.array(lyrics.word_times))  # one a word
+
+
+def test_words_with_times_of_their_own():
+    lyrics = read_lrc(
+        "[00:01.00]<00:01.00>All <00:01.50>you <00:02.00>ne<00:02.25>ed, <00:02.50>\n"
+        "[00:03.00]is <00:04.00>love\n[00:05.00]"
+    )
+    assert lyrics.text == "All you need,\nis love"
+    assert lyrics.word_times == [
+        (1.0, 1.5), (1.5, 2.0), (2.0, 2.5), (3.0, 4.0), (4.0, 5.0),
+    ]  # fmt: skip
+
+
+def test_a_part_of_timed_lyrics():
+    lyrics = read_lrc(SONG, start=11.0, end=30.0)
+    assert lyrics.text == "A chorus\nLast"
+    assert lyrics.word_times == [(3.0, 9.0), (3.0, 9.0), (9.0, 19.0)]
+    words = read_lrc("[00:01.00]<00:01.00>All <00:01.50>you <00:02.00>need", start=1.5, end=9.0)
+    assert words.text == "you need"
+
+
+@pytest.mark.parametrize("text", ["", "no times", "[ti:only a title]"])
+def test_no_lrc(text):
+    with pytest.raises(ValueError, match="no line has a time"):
+        read_lrc(text)
+
+
+# Tables.
+
+
+@pytest.fixture
+def folder(tmp_path):
+    rng = np.random.default_rng(0)
+    (tmp_path / "songs").mkdir()
+    soundfile.write(tmp_path / "songs" / "a.wav", rng.normal(0, 0.1, 22050 * 30), 22050)
+    (tmp_path / "songs" / "a.lrc").write_text(SONG, encoding="utf-8")
+    (tmp_path / "songs" / "a.txt").write_text("text of\na file", encoding="utf-8")
+    return tmp_path
+
+
+def write(folder, text):
+    (folder / "songs.csv").write_text(text, encoding="utf-8")
+    return folder / "songs.csv"
+
+
+def test_a_table(folder):
+    table = write(
+        folder,
+        "audio,lyrics,genre,year\nsongs/a.wav,songs/a.txt,pop,1999\n"
+        'songs/a.wav,"NA\nby the way",rock,\nsongs/a.wav,,folk,2001\n',
+    )
+    songs = load_songs(table)
+    assert list(songs) == ["audio", "lyrics", "genre", "year"]
+    assert songs["audio"][0] == str(folder / "songs" / "a.wav")
+    assert songs["lyrics"].tolist() == ["text of\na file", "NA\nby the way", ""]
+    assert songs["genre"].tolist() == ["pop", "rock", "folk"]
+    assert np.isnan(songs["year"][1])
+
+
+def test_segments_of_files_with_their_lyrics(folder):
+    table = write(
+        folder,
+        "clip,words,from,to\nsongs/a.wav,songs/a.lrc,9,16\nsongs/a.wav,all of it,16,22.5\n",
+    )
+    songs = load_songs(table, audio="clip", lyrics="words", start="from", end="to")
+    assert list(songs) == ["audio", "lyrics", "word_times", "from", "to"]
+    assert songs["lyrics"].tolist() == ["First line, two\n\nA chorus", "all of it"]
+    assert songs["word_times"][0][0] == (1.0, 3.0)
+    assert songs["word_times"][1] is None
+    model = lambda X: np.array([len(a["array"]) for a in X["audio"]])  # noqa: E731
+    explainer = MusicLimeExplainer(model, separator=None, n_samples=20, random_state=0)
+    (second,) = explainer.fit(songs).explain(songs[1:])
+    (first,) = explainer.set_params(segmenter=LyricLineSegmenter()).explain(songs[:1])
+    assert len(first.components.audio.mix) == 7 * 22050
+    assert len(second.components.audio.mix) == 6.5 * 22050
+    assert first.to_frame().set_index("component").loc["chorus", "start"] == 5.0
+    assert first.components.audio.times[1:-1].tolist() == pytest.approx([1.0, 5.0])
+
+
+def test_no_lyrics_and_other_folders(folder, tmp_path_factory):
+    table = tmp_path_factory.mktemp("elsewhere") / "songs.tsv"
+    table.write_text("file\ttitle\na.wav\tone\n")
+    songs = load_songs(table, audio="file", lyrics=None, folder=folder / "songs")
+    assert songs.to_dict("records") == [
+        {"audio": str(folder / "songs" / "a.wav"), "lyrics": "", "title": "one"}
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "match"),
+    [
+        ("audio,lyrics\nsongs/a.wav,la\nsongs/a.wav,songs/gone.lrc", "row 1: lyrics: .*not exist"),
+        ("audio,lyrics\nsongs/a.wav,songs/latin.txt", "row 0: lyrics: .*not UTF-8"),
+        ("audio,lyrics\nsongs/a.wav,songs/empty.lrc", "row 0: lyrics: .*no line has a time"),
+    ],
+)
+def test_lyrics_that_cannot_be_read(text, match, folder):
+    (folder / "songs" / "latin.txt").write_bytes("café".encode("latin-1"))
+    (folder / "songs" / "empty.lrc").write_text("[ti:nothing]")
+    with pytest.raises(InvalidSongError, match=match):
+        load_songs(write(folder, text))
+
+
+def test_tables_that_are_none(folder):
+    with pytest.raises(FileNotFoundError, match=r"gone\.csv"):
+        load_songs(folder / "gone.csv")
+    with pytest.raises(ValueError, match="no column 'lyrics'"):
+        load_songs(write(folder, "audio,words\na.wav,la\n"))
+    table = write(folder, "audio,lyrics,start\nsongs/a.wav,la,0\nsongs/a.wav,la,soon\n,la,0\n")
+    songs = load_songs(table, start="start")
+    explainer = MusicLimeExplainer(lambda X: np.zeros(len(X)), separator=None).fit(songs)
+    with pytest.raises(InvalidSongError, match="row 1: audio: a part from nan"):
+        explainer.explain(songs)
+    with pytest.raises(InvalidSongError, match="row 1: audio"):
+        explainer.explain(songs.iloc[[0, 2]])
+
+
+# Music4All.
+
+
+@pytest.fixture
+def music4all(tmp_path):
+    """A folder as the data set has it, of four songs, one without audio."""
+    tables = {
+        "information": "id\tartist\tsong\talbum_name\n1a\tNA\tOne\tFirst\n2b\tBo\t2\tSecond\n"
+        "3c\tCy\tThree\tThird\n4d\tDi\tFour\tFourth\n",
+        "genres": "id\tgenres\n1a\tjazz, rap,pop\n2b\tpop\n3c\tmetal\n4d\tpop\n",
+        "lang": "id\tlang\n1a\ten\n2b\tpt\n3c\ten\n4d\ten\n",
+        "metadata": "id\tspotify_id\tenergy\tvalence\ttempo\n1a\tx\t0.9\t0.1\t100\n"
+        "2b\ty\t0.5\t0.65\t90\n3c\tz\t0.1\t0.349\t80\n4d\tw\t0.5\t0.5\t70\n",
+    }
+    for name, text in tables.items():
+        (tmp_path / f"id_{name}.csv").write_text(text, encoding="utf-8")
+    for kind in ("audios", "lyrics"):
+        (tmp_path / kind).mkdir()
+    for song in ("1a", "2b", "3c", "4d"):
+        (tmp_path / "lyrics" / f"{song}.txt").write_text(f"lyrics of {song}é", encoding="utf-8")
+        if song != "4d":
+            (tmp_path / "audios" / f"{song}.mp3").write_bytes(b"")
+    return tmp_path
+
+
+def test_music4all(music4all):
+    songs = load_music4all(music4all)
+    assert songs["id"].tolist() == ["1a", "2b", "3c"]
+    assert songs["audio"].tolist() == [str(music4all / "audios" / f"{i}.mp3") for i in songs["id"]]
+    assert songs["lyrics"][0] == "lyrics of 1aé"
+    assert songs["artist"].tolist() == ["NA", "Bo", "Cy"]
+    assert songs["title"].tolist() == ["One", "2", "Three"]
+    assert songs["genres"][0] == ["jazz", "rap", "pop"]
+    assert songs["genre"].tolist() == ["jazz", "pop", "metal"]
+    assert songs["emotion"].tolist() == ["Angry", "Happy", "Depressed"]
+    assert songs["tempo"].tolist() == [100, 90, 80]
+    mapped = load_music4all(music4all, genre_map={"rap": "hip hop", "pop": "pop"}, languages=["en"])
+    assert mapped["genre"].tolist() == ["hip hop", None]
+
+
+def test_nine_emotions():
+    low, middle, high = 0.1, 0.5, 0.9
+    expected = {
+        (low, high): "Angry", (middle, high): "Tense", (high, high): "Excited",
+        (low, middle): "Sad", (middle, middle): "Neutral", (high, middle): "Happy",
+        (low, low): "Depressed", (middle, low): "Calm", (high, low): "Relaxed",
+    }  # fmt: skip
+    valence, energy = np.array(list(expected)).T
+    assert emotion(valence, energy).tolist() == list(expected.values())
+    assert emotion([0.35, 0.65], [0.35, 0.65]).tolist() == ["Neutral", "Excited"]
+    assert emotion([np.nan], [0.5]).tolist() == [None]
+
+
+def test_folders_that_are_none(tmp_path, music4all):
+    with pytest.raises(FileNotFoundError, match="id_information"):
+        load_music4all(tmp_path / "gone")
+    for path in (music4all / "audios").iterdir():
+        path.unlink()
+    with pytest.raises(FileNotFoundError, match="no song has both"):
+        load_music4all(music4all)
