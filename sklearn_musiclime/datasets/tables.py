@@ -41,7 +41,8 @@ def load_songs(
         lyrics are empty.
     start, end : str or None, default=None
         Columns with the seconds at which a song begins and ends in its file, as AudioSet gives
-        segments. Lyrics with times are cut likewise; others are taken whole.
+        segments; empty where those are the file's own. Lyrics with times are cut likewise; others
+        are taken whole.
     folder : path-like or None, default=None
         Where relative paths begin. None: the table's own folder.
     sep : str or None, default=None
@@ -60,7 +61,8 @@ def load_songs(
     ValueError
         A column is missing.
     InvalidSongError
-        A lyrics file is missing, or is no UTF-8 text or no LRC; the message names the row.
+        A lyrics file is missing, or is no UTF-8 text or no LRC, or a start or end is no number; the
+        message names the row.
 
     Examples
     --------
@@ -91,7 +93,7 @@ def load_songs(
     files, texts_read, times = [], [], []
     for row in range(len(table)):
         span = [
-            default if name is None else _seconds(table[name].iat[row])
+            default if name is None else _seconds(table[name].iat[row], default, row)
             for name, default in ((start, 0.0), (end, math.inf))
         ]
         text, word_times = "", None
@@ -111,11 +113,13 @@ def load_songs(
     return pd.concat([pd.DataFrame(songs), rest], axis=1)
 
 
-def _seconds(value: Any) -> float:
+def _seconds(value: Any, default: float, row: int) -> float:
+    if pd.isna(value):
+        return default
     try:
         return float(value)
-    except ValueError:
-        return math.nan  # which is no part of a file, and is said of the row when it is read
+    except ValueError as error:
+        raise InvalidSongError(row, "audio", f"{value!r} is no number of seconds") from error
 
 
 def _read_lyrics(
