@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import pickle
 import traceback
 import warnings
@@ -9,9 +10,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
+import cloudpickle
 import pandas as pd
 from joblib import delayed, parallel_config
 
+from sklearn_musiclime._malloc import keep_freed_memory
 from sklearn_musiclime.songs import InvalidSongError, SongTable
 from sklearn_musiclime.streaming import StreamingParallel
 
@@ -93,10 +96,11 @@ def each_song(
         What the task returned or raised, in the order of the rows. Songs of a worker that died are
         done again.
     """
+    shipped = _Shipped(task)
     n_done = n_fruitless = 0
     while n_done < len(rows):
         n_before = n_done
-        attempts = (delayed(_remote_attempt)(task, table.take(row)) for row in rows[n_done:])
+        attempts = (delayed(_remote_attempt)(shipped, table.take(row)) for row in rows[n_done:])
         parallel = StreamingParallel(n_jobs)
         try:
             for outcome in parallel(attempts):
@@ -115,9 +119,43 @@ def each_song(
             )
 
 
-def _remote_attempt(task: Callable[[SongTable], Any], table: SongTable) -> Any:
+class _Shipped:
+    """A task as bytes: pickled once, unpickled once a worker, and where errors can be caught.
+
+    Parameters
+    ----------
+    task : callable
+        The task, with the model and all else that it holds. One that can't be pickled is taken as
+        it is, which threads don't mind.
+    """
+
+    def __init__(self, task: Callable[[SongTable], Any]):
+        self._task = None
+        try:
+            self._data = cloudpickle.dumps(task)
+        except (pickle.PicklingError, TypeError, AttributeError):
+            self._task, self._data = task, b""
+        self._digest = hashlib.blake2b(self._data).digest()
+
+    def __sizeof__(self) -> int:
+        return len(self._data)  # what tells Dask to send it to each worker once
+
+    def __call__(self, table: SongTable) -> Any:
+        task = self._task or _UNPACKED.get(self._digest)
+        if task is None:
+            task = cloudpickle.loads(self._data)
+            _UNPACKED.clear()  # those of other runs
+            _UNPACKED[self._digest] = task
+        return task(table)
+
+
+_UNPACKED: dict[bytes, Callable[[SongTable], Any]] = {}
+
+
+def _remote_attempt(shipped: _Shipped, table: SongTable) -> Any:
+    keep_freed_memory()
     with parallel_config(backend="sequential"):
-        outcome = attempt(task, table)
+        outcome = attempt(shipped, table)
     if isinstance(outcome, Failure):
         outcome = replace(outcome, error=_portable(outcome.error))
     return outcome

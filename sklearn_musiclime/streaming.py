@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from contextlib import nullcontext
 from itertools import islice
 from typing import Any, Self
 
@@ -29,7 +30,7 @@ class StreamingParallel:
     """
 
     def __init__(self, n_jobs: int | None = None):
-        self._block = None
+        self._block, self._is_open = None, False
         try:
             self._parallel = Parallel(n_jobs=n_jobs, return_as="generator")
         except ValueError:  # ray's backend can't; its results come in blocks
@@ -52,13 +53,17 @@ class StreamingParallel:
             yield from self._parallel(tasks)
             return
         tasks = iter(tasks)
-        while block := list(islice(tasks, self._block)):
-            yield from self._parallel(block)
+        # Such a backend would start its workers anew for every block.
+        with nullcontext() if self._is_open else self:
+            while block := list(islice(tasks, self._block)):
+                yield from self._parallel(block)
 
     def __enter__(self) -> Self:
         """Keep the workers until the end of the context."""
         self._parallel.__enter__()
+        self._is_open = True
         return self
 
     def __exit__(self, *error: object) -> None:
+        self._is_open = False
         self._parallel.__exit__(*error)

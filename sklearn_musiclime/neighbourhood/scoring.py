@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import cache
 
 import numpy as np
 from joblib import delayed
 
+from sklearn_musiclime._malloc import keep_freed_memory
 from sklearn_musiclime.components.decomposition import Decomposition
 from sklearn_musiclime.neighbourhood.models import ScoreFunction
 from sklearn_musiclime.neighbourhood.perturbed import perturbed_songs
 from sklearn_musiclime.songs import Song
 from sklearn_musiclime.streaming import StreamingParallel
 
-KEPT_BYTES = 2**25 - 2**16
-"""A little under 32 MiB, the highest threshold that glibc raises by itself."""
 BATCH_BYTES = 2**26
 """Audio that a batch of ``batch_size="auto"`` holds at most: 64 MiB."""
 MAX_AUTO_BATCH = 64
@@ -105,15 +103,5 @@ def by_length(lyric_masks: np.ndarray) -> np.ndarray:
 def _score_batch(
     score: ScoreFunction, song: Song, components: Decomposition, masks: np.ndarray
 ) -> np.ndarray:
-    _keep_freed_memory()
+    keep_freed_memory()
     return score(perturbed_songs(song, components, masks))
-
-
-@cache
-def _keep_freed_memory() -> None:
-    """Have the process reuse the memory of arrays, once for all.
-
-    In a fresh worker glibc returns the memory of every large array to the system, and a third of
-    the time goes into getting it back page by page. Freeing one block raises its threshold.
-    """
-    np.empty(KEPT_BYTES, dtype=np.uint8)
