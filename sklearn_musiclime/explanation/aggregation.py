@@ -10,6 +10,7 @@ added up, as the surrogate adds them.
 from __future__ import annotations
 
 import unicodedata
+from array import array
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
@@ -288,8 +289,10 @@ class Aggregate:
         The labels, in the order in which they were met.
     components : list of Component
         The components, likewise.
-    songs : list of tuple
-        (title, row, number of the label, score, fidelity, three shares) of each explanation.
+    titles : list of str
+        The song of each explanation.
+    about : ndarray of shape (n_explanations, 7)
+        Row of the song, number of the label, score, fidelity, and the three shares.
     weights : csr_array of shape (n_explanations, n_components)
         Weights; entries that are stored, zeros too, are of components that the song has.
     pairs : PairTotals
@@ -300,7 +303,8 @@ class Aggregate:
 
     labels: list[Hashable]
     components: list[Component]
-    songs: list[tuple]
+    titles: list[str]
+    about: np.ndarray
     weights: scipy.sparse.csr_array
     pairs: PairTotals
     n_segments: int
@@ -312,9 +316,10 @@ class Aggregator:
     def __init__(self):
         self._labels: dict[Hashable, int] = {}
         self._components: dict[Component, int] = {}
-        self._songs: list[tuple] = []
-        self._columns: list[np.ndarray] = []
-        self._values: list[np.ndarray] = []
+        self._titles: list[str] = []
+        # Arrays that grow: a list of arrays would take several times the memory.
+        self._about, self._values = array("d"), array("d")
+        self._columns, self._ends = array("i"), array("q", [0])
         self._pairs = _PairSums()
         self.n_segments: int | None = None
 
@@ -347,18 +352,11 @@ class Aggregator:
         )  # fmt: skip
         for label, score, fidelity, shares, weights, pair_weights in about:
             number = self._labels.setdefault(label, len(self._labels))
-            self._songs.append(
-                (
-                    summary.title,
-                    summary.row,
-                    number,
-                    float(score),
-                    float(fidelity),
-                    *shares.tolist(),
-                )
-            )
-            self._columns.append(columns)
-            self._values.append(weights)
+            self._titles.append(summary.title)
+            self._about.extend([summary.row, number, score, fidelity, *shares])
+            self._columns.frombytes(columns.tobytes())
+            self._values.frombytes(np.ascontiguousarray(weights, dtype=float).tobytes())
+            self._ends.append(len(self._columns))
             self._pairs.add(number, columns[summary.pairs], pair_weights)
 
     def result(self) -> Aggregate:
@@ -373,21 +371,17 @@ class Aggregator:
         ValueError
             There were none.
         """
-        if not self._songs:
+        if not self._titles:
             raise ValueError("no explanations to aggregate")
-        lengths = [len(columns) for columns in self._columns]
         weights = scipy.sparse.csr_array(
-            (
-                np.concatenate(self._values),
-                np.concatenate(self._columns),
-                np.concatenate([[0], np.cumsum(lengths)]),
-            ),
-            shape=(len(lengths), len(self._components)),
+            (np.array(self._values), np.array(self._columns), np.array(self._ends)),
+            shape=(len(self._titles), len(self._components)),
         )
         return Aggregate(
             list(self._labels),
             list(self._components),
-            self._songs,
+            self._titles,
+            np.array(self._about).reshape(len(self._titles), -1),
             weights,
             self._pairs.totals(),
             self.n_segments,

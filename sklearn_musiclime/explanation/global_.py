@@ -41,8 +41,6 @@ if TYPE_CHECKING:
 
 N_RESAMPLES = 1000
 SHARES = ("audio", "lyrics", "interaction")
-SONG_COLUMNS = ("title", "row", "label", "score", "fidelity", *SHARES)
-"""What songs leave behind; ``group`` is added to it."""
 SOURCES = ("vocals", "drums", "bass", "other")
 
 
@@ -190,9 +188,11 @@ class GlobalExplanation:
         label_order = _label_order(aggregate.labels)
         new_label = np.argsort(label_order)
         labels = [aggregate.labels[i] for i in label_order]
-        songs = pd.DataFrame(aggregate.songs, columns=list(SONG_COLUMNS))
-        of_label = new_label[songs["label"].to_numpy()]
+        row, number = aggregate.about[:, :2].astype(np.int64).T
+        of_label = new_label[number]
+        songs = pd.DataFrame({"title": aggregate.titles, "row": row})
         songs["label"] = _object_series([labels[i] for i in of_label])
+        songs[["score", "fidelity", *SHARES]] = aggregate.about[:, 2:]
         group = songs["row"] if groups is None else np.asarray(groups)[songs["row"]]
         songs.insert(2, "group", np.asarray(group))
         components, new_column = _in_order(aggregate.components)
