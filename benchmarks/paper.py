@@ -50,9 +50,9 @@ def table(data, explanation, min_count, seconds=None):
                 )
         if explanation.songs is not None:
             shares = explanation.modality_share().loc[label]
-            row["audio share"] = (
-                f"{shares['audio']:.2f} ({shares['audio_low']:.2f}-{shares['audio_high']:.2f})"
-            )
+            row["audio share"] = f"{shares['audio']:.2f}"
+            if shares[["audio_low", "audio_high"]].notna().all():  # from more than one recording
+                row["audio share"] += f" ({shares['audio_low']:.2f}-{shares['audio_high']:.2f})"
             row["explanations"] = int(shares["n_explanations"])
         rows.append({"audio share": "", "explanations": ""} | row)
     if seconds is not None:

@@ -114,7 +114,7 @@ def each_song(
                 raise
             warnings.warn(
                 f"{type(error).__name__} after {n_done} of {len(rows)} songs; the others are "
-                f"done again: {error}",
+                f"done again: {str(error).partition(chr(10))[0]}",
                 RuntimeWarning,
             )
 
