@@ -400,7 +400,10 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         InvalidSongError, ValueError
             As :meth:`explain`.
         """
-        renamer(words), renamer(sources)  # raise for what can't rename before the long work
+        for names in (words, sources):
+            renamer(names)  # raises for what can't rename, before the long work
+        if n_segments is not None and n_segments < 1:
+            raise ValueError(f"n_segments must be at least 1, got {n_segments!r}")
         if groups is not None and len(groups) != len(X):
             raise ValueError(f"{len(groups)} groups for {len(X)} songs")
         reduce = partial(

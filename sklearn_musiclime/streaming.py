@@ -8,6 +8,7 @@ from itertools import islice
 from typing import Any, Self
 
 from joblib import Parallel, effective_n_jobs
+from joblib.parallel import get_active_backend
 
 BLOCK_TASKS = 8
 """Tasks a worker that such a backend gets at a time."""
@@ -36,6 +37,7 @@ class StreamingParallel:
         except ValueError:  # ray's backend can't; its results come in blocks
             self._parallel = Parallel(n_jobs=n_jobs)
             self._block = BLOCK_TASKS * effective_n_jobs(n_jobs)
+        _mend_dask(get_active_backend()[0])
 
     def __call__(self, tasks: Iterable[Any]) -> Iterator[Any]:
         """Yield the results of tasks, in their order.
@@ -67,3 +69,29 @@ class StreamingParallel:
     def __exit__(self, *error: object) -> None:
         self._is_open = False
         self._parallel.__exit__(*error)
+
+
+def _mend_dask(backend: Any) -> None:
+    """Have joblib's Dask backend (of 1.6 and before) see to it that no task is lost or misplaced.
+
+    joblib waits for a callback, which this backend calls for results alone: a task that has killed
+    several workers, or that none can unpickle, would be waited for for ever. And while a single
+    worker is left joblib would do in this process what has just killed the others.
+    """
+    if type(backend).__name__ != "DaskDistributedBackend" or "submit" in vars(backend):
+        return
+    submit, effective_n_jobs = backend.submit, backend.effective_n_jobs
+
+    def submit_and_watch(func: Any, callback: Any = None) -> Any:
+        future = submit(func, callback)
+
+        def pass_on(done: Any) -> None:
+            error = None if done.cancelled() else done.exception()
+            if error is not None and callback is not None:
+                callback(error)
+
+        future.add_done_callback(pass_on)
+        return future
+
+    backend.submit = submit_and_watch
+    backend.effective_n_jobs = lambda n_jobs: max(effective_n_jobs(n_jobs), 2)

@@ -363,14 +363,49 @@ def check_backend(songs, tmp_path, **config):
         np.testing.assert_allclose(other.sums, expected.sums, rtol=1e-10)
 
 
-def test_dask_local_cluster(songs, tmp_path, monkeypatch):
+@pytest.fixture
+def local_cluster(monkeypatch):
     distributed = pytest.importorskip("distributed")
     monkeypatch.setenv("PYTHONPATH", str(Path(__file__).parent))
     cluster = distributed.LocalCluster(
         n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None
     )
     with cluster, distributed.Client(cluster):
-        check_backend(songs, tmp_path, backend="dask")
+        yield
+
+
+def test_dask_local_cluster(local_cluster, songs, tmp_path):
+    check_backend(songs, tmp_path, backend="dask")
+
+
+def test_dask_workers_that_always_die_end_the_run(local_cluster, songs):
+    with (
+        parallel_config(backend="dask"),
+        pytest.warns(RuntimeWarning, match="done again"),
+        pytest.raises(Exception, match="cancelled|died"),
+    ):
+        explainer(always_killed).fit(songs[:2]).explain_global(songs[:2])
+
+
+class Stranger:
+    """A model that only this process can load."""
+
+    def __call__(self, songs):
+        return length_of_lyrics(songs)
+
+    def __reduce__(self):
+        return (load_in, (os.getpid(),))
+
+
+def load_in(pid):
+    if os.getpid() != pid:
+        raise ModuleNotFoundError("No module named 'stranger'")
+    return Stranger()
+
+
+def test_a_model_that_workers_cannot_load(local_cluster, songs):
+    with parallel_config(backend="dask"), pytest.raises(ModuleNotFoundError, match="stranger"):
+        explainer(Stranger()).fit(songs).explain_global(songs)
 
 
 @pytest.fixture
