@@ -78,9 +78,10 @@ def _mend_dask(backend: Any) -> None:
     several workers, or that none can unpickle, would be waited for for ever. And while a single
     worker is left joblib would do in this process what has just killed the others.
     """
-    if type(backend).__name__ != "DaskDistributedBackend" or "submit" in vars(backend):
+    name = "submit" if hasattr(backend, "submit") else "apply_async"  # which it was before 1.5
+    if type(backend).__name__ != "DaskDistributedBackend" or name in vars(backend):
         return
-    submit, effective_n_jobs = backend.submit, backend.effective_n_jobs
+    submit, effective_n_jobs = getattr(backend, name), backend.effective_n_jobs
 
     def submit_and_watch(func: Any, callback: Any = None) -> Any:
         future = submit(func, callback)
@@ -93,5 +94,5 @@ def _mend_dask(backend: Any) -> None:
         future.add_done_callback(pass_on)
         return future
 
-    backend.submit = submit_and_watch
+    setattr(backend, name, submit_and_watch)
     backend.effective_n_jobs = lambda n_jobs: max(effective_n_jobs(n_jobs), 2)
