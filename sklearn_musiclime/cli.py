@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+import webbrowser
 import zipfile
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -114,7 +115,7 @@ def demo(arguments: argparse.Namespace) -> None:
         title = f"{groups[held_out]}, from {songs['start'][held_out]:.0f} s"
         explanation = replace(explanation, title=title)
     _show(explanation)
-    _write(explanation, arguments.out)
+    _write(explanation, arguments.out, show=arguments.open)
 
 
 def explain(arguments: argparse.Namespace) -> None:
@@ -134,7 +135,7 @@ def explain(arguments: argparse.Namespace) -> None:
     song = pd.DataFrame({"audio": [str(arguments.audio)], "lyrics": [lyrics]})
     explanation = _explain(model, song, arguments, label=arguments.label)
     _show(explanation)
-    _write(explanation, arguments.out)
+    _write(explanation, arguments.out, show=arguments.open)
 
 
 def explain_global(arguments: argparse.Namespace) -> None:
@@ -291,6 +292,7 @@ def _parser() -> argparse.ArgumentParser:
         "--songs", type=Path, metavar="DIR", help="a JamendoLyrics folder (default: made songs)"
     )
     _explaining(command)
+    _opening(command)
     command.set_defaults(command=demo)
 
     command = commands.add_parser("explain", help="explain one song with a model that was saved")
@@ -306,6 +308,7 @@ def _parser() -> argparse.ArgumentParser:
         help="load joblib files and unknown types, which can run any code",
     )
     _explaining(command)
+    _opening(command)
     command.set_defaults(command=explain)
 
     command = commands.add_parser(
@@ -344,6 +347,10 @@ def _parser() -> argparse.ArgumentParser:
     _explaining(command)
     command.set_defaults(command=explain_global)
     return parser
+
+
+def _opening(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--open", action="store_true", help="open the page in a browser")
 
 
 def _explaining(command: argparse.ArgumentParser) -> None:
@@ -455,10 +462,11 @@ def _write_global(explanation: GlobalExplanation, folder: Path, min_count: int) 
     )
 
 
-def _write(explanation: LocalExplanation, folder: Path) -> None:
+def _write(explanation: LocalExplanation, folder: Path, *, show: bool) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     explanation.save(folder / "explanation.json")
     explanation.plot().savefig(folder / "explanation.png", dpi=150)
+    page = explanation.to_html(folder / "explanation.html")
     for direction in ("for", "against"):
         waveform = explanation.sonify(N_SONIFIED, direction=direction)
         rate = int(explanation.settings["sampling_rate"])
@@ -466,3 +474,6 @@ def _write(explanation: LocalExplanation, folder: Path) -> None:
         if not waveform.any():
             print(f"{direction}.wav is silent: no audio component speaks {direction} it")
     print(f"Wrote explanation.png, explanation.json, for.wav and against.wav to {folder}")
+    print(f"Look and listen: {page}")
+    if show:
+        webbrowser.open(page.absolute().as_uri())

@@ -19,7 +19,10 @@ from sklearn_musiclime import GlobalExplanation, LocalExplanation
 from sklearn_musiclime.cli import demo_model, main
 from sklearn_musiclime.datasets import save_songs
 
-WRITTEN = {"explanation.png", "explanation.json", "explanation.npz", "for.wav", "against.wav"}
+WRITTEN = {
+    "explanation.html", "explanation.png", "explanation.json", "explanation.npz", "for.wav",
+    "against.wav",
+}  # fmt: skip
 
 
 class Strange(LogisticRegression):
@@ -210,3 +213,13 @@ def test_global_errors_are_one_line(options, cause, saved, table, tmp_path, capf
     error = capfd.readouterr().err
     assert cause in error
     assert len(error.strip().splitlines()) == 1
+
+
+def test_the_page_is_opened_if_asked(saved, tmp_path, monkeypatch, capfd):
+    opened = []
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    assert explain(saved, tmp_path / "quiet") == 0
+    assert opened == []
+    assert explain(saved, tmp_path / "shown", "--open") == 0
+    assert opened == [(tmp_path / "shown" / "explanation.html").as_uri()]
+    assert str(tmp_path / "shown" / "explanation.html") in capfd.readouterr().out

@@ -82,8 +82,8 @@ class LyricComponents:
         ``section[i]``, counted from 0.
     spans : tuple of tuple of (start, end)
         The places in `text` where each component stands.
-    times : tuple of ((start, end) or None)
-        Seconds at which a component is first heard (to its end, for lines and sections), where
+    span_times : tuple of tuple of ((start, end) or None)
+        Seconds at which each of these places is sung (to its end, for lines and sections), where
         word times are known.
     mask_token : str or None
         What stands in the place of a component that is off. None removes it, with the blanks or,
@@ -94,11 +94,16 @@ class LyricComponents:
     units: str
     names: tuple[str, ...]
     spans: tuple[tuple[Span, ...], ...]
-    times: tuple[tuple[float, float] | None, ...]
+    span_times: tuple[tuple[tuple[float, float] | None, ...], ...]
     mask_token: str | None
 
     def __len__(self) -> int:
         return len(self.names)
+
+    @property
+    def times(self) -> tuple[tuple[float, float] | None, ...]:
+        """Seconds at which each component is first sung, None where that is not known."""
+        return tuple(times[0] for times in self.span_times)
 
     def texts(self) -> list[str]:
         """Return the text of each component."""
@@ -192,7 +197,7 @@ def split_lyrics(
         spans = [(span,) for span in singles[units]]
         stem = units.removesuffix("s") if units != "word_positions" else "word"
         names = [f"{stem}[{i}]" for i in range(len(spans))]
-    times = _first_times(spans, words, _times_of_words(text, words, word_times, row))
+    times = _span_times(spans, words, _times_of_words(text, words, word_times, row))
     return LyricComponents(text, units, tuple(names), tuple(spans), times, mask_token)
 
 
@@ -237,17 +242,17 @@ def _times_of_words(
     return [times[np.searchsorted(ends, end)] for _, end in words]
 
 
-def _first_times(
+def _span_times(
     spans: Sequence[tuple[Span, ...]],
     words: Sequence[Span],
     times: list[tuple[float, float]] | None,
-) -> tuple[tuple[float, float] | None, ...]:
-    """For each component, when the words in its first span start and end."""
-    if times is None:
-        return (None,) * len(spans)
+) -> tuple[tuple[tuple[float, float] | None, ...], ...]:
+    """For each place of each component, when its words start and end."""
     starts = [start for start, _ in words]
-    result: list[tuple[float, float] | None] = []
-    for (start, end), *_ in spans:
-        sung = times[np.searchsorted(starts, start) : np.searchsorted(starts, end)]
-        result.append((min(s for s, _ in sung), max(e for _, e in sung)) if sung else None)
-    return tuple(result)
+
+    def sung(start: int, end: int) -> tuple[float, float] | None:
+        inside = slice(np.searchsorted(starts, start), np.searchsorted(starts, end))
+        heard = [] if times is None else times[inside]
+        return (min(s for s, _ in heard), max(e for _, e in heard)) if heard else None
+
+    return tuple(tuple(sung(*span) for span in places) for places in spans)

@@ -79,7 +79,7 @@ def save_local(explanation: LocalExplanation, path: str | PathLike[str]) -> None
             "units": lyrics.units,
             "names": list(lyrics.names),
             "spans": lyrics.spans,
-            "times": lyrics.times,
+            "span_times": lyrics.span_times,
             "mask_token": lyrics.mask_token,
         }
     _write_document(path, document)
@@ -270,7 +270,9 @@ def _load_lyrics(saved: dict[str, Any] | None) -> LyricComponents | None:
         units=saved["units"],
         names=tuple(saved["names"]),
         spans=tuple(tuple((start, end) for start, end in spans) for spans in saved["spans"]),
-        times=tuple(None if times is None else tuple(times) for times in saved["times"]),
+        span_times=tuple(
+            tuple(None if t is None else tuple(t) for t in times) for times in saved["span_times"]
+        ),
         mask_token=saved["mask_token"],
     )
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass, field
 from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,6 +14,7 @@ import pandas as pd
 from sklearn_musiclime.components.decomposition import Decomposition
 from sklearn_musiclime.explanation import io
 from sklearn_musiclime.report.html import local_summary
+from sklearn_musiclime.report.page import local_page
 from sklearn_musiclime.report.plots import plot_local
 from sklearn_musiclime.surrogate.interactions import FALSE_DISCOVERIES, Interactions
 
@@ -385,6 +387,27 @@ class LocalExplanation:
             Not known to pyplot: save it with ``figure.savefig(path)``.
         """
         return plot_local(self, label, n=n)
+
+    def to_html(self, path: str | PathLike[str]) -> Path:
+        """Write the explanation as a page to look at and to listen to.
+
+        One file that opens from disk without a network. A click on a source at a time plays it
+        alone, or the song without it; words are coloured by weight and, where their times are
+        known, follow the sound.
+
+        Parameters
+        ----------
+        path : path-like
+            The HTML file.
+
+        Returns
+        -------
+        Path
+            The file.
+        """
+        path = Path(path)
+        path.write_text(local_page(self), encoding="utf-8", errors="backslashreplace")
+        return path
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the explanation: JSON, and its waveforms beside it as ``.npz``.

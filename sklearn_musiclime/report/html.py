@@ -47,7 +47,7 @@ def local_summary(explanation: LocalExplanation, n: int = 8) -> str:
     }
     lyric_weights = weights[explanation.components.n_audio :]
     return (
-        _environment()
+        environment()
         .get_template("local_summary.html.jinja")
         .render(
             explanation=explanation,
@@ -70,7 +70,8 @@ def _coloured(lyrics: LyricComponents, colours: list[str]) -> list[tuple[str, st
 
 
 @cache
-def _environment() -> Environment:
+def environment() -> Environment:
+    """Return what renders the templates, and escapes what it puts in."""
     return Environment(
         loader=PackageLoader("sklearn_musiclime.report"),
         autoescape=True,

@@ -1,0 +1,166 @@
+"""Explanations as pages: one file that opens from disk, to look at and to listen to.
+
+Nothing of what a user wrote becomes markup: the template engine escapes it, the script puts it into
+the page as text, and a Content-Security-Policy lets nothing run but that script, which it names by
+its hash, nor load anything. Sound is one compressed file a source, in the page itself.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import io
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import soundfile
+
+from sklearn_musiclime.report.html import environment
+
+if TYPE_CHECKING:
+    from sklearn_musiclime.components.decomposition import AudioComponents
+    from sklearn_musiclime.components.lyrics import LyricComponents
+    from sklearn_musiclime.explanation.local import LocalExplanation
+
+MAX_CLASSES = 10
+MAX_INTERACTIONS = 12
+ENVELOPE_POINTS = 500
+
+Piece = tuple[str, int | None, float | None, float | None]
+"""Text, its component if it is one's, and the seconds at which it is sung, if they are known."""
+
+
+def local_page(explanation: LocalExplanation) -> str:
+    """Write a local explanation as a page.
+
+    Parameters
+    ----------
+    explanation : LocalExplanation
+        What is shown, with its waveforms.
+
+    Returns
+    -------
+    str
+        An HTML document that needs nothing else.
+
+    Raises
+    ------
+    ValueError
+        The waveforms were left out of the explanation.
+    """
+    audio, lyrics = explanation.components.audio, explanation.components.lyrics
+    if audio is not None and audio.sources is None:
+        raise ValueError("this explanation has no waveforms, so nothing can be heard of it")
+    style, script = (_text(name) for name in ("page.css", "local_page.js"))
+    return (
+        environment()
+        .get_template("local_page.html.jinja")
+        .render(
+            title=explanation.title,
+            style=style,
+            script=script,
+            style_hash=_hash(style),
+            script_hash=_hash(script),
+            has_audio=audio is not None,
+            has_lyrics=lyrics is not None,
+            settings=[(name, str(value)) for name, value in explanation.settings.items()],
+            data={
+                "components": list(explanation.components.names),
+                "prediction": _prediction(explanation),
+                "labels": [_label(explanation, index) for index in range(len(explanation.labels))],
+                "audio": None if audio is None else _audio(audio),
+                "lyrics": None
+                if lyrics is None
+                else _pieces(lyrics, explanation.components.n_audio),
+                "no_interactions": "None were looked for."
+                if explanation.interaction_terms is None
+                else "Nothing stands out.",
+            },
+        )
+    )
+
+
+def _prediction(explanation: LocalExplanation) -> list[tuple[str, float]]:
+    """The scores that are shown: the largest, and those of the labels explained."""
+    scores = sorted(explanation.prediction.items(), key=lambda item: -item[1])
+    return [
+        (str(label), float(score))
+        for rank, (label, score) in enumerate(scores)
+        if rank < MAX_CLASSES or label in explanation.labels
+    ]
+
+
+def _label(explanation: LocalExplanation, index: int) -> dict[str, Any]:
+    label = explanation.labels[index]
+    pairs: list[tuple[int, int, float, float]] = []
+    if explanation.interaction_terms is not None:
+        at = {name: i for i, name in enumerate(explanation.components.names)}
+        found = explanation.interactions(label).head(MAX_INTERACTIONS)
+        pairs = [(at[p.first], at[p.second], p.weight, p.std_err) for p in found.itertuples()]
+    return {
+        "name": str(label),
+        "score": float(explanation.prediction[label]),
+        "weights": explanation.weights[index].tolist(),
+        "std_err": explanation.std_err[index].tolist(),
+        "interactions": pairs,
+    }
+
+
+def _audio(audio: AudioComponents) -> dict[str, Any]:
+    peak = float(np.abs(audio.sources).max(initial=0.0)) or 1.0
+    return {
+        "rate": int(audio.sampling_rate),
+        "borders": audio.times.tolist(),
+        "sources": [
+            {
+                "name": name,
+                "ogg": base64.b64encode(_vorbis(source, int(audio.sampling_rate))).decode("ascii"),
+                **_envelope(source / peak),
+            }
+            for name, source in zip(audio.source_names, audio.sources, strict=True)
+        ],
+    }
+
+
+def _vorbis(waveform: np.ndarray, rate: int) -> bytes:
+    """A waveform as an OGG file."""
+    file = io.BytesIO()
+    with soundfile.SoundFile(file, "w", rate, 1, format="OGG", subtype="VORBIS") as ogg:
+        for start in range(0, len(waveform), rate):  # libsndfile overflows its stack on long ones
+            ogg.write(waveform[start : start + rate])
+    return file.getvalue()
+
+
+def _envelope(waveform: np.ndarray) -> dict[str, list[int]]:
+    """Minima and maxima in per cent of full scale."""
+    starts = np.unique(np.linspace(0, len(waveform), ENVELOPE_POINTS + 1, dtype=int)[:-1])
+    low, high = np.minimum.reduceat(waveform, starts), np.maximum.reduceat(waveform, starts)
+    percent = {"low": 100 * low, "high": 100 * high}
+    return {name: np.rint(values).astype(int).tolist() for name, values in percent.items()}
+
+
+def _pieces(lyrics: LyricComponents, first: int) -> list[Piece]:
+    """The lyrics in pieces; `first` is the number of their first component."""
+    times = {
+        span: time
+        for spans, span_times in zip(lyrics.spans, lyrics.span_times, strict=True)
+        for span, time in zip(spans, span_times, strict=True)
+    }
+    pieces: list[Piece] = []
+    at = 0
+    for start, end, component in lyrics.occurrences():
+        sung = times[start, end] or (None, None)
+        pieces.append((lyrics.text[at:start], None, None, None))
+        pieces.append((lyrics.text[start:end], first + component, *sung))
+        at = end
+    return [*pieces, (lyrics.text[at:], None, None, None)]
+
+
+def _text(name: str) -> str:
+    return files("sklearn_musiclime.report").joinpath("templates", name).read_text(encoding="utf-8")
+
+
+def _hash(text: str) -> str:
+    """What a Content-Security-Policy calls a script or style."""
+    return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")

@@ -1,0 +1,294 @@
+"""The page of a local explanation, in a real browser."""
+
+import json
+import re
+import shutil
+import time
+
+import numpy as np
+import pytest
+
+from sklearn_musiclime import LocalExplanation, MusicLimeExplainer, StemSeparator
+from sklearn_musiclime.components import AudioComponents, Decomposition, split_lyrics
+from sklearn_musiclime.datasets import save_songs
+from sklearn_musiclime.surrogate.interactions import Interactions
+
+CHROMIUM = shutil.which("chromium")
+HOSTILE = (
+    "</script><script>window.ran = 1</script>",
+    '"><img src=x onerror="window.ran = 2">',
+    "'; window.ran = 3; '",
+    "javascript:window.ran=4",
+    "{{ 7 * 7 }}{% raw %}",
+    "\u202eabc\u202c <!-- \udc80",
+    "x" * 10_000,
+)
+
+
+@pytest.fixture(scope="module")
+def browser():
+    api = pytest.importorskip("playwright.sync_api")
+    if CHROMIUM is None:
+        pytest.skip("needs Debian's chromium")
+    with api.sync_playwright() as playwright:
+        browser = playwright.chromium.launch(
+            executable_path=CHROMIUM,
+            args=["--no-sandbox", "--disable-gpu", "--autoplay-policy=no-user-gesture-required"],
+        )
+        yield browser
+        browser.close()
+
+
+@pytest.fixture
+def opened(browser):
+    """Open pages without a network; fail on whatever they complain of or ask for."""
+    complaints = []
+    context = browser.new_context(offline=True)
+
+    def open_page(explanation, path):
+        page = context.new_page()
+        page.on("console", lambda message: complaints.append(message.text))
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        page.on("request", lambda request: requests.append(request.url))
+        requests = []
+        page.goto(explanation.to_html(path).as_uri())
+        wait(page, "window.musiclime !== undefined")
+        assert len(requests) == 1
+        return page
+
+    yield open_page
+    context.close()
+    assert complaints == []
+
+
+@pytest.fixture(scope="module")
+def explanation(made_songs, made_model, tmp_path_factory):
+    X, _, stems, _ = made_songs
+    song = save_songs(X.iloc[[1]], [stems[1]], tmp_path_factory.mktemp("page"))
+    separator = StemSeparator(sources=tuple(stems[1]))
+    explainer = MusicLimeExplainer(made_model, separator=separator, random_state=0, n_samples=300)
+    return explainer.fit(song).explain(song, ["wild", "calm"])[0]
+
+
+def wait(page, condition):
+    """Wait until something is so; playwright's own way evaluates strings, which is forbidden."""
+    deadline = time.monotonic() + 10
+    while not page.evaluate(condition):
+        assert time.monotonic() < deadline, condition
+        time.sleep(0.02)
+
+
+def rendered(page, plan):
+    return np.array(page.evaluate(f"musiclime.rendered({plan}).then((y) => Array.from(y))"))
+
+
+def components_heard(explanation, waveform, first):
+    """The part of each source in a waveform that begins at a sample, by least squares."""
+    sources = explanation.components.audio.sources[:, first : first + len(waveform)]
+    heard = np.linalg.lstsq(sources.T.astype(float), waveform[: sources.shape[1]], rcond=None)[0]
+    return np.where(np.square(sources).sum(axis=1) > 1e-3, heard, 0.0)
+
+
+def loudest(explanation):
+    """The component of the most energy, as source and segment."""
+    audio = explanation.components.audio
+    energy = np.add.reduceat(np.square(audio.sources), audio.borders[:-1], axis=1)
+    return np.unravel_index(np.argmax(energy), energy.shape)
+
+
+def test_a_component_is_heard_and_no_other(explanation, opened, tmp_path):
+    page = opened(explanation, tmp_path / "page.html")
+    audio = explanation.components.audio
+    source, segment = (int(i) for i in loudest(explanation))
+    first = audio.borders[segment]
+    alone = rendered(page, f"musiclime.plans.only({source}, {segment})")
+    heard = components_heard(explanation, alone, first)
+    assert heard[source] == pytest.approx(1, abs=0.3)  # less where the ramp meets an attack
+    assert np.abs(np.delete(heard, source)).max() < 0.02
+    # Without it, the others are heard there.
+    without = rendered(page, f"musiclime.plans.without({source}, {segment})")
+    begin = max(0, first - 22050)
+    inside = slice(first - begin, audio.borders[segment + 1] - begin)
+    assert abs(components_heard(explanation, without[inside], first)[source]) < 0.02
+    around = np.concatenate([without[: inside.start], without[inside.stop :]])
+    assert np.square(around).sum() > 0
+
+
+def test_the_buttons_play_what_they_say(explanation, opened, tmp_path):
+    page = opened(explanation, tmp_path / "page.html")
+    mix = explanation.components.audio.mix
+    whole = rendered(page, "musiclime.plans.original()")[: len(mix)]
+    assert np.corrcoef(whole, mix[: len(whole)])[0, 1] > 0.95
+    for sign, direction in ((1, "for"), (-1, "against")):
+        expected = explanation.sonify(1000, direction=direction)
+        found = rendered(page, f"musiclime.plans.signed({sign})")[: len(expected)]
+        error = np.square(found - expected[: len(found)]).sum()
+        assert error < 0.15 * max(np.square(expected).sum(), 1e-6)
+
+
+def test_a_click_plays_and_the_playhead_moves(explanation, opened, tmp_path):
+    page = opened(explanation, tmp_path / "page.html")
+    assert page.evaluate("musiclime.state().playing") is False
+    source, segment = (int(i) for i in loudest(explanation))
+    audio = explanation.components.audio
+    page.locator(".cell").nth(source * audio.n_segments + segment).click()
+    wait(page, "musiclime.state().playing")
+    wait(page, "!musiclime.state().playing")
+    assert page.evaluate("musiclime.state().position") == pytest.approx(audio.times[segment + 1])
+    page.keyboard.press("Escape")
+    page.locator("h1").click()
+    page.keyboard.press("Space")
+    wait(page, "musiclime.state().playing && musiclime.state().position > 0.2")
+    page.keyboard.press("Space")
+    wait(page, "!musiclime.state().playing")
+
+
+def test_words_follow_the_sound(explanation, opened, tmp_path):
+    page = opened(explanation, tmp_path / "page.html")
+    lyrics = explanation.components.lyrics
+    sung = [
+        (lyrics.text[start:end], *times)
+        for start, end, component in lyrics.occurrences()
+        for times in [lyrics.span_times[component][lyrics.spans[component].index((start, end))]]
+    ]
+    for moment in (0.05, 0.9, 1.7):
+        page.evaluate(f"musiclime.show({moment})")
+        expected = [text for text, start, end in sung if start <= moment < end]
+        assert page.locator(".unit.now").all_text_contents() == expected
+        assert float(page.locator("#seek").input_value()) == pytest.approx(moment, abs=0.01)
+
+
+def background(page, locator):
+    colour = locator.evaluate("(element) => getComputedStyle(element).backgroundColor")
+    return np.array(re.findall(r"\d+", colour)[:3], dtype=int)
+
+
+def test_colours_and_labels(explanation, opened, tmp_path):
+    page = opened(explanation, tmp_path / "page.html")
+    for label in ("wild", "calm"):
+        page.select_option("#label", label=label)
+        assert label in page.locator("#said").text_content()
+        for modality, units in (("audio", ".cell"), ("lyrics", ".unit")):
+            top = explanation.top(1, label, modality=modality).iloc[0]
+            if modality == "audio":
+                element = page.locator(f'{units}[aria-label^="{top["component"]},"]')
+            else:
+                element = page.locator(units, has_text=re.compile(f"^{top['text']}$"))
+            red, _, blue = background(page, element.first)
+            assert (blue > red) == (top["weight"] > 0)
+        first = page.locator("#bars .bar").first
+        assert explanation.top(1, label)["component"][0] in first.text_content()
+
+
+def test_arrows_move_over_components(explanation, opened, tmp_path):
+    page = opened(explanation, tmp_path / "page.html")
+    page.locator(".cell").first.focus()
+    for key in ("ArrowRight", "ArrowRight", "ArrowDown", "ArrowLeft"):
+        page.keyboard.press(key)
+    names = explanation.components.names
+    n_segments = explanation.components.audio.n_segments
+    focused = page.evaluate("document.activeElement.getAttribute('aria-label')")
+    assert focused.startswith(f"{names[n_segments + 1]}, weight ")
+    assert page.locator(".cell[tabindex='0']").count() == 1
+
+
+def one(lyrics="la la", *, title="a song", label="pop", sources=("vocals",), pairs=()):
+    """A small explanation; component i has weight i + 1."""
+    rng = np.random.default_rng(0)
+    stems = rng.normal(0, 0.1, (len(sources), 22050)).astype(np.float32)
+    borders = np.array([0, 11025, 22050])
+    audio = AudioComponents(stems.sum(axis=0), tuple(sources), stems, borders, 22050)
+    components = Decomposition(audio, split_lyrics(lyrics))
+    weights = np.arange(1.0, len(components) + 1)[np.newaxis]
+    terms = Interactions(
+        np.array(pairs, dtype=int).reshape(-1, 2), np.ones((1, len(pairs))),
+        np.full((1, len(pairs)), 0.1), np.zeros((1, len(pairs))),
+    )  # fmt: skip
+    return LocalExplanation(
+        title=title, row=0, prediction={label: 0.7}, labels=[label], components=components,
+        weights=weights, intercept=np.zeros(1), fidelity=np.ones(1), local_prediction=np.ones(1),
+        std_err=0.1 * weights, shares=np.full((1, 3), 1 / 3), shares_std_err=np.zeros((1, 3)),
+        corner_scores=np.zeros((1, 4)), interaction_terms=terms, settings={"regressor": HOSTILE[0]},
+    )  # fmt: skip
+
+
+def test_an_interaction_lights_up_both_ends(opened, tmp_path):
+    page = opened(one("love me", pairs=[(1, 2)]), tmp_path / "page.html")
+    page.locator("#interactions .bar").hover()
+    lit = page.locator(".lit")
+    assert lit.count() == 2
+    assert page.locator(".cell.lit").get_attribute("aria-label").startswith("vocals@1,")
+    assert page.locator(".unit.lit").text_content() == "love"
+    page.locator("h1").hover()
+    assert lit.count() == 0
+
+
+def test_all_occurrences_light_up_together(opened, tmp_path):
+    page = opened(one("la di la"), tmp_path / "page.html")
+    page.locator(".unit").first.hover()
+    assert page.locator(".unit.lit").all_text_contents() == ["la", "la"]
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+def test_what_a_user_wrote_is_text(text, opened, tmp_path):
+    explanation = one(text, title=text, label=text, sources=(text, "other"))
+    page = opened(explanation, tmp_path / "page.html")
+    shown = text.encode("utf-8", "backslashreplace").decode().replace("\\udc80", "")
+    assert page.evaluate("window.ran") is None
+    for place in ("h1", "#said", "#lyrics"):
+        found = page.locator(place).text_content()
+        assert shown[:20] in found, place
+    page.evaluate("document.querySelector('.cell').click()")
+    wait(page, "musiclime.state().playing")
+    assert page.locator(".cell").count() == 4
+    assert page.evaluate("window.ran") is None
+    assert page.locator("img, iframe, object").count() == 0
+
+
+def test_nothing_but_its_own_script_may_run(browser, tmp_path):
+    page = browser.new_page()
+    page.goto(one().to_html(tmp_path / "page.html").as_uri())
+    page.evaluate(
+        """() => {
+            const script = document.createElement("script");
+            script.textContent = "window.ran = 1";
+            document.body.append(script);
+            document.body.insertAdjacentHTML("beforeend", "<img src=x onerror='window.ran = 2'>");
+        }"""
+    )
+    blocked = page.evaluate("fetch('data:text/plain,1').then(() => 'fetched', () => 'blocked')")
+    assert blocked == "blocked"
+    assert page.evaluate("window.ran") is None
+    page.close()
+
+
+def test_explanations_of_one_modality(opened, tmp_path, made_songs, made_model):
+    X = made_songs[0].iloc[:1]
+    for modality, there, missing in (
+        ("lyrics", "#lyrics", "#lanes"),
+        ("audio", "#lanes", "#lyrics"),
+    ):
+        explainer = MusicLimeExplainer(made_model, modality=modality, n_samples=60, random_state=0)
+        explanation = explainer.fit(X).explain(X)[0]
+        page = opened(explanation, tmp_path / f"{modality}.html")
+        assert page.locator(there).count() == 1
+        assert page.locator(missing).count() == 0
+        assert page.locator("#bars .bar").count() == min(len(explanation.components), 12)
+
+
+def test_the_data_is_that_of_the_explanation(explanation, tmp_path):
+    text = explanation.to_html(tmp_path / "page.html").read_text(encoding="utf-8")
+    data = json.loads(re.search(r'id="data">(.*?)</script>', text, flags=re.DOTALL).group(1))
+    assert [label["name"] for label in data["labels"]] == ["wild", "calm"]
+    for index, label in enumerate(data["labels"]):
+        np.testing.assert_allclose(label["weights"], explanation.weights[index])
+    assert data["components"] == list(explanation.components.names)
+    assert "".join(piece[0] for piece in data["lyrics"]) == explanation.components.lyrics.text
+
+
+def test_waveforms_are_needed(explanation):
+    light = LocalExplanation(
+        **(explanation.__dict__ | {"components": explanation.components.without_waveforms()})
+    )
+    with pytest.raises(ValueError, match="no waveforms"):
+        light.to_html("nowhere.html")
