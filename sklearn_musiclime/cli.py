@@ -454,11 +454,12 @@ def _show_global(explanation: GlobalExplanation, min_count: int) -> None:
 def _write_global(explanation: GlobalExplanation, folder: Path, min_count: int) -> None:
     explanation.save(folder / "global.json")
     explanation.plot(min_count=min_count).savefig(folder / "global.png", dpi=100)
+    page = explanation.to_html(folder / "global.html", min_count=min_count)
     explanation.to_frame().to_csv(folder / "importance.csv", index=False)
     explanation.failures.to_csv(folder / "failures.csv", index=False)
     print(
         "\nWrote global.json, global.png, importance.csv and failures.csv "
-        f"({len(explanation.failures)} songs) to {folder}"
+        f"({len(explanation.failures)} songs) to {folder}\nLook: {page}"
     )
 
 

@@ -8,7 +8,12 @@ import time
 import numpy as np
 import pytest
 
-from sklearn_musiclime import LocalExplanation, MusicLimeExplainer, StemSeparator
+from sklearn_musiclime import (
+    GlobalExplanation,
+    LocalExplanation,
+    MusicLimeExplainer,
+    StemSeparator,
+)
 from sklearn_musiclime.components import AudioComponents, Decomposition, split_lyrics
 from sklearn_musiclime.datasets import save_songs
 from sklearn_musiclime.surrogate.interactions import Interactions
@@ -45,14 +50,13 @@ def opened(browser):
     complaints = []
     context = browser.new_context(offline=True)
 
-    def open_page(explanation, path):
+    def open_page(explanation, path, **options):
         page = context.new_page()
         page.on("console", lambda message: complaints.append(message.text))
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.on("request", lambda request: requests.append(request.url))
         requests = []
-        page.goto(explanation.to_html(path).as_uri())
-        wait(page, "window.musiclime !== undefined")
+        page.goto(explanation.to_html(path, **options).as_uri())
         assert len(requests) == 1
         return page
 
@@ -76,6 +80,13 @@ def wait(page, condition):
     while not page.evaluate(condition):
         assert time.monotonic() < deadline, condition
         time.sleep(0.02)
+
+
+@pytest.fixture(scope="module")
+def overall(made_songs, made_model):
+    X = made_songs[0].iloc[:12]
+    explainer = MusicLimeExplainer(made_model, random_state=0, n_samples=100).fit(X)
+    return explainer.explain_global(X, keep_explanations=True)
 
 
 def rendered(page, plan):
@@ -292,3 +303,71 @@ def test_waveforms_are_needed(explanation):
     )
     with pytest.raises(ValueError, match="no waveforms"):
         light.to_html("nowhere.html")
+
+
+# The page of a global explanation.
+
+
+@pytest.mark.parametrize("method", ["average", "lime", "homogeneity"])
+def test_each_class_shows_what_counts_for_it(method, overall, opened, tmp_path):
+    page = opened(overall, tmp_path / "global.html")
+    page.select_option("#method", value=method)
+    for label in overall.labels:
+        section = page.locator(f'section.class[aria-label="{label}"]')
+        top = overall.top(12, label, method=method, modality="lyrics")
+        names = section.locator(".bar .name").all_text_contents()
+        shown = overall.importance(method)[label]
+        np.testing.assert_allclose(shown[names], top["importance"])  # ties in any order
+        heat = overall.audio_map(label, method).to_numpy()
+        cells = section.locator(".cell")
+        assert cells.count() == heat.size
+        strongest = cells.nth(int(np.argmax(heat))).get_attribute("title")
+        assert float(strongest.rpartition(" ")[2]) == pytest.approx(heat.max(), rel=0.01)
+
+
+def test_two_classes_side_by_side(overall, opened, tmp_path):
+    page = opened(overall, tmp_path / "global.html")
+    expected = overall.compare("calm", "wild")
+    first = page.locator("#comparison .bar").first
+    assert first.locator(".name").text_content() == expected["component"][0]
+    more = "calm" if expected["difference"][0] > 0 else "wild"
+    assert first.locator(".number").text_content().endswith(f"more for {more}")
+    page.select_option("#second", label="calm")
+    assert page.locator("#comparison .bar").count() == 0  # a class and itself
+
+
+def test_picked_songs_have_pages_of_their_own(overall, opened, tmp_path):
+    page = opened(overall, tmp_path / "global.html")
+    picked = overall.pick(5)
+    links = page.locator("#picked a")
+    assert links.all_text_contents() == picked["title"].tolist()
+    assert {p.name for p in tmp_path.iterdir()} == {"global.html"} | {
+        f"global-song-{row}.html" for row in picked["row"]
+    }
+    links.first.click()
+    wait(page, "window.musiclime !== undefined")
+    assert page.locator("h1").text_content() == picked["title"].iloc[0]
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
+def test_what_a_user_wrote_is_text_over_songs_too(text, opened, tmp_path):
+    explanations = [
+        one(text, title=text, label=label, sources=(text, "other")) for label in (text, "pop")
+    ]
+    overall = GlobalExplanation.from_local(explanations, words=lambda word: text)
+    overall.failures.loc[0] = [7, text, text]
+    page = opened(overall, tmp_path / "global.html", title=text)
+    shown = text.encode("utf-8", "backslashreplace").decode().replace("\\udc80", "")
+    for place in ("h1", "h3", ".bar .name", ".lane .name", "#picked", "ul li"):
+        found = page.locator(place).all_text_contents()
+        assert any(shown[:20] in other for other in found), place
+    assert page.evaluate("window.ran") is None
+    assert page.locator("img, iframe, object").count() == 0
+
+
+def test_a_page_of_totals(opened, tmp_path):
+    overall = GlobalExplanation.from_totals({"a": {"drums0": (1.0, 2), "love": (2.0, 1)}})
+    page = opened(overall, tmp_path / "global.html")
+    assert page.locator(".bar .name").all_text_contents() == ["love"]
+    assert page.locator("#picked").count() == 0
+    assert page.locator("#comparison").count() == 0

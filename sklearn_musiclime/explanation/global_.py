@@ -6,6 +6,7 @@ import re
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -34,6 +35,7 @@ from sklearn_musiclime.explanation.importance import (
 )
 from sklearn_musiclime.explanation.local import LocalExplanation
 from sklearn_musiclime.report.global_plots import plot_comparison, plot_global
+from sklearn_musiclime.report.page import global_page
 from sklearn_musiclime.surrogate.interactions import FALSE_DISCOVERIES
 
 if TYPE_CHECKING:
@@ -775,6 +777,51 @@ class GlobalExplanation:
             Bars to the right speak for the first class, bars to the left for the second.
         """
         return plot_comparison(self, first, second, method=method, n=n, min_count=min_count)
+
+    def to_html(
+        self,
+        path: str | PathLike[str],
+        *,
+        title: str = "What the model goes by",
+        n_songs: int = 5,
+        min_count: int = 1,
+    ) -> Path:
+        """Write the explanation as a page.
+
+        A heat map and words of each class, two classes side by side, and the songs of :meth:`pick`:
+        if the local explanations were kept, with a page each, which is written beside.
+
+        Parameters
+        ----------
+        path : path-like
+            The HTML file.
+        title : str, default="What the model goes by"
+            Its heading.
+        n_songs : int, default=5
+            Songs that are picked, at most.
+        min_count : int, default=1
+            See :meth:`importance`.
+
+        Returns
+        -------
+        Path
+            The file.
+        """
+        path = Path(path)
+        songs = []
+        if self.songs is not None:
+            by_row = {e.row: e for e in self.explanations or []}
+            for song in self.pick(n_songs).itertuples():
+                page = None
+                if song.row in by_row:
+                    page = f"{path.stem}-song-{song.row}.html"
+                    by_row[song.row].to_html(path.with_name(page))
+                songs.append(
+                    {"title": song.title, "label": song.label, "score": song.score, "page": page}
+                )
+        text = global_page(self, title=title, songs=songs, min_count=min_count)
+        path.write_text(text, encoding="utf-8", errors="backslashreplace")
+        return path
 
     def save(self, path: str | PathLike[str]) -> None:
         """Write the explanation: JSON, and its numbers beside it as ``.npz``.

@@ -16,15 +16,20 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import soundfile
 
+from sklearn_musiclime.explanation.importance import METHODS
 from sklearn_musiclime.report.html import environment
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from sklearn_musiclime.components.decomposition import AudioComponents
     from sklearn_musiclime.components.lyrics import LyricComponents
+    from sklearn_musiclime.explanation.global_ import GlobalExplanation
     from sklearn_musiclime.explanation.local import LocalExplanation
 
 MAX_CLASSES = 10
 MAX_INTERACTIONS = 12
+MAX_WORDS = 40
 ENVELOPE_POINTS = 500
 
 Piece = tuple[str, int | None, float | None, float | None]
@@ -52,16 +57,12 @@ def local_page(explanation: LocalExplanation) -> str:
     audio, lyrics = explanation.components.audio, explanation.components.lyrics
     if audio is not None and audio.sources is None:
         raise ValueError("this explanation has no waveforms, so nothing can be heard of it")
-    style, script = (_text(name) for name in ("page.css", "local_page.js"))
     return (
         environment()
         .get_template("local_page.html.jinja")
         .render(
             title=explanation.title,
-            style=style,
-            script=script,
-            style_hash=_hash(style),
-            script_hash=_hash(script),
+            **_own_code("local_page.js"),
             has_audio=audio is not None,
             has_lyrics=lyrics is not None,
             settings=[(name, str(value)) for name, value in explanation.settings.items()],
@@ -79,6 +80,95 @@ def local_page(explanation: LocalExplanation) -> str:
             },
         )
     )
+
+
+def global_page(
+    explanation: GlobalExplanation, *, title: str, songs: list[dict[str, Any]], min_count: int
+) -> str:
+    """Write a global explanation as a page.
+
+    Parameters
+    ----------
+    explanation : GlobalExplanation
+        What is shown.
+    title : str
+        Its heading.
+    songs : list of dict
+        ``title``, ``label``, ``score`` and ``page`` (a relative link, or None) of songs to look at.
+    min_count : int
+        Explanations that contain a component, at least.
+
+    Returns
+    -------
+    str
+        An HTML document that needs nothing else.
+    """
+    values = {m: explanation.importance(m, min_count=min_count).to_numpy().T for m in METHODS}
+    bounds, shares = np.full((2, *explanation.counts.shape), np.nan), None
+    if explanation.songs is not None:
+        bounds = np.stack(
+            [bound.to_numpy().T for bound in explanation.interval(min_count=min_count)]
+        )
+        shares = explanation.modality_share()
+    shown = _columns_shown(explanation, values)
+    classes = [
+        {
+            "name": str(label),
+            "n": None if shares is None else int(shares["n_explanations"].iloc[index]),
+            "shares": None if shares is None else _shares(shares.iloc[index]),
+            "importance": {m: _numbers(v[index, shown]) for m, v in values.items()},
+            "low": _numbers(bounds[0, index, shown]),
+            "high": _numbers(bounds[1, index, shown]),
+        }
+        for index, label in enumerate(explanation.labels)
+    ]
+    components = [explanation.components[column] for column in shown]
+    n_songs = "" if explanation.songs is None else f"{len(explanation.songs)} explanations, "
+    return (
+        environment()
+        .get_template("global_page.html.jinja")
+        .render(
+            title=title,
+            **_own_code("global_page.js"),
+            about=f"{n_songs}{len(explanation.labels)} classes.",
+            n_classes=len(classes),
+            songs=songs,
+            failures=explanation.failures.to_dict("records"),
+            data={
+                "classes": classes,
+                "components": [
+                    {
+                        "name": c.name,
+                        "modality": c.modality,
+                        "source": c.source,
+                        "segment": c.segment or 0,
+                    }
+                    for c in components
+                ],
+            },
+        )
+    )
+
+
+def _columns_shown(explanation: GlobalExplanation, values: dict[str, np.ndarray]) -> list[int]:
+    """All of the audio, and of the lyrics what is among the first of any class by any method."""
+    is_audio = np.array([c.modality == "audio" for c in explanation.components], dtype=bool)
+    shown = set(np.flatnonzero(is_audio).tolist())
+    for of_method in values.values():
+        for of_class in of_method:
+            words = np.flatnonzero(~is_audio & ~np.isnan(of_class))
+            shown |= set(words[np.argsort(-of_class[words], kind="stable")[:MAX_WORDS]].tolist())
+    return sorted(shown)
+
+
+def _shares(row: pd.Series) -> dict[str, float] | None:
+    shares = {name: float(row[name]) for name in ("audio", "lyrics", "interaction")}
+    return None if np.isnan(list(shares.values())).any() else shares
+
+
+def _numbers(values: np.ndarray) -> list[float | None]:
+    """Numbers that JSON can hold: None for NaN."""
+    return [None if np.isnan(value) else float(value) for value in values]
 
 
 def _prediction(explanation: LocalExplanation) -> list[tuple[str, float]]:
@@ -159,6 +249,12 @@ def _pieces(lyrics: LyricComponents, first: int) -> list[Piece]:
 
 def _text(name: str) -> str:
     return files("sklearn_musiclime.report").joinpath("templates", name).read_text(encoding="utf-8")
+
+
+def _own_code(script: str) -> dict[str, str]:
+    """Style and script of a page, and what its Content-Security-Policy calls them."""
+    code = {"style": _text("page.css"), "script": _text(script)}
+    return code | {f"{kind}_hash": _hash(text) for kind, text in code.items()}
 
 
 def _hash(text: str) -> str:
