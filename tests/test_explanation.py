@@ -238,7 +238,7 @@ def test_plot_shows_what_the_tables_say(explanation):
 
 
 def test_lyrics_are_laid_out_line_by_line(explanation):
-    lines = _lyrics_lines(explanation.components.lyrics)
+    lines = _lyrics_lines(explanation.components.lyrics, 100)
     assert lines == [[(0, "love", 0), (5, "is", 1), (8, "all", 2)], [(0, "love", 0)]]
 
 

@@ -455,7 +455,8 @@ class GlobalExplanation:
         frame = self._component_frame().assign(value=values.to_numpy())
         frame = frame[frame["modality"] == "audio"]
         frame["segment"] = frame["segment"].fillna(0).astype(int)
-        return frame.pivot(index="source", columns="segment", values="value")
+        found = frame.pivot(index="source", columns="segment", values="value")
+        return found.reindex(list(dict.fromkeys(frame["source"])))
 
     def modality_share(
         self,

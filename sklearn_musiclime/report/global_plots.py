@@ -11,7 +11,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from sklearn_musiclime.report.colours import AGAINST, FOR, SEQUENTIAL
-from sklearn_musiclime.report.plots import MAX_NAME, WIDTH, shorten, write_text
+from sklearn_musiclime.report.plots import MAX_NAME, WIDTH, column_axes, shorten, write_text
 
 if TYPE_CHECKING:
     from sklearn_musiclime.explanation.global_ import GlobalExplanation
@@ -144,6 +144,77 @@ def plot_comparison(
         ax.set_title(modality, fontsize=9)
         _name_bars(ax, part["component"])
     return figure
+
+
+def plot_class_audio(
+    explanation: GlobalExplanation,
+    label: Hashable,
+    *,
+    method: str = "average",
+    min_count: int = 1,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the importance of sources x relative segments for a class.
+
+    Parameters
+    ----------
+    explanation : GlobalExplanation
+        What is drawn.
+    label : label
+        The class.
+    method, min_count
+        See :meth:`GlobalExplanation.importance
+        <sklearn_musiclime.GlobalExplanation.importance>`.
+    ax : matplotlib.axes.Axes or None, default=None
+        Where. None: a figure of its own, as wide as a column of a paper.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    audio_map = explanation.audio_map(label, method, min_count=min_count)
+    ax = column_axes(ax, 0.6 + 0.3 * len(audio_map))
+    largest = float(np.nan_to_num(audio_map.to_numpy(dtype=float)).max(initial=0.0)) or 1.0
+    tiles = _draw_heat(ax, audio_map, largest)
+    ax.set_xlabel("relative segment")
+    ax.figure.colorbar(tiles, ax=ax, label=method, pad=0.01, aspect=12)
+    return ax
+
+
+def plot_class_words(
+    explanation: GlobalExplanation,
+    label: Hashable,
+    *,
+    method: str = "average",
+    n: int = 10,
+    min_count: int = 1,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the words that count most for a class as bars, with their 95 % intervals.
+
+    Parameters
+    ----------
+    explanation : GlobalExplanation
+        What is drawn.
+    label : label
+        The class.
+    method, min_count
+        See :meth:`GlobalExplanation.importance
+        <sklearn_musiclime.GlobalExplanation.importance>`.
+    n : int, default=10
+        Bars.
+    ax : matplotlib.axes.Axes or None, default=None
+        Where. None: a figure of its own, as wide as a column of a paper.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    top = explanation.top(n, label, method=method, modality="lyrics", min_count=min_count)
+    ax = column_axes(ax, 0.5 + 0.19 * max(len(top), 3))
+    _draw_words(ax, top, max(len(top), 3), _reach(top) or 1.0)
+    ax.set_xlabel(f"importance ({method})")
+    return ax
 
 
 def _draw_heat(ax: Axes, audio_map: pd.DataFrame, largest: float):

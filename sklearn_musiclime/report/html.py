@@ -52,11 +52,35 @@ def local_summary(explanation: LocalExplanation, n: int = 8) -> str:
         .render(
             explanation=explanation,
             tables=tables,
+            lanes=_lanes(explanation, largest),
+            pairs=[]
+            if explanation.interaction_terms is None
+            else list(explanation.interactions().head(n // 2).itertuples()),
             lyrics=[]
             if lyrics is None
             else _coloured(lyrics, weight_colours(lyric_weights, largest)),
         )
     )
+
+
+def _lanes(
+    explanation: LocalExplanation, largest: float
+) -> list[tuple[str, list[tuple[str, str]]]]:
+    """The sources with (what a cell says, its colour) of each segment."""
+    return [
+        (
+            source,
+            [
+                (f"{source}@{segment} {weight:+.3g}", colour)
+                for segment, (weight, colour) in enumerate(
+                    zip(row, weight_colours(row, largest), strict=True)
+                )
+            ],
+        )
+        for source, row in zip(
+            explanation.audio_map().index, explanation.audio_map().to_numpy(), strict=True
+        )
+    ]
 
 
 def _coloured(lyrics: LyricComponents, colours: list[str]) -> list[tuple[str, str | None]]:

@@ -26,8 +26,10 @@ from sklearn_musiclime.report.colours import AGAINST, DIVERGING, FOR, weight_col
 if TYPE_CHECKING:
     from sklearn_musiclime.explanation.local import LocalExplanation
 
-WIDTH = 10.0
-LYRICS_COLUMNS = 100
+WIDTH, COLUMN_WIDTH = 10.0, 3.5
+"""Inches of a whole figure, and of a column of a paper."""
+LYRICS_COLUMNS, COLUMN_LETTERS = 100, 46
+MIN_BARS = 3
 LYRICS_POINTS = 8.5
 COLUMN_POINTS = 0.602 * LYRICS_POINTS  # the advance of DejaVu Sans Mono
 MAX_LYRICS_LINES = 40
@@ -60,48 +62,197 @@ def plot_local(
     """
     index = explanation.label_index(label)
     label = explanation.labels[index]
-    weights = explanation.weights[index]
     audio, lyrics = explanation.components.audio, explanation.components.lyrics
-    n_audio = explanation.components.n_audio
-    largest = float(np.abs(weights).max(initial=0.0)) or 1.0
-
-    lines = [] if lyrics is None else _lyrics_lines(lyrics)
-    tops = {
-        modality: explanation.top(n, label, modality=modality)
-        for modality, part in (("audio", audio), ("lyrics", lyrics))
-        if part is not None
-    }
-    n_bars = max(1, *(len(top) for top in tops.values()))
-    pairs = pd.DataFrame()
+    parts = {"audio": audio, "lyrics": lyrics}
+    modalities = [modality for modality, part in parts.items() if part is not None]
+    n_bars = max(1, *(len(explanation.top(n, label, modality=m)) for m in modalities))
+    n_pairs = 0
     if explanation.interaction_terms is not None:
-        pairs = explanation.interactions(label).head(n)
+        n_pairs = len(explanation.interactions(label).head(n))
+    n_lines = 0 if lyrics is None else len(_lyrics_lines(lyrics, LYRICS_COLUMNS))
     heights = {
         "lanes": 0.0 if audio is None else 0.5 + 0.6 * len(audio.source_names),
         "bars": 0.8 + 0.2 * n_bars,
-        "interactions": 0.0 if pairs.empty else 0.8 + 0.2 * max(len(pairs), 3),
-        "lyrics": 0.0 if not lines else 0.4 + 0.19 * len(lines),
+        "interactions": 0.0 if not n_pairs else 0.8 + 0.2 * max(n_pairs, MIN_BARS),
+        "lyrics": 0.0 if not n_lines else 0.4 + 0.19 * n_lines,
     }
     rows = [name for name, height in heights.items() if height]
     figure = Figure(figsize=(WIDTH, 0.7 + sum(heights.values())), layout="constrained")
-    grid = figure.add_gridspec(len(rows), len(tops), height_ratios=[heights[name] for name in rows])
+    grid = figure.add_gridspec(
+        len(rows), len(modalities), height_ratios=[heights[name] for name in rows]
+    )
     write_text(figure.suptitle, _heading(explanation, index), fontsize=11, x=0.01, ha="left")
     for row, name in enumerate(rows):
-        if name == "lanes":
-            _draw_lanes(figure.add_subplot(grid[row, :]), audio, weights[:n_audio], largest)
-        elif name == "bars":
-            for column, (modality, top) in enumerate(tops.items()):
-                names = top["component"] if modality == "audio" else top["text"]
+        if name == "bars":
+            for column, modality in enumerate(modalities):
                 ax = figure.add_subplot(grid[row, column])
-                _draw_bars(ax, f"{modality}: against  |  for", names, top, largest)
+                plot_top(explanation, label, n=n, modality=modality, ax=ax)
                 ax.set_ylim(n_bars - 0.5, -0.5)
+            continue
+        ax = figure.add_subplot(grid[row, :])
+        if name == "lanes":
+            plot_audio(explanation, label, ax=ax)
         elif name == "interactions":
-            names = pairs["first"] + "  x  " + pairs["second"]
-            ax = figure.add_subplot(grid[row, :])
-            _draw_bars(ax, "together, beyond what each adds", names, pairs, largest)
-            ax.set_ylim(max(len(pairs), 3) - 0.5, -0.5)  # a lone bar is no thicker
+            plot_interactions(explanation, label, n=n, ax=ax)
         else:
-            _draw_lyrics(figure.add_subplot(grid[row, :]), lines, weights[n_audio:], largest)
+            plot_lyrics(explanation, label, n_columns=LYRICS_COLUMNS, ax=ax)
     return figure
+
+
+def plot_audio(
+    explanation: LocalExplanation, label: Hashable | None = None, *, ax: Axes | None = None
+) -> Axes:
+    """Draw the audio: a lane a source, its segments coloured by weight, its waveform over them.
+
+    Parameters
+    ----------
+    explanation : LocalExplanation
+        What is drawn, with its waveforms.
+    label : label or None, default=None
+        The label. None: the first.
+    ax : matplotlib.axes.Axes or None, default=None
+        Where. None: a figure of its own, as wide as a column of a paper.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    ValueError
+        The audio was not explained.
+    """
+    audio = explanation.components.audio
+    if audio is None:
+        raise ValueError("the audio was not explained (modality='lyrics')")
+    ax = column_axes(ax, 0.6 + 0.45 * len(audio.source_names))
+    weights = explanation.weights[explanation.label_index(label)]
+    _draw_lanes(ax, audio, weights[: explanation.components.n_audio], _largest(weights))
+    return ax
+
+
+def plot_top(
+    explanation: LocalExplanation,
+    label: Hashable | None = None,
+    *,
+    n: int = 10,
+    modality: str | None = None,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the largest weights as bars, with their 95 % intervals.
+
+    Parameters
+    ----------
+    explanation : LocalExplanation
+        What is drawn.
+    label : label or None, default=None
+        The label. None: the first.
+    n : int, default=10
+        Bars.
+    modality : {"audio", "lyrics"} or None, default=None
+        Components of one modality. None: of both.
+    ax : matplotlib.axes.Axes or None, default=None
+        Where. None: a figure of its own, as wide as a column of a paper.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+    """
+    top = explanation.top(n, label, modality=modality)
+    names = top["text"].where(top["modality"] == "lyrics", top["component"])
+    ax = column_axes(ax, 0.5 + 0.19 * max(len(top), MIN_BARS))
+    largest = _largest(explanation.weights[explanation.label_index(label)])
+    _draw_bars(ax, f"{modality or 'components'}: against  |  for", names, top, largest)
+    ax.set_ylim(max(len(top), MIN_BARS) - 0.5, -0.5)
+    return ax
+
+
+def plot_interactions(
+    explanation: LocalExplanation,
+    label: Hashable | None = None,
+    *,
+    n: int = 10,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the interactions that stand out as bars, with their 95 % intervals.
+
+    Parameters
+    ----------
+    explanation : LocalExplanation
+        What is drawn.
+    label : label or None, default=None
+        The label. None: the first.
+    n : int, default=10
+        Bars.
+    ax : matplotlib.axes.Axes or None, default=None
+        Where. None: a figure of its own, as wide as a column of a paper.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    ValueError
+        Interactions were not estimated.
+    """
+    pairs = explanation.interactions(label).head(n)
+    ax = column_axes(ax, 0.5 + 0.19 * max(len(pairs), MIN_BARS))
+    largest = _largest(explanation.weights[explanation.label_index(label)])
+    names = pairs["first"] + "  x  " + pairs["second"]
+    _draw_bars(ax, "together, beyond what each adds", names, pairs, largest)
+    ax.set_ylim(max(len(pairs), MIN_BARS) - 0.5, -0.5)  # a lone bar is no thicker
+    return ax
+
+
+def plot_lyrics(
+    explanation: LocalExplanation,
+    label: Hashable | None = None,
+    *,
+    n_columns: int = COLUMN_LETTERS,
+    ax: Axes | None = None,
+) -> Axes:
+    """Draw the lyrics, every word coloured by its weight.
+
+    Parameters
+    ----------
+    explanation : LocalExplanation
+        What is drawn.
+    label : label or None, default=None
+        The label. None: the first.
+    n_columns : int, default=46
+        Letters a line.
+    ax : matplotlib.axes.Axes or None, default=None
+        Where. None: a figure of its own, as wide as a column of a paper.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+
+    Raises
+    ------
+    ValueError
+        The lyrics were not explained.
+    """
+    lyrics = explanation.components.lyrics
+    if lyrics is None:
+        raise ValueError("the lyrics were not explained (modality='audio')")
+    lines = _lyrics_lines(lyrics, n_columns)
+    ax = column_axes(ax, 0.3 + 0.19 * len(lines))
+    weights = explanation.weights[explanation.label_index(label)]
+    _draw_lyrics(ax, lines, weights[explanation.components.n_audio :], _largest(weights))
+    return ax
+
+
+def column_axes(ax: Axes | None, height: float) -> Axes:
+    """Return the axes given, or those of a figure as wide as a column, unknown to pyplot."""
+    if ax is not None:
+        return ax
+    return Figure(figsize=(COLUMN_WIDTH, height), layout="constrained").add_subplot()
+
+
+def _largest(weights: np.ndarray) -> float:
+    return float(np.abs(weights).max(initial=0.0)) or 1.0
 
 
 def _heading(explanation: LocalExplanation, index: int) -> str:
@@ -203,7 +354,7 @@ def _draw_lyrics(ax: Axes, lines: list[list[Piece]], weights: np.ndarray, larges
             )
 
 
-def _lyrics_lines(lyrics: LyricComponents) -> list[list[Piece]]:
+def _lyrics_lines(lyrics: LyricComponents, n_columns: int) -> list[list[Piece]]:
     """Lay lyrics out in lines of (column, text, component or None)."""
     owner = lyrics.owners()
     lines: list[list[Piece]] = []
@@ -211,8 +362,8 @@ def _lyrics_lines(lyrics: LyricComponents) -> list[list[Piece]]:
     for line in lyrics.text.splitlines(keepends=True):
         lines.append([])
         column = 0
-        for token in re.finditer(rf"\S{{1,{LYRICS_COLUMNS // 2}}}", line):
-            if column and column + _columns(token.group()) > LYRICS_COLUMNS:
+        for token in re.finditer(rf"\S{{1,{n_columns // 2}}}", line):
+            if column and column + _columns(token.group()) > n_columns:
                 lines.append([])
                 column = 0
             for component, run in groupby(range(*token.span()), key=lambda i: owner[at + i]):
