@@ -520,3 +520,12 @@ def test_frame_lists_all():
         GlobalExplanation.from_local(songs).top(1, modality="words")
     with pytest.raises(ValueError, match="no explanations"):
         GlobalExplanation.from_local([])
+
+
+def test_notebooks_show_what_counts_and_no_markup():
+    hostile = "<script>alert(1)</script>"
+    songs = [local(i, {"vocals@1": 2.0, "love": 3.0}, "love", label=hostile) for i in range(2)]
+    shown = GlobalExplanation.from_local(songs, sources=lambda name: hostile)._repr_html_()
+    assert "<script" not in shown
+    assert "love 3" in shown
+    assert "&lt;script&gt;alert(1)&lt;/script&gt;@1 2" in shown

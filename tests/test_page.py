@@ -371,3 +371,12 @@ def test_a_page_of_totals(opened, tmp_path):
     assert page.locator(".bar .name").all_text_contents() == ["love"]
     assert page.locator("#picked").count() == 0
     assert page.locator("#comparison").count() == 0
+
+
+@pytest.mark.parametrize("width", [320, 390])
+def test_nothing_sticks_out_of_a_narrow_screen(width, explanation, overall, browser, tmp_path):
+    page = browser.new_context(viewport={"width": width, "height": 700}).new_page()
+    for shown in (explanation, overall, one("x" * 500, title="y" * 500, label="z" * 500)):
+        page.goto(shown.to_html(tmp_path / "page.html").as_uri())
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+    page.close()

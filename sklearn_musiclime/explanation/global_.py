@@ -35,6 +35,7 @@ from sklearn_musiclime.explanation.importance import (
 )
 from sklearn_musiclime.explanation.local import LocalExplanation
 from sklearn_musiclime.report.global_plots import plot_comparison, plot_global
+from sklearn_musiclime.report.html import global_summary
 from sklearn_musiclime.report.page import global_page
 from sklearn_musiclime.surrogate.interactions import FALSE_DISCOVERIES
 
@@ -859,6 +860,9 @@ class GlobalExplanation:
             The file is no global explanation, or one of a later version.
         """
         return cls(**io.load_global(path))
+
+    def _repr_html_(self) -> str:
+        return global_summary(self)
 
     def __repr__(self) -> str:
         n_audio = sum(c.modality == "audio" for c in self.components)

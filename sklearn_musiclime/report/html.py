@@ -12,6 +12,7 @@ from sklearn_musiclime.report.colours import weight_colours
 
 if TYPE_CHECKING:
     from sklearn_musiclime.components.lyrics import LyricComponents
+    from sklearn_musiclime.explanation.global_ import GlobalExplanation
     from sklearn_musiclime.explanation.local import LocalExplanation
 
 
@@ -60,6 +61,38 @@ def local_summary(explanation: LocalExplanation, n: int = 8) -> str:
             if lyrics is None
             else _coloured(lyrics, weight_colours(lyric_weights, largest)),
         )
+    )
+
+
+def global_summary(explanation: GlobalExplanation, n: int = 6) -> str:
+    """Summarise a global explanation for a notebook.
+
+    Parameters
+    ----------
+    explanation : GlobalExplanation
+        What is shown.
+    n : int, default=6
+        Components a class and modality.
+
+    Returns
+    -------
+    str
+        An HTML fragment without script: what counts most, on average, for each class.
+    """
+    values = explanation.importance()
+    rows = []
+    for column, label in enumerate(explanation.labels):
+        tops = []
+        for modality in ("audio", "lyrics"):
+            known = values.iloc[:, column][[c.modality == modality for c in explanation.components]]
+            top = known.dropna().sort_values(ascending=False, kind="stable").head(n)
+            colours = weight_colours(top.to_numpy(), float(top.max()) if len(top) else 0.0)
+            tops.append(list(zip(top.index, top, colours, strict=True)))
+        rows.append((label, tops))
+    return (
+        environment()
+        .get_template("global_summary.html.jinja")
+        .render(about=repr(explanation).strip("<>"), rows=rows)
     )
 
 
