@@ -71,6 +71,7 @@ FIGURES = {
 def without_text(figure):
     """The figure in the layout that it has with text, without it."""
     figure.set_layout_engine(None)
+    figure.set_size_inches(np.round(figure.get_size_inches(), 1))  # whole pixels
     figure.subplots_adjust(left=0.1, right=0.95, bottom=0.1, top=0.95, hspace=0.4, wspace=0.3)
     remove_ticks_and_titles(figure)
     for text in figure.findobj(Text):
