@@ -35,6 +35,7 @@ from sklearn_musiclime.explanation import GlobalExplanation, LocalExplanation
 from sklearn_musiclime.explanation.global_ import SHARES
 from sklearn_musiclime.featurizers import SpectralStatistics
 from sklearn_musiclime.neighbourhood import ScoreFunction
+from sklearn_musiclime.songs import read_text_file
 
 N_DEMO_SONGS = 160
 DEMO_SECONDS = 6.0
@@ -128,10 +129,7 @@ def explain(arguments: argparse.Namespace) -> None:
         :func:`_explaining` adds.
     """
     model = load_model(arguments.model, trust=arguments.trust)
-    try:
-        lyrics = arguments.lyrics.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise CommandError(f"{str(arguments.lyrics)!r} is not UTF-8 text: {error}") from error
+    lyrics = read_text_file(arguments.lyrics)
     song = pd.DataFrame({"audio": [str(arguments.audio)], "lyrics": [lyrics]})
     explanation = _explain(model, song, arguments, label=arguments.label)
     _show(explanation)
@@ -439,15 +437,15 @@ def _show(explanation: LocalExplanation) -> None:
 
 def _show_global(explanation: GlobalExplanation, min_count: int) -> None:
     shares = explanation.modality_share()
-    for label in explanation.labels:
+    tops = {m: explanation.tops(8, modality=m, min_count=min_count) for m in ("audio", "lyrics")}
+    for index, label in enumerate(explanation.labels):
         share = shares.loc[label]
         print(
             f"\n{label}: {share['n_explanations']:.0f} songs, what moves the score: "
             + ", ".join(f"{name} {share[name]:.0%}" for name in SHARES)
         )
-        for modality in ("audio", "lyrics"):
-            top = explanation.top(8, label, modality=modality, min_count=min_count)
-            found = [f"{row.component} {row.importance:.3g}" for row in top.itertuples()]
+        for modality, top in tops.items():
+            found = [f"{r.component} {r.importance:.3g}" for r in top[index].itertuples()]
             print(f"  {modality:<6} {', '.join(found) or f'nothing that {min_count} songs have'}")
 
 

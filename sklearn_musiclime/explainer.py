@@ -28,6 +28,7 @@ from sklearn_musiclime.components.separation import (
     HPSSSeparator,
     Separator,
     read_beside,
+    recall_sources,
     separate_sources,
 )
 from sklearn_musiclime.corpus import (
@@ -38,7 +39,13 @@ from sklearn_musiclime.corpus import (
     warn_of_failures,
 )
 from sklearn_musiclime.explanation import GlobalExplanation, LocalExplanation
-from sklearn_musiclime.explanation.aggregation import Aggregator, Renaming, renamer, summarise
+from sklearn_musiclime.explanation.aggregation import (
+    Aggregator,
+    Renaming,
+    SongSummary,
+    renamer,
+    summarise,
+)
 from sklearn_musiclime.neighbourhood import (
     MaskFunction,
     Neighbourhood,
@@ -413,20 +420,17 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
             sources=sources,
         )
         aggregator, failures, kept = Aggregator(), [], []
-        for found in self._explanations(
+        for summary, explanation in self._explanations(
             X,
             labels,
-            finish=partial(_with_summary, reduce=reduce) if keep_explanations else reduce,
+            finish=partial(_reduced, reduce=reduce, keep=keep_explanations),
             needs_waveforms=keep_explanations,
             on_error=on_error,
             failures=failures,
         ):
-            if keep_explanations:
-                explanation, summary = found
-                kept.append(explanation)
-            else:
-                summary = found
             aggregator.add(summary)
+            if keep_explanations:
+                kept.append(explanation)
         return GlobalExplanation.from_aggregate(
             aggregator.result(),
             groups,
@@ -528,9 +532,9 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         score = ScoreFunction(self.model_)
         quiet = tqdm(disable=True)
         parallel = StreamingParallel(self.n_jobs)
-        cache = ResultCache(self.memory)
+        separate = self._separate(ResultCache(self.memory))
         return (
-            MaskFunction(self._scorer(table.take(row), score, cache, parallel, quiet))
+            MaskFunction(self._scorer(table.take(row), score, separate, parallel, quiet))
             for row in range(len(table))
         )
 
@@ -641,6 +645,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
             labels=labels,
             seed=seed,
             cache=cache,
+            separate=self._separate(cache),
             key=key,
             finish=finish,
             needs_waveforms=needs_waveforms,
@@ -693,6 +698,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         labels: Any,
         seed: int,
         cache: ResultCache,
+        separate: Callable[..., tuple],
         key: str | None,
         finish: Callable[[LocalExplanation], Any] | None,
         needs_waveforms: bool,
@@ -706,7 +712,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
 
         def compute() -> LocalExplanation:
             nonlocal made
-            made = self._explain_song(table, labels, seed, cache, parallel, progress)
+            made = self._explain_song(table, labels, seed, separate, parallel, progress)
             return replace(made, components=made.components.without_waveforms())
 
         if key is None:
@@ -719,7 +725,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
                 made = replace(kept, title=table.title(0), row=table.first_row)
                 if needs_waveforms:
                     song = table.read(0, self.sampling_rate_)
-                    made = replace(made, components=self._decompose(song, cache))
+                    made = replace(made, components=self._decompose(song, separate))
         return made if finish is None else finish(made)
 
     def _explain_song(
@@ -727,13 +733,13 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         table: SongTable,
         labels: Any,
         seed: int,
-        cache: ResultCache,
+        separate: Callable[..., tuple],
         parallel: StreamingParallel,
         progress: tqdm,
     ) -> LocalExplanation:
         """Take one song through the stages: components, masks, scores, surrogate, explanation."""
         score = ScoreFunction(self.model_)
-        scorer = self._scorer(table, score, cache, parallel, progress)
+        scorer = self._scorer(table, score, separate, parallel, progress)
         song, components, units = scorer.song, scorer.components, scorer.units
         rng = self._rng(song, components, seed)
         draw = partial(self._draw, self._design(scorer.factored), components, units, rng)
@@ -803,13 +809,13 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         self,
         table: SongTable,
         score: ScoreFunction,
-        cache: ResultCache,
+        separate: Callable[..., tuple],
         parallel: StreamingParallel,
         progress: tqdm,
     ) -> NeighbourhoodScorer:
         """Read the one song of a table, split it, and see how the model is best asked about it."""
         song = table.read(0, self.sampling_rate_)
-        components = self._decompose(song, cache)
+        components = self._decompose(song, separate)
         batch_size = self.batch_size
         if batch_size == "auto":
             batch_size = automatic_batch_size(song)
@@ -824,16 +830,14 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
             progress,
         )
 
-    def _decompose(self, song: Song, cache: ResultCache) -> Decomposition:
-        """Split a song into components; its sources may have been found before."""
+    def _separate(self, cache: ResultCache) -> Callable[..., tuple]:
+        """What takes songs apart: it recalls sources that were found before, if they are kept."""
+        if self.separator is None or not cache.is_kept:
+            return separate_sources
+        # Hashed once, not once a song: a separator may hold a network.
+        return partial(recall_sources, cache=cache, key=fingerprint(self.separator))
 
-        def separate(separator: Any, waveform: np.ndarray, rate: float, **known: Any) -> tuple:
-            compute = partial(separate_sources, separator, waveform, rate, **known)
-            if separator is None or not cache.is_kept:
-                return compute()
-            beside = read_beside(separator, known["path"]), known["span"]
-            return cache.fetch("sources", fingerprint(separator, waveform, rate, beside), compute)
-
+    def _decompose(self, song: Song, separate: Callable[..., tuple]) -> Decomposition:
         return decompose(
             song,
             separator=self.separator,
@@ -1006,8 +1010,10 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         return getattr(self.segmenter, "fixed_n_segments", None) or DEFAULT_N_SEGMENTS
 
 
-def _with_summary(explanation: LocalExplanation, reduce: Callable) -> tuple:
-    return explanation, reduce(explanation)
+def _reduced(
+    explanation: LocalExplanation, reduce: Callable, keep: bool
+) -> tuple[SongSummary, LocalExplanation | None]:
+    return reduce(explanation), explanation if keep else None
 
 
 def _check_parts(factored_scores: np.ndarray, own_scores: np.ndarray) -> None:

@@ -226,6 +226,31 @@ def read_lyrics(cell: Any, *, row: int = 0) -> str:
     raise InvalidSongError(row, "lyrics", reason)
 
 
+def read_text_file(path: Path, encoding: str = "utf-8") -> str:
+    """Read a file of text.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    encoding : {"utf-8", "utf-8-sig"}, default="utf-8"
+        The second takes a mark of the byte order away.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    ValueError
+        The file is not UTF-8 text.
+    """
+    try:
+        return path.read_text(encoding=encoding)
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{str(path)!r} is not UTF-8 text: {error}") from error
+
+
 def read_word_times(cell: Any, *, row: int = 0) -> np.ndarray | None:
     """Read one cell of word times.
 
@@ -356,8 +381,6 @@ class SongTable:
         and word times column 2.
     modalities : sequence of {"audio", "lyrics"}, default=("audio", "lyrics")
         The columns that must be there.
-    first_row : int, default=0
-        What the first row is called, if `X` is a part of the songs.
 
     Raises
     ------
@@ -375,10 +398,9 @@ class SongTable:
         lyrics: str = "lyrics",
         word_times: str = "word_times",
         modalities: Sequence[str] = ("audio", "lyrics"),
-        first_row: int = 0,
     ):
         self.X = X
-        self.first_row = first_row
+        self.first_row = 0
         named = {"audio": audio, "lyrics": lyrics, "word_times": word_times}
         if isinstance(X, pd.DataFrame):
             self._where = {kind: X.columns.get_loc(n) for kind, n in named.items() if n in X}

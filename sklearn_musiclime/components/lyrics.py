@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache, cached_property
 
@@ -114,6 +114,20 @@ class LyricComponents:
         return sorted(
             (start, end, index) for index, spans in enumerate(self.spans) for start, end in spans
         )
+
+    def pieces(self) -> Iterator[tuple[str, int | None, tuple[float, float] | None]]:
+        """Yield the text in pieces: what stands there, its component, and when it is sung."""
+        times = {
+            span: time
+            for spans, span_times in zip(self.spans, self.span_times, strict=True)
+            for span, time in zip(spans, span_times, strict=True)
+        }
+        at = 0
+        for start, end, component in self.occurrences():
+            yield self.text[at:start], None, None
+            yield self.text[start:end], component, times[start, end]
+            at = end
+        yield self.text[at:], None, None
 
     def owners(self) -> np.ndarray:
         """Return the component of each character of the text, -1 where it is none's."""

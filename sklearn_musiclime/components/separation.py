@@ -10,6 +10,7 @@ need not be perfect to be used.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import Any, Protocol
@@ -21,7 +22,7 @@ import scipy.ndimage
 from joblib import Parallel, delayed
 from sklearn.base import BaseEstimator
 
-from sklearn_musiclime.cache import file_digest
+from sklearn_musiclime.cache import ResultCache, file_digest, fingerprint
 from sklearn_musiclime.components._protocol import call_with_known, takes
 from sklearn_musiclime.songs import read_audio
 
@@ -335,6 +336,39 @@ def separate_sources(
         holder = len(names) - 1
     sources[holder] = sources[holder] + residual
     return names, sources
+
+
+def recall_sources(
+    separator: Separator,
+    waveform: np.ndarray,
+    sampling_rate: float,
+    *,
+    path: Path | None = None,
+    span: tuple[float, float] | None = None,
+    cache: ResultCache,
+    key: str,
+) -> tuple[tuple[str, ...], np.ndarray]:
+    """Take a song apart as :func:`separate_sources`, unless that was done before.
+
+    Parameters
+    ----------
+    separator, waveform, sampling_rate, path, span
+        As there.
+    cache : ResultCache
+        Where sources are kept.
+    key : str
+        The separator's hash.
+
+    Returns
+    -------
+    names : tuple of str
+        Names of the sources.
+    sources : ndarray of shape (n_sources, n_samples), dtype float32
+        Their waveforms; they sum to `waveform`.
+    """
+    compute = partial(separate_sources, separator, waveform, sampling_rate, path=path, span=span)
+    song = fingerprint(key, waveform, sampling_rate, read_beside(separator, path), span)
+    return cache.fetch("sources", song, compute)
 
 
 def read_beside(separator: Separator | None, path: Path | None) -> Any:

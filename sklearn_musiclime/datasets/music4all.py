@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from sklearn_musiclime.songs import read_text_file
+
 CUTS = (0.35, 0.65)
 """Valence and energy are low below the first, high from the second on."""
 EMOTIONS = (
@@ -121,7 +123,7 @@ def load_music4all(
     songs.insert(
         1,
         "lyrics",
-        [_read_text(b) for b, is_there in zip(lyrics, there, strict=True) if is_there],
+        [read_text_file(b) for b, is_there in zip(lyrics, there, strict=True) if is_there],
     )
     songs["genres"] = [
         [g.strip() for g in genres.split(",") if g.strip()] if isinstance(genres, str) else []
@@ -132,13 +134,6 @@ def load_music4all(
     )
     songs["emotion"] = emotion(songs["valence"], songs["energy"])
     return songs
-
-
-def _read_text(path: Path) -> str:
-    try:
-        return path.read_text(encoding="utf-8")
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{str(path)!r} is not UTF-8 text: {error}") from error
 
 
 def _first_class(genres: list[str], genre_map: Mapping[str, str] | None) -> str | None:

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from sklearn_musiclime.datasets.lrc import read_lrc
-from sklearn_musiclime.songs import InvalidSongError
+from sklearn_musiclime.songs import InvalidSongError, read_text_file
 
 LYRIC_FILES = (".lrc", ".txt")
 
@@ -133,11 +133,9 @@ def _read_lyrics(
     if not file.is_file():
         raise InvalidSongError(row, "lyrics", f"file {str(file)!r} does not exist")
     try:
-        text = file.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise InvalidSongError(
-            row, "lyrics", f"file {str(file)!r} is not UTF-8 text: {error}"
-        ) from error
+        text = read_text_file(file, "utf-8-sig")
+    except ValueError as error:
+        raise InvalidSongError(row, "lyrics", f"file {error}") from error
     if suffix != ".lrc":
         return text, None
     try:

@@ -394,7 +394,7 @@ class _PairSums:
     New entries wait in a list; when they outnumber what is summed up, they are summed up.
     """
 
-    LABEL_BITS, COLUMN_BITS = 15, 24
+    COLUMN_BITS = 24
 
     def __init__(self):
         self._keys = np.zeros(0, dtype=np.int64)

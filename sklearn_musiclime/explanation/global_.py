@@ -25,6 +25,7 @@ from sklearn_musiclime.explanation.aggregation import (
     renamer,
     summarise,
 )
+from sklearn_musiclime.explanation.frames import check_modality, largest_first, pair_frame
 from sklearn_musiclime.explanation.importance import (
     METHODS,
     Bootstrap,
@@ -203,8 +204,8 @@ class GlobalExplanation:
         pairs = aggregate.pairs
         pairs = replace(
             pairs,
-            labels=new_label[pairs.labels] if len(pairs.labels) else pairs.labels,
-            pairs=np.sort(new_column[pairs.pairs], axis=1) if len(pairs.pairs) else pairs.pairs,
+            labels=new_label[pairs.labels],
+            pairs=np.sort(new_column[pairs.pairs], axis=1),
         )
         sums, counts = totals(weights, of_label, len(labels))
         return cls(
@@ -246,11 +247,12 @@ class GlobalExplanation:
         if not totals:
             raise ValueError("no totals to aggregate")
         labels = [list(totals)[i] for i in _label_order(list(totals))]
-        audio = re.compile(rf"({'|'.join(map(re.escape, sources))})(\d+)|(.+)@(\d+)")
+        named = "|".join(map(re.escape, sources)) or "(?!)"  # which nothing matches
+        audio = re.compile(rf"({named})(\d+)|(.+)@(\d+)")
         names = dict.fromkeys(name for of_class in totals.values() for name in of_class)
         found = []
         for name in names:
-            match = audio.fullmatch(name) if sources else re.fullmatch(r"()()(.+)@(\d+)", name)
+            match = audio.fullmatch(name)
             if match is None:
                 found.append(Component(name, "lyrics"))
             else:
@@ -420,20 +422,55 @@ class GlobalExplanation:
             ``low`` to ``high``.
         """
         label = self.labels[0] if label is None else label
-        index = self.label_index(label)
-        frame = self._component_frame()
-        frame["importance"] = self.importance(method, min_count=min_count).iloc[:, index].to_numpy()
-        frame["count"] = self.counts[index]
-        if self.weights is not None:
-            low, high = self.interval(method, min_count=min_count)
-            frame["low"], frame["high"] = low.iloc[:, index].array, high.iloc[:, index].array
+        options = {"method": method, "modality": modality, "min_count": min_count}
+        return self.tops(n, [label], **options)[0]
+
+    def tops(
+        self,
+        n: int = 10,
+        labels: Sequence[Hashable] | None = None,
+        *,
+        method: str = "average",
+        modality: str | None = None,
+        min_count: int = 1,
+    ) -> list[pd.DataFrame]:
+        """List the components that count most for each class; songs are resampled once for all.
+
+        Parameters
+        ----------
+        n : int, default=10
+            How many a class, at most.
+        labels : sequence of label, or None, default=None
+            The classes. None: all.
+        method, modality, min_count
+            See :meth:`top`.
+
+        Returns
+        -------
+        list of DataFrame
+            What :meth:`top` returns, one a class.
+        """
+        indices = [self.label_index(label) for label in (self.labels if labels is None else labels)]
         if modality is not None:
-            _check_modality(modality)
-            frame = frame[frame["modality"] == modality]
-        frame = frame[frame["importance"].notna()]
-        return frame.sort_values("importance", ascending=False, kind="stable")[:n].reset_index(
-            drop=True
-        )
+            check_modality(modality)
+        values = self.importance(method, min_count=min_count)
+        bounds = {}
+        if self.weights is not None:
+            intervals = self.interval(method, min_count=min_count)
+            bounds = dict(zip(("low", "high"), intervals, strict=True))
+        found = []
+        for index in indices:
+            frame = self._component_frame()
+            frame["importance"] = values.iloc[:, index].to_numpy()
+            frame["count"] = self.counts[index]
+            for name, bound in bounds.items():
+                frame[name] = bound.iloc[:, index].array
+            if modality is not None:
+                frame = frame[frame["modality"] == modality]
+            frame = frame[frame["importance"].notna()]
+            ranked = frame.sort_values("importance", ascending=False, kind="stable")
+            found.append(ranked[:n].reset_index(drop=True))
+        return found
 
     def audio_map(
         self, label: Hashable, method: str = "average", *, min_count: int = 1
@@ -563,23 +600,16 @@ class GlobalExplanation:
         tested = ~np.isnan(p_values)
         if tested.any():
             q_values[tested] = scipy.stats.false_discovery_control(p_values[tested])
-        names = np.array([c.name for c in self.components], dtype=object)
-        modality = np.array([c.modality for c in self.components], dtype=object)
-        frame = pd.DataFrame(
-            {
-                "first": names[at[:, 0]],
-                "second": names[at[:, 1]],
-                "modalities": [" x ".join(pair) for pair in modality[at]],
-                "weight": mean,
-                "std_err": std_err,
-                "count": count.astype(int),
-                "q_value": q_values,
-            }
+        return pair_frame(
+            [c.name for c in self.components],
+            [c.modality for c in self.components],
+            at,
+            fdr,
+            weight=mean,
+            std_err=std_err,
+            count=count.astype(int),
+            q_value=q_values,
         )
-        if fdr is not None:
-            frame = frame[frame["q_value"] <= fdr]
-        order = np.argsort(-frame["weight"].abs().to_numpy(), kind="stable")
-        return frame.iloc[order].reset_index(drop=True)
 
     def compare(
         self,
@@ -623,8 +653,7 @@ class GlobalExplanation:
             bounds[:, (bootstrap.n_groups[indices] == 1).any(axis=0)] = np.nan
             frame["low"], frame["high"] = bounds
         frame = frame[(self.counts[indices] >= max(min_count, 1)).any(axis=0)]
-        order = np.argsort(-frame["difference"].abs().to_numpy(), kind="stable")
-        return frame.iloc[order].reset_index(drop=True)
+        return largest_first(frame, "difference")
 
     def pick(self, n: int = 5, *, n_top: int = 10) -> pd.DataFrame:
         """Choose songs that together show what the model goes by.
@@ -921,15 +950,9 @@ def _tails(confidence_level: float) -> list[float]:
 
 def _quantiles(values: np.ndarray, tails: list[float]) -> np.ndarray:
     """Quantiles over the first axis, of what is not NaN; NaN where all is."""
-    known = ~np.isnan(values)
-    filled = np.where(known.any(axis=0) & ~known, np.nan, np.where(known, values, 0.0))
-    found = np.nanquantile(filled, tails, axis=0)
-    return np.where(known.any(axis=0), found, np.nan)
-
-
-def _check_modality(modality: str) -> None:
-    if modality not in ("audio", "lyrics"):
-        raise ValueError(f"modality must be 'audio' or 'lyrics', got {modality!r}")
+    is_known = ~np.isnan(values).all(axis=0)
+    found = np.nanquantile(np.where(is_known, values, 0.0), tails, axis=0)
+    return np.where(is_known, found, np.nan)
 
 
 def _label_order(labels: list[Hashable]) -> list[int]:

@@ -13,6 +13,7 @@ import pandas as pd
 
 from sklearn_musiclime.components.decomposition import Decomposition
 from sklearn_musiclime.explanation import io
+from sklearn_musiclime.explanation.frames import check_modality, largest_first, pair_frame
 from sklearn_musiclime.report.html import local_summary
 from sklearn_musiclime.report.page import local_page
 from sklearn_musiclime.report.plots import plot_local
@@ -189,11 +190,9 @@ class LocalExplanation:
         """
         frame = self.to_frame(label)
         if modality is not None:
-            if modality not in ("audio", "lyrics"):
-                raise ValueError(f"modality must be 'audio' or 'lyrics', got {modality!r}")
+            check_modality(modality)
             frame = frame[frame["modality"] == modality]
-        order = np.argsort(-frame["weight"].abs().to_numpy(), kind="stable")[:n]
-        return frame.iloc[order].reset_index(drop=True)
+        return largest_first(frame, "weight")[:n]
 
     def audio_map(self, label: Hashable | None = None) -> pd.DataFrame:
         """Lay the weights of the audio out in time.
@@ -249,22 +248,16 @@ class LocalExplanation:
         if terms is None:
             raise ValueError("interactions were not estimated (interactions=None, or linked=True)")
         index = self.label_index(label)
-        names = np.array(self.components.names, dtype=object)
-        modality = np.where(terms.pairs < self.components.n_audio, "audio", "lyrics")
-        frame = pd.DataFrame(
-            {
-                "first": names[terms.pairs[:, 0]],
-                "second": names[terms.pairs[:, 1]],
-                "modalities": [" x ".join(pair) for pair in modality],
-                "weight": terms.weights[index],
-                "std_err": terms.std_err[index],
-                "q_value": terms.q_values[index],
-            }
+        n_audio, n_lyrics = self.components.n_audio, self.components.n_lyrics
+        return pair_frame(
+            self.components.names,
+            ["audio"] * n_audio + ["lyrics"] * n_lyrics,
+            terms.pairs,
+            fdr,
+            weight=terms.weights[index],
+            std_err=terms.std_err[index],
+            q_value=terms.q_values[index],
         )
-        if fdr is not None:
-            frame = frame[frame["q_value"] <= fdr]
-        order = np.argsort(-frame["weight"].abs().to_numpy(), kind="stable")
-        return frame.iloc[order].reset_index(drop=True)
 
     def modality_share(self, label: Hashable | None = None) -> pd.DataFrame:
         """Say how much of what moves a label's score is the audio, the lyrics, or both together.

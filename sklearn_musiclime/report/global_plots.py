@@ -11,7 +11,15 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
 from sklearn_musiclime.report.colours import AGAINST, FOR, SEQUENTIAL
-from sklearn_musiclime.report.plots import MAX_NAME, WIDTH, column_axes, shorten, write_text
+from sklearn_musiclime.report.plots import (
+    MIN_BARS,
+    WHISKERS,
+    WIDTH,
+    column_axes,
+    name_bars,
+    shorten,
+    write_text,
+)
 
 if TYPE_CHECKING:
     from sklearn_musiclime.explanation.global_ import GlobalExplanation
@@ -48,7 +56,7 @@ def plot_global(
     labels = explanation.labels if labels is None else list(labels)
     maps = [explanation.audio_map(label, method, min_count=min_count) for label in labels]
     options = {"method": method, "modality": "lyrics", "min_count": min_count}
-    tops = [explanation.top(n, label, **options) for label in labels]
+    tops = explanation.tops(n, labels, **options)
     sides = {
         modality: any(c.modality == modality for c in explanation.components)
         for modality in ("audio", "lyrics")
@@ -61,7 +69,7 @@ def plot_global(
         max(sum(sides.values()), 1),
         width_ratios=[1.5, 1] if all(sides.values()) else None,
     )
-    heat = max(float(np.nan_to_num(m.to_numpy(dtype=float)).max(initial=0.0)) for m in maps) or 1.0
+    heat = max(map(_strongest, maps)) or 1.0
     reach = max((_reach(top) for top in tops), default=0.0) or 1.0
     heat_axes, tiles = [], None
     for row, label in enumerate(labels):
@@ -142,7 +150,7 @@ def plot_comparison(
         ax.set_xlim(-limit, limit)
         ax.set_ylim(n_bars - 0.5, -0.5)
         ax.set_title(modality, fontsize=9)
-        _name_bars(ax, part["component"])
+        name_bars(ax, part["component"])
     return figure
 
 
@@ -174,8 +182,7 @@ def plot_class_audio(
     """
     audio_map = explanation.audio_map(label, method, min_count=min_count)
     ax = column_axes(ax, 0.6 + 0.3 * len(audio_map))
-    largest = float(np.nan_to_num(audio_map.to_numpy(dtype=float)).max(initial=0.0)) or 1.0
-    tiles = _draw_heat(ax, audio_map, largest)
+    tiles = _draw_heat(ax, audio_map, _strongest(audio_map) or 1.0)
     ax.set_xlabel("relative segment")
     ax.figure.colorbar(tiles, ax=ax, label=method, pad=0.01, aspect=12)
     return ax
@@ -211,8 +218,9 @@ def plot_class_words(
     matplotlib.axes.Axes
     """
     top = explanation.top(n, label, method=method, modality="lyrics", min_count=min_count)
-    ax = column_axes(ax, 0.5 + 0.19 * max(len(top), 3))
-    _draw_words(ax, top, max(len(top), 3), _reach(top) or 1.0)
+    n_bars = max(len(top), MIN_BARS)
+    ax = column_axes(ax, 0.5 + 0.19 * n_bars)
+    _draw_words(ax, top, n_bars, _reach(top) or 1.0)
     ax.set_xlabel(f"importance ({method})")
     return ax
 
@@ -243,15 +251,11 @@ def _draw_words(ax: Axes, top: pd.DataFrame, n: int, reach: float) -> None:
     ax.barh(np.arange(len(top)), top["importance"], color=FOR, **_whiskers(top, "importance"))
     ax.set_xlim(0, 1.05 * reach)
     ax.set_ylim(n - 0.5, -0.5)
-    _name_bars(ax, top["component"])
+    name_bars(ax, top["component"])
 
 
-def _name_bars(ax: Axes, names: pd.Series) -> None:
-    ax.set_yticks(np.arange(len(names)))
-    write_text(ax.set_yticklabels, [shorten(name, MAX_NAME) for name in names], fontsize=8)
-    ax.spines[["top", "right", "left"]].set_visible(False)
-    ax.tick_params(axis="y", length=0)
-    ax.tick_params(axis="x", labelsize=8)
+def _strongest(audio_map: pd.DataFrame) -> float:
+    return float(np.nan_to_num(audio_map.to_numpy(dtype=float)).max(initial=0.0))
 
 
 def _whiskers(frame: pd.DataFrame, column: str) -> dict:
@@ -261,7 +265,7 @@ def _whiskers(frame: pd.DataFrame, column: str) -> dict:
     value = frame[column].to_numpy()
     # A percentile interval need not hold what it is of; whiskers don't point inwards.
     reach = np.maximum([value - frame["low"], frame["high"] - value], 0.0)
-    return {"xerr": reach, "error_kw": {"elinewidth": 1, "ecolor": "#444444", "capsize": 2}}
+    return {"xerr": reach, "error_kw": WHISKERS}
 
 
 def _reach(frame: pd.DataFrame, column: str = "importance") -> float:

@@ -100,6 +100,7 @@ def _lanes(
     explanation: LocalExplanation, largest: float
 ) -> list[tuple[str, list[tuple[str, str]]]]:
     """The sources with (what a cell says, its colour) of each segment."""
+    audio_map = explanation.audio_map()
     return [
         (
             source,
@@ -110,20 +111,16 @@ def _lanes(
                 )
             ],
         )
-        for source, row in zip(
-            explanation.audio_map().index, explanation.audio_map().to_numpy(), strict=True
-        )
+        for source, row in zip(audio_map.index, audio_map.to_numpy(), strict=True)
     ]
 
 
 def _coloured(lyrics: LyricComponents, colours: list[str]) -> list[tuple[str, str | None]]:
     """The lyrics in pieces of (text, colour or None)."""
-    pieces: list[tuple[str, str | None]] = []
-    at = 0
-    for start, end, component in lyrics.occurrences():
-        pieces += [(lyrics.text[at:start], None), (lyrics.text[start:end], colours[component])]
-        at = end
-    return [*pieces, (lyrics.text[at:], None)]
+    return [
+        (text, None if component is None else colours[component])
+        for text, component, _ in lyrics.pieces()
+    ]
 
 
 @cache

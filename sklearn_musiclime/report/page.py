@@ -18,6 +18,7 @@ import soundfile
 
 from sklearn_musiclime.explanation.importance import METHODS
 from sklearn_musiclime.report.html import environment
+from sklearn_musiclime.report.plots import envelope
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
 MAX_CLASSES = 10
 MAX_INTERACTIONS = 12
 MAX_WORDS = 40
-ENVELOPE_POINTS = 500
+ENVELOPE_SPANS = 500
 
 Piece = tuple[str, int | None, float | None, float | None]
 """Text, its component if it is one's, and the seconds at which it is sung, if they are known."""
@@ -224,27 +225,17 @@ def _vorbis(waveform: np.ndarray, rate: int) -> bytes:
 
 def _envelope(waveform: np.ndarray) -> dict[str, list[int]]:
     """Minima and maxima in per cent of full scale."""
-    starts = np.unique(np.linspace(0, len(waveform), ENVELOPE_POINTS + 1, dtype=int)[:-1])
-    low, high = np.minimum.reduceat(waveform, starts), np.maximum.reduceat(waveform, starts)
+    _, low, high = envelope(waveform, ENVELOPE_SPANS)
     percent = {"low": 100 * low, "high": 100 * high}
     return {name: np.rint(values).astype(int).tolist() for name, values in percent.items()}
 
 
 def _pieces(lyrics: LyricComponents, first: int) -> list[Piece]:
     """The lyrics in pieces; `first` is the number of their first component."""
-    times = {
-        span: time
-        for spans, span_times in zip(lyrics.spans, lyrics.span_times, strict=True)
-        for span, time in zip(spans, span_times, strict=True)
-    }
-    pieces: list[Piece] = []
-    at = 0
-    for start, end, component in lyrics.occurrences():
-        sung = times[start, end] or (None, None)
-        pieces.append((lyrics.text[at:start], None, None, None))
-        pieces.append((lyrics.text[start:end], first + component, *sung))
-        at = end
-    return [*pieces, (lyrics.text[at:], None, None, None)]
+    return [
+        (text, None if component is None else first + component, *(times or (None, None)))
+        for text, component, times in lyrics.pieces()
+    ]
 
 
 def _text(name: str) -> str:
@@ -253,7 +244,7 @@ def _text(name: str) -> str:
 
 def _own_code(script: str) -> dict[str, str]:
     """Style and script of a page, and what its Content-Security-Policy calls them."""
-    code = {"style": _text("page.css"), "script": _text(script)}
+    code = {"style": _text("page.css"), "script": _text("page.js") + _text(script)}
     return code | {f"{kind}_hash": _hash(text) for kind, text in code.items()}
 
 

@@ -30,10 +30,12 @@ WIDTH, COLUMN_WIDTH = 10.0, 3.5
 """Inches of a whole figure, and of a column of a paper."""
 LYRICS_COLUMNS, COLUMN_LETTERS = 100, 46
 MIN_BARS = 3
+ENVELOPE_SPANS = 1000
 LYRICS_POINTS = 8.5
 COLUMN_POINTS = 0.602 * LYRICS_POINTS  # the advance of DejaVu Sans Mono
 MAX_LYRICS_LINES = 40
 MAX_NAME = 24
+WHISKERS = {"elinewidth": 1, "ecolor": "#444444", "capsize": 2}
 # matplotlib's own font, then such as have the scripts that it lacks, where they are installed.
 SANS = ("DejaVu Sans", "Noto Sans CJK JP", "Noto Sans", "Hiragino Sans", "Yu Gothic")
 MONO = ("DejaVu Sans Mono", *SANS[1:])
@@ -65,7 +67,7 @@ def plot_local(
     audio, lyrics = explanation.components.audio, explanation.components.lyrics
     parts = {"audio": audio, "lyrics": lyrics}
     modalities = [modality for modality, part in parts.items() if part is not None]
-    n_bars = max(1, *(len(explanation.top(n, label, modality=m)) for m in modalities))
+    n_bars = max(1, min(n, max(len(parts[modality]) for modality in modalities)))
     n_pairs = 0
     if explanation.interaction_terms is not None:
         n_pairs = len(explanation.interactions(label).head(n))
@@ -280,7 +282,8 @@ def _draw_lanes(ax: Axes, audio: AudioComponents, weights: np.ndarray, largest: 
     )
     peak = float(np.abs(audio.sources).max()) or 1.0
     for lane, source in enumerate(audio.sources):
-        times, low, high = _envelope(source, audio.sampling_rate)
+        starts, low, high = envelope(source, ENVELOPE_SPANS)
+        times = starts / audio.sampling_rate
         middle, half = lane + 0.5, 0.46 / peak
         ax.fill_between(
             times, middle + half * low, middle + half * high, color="#222222", alpha=0.4, lw=0
@@ -293,11 +296,11 @@ def _draw_lanes(ax: Axes, audio: AudioComponents, weights: np.ndarray, largest: 
     ax.figure.colorbar(tiles, ax=ax, label="weight", pad=0.01, aspect=12)
 
 
-def _envelope(waveform: np.ndarray, sampling_rate: float) -> tuple[np.ndarray, ...]:
-    """Times, minima and maxima of a waveform in at most 1,000 spans."""
-    starts = np.unique(np.linspace(0, len(waveform), 1001, dtype=int)[:-1])
+def envelope(waveform: np.ndarray, n_spans: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return where spans of a waveform start, in samples, and their minima and maxima."""
+    starts = np.unique(np.linspace(0, len(waveform), n_spans + 1, dtype=int)[:-1])
     low, high = np.minimum.reduceat(waveform, starts), np.maximum.reduceat(waveform, starts)
-    return starts / sampling_rate, low, high
+    return starts, low, high
 
 
 def _draw_bars(ax: Axes, title: str, names: pd.Series, frame: pd.DataFrame, largest: float) -> None:
@@ -309,7 +312,7 @@ def _draw_bars(ax: Axes, title: str, names: pd.Series, frame: pd.DataFrame, larg
         weights,
         color=[FOR if w >= 0 else AGAINST for w in weights],
         xerr=reach,
-        error_kw={"elinewidth": 1, "ecolor": "#444444", "capsize": 2},
+        error_kw=WHISKERS,
     )
     limit = 1.6 * max(largest, float(np.max(np.abs(weights) + reach, initial=0.0)))
     for place, weight, error in zip(places, weights, reach, strict=True):
@@ -324,11 +327,25 @@ def _draw_bars(ax: Axes, title: str, names: pd.Series, frame: pd.DataFrame, larg
         )
     ax.axvline(0, color="#444444", linewidth=0.8)
     ax.set_xlim(-limit, limit)
-    ax.set_yticks(places)
-    write_text(ax.set_yticklabels, [shorten(name, 2 * MAX_NAME) for name in names], fontsize=9)
+    name_bars(ax, names, length=2 * MAX_NAME, fontsize=9, numbers=None)
     ax.set_title(title, fontsize=9)
+
+
+def name_bars(
+    ax: Axes,
+    names: pd.Series,
+    *,
+    length: int = MAX_NAME,
+    fontsize: int = 8,
+    numbers: int | None = 8,
+) -> None:
+    """Name horizontal bars, in at most so many letters; `numbers`: the size of those below."""
+    ax.set_yticks(np.arange(len(names)))
+    write_text(ax.set_yticklabels, [shorten(name, length) for name in names], fontsize=fontsize)
     ax.spines[["top", "right", "left"]].set_visible(False)
     ax.tick_params(axis="y", length=0)
+    if numbers is not None:
+        ax.tick_params(axis="x", labelsize=numbers)
 
 
 def _draw_lyrics(ax: Axes, lines: list[list[Piece]], weights: np.ndarray, largest: float) -> None:

@@ -1,18 +1,5 @@
-"use strict";
 (() => {
-  const data = JSON.parse(document.getElementById("data").textContent);
-  const FOR = [90, 162, 224], N_WORDS = 12, N_APART = 16;
-  const at = (id) => document.getElementById(id);
-  const make = (tag, className, text) => {
-    const element = document.createElement(tag);
-    if (className) element.className = className;
-    if (text !== undefined) element.textContent = text;
-    return element;
-  };
-  const shade = (value, largest) => {
-    const part = largest ? Math.min(value / largest, 1) : 0;
-    return `rgb(${FOR.map((c) => Math.round(255 + part * (c - 255))).join(",")})`;
-  };
+  const N_WORDS = 12, N_APART = 16;
   let method = "average";
   const value = (label, component) => data.classes[label].importance[method][component];
   const among = (modality) => data.components.map((_, i) => i).filter((i) => data.components[i].modality === modality);
@@ -30,7 +17,7 @@
         const found = component === undefined ? null : value(label, component), cell = make("div", "cell");
         cell.style.flex = "1 1 0";
         if (found !== null) {
-          cell.style.background = shade(found, top);
+          cell.style.background = colour(found, top);
           cell.title = `${data.components[component].name}: ${found.toPrecision(3)}`;
           cell.setAttribute("role", "img");
           cell.setAttribute("aria-label", cell.title);
@@ -42,27 +29,7 @@
     });
     return lanes;
   };
-  const bar = (name, from, to, low, high, reach, isSigned, text) => {
-    const item = make("li"), row = make("div", "bar"), axis = make("div", "axis"), zero = make("div", "zero");
-    const percent = (v) => (isSigned ? 50 + (48 * v) / reach : (96 * v) / reach);
-    const filled = make("div", "value");
-    zero.style.left = `${percent(0)}%`;
-    filled.style.left = `${percent(Math.min(from, to))}%`;
-    filled.style.width = `${percent(Math.max(from, to)) - percent(Math.min(from, to))}%`;
-    filled.style.background = to < 0 ? "var(--against)" : "var(--for)";
-    axis.append(zero, filled);
-    if (low !== null && high !== null) {
-      const error = make("div", "error");
-      error.style.left = `${percent(low)}%`;
-      error.style.width = `${percent(high) - percent(low)}%`;
-      axis.append(error);
-    }
-    const title = make("span", "name", name);
-    title.title = name;
-    row.append(title, axis, make("span", "number", text));
-    item.append(row);
-    return item;
-  };
+  const bar = (...of) => drawBar("div", ...of)[0];
   const share = (label) => {
     const { shares } = data.classes[label], row = make("p", "hint");
     if (shares) row.textContent = `What moves the score: ${Object.entries(shares).map(([name, part]) => `${name} ${Math.round(100 * part)} %`).join(", ")}`;
@@ -78,7 +45,7 @@
       order.slice(0, N_WORDS).forEach((i) => {
         // Intervals are of the average.
         const [low, high] = method === "average" ? [of.low[i], of.high[i]] : [null, null];
-        words.append(bar(data.components[i].name, 0, value(label, i), low, high, reach, false, value(label, i).toPrecision(3)));
+        words.append(bar(data.components[i].name, value(label, i), low, high, reach, false, value(label, i).toPrecision(3)));
       });
       const about = of.n === null ? "" : ` (${of.n} explanations)`;
       section.append(make("h3", "", of.name + about), share(label), audio.length ? heat(label, top) : "", words);
@@ -92,7 +59,7 @@
     const order = apart.map((_, i) => i).filter((i) => apart[i]).sort((i, j) => Math.abs(apart[j]) - Math.abs(apart[i])).slice(0, N_APART);
     const reach = Math.max(...order.map((i) => Math.abs(apart[i])), 1e-12);
     at("comparison").replaceChildren(...order.map((i) => bar(
-      data.components[i].name, 0, apart[i], null, null, reach, true,
+      data.components[i].name, apart[i], null, null, reach, true,
       `${Math.abs(apart[i]).toPrecision(3)} more for ${data.classes[apart[i] < 0 ? b : a].name}`,
     )));
   };

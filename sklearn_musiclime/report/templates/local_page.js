@@ -1,19 +1,6 @@
-"use strict";
 (() => {
-  const data = JSON.parse(document.getElementById("data").textContent);
-  const FOR = [90, 162, 224], AGAINST = [240, 151, 90], FADE = 0.005;
-  const at = (id) => document.getElementById(id);
-  const make = (tag, className, text) => {
-    const element = document.createElement(tag);
-    if (className) element.className = className;
-    if (text !== undefined) element.textContent = text;
-    return element;
-  };
+  const FADE = 0.005;
   const number = (value) => (value < 0 ? "−" : "+") + Math.abs(value).toPrecision(3);
-  const colour = (weight, largest) => {
-    const part = Math.min(Math.abs(weight) / (largest || 1), 1), end = weight < 0 ? AGAINST : FOR;
-    return `rgb(${end.map((c) => Math.round(255 + part * (c - 255))).join(",")})`;
-  };
   const audio = data.audio, nSegments = audio ? audio.borders.length - 1 : 0;
   const nAudio = audio ? audio.sources.length * nSegments : 0;
   const seconds = audio ? audio.borders[nSegments] : 0;
@@ -169,19 +156,9 @@
     at("lyrics").append(unit);
   });
   const bar = (names, weight, error, reach, components) => {
-    const item = make("li"), row = make("button", "bar"), axis = make("div", "axis");
-    row.type = "button";
-    const value = make("div", "value"), interval = make("div", "error");
-    const percent = (w) => 50 + (48 * w) / reach;
-    value.style.left = `${Math.min(percent(0), percent(weight))}%`;
-    value.style.width = `${Math.abs(percent(weight) - 50)}%`;
-    value.style.background = weight < 0 ? "var(--against)" : "var(--for)";
-    interval.style.left = `${percent(weight - error)}%`;
-    interval.style.width = `${2 * (percent(error) - 50)}%`;
-    axis.append(make("div", "zero"), value, interval);
     const text = `${number(weight)} ± ${error.toPrecision(2)}`;
-    row.append(make("span", "name", names.join(" × ")), axis, make("span", "number", text));
-    row.title = names.join(" × ");
+    const [item, row] = drawBar("button", names.join(" × "), weight, weight - error, weight + error, reach, true, text);
+    row.type = "button";
     row.addEventListener("mouseenter", () => light(components));
     row.addEventListener("mouseleave", () => light([]));
     row.addEventListener("focus", () => light(components));
@@ -191,7 +168,6 @@
       const [c] = components;
       if (components.length === 1 && c < nAudio) play(plans.only(Math.floor(c / nSegments), c % nSegments));
     });
-    item.append(row);
     return item;
   };
   const render = () => {
