@@ -34,7 +34,7 @@ from sklearn_musiclime import (
 )
 from sklearn_musiclime.components import AudioComponents, decompose
 from sklearn_musiclime.featurizers.audio import FEATURES, STATISTICS
-from sklearn_musiclime.featurizers.table import frame_groups
+from sklearn_musiclime.featurizers.audio.table import frame_groups
 from sklearn_musiclime.neighbourhood import (
     AudioNeighbourhood,
     PerturbedAudio,

@@ -1,4 +1,4 @@
-"""Featurizers of the audio column."""
+"""What a spectrum is like: frame-wise features, pooled."""
 
 from __future__ import annotations
 
@@ -10,15 +10,14 @@ from weakref import WeakKeyDictionary
 
 import librosa
 import numpy as np
-import pandas as pd
 import scipy.sparse
 from joblib import Parallel, delayed
 from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.utils import check_array
 
-from sklearn_musiclime.featurizers.table import BLOCK_FRAMES, FrameTable, frame_table
-from sklearn_musiclime.neighbourhood.perturbed import AudioNeighbourhood, PerturbedAudio
-from sklearn_musiclime.songs import PCM_SCALES, read_audio
+from sklearn_musiclime.featurizers.audio.table import BLOCK_FRAMES, FrameTable, frame_table
+from sklearn_musiclime.featurizers.columns import audio_cells, perturbed_audio
+from sklearn_musiclime.neighbourhood.perturbed import AudioNeighbourhood
+from sklearn_musiclime.songs import read_audio
 
 N_CHROMA = 12
 CONTRAST_BANDS = 6
@@ -150,7 +149,7 @@ class SpectralStatistics(TransformerMixin, BaseEstimator):
 
     The perturbed songs of an explanation come as one column of
     :class:`~sklearn_musiclime.neighbourhood.PerturbedAudio` and are not composed: see
-    :mod:`sklearn_musiclime.featurizers.table`.
+    :mod:`sklearn_musiclime.featurizers.audio.table`.
 
     Examples
     --------
@@ -225,7 +224,7 @@ class SpectralStatistics(TransformerMixin, BaseEstimator):
                 f"'contrast' needs a sampling_rate over {2 * top_band:.0f} Hz for its highest "
                 f"band, got {self.sampling_rate}"
             )
-        self.n_features_in_ = 1 if _perturbed(X) is not None else _cells(X)[1]
+        self.n_features_in_ = 1 if perturbed_audio(X) is not None else audio_cells(X)[1]
         return self
 
     def transform(self, X: Any) -> np.ndarray:
@@ -246,13 +245,13 @@ class SpectralStatistics(TransformerMixin, BaseEstimator):
         InvalidSongError
             A cell can't be read as audio.
         """
-        perturbed = _perturbed(X)
+        perturbed = perturbed_audio(X)
         if perturbed is not None:
             table = self._table(perturbed.neighbourhood)
             if table is not None:
                 pooled = table.pooled(self.statistics, perturbed.rows)
                 return np.hstack([pooled[name] for name in self.statistics])
-        cells, _ = _cells(X)
+        cells, _ = audio_cells(X)
         rows = Parallel(n_jobs=self.n_jobs)(
             delayed(self._pooled)(cell, row) for row, cell in enumerate(cells)
         )
@@ -332,29 +331,3 @@ class SpectralStatistics(TransformerMixin, BaseEstimator):
 
 
 _TABLES: WeakKeyDictionary[AudioNeighbourhood, dict] = WeakKeyDictionary()
-
-
-def _perturbed(X: Any) -> PerturbedAudio | None:
-    """The perturbed audio that a column consists of, if it does."""
-    if isinstance(X, pd.DataFrame) and X.shape[1] == 1:
-        X = X.iloc[:, 0]
-    array = X.array if isinstance(X, pd.Series) else X
-    return array if isinstance(array, PerturbedAudio) else None
-
-
-def _cells(X: Any) -> tuple[Sequence[Any], int]:
-    """The cells of an audio column, and its number of features for scikit-learn."""
-    if isinstance(X, pd.DataFrame):
-        if X.shape[1] == 1:
-            return X.iloc[:, 0].tolist(), 1
-        X = X.to_numpy()
-    if isinstance(X, pd.Series):
-        return X.tolist(), 1
-    if isinstance(X, np.ndarray) and X.dtype.kind in "OUT" and X.ndim <= 2 and X.size == len(X):
-        return X.ravel().tolist(), 1
-    if isinstance(X, np.ndarray) or not isinstance(X, Sequence):
-        waveforms = check_array(X, dtype="numeric")
-        if waveforms.dtype.kind in "iu" and waveforms.dtype.name not in PCM_SCALES:
-            waveforms = waveforms.astype(np.float64)  # no PCM: numbers that happen to be whole
-        return list(waveforms), waveforms.shape[1]
-    return X, 1

@@ -1,0 +1,5 @@
+"""Transformers of the audio column."""
+
+from sklearn_musiclime.featurizers.audio.spectral import FEATURES, STATISTICS, SpectralStatistics
+
+__all__ = ["FEATURES", "STATISTICS", "SpectralStatistics"]

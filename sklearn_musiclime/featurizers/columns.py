@@ -1,0 +1,91 @@
+"""The columns that featurizers take, as lists of cells."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.utils import check_array
+
+from sklearn_musiclime.neighbourhood.perturbed import PerturbedAudio
+from sklearn_musiclime.songs import PCM_SCALES, read_lyrics
+
+
+def perturbed_audio(X: Any) -> PerturbedAudio | None:
+    """Return the perturbed audio that a column consists of, None if it is another column.
+
+    Parameters
+    ----------
+    X : audio column
+        The column.
+
+    Returns
+    -------
+    PerturbedAudio or None
+    """
+    if isinstance(X, pd.DataFrame) and X.shape[1] == 1:
+        X = X.iloc[:, 0]
+    array = X.array if isinstance(X, pd.Series) else X
+    return array if isinstance(array, PerturbedAudio) else None
+
+
+def audio_cells(X: Any) -> tuple[Sequence[Any], int]:
+    """Return the cells of an audio column.
+
+    Parameters
+    ----------
+    X : audio column of n_songs cells
+        A Series, list or object array of audio cells, a DataFrame with one column, or a 2-D float
+        array, a waveform a row.
+
+    Returns
+    -------
+    cells : sequence
+        See :func:`~sklearn_musiclime.songs.read_audio`.
+    n_features : int
+        Columns that scikit-learn counts.
+    """
+    if isinstance(X, pd.DataFrame):
+        if X.shape[1] == 1:
+            return X.iloc[:, 0].tolist(), 1
+        X = X.to_numpy()
+    if isinstance(X, pd.Series):
+        return X.tolist(), 1
+    if isinstance(X, np.ndarray) and X.dtype.kind in "OUT" and X.ndim <= 2 and X.size == len(X):
+        return X.ravel().tolist(), 1
+    if isinstance(X, np.ndarray) or not isinstance(X, Sequence):
+        waveforms = check_array(X, dtype="numeric")
+        if waveforms.dtype.kind in "iu" and waveforms.dtype.name not in PCM_SCALES:
+            waveforms = waveforms.astype(np.float64)  # no PCM: numbers that happen to be whole
+        return list(waveforms), waveforms.shape[1]
+    return X, 1
+
+
+def lyrics_cells(X: Any) -> list[str]:
+    """Return the cells of a column of lyrics, checked.
+
+    Parameters
+    ----------
+    X : lyrics column of n_songs cells
+        A Series, list or array of str, or a DataFrame or array with one column.
+
+    Returns
+    -------
+    list of str
+
+    Raises
+    ------
+    ValueError
+        There is more than one column, or the column is a single text.
+    InvalidSongError
+        A cell is no text; the message names its row.
+    """
+    if isinstance(X, str):
+        raise ValueError("a text where a column of texts should be; put it in a list")
+    if isinstance(X, pd.DataFrame | np.ndarray):
+        if X.ndim > 2 or (X.ndim == 2 and X.shape[1] != 1):
+            raise ValueError(f"lyrics of shape {X.shape}, where one column should be")
+        X = np.asarray(X, dtype=object).ravel()
+    return [read_lyrics(cell, row=row) for row, cell in enumerate(X)]
