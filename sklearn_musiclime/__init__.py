@@ -19,10 +19,11 @@ from sklearn_musiclime.components import (
 )
 from sklearn_musiclime.explainer import MusicLimeExplainer
 from sklearn_musiclime.explanation import GlobalExplanation, LocalExplanation
-from sklearn_musiclime.featurizers import LyricsEmbedder, SpectralStatistics
+from sklearn_musiclime.featurizers import AudioEmbedder, LyricsEmbedder, SpectralStatistics
 from sklearn_musiclime.songs import InvalidSongError
 
 __all__ = [
+    "AudioEmbedder",
     "BeatSegmenter",
     "GlobalExplanation",
     "HPSSSeparator",

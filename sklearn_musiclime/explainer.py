@@ -157,7 +157,8 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         masks of the audio and the lyrics together.
     sampling_rate : int or None, default=None
         Rate, in Hz, at which audio is perturbed and shown to the model. None: the ``sampling_rate``
-        parameter that the model or a step of it has, else 22050.
+        parameter, or the ``required_sampling_rate``, that the model or a step of it has, else
+        22050.
     audio_column, lyrics_column, word_times_column : str, \
             default="audio", "lyrics", "word_times"
         Names of the columns, if X is a DataFrame.
@@ -1041,12 +1042,15 @@ def _sampling_rate(model: Any, wanted: int | None) -> int:
 
 
 def _sampling_rates(model: Any) -> Iterator[int | None]:
-    """The ``sampling_rate`` parameters of a model and its steps, frozen ones too."""
+    """What a model and its steps, frozen ones too, ask for: by a parameter, or by themselves."""
     if isinstance(model, FrozenEstimator):
         yield from _sampling_rates(model.estimator)
     elif hasattr(model, "get_params") and not isinstance(model, type):
+        yield getattr(model, "required_sampling_rate", None)
         for name, value in model.get_params(deep=True).items():
             if name == "sampling_rate" or name.endswith("__sampling_rate"):
                 yield value
             elif isinstance(value, FrozenEstimator):
                 yield from _sampling_rates(value.estimator)
+            else:
+                yield getattr(value, "required_sampling_rate", None)

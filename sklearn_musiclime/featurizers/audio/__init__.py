@@ -1,5 +1,6 @@
 """Transformers of the audio column."""
 
+from sklearn_musiclime.featurizers.audio.embedder import AudioEmbedder
 from sklearn_musiclime.featurizers.audio.spectral import FEATURES, STATISTICS, SpectralStatistics
 
-__all__ = ["FEATURES", "STATISTICS", "SpectralStatistics"]
+__all__ = ["FEATURES", "STATISTICS", "AudioEmbedder", "SpectralStatistics"]

@@ -24,7 +24,7 @@ cases 3 to 5 %; pooling it for 2,400 perturbed clips takes a tenth of what it to
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -148,25 +148,18 @@ def frame_table(
         None if it would have over half as many frames as the perturbed songs themselves: with few
         masks, or so many sources that hardly two masks share a case.
     """
-    audio, masks = neighbourhood.audio, neighbourhood.masks
-    kept = masks.reshape(len(masks), len(audio.source_names), audio.n_segments)
-    groups = frame_groups(audio, n_fft, hop_length)
-    cases, entries = [], np.empty((len(masks), len(groups)), dtype=np.int32)
-    for number, group in enumerate(groups):
-        drawn = kept[:, :, group.segments.start : group.segments.stop]
-        distinct, which = distinct_rows(drawn.reshape(len(masks), -1))
-        entries[:, number] = sum(map(len, cases)) + which
-        cases.append(distinct.reshape(-1, *drawn.shape[1:]))
-    n_frames = groups[-1].frames.stop
-    if sum(len(c) * group.n_frames for c, group in zip(cases, groups, strict=True)) > (
-        len(masks) * n_frames / 2
-    ):
+    groups = frame_groups(neighbourhood.audio, n_fft, hop_length)
+    cases, entries = drawn_cases(neighbourhood, groups)
+    if not is_worthwhile(groups, cases, len(neighbourhood.masks)):
         return None
 
+    n_frames = groups[-1].frames.stop
     centre, parts = None, []
     silence = features(np.zeros((1, n_fft), dtype=np.float32))
     for group, drawn in zip(groups, cases, strict=True):
-        for values in _case_features(audio, group, drawn, features, silence, n_fft, hop_length):
+        for values in _case_features(
+            neighbourhood.audio, group, drawn, features, silence, n_fft, hop_length
+        ):
             if centre is None:
                 centre = values[0].mean(axis=1)
             deviation = values - centre[:, np.newaxis]
@@ -182,7 +175,14 @@ def frame_table(
     return FrameTable(entries, total, squares, low, high, centre, n_frames)
 
 
-def frame_groups(audio: AudioComponents, n_fft: int, hop_length: int) -> list[Group]:
+def frame_groups(
+    audio: AudioComponents,
+    n_fft: int,
+    hop_length: int,
+    *,
+    start: int | None = None,
+    n_frames: int | None = None,
+) -> list[Group]:
     """Group frames by the segments that they touch.
 
     Parameters
@@ -191,6 +191,10 @@ def frame_groups(audio: AudioComponents, n_fft: int, hop_length: int) -> list[Gr
         The segments.
     n_fft, hop_length : int
         Samples of a frame, and from one to the next.
+    start : int or None, default=None
+        The sample at which the first frame begins. None: frames are centred.
+    n_frames : int or None, default=None
+        How many there are. None: as many centred ones as the song has.
 
     Returns
     -------
@@ -198,8 +202,8 @@ def frame_groups(audio: AudioComponents, n_fft: int, hop_length: int) -> list[Gr
         In the order of time; together they are all frames.
     """
     n_samples = len(audio.mix)
-    n_frames = 1 + n_samples // hop_length
-    starts = np.arange(n_frames) * hop_length - n_fft // 2
+    n_frames = 1 + n_samples // hop_length if n_frames is None else n_frames
+    starts = np.arange(n_frames) * hop_length + (-(n_fft // 2) if start is None else start)
     first, last = np.maximum(starts, 0), np.minimum(starts + n_fft, n_samples) - 1
     touched = np.searchsorted(audio.borders, np.stack([first, last]), side="right") - 1
     changes = np.flatnonzero(np.diff(touched, axis=1).any(axis=0)) + 1
@@ -207,6 +211,56 @@ def frame_groups(audio: AudioComponents, n_fft: int, hop_length: int) -> list[Gr
         Group(slice(a, b), range(touched[0, a], touched[1, a] + 1))
         for a, b in pairwise([0, *changes.tolist(), n_frames])
     ]
+
+
+def drawn_cases(
+    neighbourhood: AudioNeighbourhood, groups: Sequence[Group]
+) -> tuple[list[np.ndarray], np.ndarray]:
+    """Find in how many ways the sources of each group are on in some mask.
+
+    Parameters
+    ----------
+    neighbourhood : AudioNeighbourhood
+        Sources, segments and masks.
+    groups : sequence of Group
+        The groups.
+
+    Returns
+    -------
+    cases : list of ndarray of shape (n_cases, n_sources, n_segments_of_group), dtype bool
+        Those of each group, each once.
+    entries : ndarray of shape (n_masks, n_groups), dtype int32
+        Which each mask has in each group, counted through all groups.
+    """
+    audio, masks = neighbourhood.audio, neighbourhood.masks
+    kept = masks.reshape(len(masks), len(audio.source_names), audio.n_segments)
+    cases, entries = [], np.empty((len(masks), len(groups)), dtype=np.int32)
+    for number, group in enumerate(groups):
+        drawn = kept[:, :, group.segments.start : group.segments.stop]
+        distinct, which = distinct_rows(drawn.reshape(len(masks), -1))
+        entries[:, number] = sum(map(len, cases)) + which
+        cases.append(distinct.reshape(-1, *drawn.shape[1:]))
+    return cases, entries
+
+
+def is_worthwhile(groups: Sequence[Group], cases: Sequence[np.ndarray], n_masks: int) -> bool:
+    """Say whether the frames of all cases are less than half of those of all perturbed songs.
+
+    Parameters
+    ----------
+    groups : sequence of Group
+        The groups.
+    cases : sequence of ndarray
+        The cases of each.
+    n_masks : int
+        How many perturbed songs there are.
+
+    Returns
+    -------
+    bool
+    """
+    n_case_frames = sum(len(c) * g.n_frames for c, g in zip(cases, groups, strict=True))
+    return n_case_frames <= n_masks * groups[-1].frames.stop / 2
 
 
 def _case_features(
@@ -227,14 +281,30 @@ def _case_features(
         sounds = some.any(axis=(1, 2))
         values = np.repeat(np.repeat(silence, len(some), axis=0), group.n_frames, axis=2)
         if sounds.any():
-            values[sounds] = features(_case_waveforms(audio, group, some[sounds], start, stop))
+            values[sounds] = features(case_waveforms(audio, group, some[sounds], start, stop))
         yield values
 
 
-def _case_waveforms(
+def case_waveforms(
     audio: AudioComponents, group: Group, cases: np.ndarray, start: int, stop: int
 ) -> np.ndarray:
-    """The samples from start to stop in each case, silence beyond the song's ends."""
+    """Compose a stretch of the song in each case of a group.
+
+    Parameters
+    ----------
+    audio : AudioComponents
+        Sources and segments.
+    group : Group
+        The group, whose segments the stretch lies in.
+    cases : ndarray of shape (n_cases, n_sources, n_segments_of_group), dtype bool
+        The cases.
+    start, stop : int
+        The samples of the stretch; beyond the song's ends there is silence.
+
+    Returns
+    -------
+    ndarray of shape (n_cases, stop - start), dtype float32
+    """
     waveforms = np.zeros((len(cases), stop - start), dtype=np.float32)
     for place, segment in enumerate(group.segments):
         a, b = max(start, audio.borders[segment]), min(stop, audio.borders[segment + 1])

@@ -1,0 +1,242 @@
+"""Songs as the vectors of an audio transformer."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from os import PathLike
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
+
+from sklearn_musiclime import _torch
+from sklearn_musiclime.featurizers.audio.encoder import POOLINGS, AudioEncoder
+from sklearn_musiclime.featurizers.columns import audio_cells, perturbed_audio
+from sklearn_musiclime.featurizers.texts import LONG
+
+if TYPE_CHECKING:
+    from transformers import FeatureExtractionMixin, PreTrainedModel
+
+AST = "MIT/ast-finetuned-audioset-10-10-0.4593"
+
+
+class AudioEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    """Audio as the vectors of a Hugging Face model: AST, wav2vec2, HuBERT, CLAP, MERT, Whisper...
+
+    Needs ``pip install sklearn-musiclime[deep]``.
+
+    Parameters
+    ----------
+    model : str, Path or PreTrainedModel, default="MIT/ast-finetuned-audioset-10-10-0.4593"
+        Name or folder of a model, or the model itself. A model that is named is loaded once a
+        process, and is no part of a pickle; it must be there where the pickle is loaded.
+    feature_extractor : FeatureExtractionMixin or None, default=None
+        Turns waveforms into what the model takes, at its own sampling rate, which is also that at
+        which :class:`~sklearn_musiclime.MusicLimeExplainer` perturbs songs. None: the one that
+        comes with the model.
+    pooling : {"auto", "mean", "first"}, default="auto"
+        What the vector of a window is. "auto": the model's own pooled output where it has one (AST,
+        CLAP), else the mean of its last layer over time. "mean": always that. "first": the last
+        layer's first position.
+    window : float or None, default=None
+        Seconds that the model hears at a time. None: what its extractor takes (AST 10.24, CLAP
+        10, Whisper 30), or 30 where it takes any length.
+    long : {"mean", "truncate"}, default="mean"
+        What is done about longer songs. "mean" hears them in as few windows as will do, all of
+        one length, and averages the vectors; "truncate" leaves the end out, with a warning.
+    batch_size : int, default=8
+        Windows that are encoded at a time. Fewer where memory does not hold them.
+    device : str or None, default=None
+        Where the model runs, as torch names it ("cpu", "cuda:1"). None: where an instance already
+        is; for a name, on a GPU if there is one. Several processes on one GPU each load the model.
+    trust_remote_code : bool, default=False
+        Whether code that comes with a named model, such as MERT's, may run.
+
+    Attributes
+    ----------
+    n_dimensions_ : int
+        Length of a vector.
+    model_digest_ : str
+        Hash of the model's weights. Where a pickle is loaded, the named model must have it too.
+
+    See Also
+    --------
+    SpectralStatistics : Needs no model.
+
+    Notes
+    -----
+    The perturbed songs of an explanation are not composed for an AST: the frames of its log-mel
+    spectra come from a table (:mod:`sklearn_musiclime.featurizers.audio.windows`). wav2vec2 and its
+    kin bring each window to one level, so what is left out here changes what is heard there; CLAP
+    and Whisper relate frames to the loudest of the window or centre them. For these, songs are
+    composed.
+
+    References
+    ----------
+    Gong, Chung, Glass, "AST: Audio Spectrogram Transformer", Interspeech 2021.
+    Baevski et al., "wav2vec 2.0", arXiv 2006.11477. Hsu et al., "HuBERT", arXiv 2106.07447.
+    Wu et al., "Large-scale contrastive language-audio pretraining" (CLAP), arXiv 2211.06687.
+    Li et al., "MERT", arXiv 2306.00107.
+
+    Examples
+    --------
+    A model without training, far smaller than AST:
+
+    >>> import numpy as np
+    >>> from transformers import ASTConfig, ASTFeatureExtractor, ASTModel
+    >>> from sklearn_musiclime import AudioEmbedder
+    >>> config = ASTConfig(
+    ...     hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16,
+    ...     num_mel_bins=32, max_length=64,
+    ... )
+    >>> extractor = ASTFeatureExtractor(num_mel_bins=32, max_length=64)
+    >>> embedder = AudioEmbedder(ASTModel(config), feature_extractor=extractor)
+    >>> two_songs = np.random.default_rng(0).normal(size=(2, 16000))
+    >>> embedder.fit_transform(two_songs).shape
+    (2, 16)
+    """
+
+    def __init__(
+        self,
+        model: str | PathLike[str] | PreTrainedModel = AST,
+        *,
+        feature_extractor: FeatureExtractionMixin | None = None,
+        pooling: str = "auto",
+        window: float | None = None,
+        long: str = "mean",
+        batch_size: int = 8,
+        device: str | None = None,
+        trust_remote_code: bool = False,
+    ):
+        self.model = model
+        self.feature_extractor = feature_extractor
+        self.pooling = pooling
+        self.window = window
+        self.long = long
+        self.batch_size = batch_size
+        self.device = device
+        self.trust_remote_code = trust_remote_code
+
+    def fit(self, X: Any, y: Any = None) -> Self:
+        """Load the model; there is nothing to learn.
+
+        Parameters
+        ----------
+        X : audio column of n_songs cells
+            A Series, list or object array of audio cells (see
+            :func:`~sklearn_musiclime.songs.read_audio`), a DataFrame with one column, or a 2-D
+            float array, a waveform a row. No audio is decoded.
+        y : None
+            Ignored.
+
+        Returns
+        -------
+        AudioEmbedder
+            The estimator itself.
+
+        Raises
+        ------
+        ImportError
+            transformers or torch is not installed.
+        OSError
+            There is no such model.
+        ValueError
+            A parameter is out of its range, or a model's instance has no feature extractor.
+        """
+        for name, known in (("pooling", POOLINGS), ("long", LONG)):
+            if getattr(self, name) not in known:
+                raise ValueError(f"{name} must be one of {known}, got {getattr(self, name)!r}")
+        if self.batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1, got {self.batch_size}")
+        encoder, self.model_digest_ = self._encoder()
+        silence = np.zeros((1, encoder.windows(encoder.n_samples)[1]), dtype=np.float32)
+        self.n_dimensions_ = encoder.encode(silence, 1).shape[1]
+        self.n_features_in_ = 1 if perturbed_audio(X) is not None else audio_cells(X)[1]
+        return self
+
+    def transform(self, X: Any) -> np.ndarray:
+        """Embed songs.
+
+        Parameters
+        ----------
+        X : audio column of n_songs cells
+            See :meth:`fit`.
+
+        Returns
+        -------
+        ndarray of shape (n_songs, n_dimensions_), dtype float32
+
+        Raises
+        ------
+        InvalidSongError
+            A cell can't be read as audio; the message names its row.
+        ValueError
+            The model of this name is not the one of the fit.
+        RuntimeError
+            A single window is too much for the memory.
+
+        Warns
+        -----
+        UserWarning
+            Songs were truncated.
+        """
+        check_is_fitted(self)
+        encoder, digest = self._encoder()
+        if digest != self.model_digest_:
+            raise ValueError(f"the model {str(self.model)!r} has other weights than at the fit")
+        return encoder.encode(X, self.batch_size)
+
+    @property
+    def required_sampling_rate(self) -> int:
+        """The rate, in Hz, that the feature extractor takes."""
+        if self.feature_extractor is not None:
+            return self.feature_extractor.sampling_rate
+        return _load_extractor(self._name(), self.trust_remote_code).sampling_rate
+
+    @property
+    def _n_features_out(self) -> int:
+        return self.n_dimensions_
+
+    def _name(self) -> str:
+        """Where the model, and its extractor, come from."""
+        if isinstance(self.model, (str, PathLike)):
+            return str(self.model)
+        name = getattr(self.model, "name_or_path", "")
+        if not name:
+            raise ValueError(
+                f"{type(self.model).__name__} does not say where it came from: give its "
+                "feature_extractor too"
+            )
+        return name
+
+    def _encoder(self) -> tuple[AudioEncoder, str]:
+        _torch.load("torch", "AudioEmbedder")
+        _torch.load("transformers", "AudioEmbedder")
+        extractor = self.feature_extractor
+        if extractor is None:
+            extractor = _load_extractor(self._name(), self.trust_remote_code)
+        if isinstance(self.model, (str, PathLike)):
+            device = str(_torch.pick_device(self.device))
+            model, digest = _load_named(str(self.model), device, self.trust_remote_code)
+        else:
+            model = self.model if self.device is None else self.model.to(self.device)
+            model.eval()
+            digest = getattr(self, "model_digest_", None) or _torch.weights_digest(model)
+        return AudioEncoder(model, extractor, self.pooling, self.window, self.long), digest
+
+
+@lru_cache(maxsize=8)
+def _load_extractor(name: str, trust_remote_code: bool) -> FeatureExtractionMixin:
+    AutoFeatureExtractor = _torch.load("transformers", "AudioEmbedder").AutoFeatureExtractor
+    return AutoFeatureExtractor.from_pretrained(name, trust_remote_code=trust_remote_code)
+
+
+@lru_cache(maxsize=2)
+def _load_named(name: str, device: str, trust_remote_code: bool) -> tuple[PreTrainedModel, str]:
+    from transformers import AutoModel
+
+    with _torch.exclusive():
+        model = AutoModel.from_pretrained(name, trust_remote_code=trust_remote_code)
+        model = model.to(device).eval()
+    return model, _torch.weights_digest(model)
