@@ -317,18 +317,40 @@ def test_cells_of_all_kinds(folders, tmp_path):
         embedder.transform([waveform] * 9 + ["none.wav"])
 
 
+@pytest.mark.parametrize("n_segments", [7, 1])
 @pytest.mark.parametrize("kind", KINDS)
-def test_perturbed_songs_as_composed_ones(folders, kind):
-    """P3: through a table, where there is one, as from waveforms."""
-    embedder = AudioEmbedder(folders[kind], batch_size=7).fit([])
-    neighbourhood = perturbed(n_masks=24, rate=embedder.required_sampling_rate)
+def test_perturbed_songs_as_composed_ones(folders, kind, n_segments):
+    """P3: window by window, through a table where there is one, as from whole songs."""
+    embedder = AudioEmbedder(folders[kind], batch_size=7, window=1.0).fit([])
+    rate = embedder.required_sampling_rate
+    neighbourhood = perturbed(24, 2.3, n_segments, rate=rate)
     column = pd.Series(PerturbedAudio(neighbourhood))
     embedded = np.concatenate([embedder.transform(column[:9]), embedder.transform(column[9:])])
-    n_composed = len(neighbourhood.composed)
-    assert n_composed == (0 if kind == "ast" else 24)
-    composed = embedder.transform([read_audio(cell, 16_000) for cell in column])
+    assert neighbourhood.composed == []
+    composed = embedder.transform([read_audio(cell, rate) for cell in column])
     scale = np.linalg.norm(composed, axis=1).max()
     assert np.linalg.norm(embedded - composed, axis=1).max() <= 1e-4 * scale
+    assert np.ptp(composed, axis=0).max() > 1e-3 * scale  # songs differ at all
+
+
+def test_each_distinct_window_once(folders, monkeypatch):
+    """10 windows, 5 segments, 2 sources: 4 cases a window, or 16, however many masks."""
+    model = transformers.AutoModel.from_pretrained(folders["wav2vec2"]).eval()
+    seen = []
+    forward = model.forward
+    monkeypatch.setattr(
+        model, "forward", lambda **kw: seen.append(len(kw["input_values"])) or forward(**kw)
+    )
+    embedder = AudioEmbedder(model, window=0.5, batch_size=8).fit([])
+    seen.clear()
+    column = pd.Series(PerturbedAudio(perturbed(500, 5.0, 5)))
+    for first in range(0, 500, 100):
+        embedder.transform(column[first : first + 100])
+    assert sum(seen) == 10 * 4
+    seen.clear()
+    embedder.transform(pd.Series(PerturbedAudio(perturbed(500, 4.8, 5))))
+    assert sum(seen) <= 10 * 4 + 4 * 12  # four windows hold a border
+    assert max(seen) == 8
 
 
 @pytest.mark.parametrize("n_segments", [1, 3, 20])
@@ -337,20 +359,21 @@ def test_table_of_log_mels(folders, seconds, n_segments):
     """The spectra of perturbed songs are those of the extractor, one by one."""
     extractor = transformers.AutoFeatureExtractor.from_pretrained(folders["ast"])
     model = transformers.AutoModel.from_pretrained(folders["ast"])
-    encoder = AudioEncoder(model, extractor)
     neighbourhood = perturbed(60, seconds, n_segments)
-    tables = encoder._tables(neighbourhood)
-    if seconds == 0.05:
-        assert tables is None
-        return
-    starts, size = encoder.windows(len(neighbourhood.audio.mix))
-    assert len(tables) == len(starts)
-    for table, start in zip(tables, starts, strict=True):
+    windows = AudioEncoder(model, extractor)._windows(neighbourhood)
+    assert len(windows) == (4 if seconds == 4.0 else 1)
+    if n_segments == 20 and seconds > 1:
+        assert all(table is not None for _, table in windows)
+    for window, table in windows:
         for row in (0, 1, 2, 59):
-            waveform = neighbourhood.cell(row)[start : start + size]
-            expected = extractor(waveform, sampling_rate=16_000)["input_values"][0]
-            difference = np.abs(table.spectra(np.array([row]))[0] - expected).max()
-            assert difference <= 1e-4 * np.abs(expected).max()
+            waveform = neighbourhood.cell(row)[window.start : window.start + window.n_samples]
+            waveform = np.pad(waveform, (0, window.n_samples - len(waveform)))
+            case = window.which[[row]]
+            np.testing.assert_array_equal(window.waveforms(case)[0], waveform)
+            if table is not None:
+                expected = extractor(waveform, sampling_rate=16_000)["input_values"][0]
+                difference = np.abs(table.spectra(case)[0] - expected).max()
+                assert difference <= 1e-4 * np.abs(expected).max()
 
 
 def test_a_table_that_is_not_exact_is_none(folders, monkeypatch):
@@ -364,8 +387,8 @@ def test_a_table_that_is_not_exact_is_none(folders, monkeypatch):
     model = transformers.AutoModel.from_pretrained(folders["ast"])
     for extractor_class in (transformers.ASTFeatureExtractor, Relative):
         extractor = extractor_class.from_pretrained(folders["ast"])
-        tables = AudioEncoder(model, extractor)._tables(perturbed(rate=16_000))
-        assert (tables is None) == (extractor_class is Relative)
+        for _, table in AudioEncoder(model, extractor)._windows(perturbed(80, n_segments=4)):
+            assert (table is None) == (extractor_class is Relative)
 
 
 def test_the_rate_is_the_model_s(folders):

@@ -69,6 +69,22 @@ class TextWindow:
         parts = ["".join(pieces[a:b]) for a, b in pairwise(borders)]
         return [chunk for part in parts for chunk in self.chunks(part)]
 
+    def warn_of_long(self, n_tokens: Sequence[int]) -> None:
+        """Warn of texts that are truncated.
+
+        Parameters
+        ----------
+        n_tokens : sequence of int
+            Tokens of texts.
+        """
+        n_long = 0 if self.n_tokens is None else sum(n > self.n_tokens for n in n_tokens)
+        if n_long:
+            warnings.warn(
+                f"{n_long} of {len(n_tokens)} texts are longer than the {self.n_tokens} tokens "
+                f"that the model reads (up to {max(n_tokens)}) and were truncated; long='mean' "
+                "reads them whole"
+            )
+
 
 def encode_texts(
     texts: Sequence[str],
@@ -104,12 +120,8 @@ def encode_texts(
     n_tokens = np.asarray(window.count(distinct))
     is_long = n_tokens > (np.inf if window.n_tokens is None else window.n_tokens)
     chunks, owners = distinct, np.arange(len(distinct))
-    if is_long.any() and window.long == "truncate":
-        n_long = int(sum(is_long[row[text]] for text in texts))
-        warnings.warn(
-            f"{n_long} of {len(texts)} texts are longer than the {window.n_tokens} tokens that the "
-            f"model reads (up to {n_tokens.max()}) and were truncated; long='mean' reads them whole"
-        )
+    if window.long == "truncate":
+        window.warn_of_long([n_tokens[row[text]] for text in texts])
     elif is_long.any():
         parts = [
             window.chunks(t) if long else [t] for t, long in zip(distinct, is_long, strict=True)

@@ -10,7 +10,8 @@ import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -18,7 +19,11 @@ import numpy as np
 
 from sklearn_musiclime import _torch
 from sklearn_musiclime.batches import in_batches
-from sklearn_musiclime.featurizers.audio.windows import WindowTable, window_table
+from sklearn_musiclime.featurizers.audio.windows import (
+    PerturbedWindow,
+    WindowTable,
+    window_table,
+)
 from sklearn_musiclime.featurizers.columns import audio_cells, perturbed_audio
 from sklearn_musiclime.neighbourhood.perturbed import AudioNeighbourhood, PerturbedAudio
 from sklearn_musiclime.songs import read_audio
@@ -160,7 +165,11 @@ class AudioEncoder:
         """
         inputs = {name: tensor.to(self.model.device) for name, tensor in inputs.items()}
         if hasattr(self.model, "get_audio_features"):
-            return self.model.get_audio_features(**inputs)
+            # Of CLAP its audio half, and the projection into the space that texts are in too.
+            outputs = self.model.audio_model(**inputs)
+            projected = self.model.audio_projection(outputs.pooler_output)
+            outputs.pooler_output = projected / projected.norm(dim=-1, keepdim=True)
+            return outputs
         if self.model.config.is_encoder_decoder:
             return self.model.get_encoder()(**inputs)
         return self.model(**inputs)
@@ -178,15 +187,24 @@ class AudioEncoder:
         Tensor of shape (n_windows, n_dimensions)
         """
         outputs = self.outputs(inputs)
-        if self.pooling == "auto":
-            if not hasattr(outputs, "last_hidden_state"):  # CLAP before transformers 5: a tensor
-                return outputs
-            if getattr(outputs, "pooler_output", None) is not None:
-                return outputs.pooler_output
-        hidden = outputs.last_hidden_state
-        if hidden.ndim > 3:  # CLAP's is a map (n_windows, n_dimensions, frequency, time)
-            hidden = hidden.flatten(2).transpose(1, 2)
+        if self.pooling == "auto" and getattr(outputs, "pooler_output", None) is not None:
+            return outputs.pooler_output
+        hidden = _steps(outputs)
         return hidden[:, 0] if self.pooling == "first" else hidden.mean(dim=1)
+
+    def steps(self, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
+        """Run the model and return its last layer, with gradients where they are wanted.
+
+        Parameters
+        ----------
+        inputs : dict of str to Tensor
+            See :meth:`inputs`.
+
+        Returns
+        -------
+        Tensor of shape (n_windows, n_steps, n_dimensions)
+        """
+        return _steps(self.outputs(inputs))
 
     def encode(self, X: Any, batch_size: int) -> np.ndarray:
         """Encode a column of songs.
@@ -194,7 +212,8 @@ class AudioEncoder:
         Parameters
         ----------
         X : audio column of n_songs cells
-            The songs; a column of perturbed audio is heard through a table where that is exact.
+            The songs. Of perturbed audio every distinct window is encoded once, and no song is
+            composed.
         batch_size : int
             Windows at a time.
 
@@ -208,19 +227,16 @@ class AudioEncoder:
             Songs were truncated.
         """
         perturbed = perturbed_audio(X)
-        cells = audio_cells(X)[0] if perturbed is None else perturbed
         if perturbed is not None:
-            self._check_rate(perturbed.neighbourhood)
-            tables = self._tables(perturbed.neighbourhood)
-            if tables is not None:
-                return self._encode_from_tables(tables, perturbed.rows, batch_size)
+            return self._encode_perturbed(perturbed, batch_size)
+        cells, _ = audio_cells(X)
         parts = []
         for first in range(0, len(cells), batch_size):
-            block = cells[first : first + batch_size]
-            parts.append(self._encode_songs(self._read(block, first), batch_size))
+            waveforms = self._read(cells[first : first + batch_size], first)
+            parts.append(self._encode_songs(waveforms, batch_size))
         return np.concatenate(parts)
 
-    def _read(self, cells: Sequence[Any] | PerturbedAudio, first: int) -> list[np.ndarray]:
+    def _read(self, cells: Sequence[Any], first: int) -> list[np.ndarray]:
         rate = self.extractor.sampling_rate
         waveforms = [read_audio(cell, rate, row=first + i) for i, cell in enumerate(cells)]
         if self.long == "truncate":
@@ -257,58 +273,87 @@ class AudioEncoder:
                 vectors[row] = part.mean(axis=0)
         return np.stack([vectors[row] for row in range(len(songs))])
 
-    def _encode_from_tables(
-        self, tables: list[WindowTable], rows: np.ndarray, batch_size: int
+    def _encode_perturbed(self, column: PerturbedAudio, batch_size: int) -> np.ndarray:
+        """Encode what is heard in each window, no two masks' windows that sound the same twice."""
+        windows = self._windows(column.neighbourhood)
+        drawn = [np.unique(window.which[column.rows], return_inverse=True) for window, _ in windows]
+        known = [dict(window.vectors) for window, _ in windows]
+        new = [
+            (number, int(case))
+            for number, (cases, _) in enumerate(drawn)
+            for case in cases
+            if case not in known[number]
+        ]
+        encoded = in_batches(partial(self._encode_cases, windows), new, batch_size)
+        for (number, case), vector in zip(new, chain.from_iterable(encoded), strict=True):
+            known[number][case] = vector
+        total = 0.0
+        for number, (window, _) in enumerate(windows):
+            cases, which = drawn[number]
+            total = total + np.stack([known[number][case] for case in cases])[which]
+            if len(window.cases) <= len(window.which) / 2:  # others hardly come again
+                window.vectors.update(known[number])
+        return total / len(windows)
+
+    def _encode_cases(
+        self,
+        windows: list[tuple[PerturbedWindow, WindowTable | None]],
+        some: list[tuple[int, int]],
     ) -> np.ndarray:
+        """Encode windows that are given by their number and case."""
         import torch
 
-        def encode(some: np.ndarray) -> np.ndarray:
-            spectra = (table.spectra(some) for table in tables)
-            return sum(self._pool({"input_values": torch.from_numpy(s)}) for s in spectra)
-
-        return np.concatenate(list(in_batches(encode, rows, batch_size))) / len(tables)
+        inputs = []
+        for number, case in some:
+            window, table = windows[number]
+            if table is None:
+                inputs.append(self.inputs(window.waveforms(np.array([case]))))
+            else:
+                spectra = table.spectra(np.array([case]))
+                inputs.append({"input_values": torch.from_numpy(spectra)})
+        return self._pool({name: torch.cat([i[name] for i in inputs]) for name in inputs[0]})
 
     def _pool(self, inputs: dict[str, torch.Tensor]) -> np.ndarray:
         with _torch.inference():
             return self.pooled(inputs).float().cpu().numpy()
 
-    def _check_rate(self, neighbourhood: AudioNeighbourhood) -> None:
+    def _windows(
+        self, neighbourhood: AudioNeighbourhood
+    ) -> list[tuple[PerturbedWindow, WindowTable | None]]:
+        """The windows of a neighbourhood, which the slices of a perturbed column share."""
         rate, needed = neighbourhood.audio.sampling_rate, self.extractor.sampling_rate
         if rate != needed:
             raise ValueError(f"perturbed audio at {rate} Hz where {needed} Hz is needed")
-
-    def _tables(self, neighbourhood: AudioNeighbourhood) -> list[WindowTable] | None:
-        """The tables of the windows of a neighbourhood, if the model is one of those that have any.
-
-        Slices of a perturbed column share them.
-        """
-        rate, n_samples = self.extractor.sampling_rate, len(neighbourhood.audio.mix)
+        n_samples = len(neighbourhood.audio.mix)
         starts, size = self.windows(n_samples)
-        if not _is_ast(self.extractor) or size > n_samples:
-            return None
-        kept = _TABLES.setdefault(neighbourhood, {})
-        key = (self.extractor.to_json_string(), size, len(starts))
+        kept = _WINDOWS.setdefault(neighbourhood, {})
+        key = (self.model, self.pooling, self.extractor.to_json_string(), size, len(starts))
         if key not in kept:
             if self.long == "truncate":
                 self.warn_of_long([n_samples])
-            tables: list[WindowTable] = []
-            for start in starts:
-                table = window_table(
-                    neighbourhood,
-                    lambda stretch: self.inputs(stretch)["input_values"].numpy(),
-                    int(start),
-                    size,
-                    frame_length=round(KALDI_FRAME * rate),
-                    hop_length=round(KALDI_HOP * rate),
-                )
-                if table is None:
-                    break
-                tables.append(table)
-            kept[key] = tables if len(tables) == len(starts) else None
+            windows = [PerturbedWindow.of(neighbourhood, int(start), size) for start in starts]
+            kept[key] = [(window, self._table(window)) for window in windows]
         return kept[key]
 
+    def _table(self, window: PerturbedWindow) -> WindowTable | None:
+        if not _is_ast(self.extractor):
+            return None
+        rate = self.extractor.sampling_rate
+        return window_table(
+            window,
+            lambda stretch: self.inputs(stretch)["input_values"].numpy(),
+            frame_length=round(KALDI_FRAME * rate),
+            hop_length=round(KALDI_HOP * rate),
+        )
 
-_TABLES: WeakKeyDictionary[AudioNeighbourhood, dict] = WeakKeyDictionary()
+
+_WINDOWS: WeakKeyDictionary[AudioNeighbourhood, dict] = WeakKeyDictionary()
+
+
+def _steps(outputs: Any) -> torch.Tensor:
+    hidden = outputs.last_hidden_state
+    # CLAP's is a map (n_windows, n_dimensions, frequency, time).
+    return hidden.flatten(2).transpose(1, 2) if hidden.ndim > 3 else hidden
 
 
 def _is_ast(extractor: FeatureExtractionMixin) -> bool:

@@ -204,7 +204,8 @@ def frame_groups(
     n_samples = len(audio.mix)
     n_frames = 1 + n_samples // hop_length if n_frames is None else n_frames
     starts = np.arange(n_frames) * hop_length + (-(n_fft // 2) if start is None else start)
-    first, last = np.maximum(starts, 0), np.minimum(starts + n_fft, n_samples) - 1
+    first = np.clip(starts, 0, n_samples - 1)  # a window may reach beyond the song
+    last = np.minimum(starts + n_fft, n_samples) - 1
     touched = np.searchsorted(audio.borders, np.stack([first, last]), side="right") - 1
     changes = np.flatnonzero(np.diff(touched, axis=1).any(axis=0)) + 1
     return [
