@@ -1,6 +1,7 @@
 """Sources: what sounds together in the mix, taken apart."""
 
 from sklearn_musiclime.components.separation.hpss import HPSSSeparator
+from sklearn_musiclime.components.separation.neural import TorchSeparator
 from sklearn_musiclime.components.separation.sources import (
     RESIDUAL,
     Separator,
@@ -17,6 +18,7 @@ __all__ = [
     "Separator",
     "Sources",
     "StemSeparator",
+    "TorchSeparator",
     "read_beside",
     "recall_sources",
     "separate_sources",
