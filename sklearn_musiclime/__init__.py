@@ -15,6 +15,7 @@ from sklearn_musiclime.components import (
     LyricLineSegmenter,
     StemSeparator,
     StructureSegmenter,
+    TorchSeparator,
     UniformSegmenter,
 )
 from sklearn_musiclime.explainer import MusicLimeExplainer
@@ -35,6 +36,7 @@ __all__ = [
     "SpectralStatistics",
     "StemSeparator",
     "StructureSegmenter",
+    "TorchSeparator",
     "UniformSegmenter",
     "__version__",
 ]

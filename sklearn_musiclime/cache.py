@@ -13,6 +13,7 @@ import pickle
 import sys
 import types
 from collections.abc import Callable
+from numbers import Number
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ import numpy as np
 from joblib.hashing import NumpyHasher
 from sklearn.utils.validation import check_memory
 
-from sklearn_musiclime._torch import weights_digest
+from sklearn_musiclime._torch import tensor_bytes, weights_digest
 
 FORMAT = 1
 """Part of every key: raised when results of older releases are no longer what this one makes."""
@@ -103,9 +104,9 @@ def _is_intact(sealed: Any) -> bool:
 def fingerprint(*values: Any) -> str:
     """Hash values of any kind: equal in every process for what is equal.
 
-    Estimators and arrays are told apart by their content. A function is told apart by its code, its
-    defaults, and the variables that it reads from around it; of the code that it calls only what
-    stands in its own module, and of classes their name.
+    Estimators, arrays and networks are told apart by their content. A function is told apart by its
+    code, its defaults, and the variables that it reads from around it; of the code that it calls
+    only what stands in its own module, and of classes their name.
 
     Parameters
     ----------
@@ -151,7 +152,10 @@ class _Hasher(NumpyHasher):
             obj = self._description(obj)
         elif _is_a(obj, "torch.nn", "Module"):
             # What a network caches, and how its tensors lie in memory, is no part of it.
-            obj = (type(obj).__qualname__, repr(obj), weights_digest(obj))
+            settings = [_settings(module) for module in obj.modules()]
+            obj = (type(obj).__qualname__, repr(obj), settings, weights_digest(obj))
+        elif _is_a(obj, "torch", "Tensor"):
+            obj = (str(obj.dtype), tuple(obj.shape), tensor_bytes(obj))
         elif _is_a(obj, "transformers", "PreTrainedTokenizerBase"):  # remembers its last call
             obj = (type(obj).__qualname__, sorted(obj.get_vocab().items()), obj.special_tokens_map)
         super().save(obj)
@@ -176,6 +180,21 @@ def _is_a(value: Any, module: str, name: str) -> bool:
     """Whether a value is of a class of a module that nobody else need have loaded."""
     kind = getattr(sys.modules.get(module), name, None)
     return kind is not None and isinstance(value, kind)
+
+
+def _settings(module: Any) -> list[tuple[str, Any]]:
+    """What a network was made with, as far as numbers, words and tensors say it."""
+    return sorted(
+        (name, value)
+        for name, value in vars(module).items()
+        if name[0] != "_" and name != "training" and _is_setting(value)
+    )
+
+
+def _is_setting(value: Any) -> bool:
+    if isinstance(value, (list, tuple)):
+        return all(map(_is_setting, value))
+    return isinstance(value, (Number, str)) or _is_a(value, "torch", "Tensor")
 
 
 def _is_own(value: Any, module: str) -> bool:

@@ -14,6 +14,7 @@ from sklearn_musiclime import (
     SpectralStatistics,
     StemSeparator,
     StructureSegmenter,
+    TorchSeparator,
     UniformSegmenter,
 )
 
@@ -45,6 +46,7 @@ DATA_FREE_CHECKS = (
 WITHOUT_DATA = (
     HPSSSeparator(),
     StemSeparator(),
+    TorchSeparator(len),
     UniformSegmenter(),
     BeatSegmenter(),
     StructureSegmenter(),

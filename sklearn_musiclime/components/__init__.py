@@ -12,6 +12,7 @@ from sklearn_musiclime.components.segmentation import (
 from sklearn_musiclime.components.separation import (
     HPSSSeparator,
     StemSeparator,
+    TorchSeparator,
     separate_sources,
 )
 
@@ -24,6 +25,7 @@ __all__ = [
     "LyricLineSegmenter",
     "StemSeparator",
     "StructureSegmenter",
+    "TorchSeparator",
     "UniformSegmenter",
     "decompose",
     "segment_audio",

@@ -1,0 +1,168 @@
+"""Sources: what sounds together in the mix, taken apart.
+
+A separator is an estimator with one method, ``separate(waveform, sampling_rate)``, that returns the
+names of the sources and an array (n_sources, n_samples). If it also takes ``path``, it is told the
+file the song came from; if ``span``, the seconds of that file at which the song begins and ends.
+:func:`separate_sources` calls it and sees to it that the sources add up to the mix, so a separator
+need not be perfect to be used.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+
+from sklearn_musiclime.cache import ResultCache, file_digest, fingerprint
+from sklearn_musiclime.components._protocol import call_with_known, takes
+
+RESIDUAL = "residual"
+INAUDIBLE_DB = -60.0
+"""A rest of the mix that no source holds is a source of its own above this level, re the mix."""
+
+Sources = tuple[Sequence[str], np.ndarray]
+
+
+class Separator(Protocol):
+    """What the explainer asks of a separator.
+
+    ``source_names``, a property, is needed by ``MusicLimeExplainer.transform`` alone: it names the
+    columns before a song has been heard.
+    """
+
+    def separate(self, waveform: np.ndarray, sampling_rate: float) -> Sources:
+        """Take a waveform of shape (n_samples,) apart into named sources (n_sources, n_samples)."""
+
+
+def separate_sources(
+    separator: Separator | None,
+    waveform: np.ndarray,
+    sampling_rate: float,
+    *,
+    path: Path | None = None,
+    span: tuple[float, float] | None = None,
+) -> tuple[tuple[str, ...], np.ndarray]:
+    """Take a song apart so that the parts add up to it.
+
+    What the separator loses becomes the source "residual". A rest below -60 dB of the mix can't be
+    heard and goes to the loudest source instead, so the sum is exact all the same.
+
+    Parameters
+    ----------
+    separator : estimator with ``separate``, or None
+        None: the whole mix is one source, "mix".
+    waveform : ndarray of shape (n_samples,)
+        The mix.
+    sampling_rate : float
+        Its rate in Hz.
+    path : Path or None, default=None
+        The file it came from.
+    span : (float, float) or None, default=None
+        Start and end in seconds, if it is a part of that file.
+
+    Returns
+    -------
+    names : tuple of str
+        Names of the sources.
+    sources : ndarray of shape (n_sources, n_samples), dtype float32
+        Their waveforms; they sum to `waveform`.
+
+    Raises
+    ------
+    ValueError
+        The separator returned the wrong shape, names that are not unique, or NaN.
+    """
+    if separator is None:
+        return ("mix",), waveform[np.newaxis]
+    names, sources = call_with_known(
+        separator.separate, waveform, sampling_rate, path=path, span=span
+    )
+    names, sources = _check_sources(separator, tuple(names), sources, len(waveform))
+    residual = waveform - sources.sum(axis=0, dtype=np.float64)
+    level = 10 ** (INAUDIBLE_DB / 20) * np.sqrt(np.mean(np.square(waveform, dtype=np.float64)))
+    if np.sqrt(np.mean(np.square(residual))) <= level:
+        holder = int(np.argmax(np.square(sources, dtype=np.float64).sum(axis=1)))
+    elif RESIDUAL in names:
+        holder = names.index(RESIDUAL)
+    else:
+        names, sources = (*names, RESIDUAL), np.vstack([sources, np.zeros_like(waveform)])
+        holder = len(names) - 1
+    sources[holder] = sources[holder] + residual
+    return names, sources
+
+
+def recall_sources(
+    separator: Separator,
+    waveform: np.ndarray,
+    sampling_rate: float,
+    *,
+    path: Path | None = None,
+    span: tuple[float, float] | None = None,
+    cache: ResultCache,
+    key: str,
+) -> tuple[tuple[str, ...], np.ndarray]:
+    """Take a song apart as :func:`separate_sources`, unless that was done before.
+
+    Parameters
+    ----------
+    separator, waveform, sampling_rate, path, span
+        As there.
+    cache : ResultCache
+        Where sources are kept.
+    key : str
+        The separator's hash.
+
+    Returns
+    -------
+    names : tuple of str
+        Names of the sources.
+    sources : ndarray of shape (n_sources, n_samples), dtype float32
+        Their waveforms; they sum to `waveform`.
+    """
+    compute = partial(separate_sources, separator, waveform, sampling_rate, path=path, span=span)
+    song = fingerprint(key, waveform, sampling_rate, read_beside(separator, path), span)
+    return cache.fetch("sources", song, compute)
+
+
+def read_beside(separator: Separator | None, path: Path | None) -> Any:
+    """Say what a separator may read of a song beside its waveform, for a hash.
+
+    Parameters
+    ----------
+    separator : estimator with ``separate``, or None
+        The separator.
+    path : Path or None
+        The song's file.
+
+    Returns
+    -------
+    object
+        The content of its stems, if it has ``stem_paths``; the path itself, if it takes that; else
+        None.
+    """
+    if path is None or separator is None:
+        return None
+    if hasattr(separator, "stem_paths"):
+        stems = separator.stem_paths(path)
+        return {name: file_digest(p) for name, p in stems.items() if p.is_file()}
+    return str(path) if takes(separator.separate, "path") else None
+
+
+def _check_sources(
+    separator: Any, names: tuple[str, ...], sources: Any, n_samples: int
+) -> tuple[tuple[str, ...], np.ndarray]:
+    who = type(separator).__name__
+    sources = np.array(sources, dtype=np.float32)  # a copy: the residual is added in place
+    if sources.shape != (len(names), n_samples) or not names:
+        raise ValueError(
+            f"{who} returned {len(names)} names and sources of shape {sources.shape}; "
+            f"expected ({len(names)}, {n_samples})"
+        )
+    if len(set(names)) != len(names):
+        raise ValueError(f"{who} returned names that are not unique: {list(names)}")
+    if not np.isfinite(sources).all():
+        raise ValueError(f"{who} returned NaN or infinite samples")
+    return names, sources
