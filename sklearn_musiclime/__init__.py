@@ -5,7 +5,8 @@ A song takes its way through the package in the order of its folders:
 :mod:`~sklearn_musiclime.neighbourhood` perturbs and scores it, :mod:`~sklearn_musiclime.surrogate`
 fits a linear model to the scores, and :mod:`~sklearn_musiclime.explanation` shows what that says.
 :class:`MusicLimeExplainer` is the entry. Many songs go through :mod:`~sklearn_musiclime.corpus`,
-and what was made of them is kept by :mod:`~sklearn_musiclime.cache`.
+and what was made of them is kept by :mod:`~sklearn_musiclime.cache`. Models to explain are made by
+:mod:`~sklearn_musiclime.fusion`.
 """
 
 from sklearn_musiclime._version import __version__
@@ -20,6 +21,7 @@ from sklearn_musiclime.components import (
 from sklearn_musiclime.explainer import MusicLimeExplainer
 from sklearn_musiclime.explanation import GlobalExplanation, LocalExplanation
 from sklearn_musiclime.featurizers import SpectralStatistics
+from sklearn_musiclime.fusion import LateFusionClassifier, make_fusion_pipeline
 from sklearn_musiclime.songs import InvalidSongError
 
 __all__ = [
@@ -27,6 +29,7 @@ __all__ = [
     "GlobalExplanation",
     "HPSSSeparator",
     "InvalidSongError",
+    "LateFusionClassifier",
     "LocalExplanation",
     "LyricLineSegmenter",
     "MusicLimeExplainer",
@@ -35,4 +38,5 @@ __all__ = [
     "StructureSegmenter",
     "UniformSegmenter",
     "__version__",
+    "make_fusion_pipeline",
 ]
