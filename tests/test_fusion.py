@@ -269,12 +269,14 @@ def test_sample_weights_with_metadata_routing(songs):
     X, y = songs
     weight = np.linspace(0.5, 2, len(X))
     expected = LateFusionClassifier(
-        make_pipeline(Energy(), LogisticRegression()), reader()
+        make_pipeline(Energy(), LogisticRegression(max_iter=2000)), reader()
     ).fit(X, y, sample_weight=weight)  # fmt: skip
     with sklearn.config_context(enable_metadata_routing=True):
         model = LateFusionClassifier(
             *(
-                make_pipeline(f, LogisticRegression(C=C).set_fit_request(sample_weight=True))
+                make_pipeline(
+                    f, LogisticRegression(C=C, max_iter=2000).set_fit_request(sample_weight=True)
+                )
                 for f, C in ((Energy(), 1), (TfidfVectorizer(), 10))
             )
         )
@@ -477,7 +479,7 @@ def test_only_reads_one_modality(songs):
     names = make_column_transformer(
         (Energy(), "audio"), (TfidfVectorizer(), "lyrics"), ("passthrough", ["year"])
     )
-    pipeline = make_pipeline(names, LogisticRegression())
+    pipeline = make_pipeline(names, LogisticRegression(max_iter=2000))
     X = X.assign(year=1.0)
     reader = only(pipeline, "lyrics").fit(X[["lyrics", "year"]], y)
     assert len(reader[0].transformers_) == 2
@@ -485,10 +487,10 @@ def test_only_reads_one_modality(songs):
     rest = make_column_transformer(
         (Energy(), "audio"), (TfidfVectorizer(), "lyrics"), remainder="passthrough"
     )
-    rest = only(make_pipeline(rest, LogisticRegression()), "audio")
+    rest = only(make_pipeline(rest, LogisticRegression(max_iter=2000)), "audio")
     assert rest.fit(X[["audio", "lyrics", "year"]], y)[0].transform(X).shape[1] == 8 + 1
     positions = make_column_transformer((Energy(), 0), (TfidfVectorizer(), 1))
-    pipeline = make_pipeline(positions, LogisticRegression())
+    pipeline = make_pipeline(positions, LogisticRegression(max_iter=2000))
     hearer = only(pipeline, "audio", audio_column=0, lyrics_column=1)
     assert hearer.fit(X[["audio"]].to_numpy(), y)[0].transformers_[0][2] == 0
     assert isinstance(only(pipeline, "both"), Pipeline)
