@@ -18,13 +18,9 @@ import pandas as pd
 import skops.io
 import soundfile
 from joblib import parallel_config
-from sklearn.compose import ColumnTransformer
-from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.frozen import FrozenEstimator
-from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedGroupKFold, cross_val_score
-from sklearn.pipeline import Pipeline, make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.pipeline import Pipeline
 
 import sklearn_musiclime
 from sklearn_musiclime.components import HPSSSeparator, StemSeparator
@@ -33,7 +29,7 @@ from sklearn_musiclime.datasets import load_jamendo_lyrics, load_songs, make_son
 from sklearn_musiclime.explainer import MusicLimeExplainer
 from sklearn_musiclime.explanation import GlobalExplanation, LocalExplanation
 from sklearn_musiclime.explanation.global_ import SHARES
-from sklearn_musiclime.featurizers import SpectralStatistics
+from sklearn_musiclime.fusion import make_fusion_pipeline
 from sklearn_musiclime.neighbourhood import ScoreFunction
 from sklearn_musiclime.songs import read_text_file
 
@@ -221,15 +217,7 @@ def demo_model() -> Pipeline:
     Pipeline
         A classifier of DataFrames with columns ``audio`` and ``lyrics``.
     """
-    fusion = ColumnTransformer(
-        [
-            ("audio", make_pipeline(SpectralStatistics(), StandardScaler()), "audio"),
-            ("lyrics", TfidfVectorizer(sublinear_tf=True), "lyrics"),
-        ],
-        # Over a hundred audio columns would drown the words.
-        transformer_weights={"audio": 0.1, "lyrics": 1.0},
-    )
-    return make_pipeline(fusion, LogisticRegression(C=10.0, max_iter=2000))
+    return make_fusion_pipeline()
 
 
 def load_model(path: Path, *, trust: bool = False) -> Any:

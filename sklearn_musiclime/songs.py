@@ -460,6 +460,21 @@ class SongTable:
         at = self._where[kind]
         return self.X.iat[row, at] if isinstance(self.X, pd.DataFrame) else self.X[row, at]
 
+    def column(self, kind: str) -> Any:
+        """Return the column "audio", "lyrics" or "word_times".
+
+        Parameters
+        ----------
+        kind : str
+            Which column, one that X has.
+
+        Returns
+        -------
+        Series, or object array of shape (n_songs,)
+        """
+        at = self._where[kind]
+        return self.X.iloc[:, at] if isinstance(self.X, pd.DataFrame) else self.X[:, at]
+
     def lyrics(self) -> Iterator[str]:
         """Yield the lyrics of every song, checked; nothing if there is no such column."""
         if "lyrics" in self._where:

@@ -9,6 +9,7 @@ import sklearn_musiclime
 from sklearn_musiclime import (
     BeatSegmenter,
     HPSSSeparator,
+    LateFusionClassifier,
     LyricLineSegmenter,
     MusicLimeExplainer,
     SpectralStatistics,
@@ -30,8 +31,8 @@ NOT_APPLICABLE = {
     },
 }
 
-# Separators and segmenters have no fit, and the explainer takes songs where the checks give
-# numbers: for them the checks that need no data.
+# Separators and segmenters have no fit, and the explainer and classifiers take songs where the
+# checks give numbers: for them the checks that need no data.
 DATA_FREE_CHECKS = (
     "check_estimator_cloneable",
     "check_estimator_repr",
@@ -52,6 +53,7 @@ WITHOUT_DATA = (
     StructureSegmenter(),
     LyricLineSegmenter(),
     MusicLimeExplainer(len),
+    LateFusionClassifier(),
 )
 
 

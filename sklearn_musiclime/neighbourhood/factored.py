@@ -170,13 +170,13 @@ class FactoredEstimator:
         Parameters
         ----------
         encoded : dict of str to array
-            Both halves.
+            The halves; the model's head gets None for one that X has no column of.
 
         Returns
         -------
         ndarray of shape (n_songs, n_labels)
         """
-        return self.head(_Halves(encoded["audio"], encoded["lyrics"]))
+        return self.head(_Halves(encoded.get("audio"), encoded.get("lyrics")))
 
 
 @dataclass(frozen=True)
@@ -185,7 +185,7 @@ class _Halves:
     lyrics: Any
 
     def __len__(self) -> int:
-        return len(self.audio)
+        return (self.lyrics if self.audio is None else self.audio).shape[0]
 
 
 class _Head:

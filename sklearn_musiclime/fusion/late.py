@@ -1,0 +1,364 @@
+"""Late fusion: a classifier of audio and one of lyrics, their probabilities joined."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Sequence
+from typing import Any, Self
+
+import numpy as np
+from joblib import Parallel, delayed
+from scipy.special import softmax
+from sklearn import get_config
+from sklearn.base import BaseEstimator, ClassifierMixin, clone
+from sklearn.linear_model import LogisticRegression
+from sklearn.model_selection import cross_val_predict
+from sklearn.pipeline import Pipeline, make_pipeline
+from sklearn.utils import check_consistent_length, column_or_1d
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import check_is_fitted, has_fit_parameter, validate_data
+
+from sklearn_musiclime.fusion._columns import check_modality, read_columns
+from sklearn_musiclime.fusion._folds import split
+from sklearn_musiclime.fusion.early import default_featurizer
+
+METHODS = ("average", "product", "stacking")
+DEFAULT_C = {"audio": 0.1, "lyrics": 10.0}
+"""With these the default classifiers are what ``make_fusion_pipeline`` makes of one modality."""
+
+
+class LateFusionClassifier(ClassifierMixin, BaseEstimator):
+    """Classify songs by their audio and by their lyrics, and join the probabilities.
+
+    Each classifier takes its column and never sees the other. So the model has one branch a
+    modality, and :class:`~sklearn_musiclime.MusicLimeExplainer` asks each classifier once for each
+    distinct half of a perturbed song.
+
+    Parameters
+    ----------
+    audio_classifier : classifier with ``predict_proba`` or None, default=None
+        Takes the audio column. None: a logistic regression (``C=0.1``) of standardised
+        :class:`~sklearn_musiclime.SpectralStatistics`.
+    lyrics_classifier : classifier with ``predict_proba`` or None, default=None
+        Takes the lyrics column. None: a logistic regression (``C=10.0``) of TF-IDF.
+    method : {"average", "product", "stacking"}, default="average"
+        How probabilities are joined. "average": their weighted mean. "product": their weighted
+        geometric mean, normalised; a class that one modality rules out is out. Of two classes, and
+        with equal weights, both predict the same one. "stacking":
+        `final_estimator` learns it from the probabilities of songs that the classifiers were not
+        fitted to.
+    weights : (float, float) or None, default=None
+        How much audio and lyrics count in "average" and "product", relative to one another. None:
+        equally.
+    final_estimator : classifier with ``predict_proba`` or None, default=None
+        What "stacking" fits to the probabilities of both, those of the second class alone if there
+        are two. None: ``LogisticRegression()``.
+    cv : int, splitter, iterable of splits, or None, default=None
+        The folds of "stacking". None: 5. A number of folds is stratified, and does not split the
+        `groups` of :meth:`fit`.
+    modality : {"both", "audio", "lyrics"}, default="both"
+        What is heard and read. Of one alone the other's classifier is not fitted, its column need
+        not be there, and nothing is joined.
+    audio_column, lyrics_column : str, default="audio", "lyrics"
+        Names of the columns, if X is a DataFrame.
+    n_jobs : int or None, default=None
+        Classifiers, or folds, that are fitted at a time, see :term:`n_jobs`.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The classes.
+    classifiers_ : dict of str to classifier
+        The fitted classifiers of "audio" and "lyrics".
+    final_estimator_ : classifier
+        The fitted `final_estimator`, if both modalities are stacked.
+    n_features_in_ : int
+        Columns of X.
+    feature_names_in_ : ndarray of str objects
+        Their names, if all are strings.
+
+    See Also
+    --------
+    make_fusion_pipeline : One classifier of the features of both.
+    sklearn.ensemble.VotingClassifier, sklearn.ensemble.StackingClassifier : The same for
+        classifiers that all take X.
+
+    References
+    ----------
+    Sotirou, Lyberatos, Menis Mastromichalakis, Stamou, "MusicLIME: Explainable Multimodal Music
+    Understanding", arXiv 2409.10496.
+
+    Examples
+    --------
+    >>> from sklearn_musiclime import LateFusionClassifier
+    >>> from sklearn_musiclime.datasets import make_songs
+    >>> songs, classes, stems, truth = make_songs(12, duration=1.0, random_state=0)
+    >>> model = LateFusionClassifier(method="product", weights=(1, 2)).fit(songs, classes)
+    >>> model.predict_proba(songs).shape
+    (12, 2)
+    >>> reader = LateFusionClassifier(modality="lyrics").fit(songs[["lyrics"]], classes)
+    >>> sorted(reader.classifiers_)
+    ['lyrics']
+    """
+
+    def __init__(
+        self,
+        audio_classifier: BaseEstimator | None = None,
+        lyrics_classifier: BaseEstimator | None = None,
+        *,
+        method: str = "average",
+        weights: tuple[float, float] | None = None,
+        final_estimator: BaseEstimator | None = None,
+        cv: Any = None,
+        modality: str = "both",
+        audio_column: str = "audio",
+        lyrics_column: str = "lyrics",
+        n_jobs: int | None = None,
+    ):
+        self.audio_classifier = audio_classifier
+        self.lyrics_classifier = lyrics_classifier
+        self.method = method
+        self.weights = weights
+        self.final_estimator = final_estimator
+        self.cv = cv
+        self.modality = modality
+        self.audio_column = audio_column
+        self.lyrics_column = lyrics_column
+        self.n_jobs = n_jobs
+
+    def fit(
+        self,
+        X: Any,
+        y: Any,
+        sample_weight: Any = None,
+        groups: Sequence[Hashable] | None = None,
+    ) -> Self:
+        """Fit a classifier a modality and, for stacking, what joins them.
+
+        Parameters
+        ----------
+        X : DataFrame or object array of shape (n_songs, 2) or more
+            The songs, see :mod:`sklearn_musiclime.songs`.
+        y : array-like of shape (n_songs,)
+            Their classes.
+        sample_weight : array-like of shape (n_songs,) or None, default=None
+            How much each song counts. Every step of a pipeline that takes weights gets them; with
+            metadata routing on, those that request them.
+        groups : array-like of shape (n_songs,) or None, default=None
+            What the folds of stacking keep together, such as the clips of a song.
+
+        Returns
+        -------
+        LateFusionClassifier
+            The classifier itself.
+
+        Raises
+        ------
+        InvalidSongError
+            A cell of X is no song; the message names its row.
+        TypeError
+            A classifier has no ``predict_proba``.
+        ValueError
+            A parameter is out of its range, a classifier takes no `sample_weight`, or a frozen one
+            has other classes.
+        """
+        classifiers = self._check_parameters()
+        columns = read_columns(X, self.modality, audio=self.audio_column, lyrics=self.lyrics_column)
+        validate_data(self, X, skip_check_array=True)  # n_features_in_ and feature_names_in_
+        y = column_or_1d(y, warn=True)
+        check_classification_targets(y)
+        check_consistent_length(X, y, sample_weight, groups)
+        self.classes_ = np.unique(y)
+        weights = {half: _weights(c, sample_weight) for half, c in classifiers.items()}
+        fitted = Parallel(n_jobs=self.n_jobs)(
+            delayed(clone(classifier).fit)(columns[half], y, **weights[half])
+            for half, classifier in classifiers.items()
+        )
+        self.classifiers_ = dict(zip(classifiers, fitted, strict=True))
+        for half, classifier in self.classifiers_.items():
+            if not np.array_equal(classifier.classes_, self.classes_):
+                raise ValueError(
+                    f"the {half} classifier has the classes {list(classifier.classes_)}, y "
+                    f"{list(self.classes_)}"
+                )
+        if self.method == "stacking" and self.modality == "both":
+            folds = split(self.cv, y, groups)
+            unseen = [
+                cross_val_predict(
+                    classifier,
+                    columns[half],
+                    y,
+                    cv=folds,
+                    method="predict_proba",
+                    params=weights[half],
+                    n_jobs=self.n_jobs,
+                )
+                for half, classifier in classifiers.items()
+            ]
+            final = self._final_estimator()
+            self.final_estimator_ = clone(final).fit(
+                _stacked(*unseen), y, **_weights(final, sample_weight)
+            )
+        return self
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Return the probabilities of the classes.
+
+        Parameters
+        ----------
+        X : DataFrame or object array of shape (n_songs, 2) or more
+            The songs.
+
+        Returns
+        -------
+        ndarray of shape (n_songs, n_classes)
+            In the order of ``classes_``.
+
+        Raises
+        ------
+        InvalidSongError
+            A cell of X is no song; the message names its row.
+        """
+        check_is_fitted(self)
+        columns = read_columns(X, self.modality, audio=self.audio_column, lyrics=self.lyrics_column)
+        encoded = {half: self._encode(half, column) for half, column in columns.items()}
+        return self.predict_encoded(encoded.get("audio"), encoded.get("lyrics"))
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Return the most probable classes.
+
+        Parameters
+        ----------
+        X : DataFrame or object array of shape (n_songs, 2) or more
+            The songs.
+
+        Returns
+        -------
+        ndarray of shape (n_songs,)
+            Of ``classes_``.
+        """
+        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+
+    def encode_audio(self, column: Any) -> np.ndarray:
+        """Return what the audio classifier says.
+
+        Parameters
+        ----------
+        column : Series or object array of shape (n_songs,)
+            The audio column.
+
+        Returns
+        -------
+        ndarray of shape (n_songs, n_classes)
+            Probabilities; of no columns if the model reads lyrics only.
+        """
+        return self._encode("audio", column)
+
+    def encode_lyrics(self, column: Any) -> np.ndarray:
+        """Return what the lyrics classifier says.
+
+        Parameters
+        ----------
+        column : Series or object array of shape (n_songs,)
+            The lyrics column.
+
+        Returns
+        -------
+        ndarray of shape (n_songs, n_classes)
+            Probabilities; of no columns if the model hears audio only.
+        """
+        return self._encode("lyrics", column)
+
+    def predict_encoded(self, audio: np.ndarray | None, lyrics: np.ndarray | None) -> np.ndarray:
+        """Join what the classifiers say.
+
+        Parameters
+        ----------
+        audio, lyrics : ndarray of shape (n_songs, n_classes), or None
+            What :meth:`encode_audio` and :meth:`encode_lyrics` return. That of a modality which the
+            model does not read is not looked at.
+
+        Returns
+        -------
+        ndarray of shape (n_songs, n_classes)
+            Probabilities.
+        """
+        check_is_fitted(self)
+        if self.modality != "both":
+            return audio if self.modality == "audio" else lyrics
+        if self.method == "stacking":
+            return self.final_estimator_.predict_proba(_stacked(audio, lyrics))
+        both = np.stack([audio, lyrics]).astype(np.float64)
+        if self.method == "average":
+            return np.average(both, axis=0, weights=self.weights)
+        # The smallest float in place of 0: classes that each have one modality against them share.
+        logs = np.log(np.maximum(both, np.finfo(np.float64).tiny))
+        return softmax(np.average(logs, axis=0, weights=self.weights), axis=1)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False
+        tags.input_tags.string = True
+        tags.no_validation = True
+        return tags
+
+    def _check_parameters(self) -> dict[str, Any]:
+        """Raise for what is out of range; return the classifiers that are to be fitted."""
+        halves = check_modality(self.modality)
+        if self.method not in METHODS:
+            raise ValueError(f"method must be one of {METHODS}, got {self.method!r}")
+        if self.weights is not None:
+            weights = np.asarray(self.weights, dtype=float)
+            if weights.shape != (2,) or not (weights >= 0).all() or not 0 < weights.sum() < np.inf:
+                raise ValueError(
+                    "weights must be two numbers, of audio and lyrics, that are not negative and "
+                    f"not both 0; got {self.weights!r}"
+                )
+        classifiers = {half: getattr(self, f"{half}_classifier") for half in halves}
+        for half, classifier in classifiers.items():
+            if classifier is None:
+                logistic = LogisticRegression(C=DEFAULT_C[half], max_iter=2000)
+                classifiers[half] = make_pipeline(default_featurizer(half), logistic)
+        asked = {f"{half}_classifier": classifier for half, classifier in classifiers.items()}
+        if self.method == "stacking" and self.modality == "both":
+            asked["final_estimator"] = self._final_estimator()
+        for name, classifier in asked.items():
+            if not hasattr(classifier, "predict_proba"):
+                raise TypeError(
+                    f"{name} must be a classifier with predict_proba, which {classifier!r} lacks; "
+                    "CalibratedClassifierCV gives it to those without"
+                )
+        return classifiers
+
+    def _final_estimator(self) -> BaseEstimator:
+        return LogisticRegression() if self.final_estimator is None else self.final_estimator
+
+    def _encode(self, half: str, column: Any) -> np.ndarray:
+        check_is_fitted(self)
+        if half not in check_modality(self.modality):
+            return np.empty((len(column), 0))
+        return self.classifiers_[half].predict_proba(column)
+
+
+def _stacked(audio: np.ndarray, lyrics: np.ndarray) -> np.ndarray:
+    """Probabilities side by side; of two classes the second's say all."""
+    return np.hstack([p[:, 1:] if p.shape[1] == 2 else p for p in (audio, lyrics)])
+
+
+def _weights(estimator: BaseEstimator, sample_weight: Any) -> dict[str, Any]:
+    """What ``fit`` of an estimator gets of the samples' weights."""
+    if sample_weight is None:
+        return {}
+    if get_config()["enable_metadata_routing"]:  # a pipeline hands it on as its steps request
+        return {"sample_weight": sample_weight}
+    final = estimator
+    while isinstance(final, Pipeline):
+        final = final.steps[-1][1]
+    if not has_fit_parameter(final, "sample_weight"):
+        raise ValueError(f"sample_weight was given, and {final!r} takes none")
+    return dict.fromkeys(_weight_names(estimator), sample_weight)
+
+
+def _weight_names(estimator: Any) -> list[str]:
+    if isinstance(estimator, Pipeline):
+        return [f"{name}__{w}" for name, step in estimator.steps for w in _weight_names(step)]
+    return ["sample_weight"] if has_fit_parameter(estimator, "sample_weight") else []

@@ -1,0 +1,182 @@
+"""Baselines that hear or read only, and the table that compares them with the whole model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Hashable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, clone
+from sklearn.compose import ColumnTransformer
+from sklearn.model_selection import cross_validate
+from sklearn.pipeline import Pipeline
+from sklearn.utils.validation import has_fit_parameter
+
+from sklearn_musiclime.fusion._columns import check_modality
+from sklearn_musiclime.fusion._folds import split
+
+
+def only(
+    model: BaseEstimator,
+    modality: str,
+    *,
+    audio_column: str | int = "audio",
+    lyrics_column: str | int = "lyrics",
+) -> BaseEstimator:
+    """Return a clone of a model that reads one modality.
+
+    Parameters
+    ----------
+    model : estimator
+        One with a parameter ``modality``, such as
+        :class:`~sklearn_musiclime.LateFusionClassifier`, which is set; or a pipeline that starts
+        with a :class:`~sklearn.compose.ColumnTransformer`, whose branches of the other column are
+        left out.
+    modality : {"both", "audio", "lyrics"}
+        What the clone reads. "both": as much as `model`.
+    audio_column, lyrics_column : str or int, default="audio", "lyrics"
+        What the branches of a pipeline select.
+
+    Returns
+    -------
+    estimator
+        Not fitted.
+
+    Raises
+    ------
+    ValueError
+        `modality` is none of the three, or a branch reads both columns, or selects them by
+        something else than names or positions, or none is left.
+    TypeError
+        The model is of another kind.
+
+    Examples
+    --------
+    >>> from sklearn_musiclime import make_fusion_pipeline
+    >>> from sklearn_musiclime.fusion import only
+    >>> reader = only(make_fusion_pipeline(), "lyrics")
+    >>> [name for name, _, _ in reader["features"].transformers]
+    ['lyrics']
+    """
+    check_modality(modality)
+    model = clone(model)
+    if "modality" in model.get_params(deep=False):
+        return model.set_params(modality=modality)
+    if modality == "both":
+        return model
+    if not (isinstance(model, Pipeline) and isinstance(model.steps[0][1], ColumnTransformer)):
+        raise TypeError(
+            f"{type(model).__name__} has no parameter modality and is no pipeline that starts with "
+            "a ColumnTransformer, so that nothing tells which part of it reads what"
+        )
+    columns = model.steps[0][1]
+    reads = [_selected(name, selection) for name, _, selection in columns.transformers]
+    own, other = audio_column, lyrics_column
+    if modality == "lyrics":
+        own, other = other, own
+    if any({own, other} <= read for read in reads):
+        raise ValueError(f"a branch of the ColumnTransformer reads both {own!r} and {other!r}")
+    if not any(own in read for read in reads):
+        raise ValueError(f"no branch of the ColumnTransformer reads {own!r}")
+    branches = []
+    for (name, transformer, selection), read in zip(columns.transformers, reads, strict=True):
+        if other not in read:
+            branches.append((name, transformer, selection))
+        elif columns.remainder != "drop":  # which would take a column that no branch names
+            branches.append((name, "drop", selection))
+    columns.set_params(transformers=branches)
+    return model
+
+
+def compare_modalities(
+    model: BaseEstimator,
+    X: Any,
+    y: Any,
+    *,
+    groups: Sequence[Hashable] | None = None,
+    cv: Any = 5,
+    scoring: str | Sequence[str] | Mapping[str, Callable] = ("accuracy", "f1_macro"),
+    audio_column: str | int = "audio",
+    lyrics_column: str | int = "lyrics",
+    n_jobs: int | None = None,
+) -> pd.DataFrame:
+    """Cross-validate a model that reads lyrics only, hears audio only, and does both.
+
+    All three are fitted and scored on the same folds.
+
+    Parameters
+    ----------
+    model : classifier
+        The model that does both; see :func:`only` for what it may be.
+    X : DataFrame or object array of shape (n_songs, 2) or more
+        The songs.
+    y : array-like of shape (n_songs,)
+        Their classes.
+    groups : array-like of shape (n_songs,) or None, default=None
+        What no fold splits, such as the clips of a song, which are too alike to test on one what
+        was learnt from another. Passed to the model's ``fit`` if that takes it.
+    cv : int, splitter, iterable of splits, or None, default=5
+        The folds. A number is stratified.
+    scoring : str, list of str, or dict of str to scorer, default=("accuracy", "f1_macro")
+        What is measured, see :func:`~sklearn.model_selection.cross_validate`.
+    audio_column, lyrics_column : str or int, default="audio", "lyrics"
+        What the branches of a pipeline select.
+    n_jobs : int or None, default=None
+        Folds at a time, see :term:`n_jobs`.
+
+    Returns
+    -------
+    DataFrame
+        Rows "lyrics", "audio" and "both"; for each score a column of its name, the mean over the
+        folds, and one with ``_std`` behind it, the standard deviation over the folds.
+
+    Raises
+    ------
+    TypeError, ValueError
+        As :func:`only`.
+
+    References
+    ----------
+    Sotirou, Lyberatos, Menis Mastromichalakis, Stamou, "MusicLIME: Explainable Multimodal Music
+    Understanding", arXiv 2409.10496: the table of models.
+
+    Examples
+    --------
+    >>> from sklearn_musiclime import make_fusion_pipeline
+    >>> from sklearn_musiclime.datasets import make_songs
+    >>> from sklearn_musiclime.fusion import compare_modalities
+    >>> songs, classes, stems, truth = make_songs(20, duration=1.0, random_state=0)
+    >>> table = compare_modalities(make_fusion_pipeline(), songs, classes, cv=2)
+    >>> table.index.tolist(), table.columns.tolist()
+    (['lyrics', 'audio', 'both'], ['accuracy', 'accuracy_std', 'f1_macro', 'f1_macro_std'])
+    """
+    scoring = [scoring] if isinstance(scoring, str) else scoring
+    folds = split(cv, np.asarray(y), groups)
+    passed = {}
+    if groups is not None and has_fit_parameter(model, "groups"):
+        passed = {"groups": np.asarray(groups)}
+    rows = {}
+    for modality in ("lyrics", "audio", "both"):
+        one = only(model, modality, audio_column=audio_column, lyrics_column=lyrics_column)
+        scores = cross_validate(
+            one, X, y, cv=folds, scoring=scoring, params=passed, n_jobs=n_jobs, error_score="raise"
+        )
+        rows[modality] = {
+            name.removeprefix("test_") + suffix: statistic(values)
+            for name, values in scores.items()
+            if name.startswith("test_")
+            for suffix, statistic in (("", np.mean), ("_std", np.std))
+        }
+    return pd.DataFrame.from_dict(rows, orient="index").rename_axis("modality")
+
+
+def _selected(name: str, selection: Any) -> set[str | int]:
+    """The names or positions that a branch of a ColumnTransformer selects."""
+    selected = [selection] if isinstance(selection, (str, int)) else selection
+    if not isinstance(selected, (list, tuple)) or not all(type(c) in (str, int) for c in selected):
+        raise ValueError(
+            f"the branch {name!r} selects {selection!r}, where names or positions of columns would "
+            "tell what it reads"
+        )
+    return set(selected)

@@ -1,0 +1,758 @@
+"""The paper's model: a transformer that hears, one that reads, and a classifier on top."""
+
+from __future__ import annotations
+
+import copy
+import json
+from collections.abc import Mapping, Sequence
+from os import PathLike
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+import numpy as np
+from numpy.typing import ArrayLike
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.model_selection import train_test_split
+from sklearn.utils import check_random_state, compute_sample_weight
+from sklearn.utils.metaestimators import available_if
+from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
+
+from sklearn_musiclime import _torch
+from sklearn_musiclime.batches import in_batches
+from sklearn_musiclime.featurizers.audio.embedder import AST
+from sklearn_musiclime.featurizers.audio.encoder import AudioEncoder
+from sklearn_musiclime.featurizers.texts import LONG
+from sklearn_musiclime.fusion._columns import MODALITIES, check_modality, read_columns
+from sklearn_musiclime.fusion.branches import AudioBranch, LyricsBranch
+from sklearn_musiclime.fusion.checkpoint import load_encoder, load_head, read_state_dict
+from sklearn_musiclime.fusion.training import Training
+
+if TYPE_CHECKING:
+    from transformers import FeatureExtractionMixin, PreTrainedModel, PreTrainedTokenizerBase
+
+
+ROBERTA = "FacebookAI/roberta-base"
+PAPER_ROBERTA = "FacebookAI/roberta-large"
+FUSIONS = ("concat", "gated", "cross_attention")
+HEAD_BATCH = 8192
+"""Encoded songs that the classifier scores at a time."""
+FORMAT = 1
+
+
+def _is_factored(self: TransformerFusionClassifier) -> bool:
+    return self.fusion != "cross_attention" or self.modality != "both"
+
+
+class TransformerFusionClassifier(ClassifierMixin, BaseEstimator):
+    """An audio transformer and a text transformer, fine-tuned together, and a classifier of both.
+
+    The model that the MusicLIME paper explains: the pooled output of an AST and the first token of
+    a RoBERTa side by side, normalised, and a linear layer. Needs
+    ``pip install sklearn-musiclime[deep]``.
+
+    Parameters
+    ----------
+    audio_model : str, Path or PreTrainedModel, \
+            default="MIT/ast-finetuned-audioset-10-10-0.4593"
+        Name or folder of a model that :class:`~sklearn_musiclime.AudioEmbedder` takes, or the model
+        itself, which is copied.
+    lyrics_model : str, Path or PreTrainedModel, default="FacebookAI/roberta-base"
+        The same of a text encoder: RoBERTa, BERT, XLM-RoBERTa...
+    fusion : {"concat", "gated", "cross_attention"}, default="concat"
+        How the two come together: side by side; weighed against each other, dimension by
+        dimension; or each moment attending to all words and each word to all moments. The last
+        reads both halves together, so the explainer can't encode them apart.
+    modality : {"both", "audio", "lyrics"}, default="both"
+        What is classified; of one alone, only that encoder is used.
+    freeze : bool, default=False
+        Whether the encoders stay as they are. Then each song is encoded once and only the
+        classifier learns.
+    long : {"mean", "truncate"}, default="mean"
+        What is done about songs and lyrics longer than the models take, see
+        :class:`~sklearn_musiclime.AudioEmbedder`.
+    feature_extractor : FeatureExtractionMixin or None, default=None
+        Of the audio model. None: the one that comes with it.
+    tokenizer : PreTrainedTokenizerBase or None, default=None
+        Of the lyrics model. None: the one that comes with it.
+    n_epochs : int, default=10
+        How often every song is seen, at most.
+    batch_size : int, default=8
+        Songs of a step. When it predicts, windows and texts at a time; fewer where memory does not
+        hold them.
+    learning_rate : float, default=2e-5
+        Of the encoders: it rises for a tenth of the training, then falls to 0.
+    head_learning_rate : float, default=1e-3
+        Of the classifier, likewise.
+    weight_decay : float, default=0.01
+        Of AdamW.
+    class_weight : "balanced", dict or None, default=None
+        How much classes count, see :func:`~sklearn.utils.class_weight.compute_sample_weight`.
+    early_stopping : bool, default=False
+        Whether songs are held out, and training stops when their loss falls no more; the weights of
+        its lowest are kept.
+    validation_fraction : float, default=0.1
+        Part of the songs that is held out.
+    n_iter_no_change : int, default=3
+        Epochs that early stopping waits.
+    mixed_precision : bool or None, default=None
+        Whether forward passes of the training are in bfloat16. None: on a GPU.
+    warm_start : bool, default=False
+        Whether another ``fit`` goes on from the weights of the last.
+    device : str or None, default=None
+        Where the network is, as torch names it. None: on a GPU if there is one.
+    random_state : int, RandomState instance or None, default=None
+        Seed of the classifier's first weights, dropout, the order of songs and those held out. With
+        an int the result is the same in every run on one machine.
+    verbose : int, default=0
+        Above 0 a progress bar is shown.
+    audio_column, lyrics_column : str, default="audio", "lyrics"
+        Names of the columns, if X is a DataFrame.
+
+    Attributes
+    ----------
+    classes_ : ndarray of shape (n_classes,)
+        The classes.
+    network_ : FusionNetwork
+        The network, a :class:`torch.nn.Module`.
+    feature_extractor_ : FeatureExtractionMixin or None
+        Of the audio model; None if audio is not used.
+    tokenizer_ : PreTrainedTokenizerBase or None
+        Of the lyrics model; None if lyrics are not used.
+    history_ : list of dict
+        Of each epoch its "loss", and with early stopping "validation_loss" and
+        "validation_accuracy".
+    n_iter_ : int
+        Epochs that were trained.
+    n_features_in_ : int
+        Columns of X.
+
+    See Also
+    --------
+    LateFusionClassifier : One classifier a modality, their probabilities joined.
+    AudioEmbedder, LyricsEmbedder : The encoders as transformers, for pipelines.
+
+    Notes
+    -----
+    While it trains, the spectra of all songs are in memory (AST: 0.5 MB for every 10 s). wav2vec2
+    and its kin are trained without SpecAugment, whose chance no seed of this class decides.
+
+    References
+    ----------
+    Sotirou, Lyberatos, Menis Mastromichalakis, Stamou, "MusicLIME: Explainable Multimodal Music
+    Understanding", arXiv 2409.10496. Arevalo et al., "Gated Multimodal Units for Information
+    Fusion", arXiv 1702.01992.
+
+    Examples
+    --------
+    Models without training, far smaller than the real ones:
+
+    >>> from tokenizers import Tokenizer
+    >>> from tokenizers.models import WordLevel
+    >>> from tokenizers.pre_tokenizers import Whitespace
+    >>> from transformers import ASTConfig, ASTFeatureExtractor, ASTModel
+    >>> from transformers import PreTrainedTokenizerFast, RobertaConfig, RobertaModel
+    >>> from sklearn_musiclime import TransformerFusionClassifier
+    >>> from sklearn_musiclime.datasets import make_songs
+    >>> sizes = dict(
+    ...     hidden_size=16, num_hidden_layers=1, num_attention_heads=2, intermediate_size=16
+    ... )
+    >>> mels = dict(num_mel_bins=32, max_length=64)
+    >>> words = Tokenizer(WordLevel({"<pad>": 0, "<unk>": 1, "fire": 2, "river": 3}, "<unk>"))
+    >>> words.pre_tokenizer = Whitespace()
+    >>> classifier = TransformerFusionClassifier(
+    ...     ASTModel(ASTConfig(**sizes, **mels)),
+    ...     RobertaModel(RobertaConfig(**sizes, vocab_size=4, pad_token_id=0)),
+    ...     feature_extractor=ASTFeatureExtractor(**mels),
+    ...     tokenizer=PreTrainedTokenizerFast(tokenizer_object=words, pad_token="<pad>"),
+    ...     n_epochs=1,
+    ...     random_state=0,
+    ... )
+    >>> songs, classes, stems, truth = make_songs(6, duration=1.0, random_state=0)
+    >>> classifier.fit(songs, classes).predict_proba(songs).shape
+    (6, 2)
+    """
+
+    def __init__(
+        self,
+        audio_model: str | PathLike[str] | PreTrainedModel = AST,
+        lyrics_model: str | PathLike[str] | PreTrainedModel = ROBERTA,
+        *,
+        fusion: str = "concat",
+        modality: str = "both",
+        freeze: bool = False,
+        long: str = "mean",
+        feature_extractor: FeatureExtractionMixin | None = None,
+        tokenizer: PreTrainedTokenizerBase | None = None,
+        n_epochs: int = 10,
+        batch_size: int = 8,
+        learning_rate: float = 2e-5,
+        head_learning_rate: float = 1e-3,
+        weight_decay: float = 0.01,
+        class_weight: str | Mapping[Any, float] | None = None,
+        early_stopping: bool = False,
+        validation_fraction: float = 0.1,
+        n_iter_no_change: int = 3,
+        mixed_precision: bool | None = None,
+        warm_start: bool = False,
+        device: str | None = None,
+        random_state: int | np.random.RandomState | None = None,
+        verbose: int = 0,
+        audio_column: str = "audio",
+        lyrics_column: str = "lyrics",
+    ):
+        self.audio_model = audio_model
+        self.lyrics_model = lyrics_model
+        self.fusion = fusion
+        self.modality = modality
+        self.freeze = freeze
+        self.long = long
+        self.feature_extractor = feature_extractor
+        self.tokenizer = tokenizer
+        self.n_epochs = n_epochs
+        self.batch_size = batch_size
+        self.learning_rate = learning_rate
+        self.head_learning_rate = head_learning_rate
+        self.weight_decay = weight_decay
+        self.class_weight = class_weight
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.mixed_precision = mixed_precision
+        self.warm_start = warm_start
+        self.device = device
+        self.random_state = random_state
+        self.verbose = verbose
+        self.audio_column = audio_column
+        self.lyrics_column = lyrics_column
+
+    def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
+        """Fine-tune the network, or train its classifier alone.
+
+        Parameters
+        ----------
+        X : DataFrame or object array of shape (n_songs, 2) or more
+            The songs, see :mod:`sklearn_musiclime.songs`.
+        y : array-like of shape (n_songs,)
+            Their classes.
+        sample_weight : array-like of shape (n_songs,), or None, default=None
+            How much each song counts.
+
+        Returns
+        -------
+        TransformerFusionClassifier
+            The estimator itself.
+
+        Raises
+        ------
+        ImportError
+            transformers or torch is not installed.
+        OSError
+            There is no such model.
+        ValueError
+            A parameter is out of its range, there is one class only, or with `warm_start` the
+            classes are others.
+        InvalidSongError
+            A cell of X is no song; the message names its row.
+        """
+        self._check_parameters()
+        torch = _torch.load("torch", "TransformerFusionClassifier")
+        _torch.load("transformers", "TransformerFusionClassifier")
+        columns = self._columns(X)
+        check_classification_targets(y)
+        classes, targets = np.unique(np.asarray(y), return_inverse=True)
+        if len(targets) != len(X):
+            raise ValueError(f"{len(targets)} classes for {len(X)} songs")
+        if len(classes) < 2:
+            raise ValueError(f"y has one class only, {classes[0]!r}")
+        weights = _check_sample_weight(sample_weight, np.zeros((len(X), 1)))
+        weights = weights * compute_sample_weight(self.class_weight, y)
+        rng = check_random_state(self.random_state)
+        with _torch.exclusive(), torch.random.fork_rng():
+            torch.manual_seed(int(rng.randint(2**31)))
+            self._set_up(classes)
+            self.history_ = self._train(columns, targets, weights, rng)
+        self.n_iter_ = len(self.history_)
+        validate_data(self, X, skip_check_array=True)  # n_features_in_ and feature_names_in_
+        return self
+
+    def predict_proba(self, X: Any) -> np.ndarray:
+        """Return the probabilities of the classes.
+
+        Parameters
+        ----------
+        X : DataFrame or object array of shape (n_songs, 2) or more
+            The songs.
+
+        Returns
+        -------
+        ndarray of shape (n_songs, n_classes), dtype float64
+
+        Raises
+        ------
+        InvalidSongError
+            A cell of X is no song; the message names its row.
+
+        Warns
+        -----
+        UserWarning
+            Songs or lyrics were truncated.
+        """
+        check_is_fitted(self)
+        columns = self._columns(X)
+        if _is_factored(self):
+            encoded = [
+                branch.encode(column, self.batch_size)
+                for branch, column in zip(self._branches(), columns, strict=True)
+            ]
+            return self._classify(encoded)
+        probabilities = in_batches(
+            lambda rows: self._attend([[column[row] for row in rows] for column in columns]),
+            range(len(X)),
+            self.batch_size,
+        )
+        return np.concatenate(list(probabilities))
+
+    def predict(self, X: Any) -> np.ndarray:
+        """Return the most probable classes.
+
+        Parameters
+        ----------
+        X : DataFrame or object array of shape (n_songs, 2) or more
+            The songs.
+
+        Returns
+        -------
+        ndarray of shape (n_songs,)
+        """
+        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+
+    @available_if(_is_factored)
+    def encode_audio(self, column: Any) -> np.ndarray:
+        """Encode the audio of songs; not there for cross-attention, which encodes no half alone.
+
+        Parameters
+        ----------
+        column : audio column of n_songs cells
+            The audio.
+
+        Returns
+        -------
+        ndarray of shape (n_songs, n_dimensions), dtype float32
+            Without dimensions where audio is not used.
+        """
+        return self._encode("audio", column)
+
+    @available_if(_is_factored)
+    def encode_lyrics(self, column: Any) -> np.ndarray:
+        """Encode the lyrics of songs; not there for cross-attention, which encodes no half alone.
+
+        Parameters
+        ----------
+        column : lyrics column of n_songs cells
+            The lyrics.
+
+        Returns
+        -------
+        ndarray of shape (n_songs, n_dimensions), dtype float32
+            Without dimensions where lyrics are not used.
+        """
+        return self._encode("lyrics", column)
+
+    @available_if(_is_factored)
+    def predict_encoded(self, audio: np.ndarray | None, lyrics: np.ndarray | None) -> np.ndarray:
+        """Return the probabilities of the classes of songs that have been encoded.
+
+        Parameters
+        ----------
+        audio : ndarray of shape (n_songs, n_dimensions), or None
+            What :meth:`encode_audio` returned; not looked at if audio is not used.
+        lyrics : ndarray of shape (n_songs, n_dimensions), or None
+            The same of :meth:`encode_lyrics`.
+
+        Returns
+        -------
+        ndarray of shape (n_songs, n_classes), dtype float64
+        """
+        check_is_fitted(self)
+        encoded = {"audio": audio, "lyrics": lyrics}
+        return self._classify([encoded[half] for half in self._halves])
+
+    @property
+    def required_sampling_rate(self) -> int | None:
+        """The rate, in Hz, that the feature extractor takes; None if audio is not used."""
+        if self.modality == "lyrics":
+            return None
+        extractor = getattr(self, "feature_extractor_", None) or self._extractor()
+        return extractor.sampling_rate
+
+    def save(self, folder: str | PathLike[str]) -> None:
+        """Write the fitted classifier: JSON and safetensors, nothing that runs.
+
+        Parameters
+        ----------
+        folder : path-like
+            Gets ``classifier.json``, ``classifier.safetensors``, and the encoders as transformers
+            writes them, in ``audio`` and ``lyrics``: each is a model of its own, which
+            :class:`~sklearn_musiclime.AudioEmbedder`, say, takes by its folder.
+
+        Raises
+        ------
+        TypeError
+            A parameter or a class name is nothing that JSON knows.
+        """
+        check_is_fitted(self)
+        save_file = _torch.load("safetensors.torch", "TransformerFusionClassifier").save_file
+        folder = Path(folder)
+        parameters = self.get_params(deep=False)
+        for name in ("audio_model", "lyrics_model"):
+            model = parameters[name]
+            parameters[name] = str(getattr(model, "name_or_path", model))
+        for name in ("feature_extractor", "tokenizer"):
+            del parameters[name]  # saved with the encoders
+        if isinstance(parameters["class_weight"], Mapping):
+            parameters["class_weight"] = list(parameters["class_weight"].items())
+        document = {
+            "format": FORMAT,
+            "parameters": parameters,
+            "classes": self.classes_.tolist(),
+            "dtype": self.classes_.dtype.str,
+            "n_features_in": self.n_features_in_,
+            "feature_names_in": getattr(self, "feature_names_in_", np.array([])).tolist(),
+            "history": self.history_,
+        }
+        text = json.dumps(document, indent=1)
+        folder.mkdir(parents=True, exist_ok=True)
+        for half, model, companion in (
+            ("audio", self.network_.audio_model, self.feature_extractor_),
+            ("lyrics", self.network_.text_model, self.tokenizer_),
+        ):
+            if model is not None:
+                model.save_pretrained(folder / half)
+                companion.save_pretrained(folder / half)
+        state = self.network_.classifier.state_dict()
+        state = {name: tensor.cpu().contiguous() for name, tensor in state.items()}
+        save_file(state, folder / "classifier.safetensors")
+        (folder / "classifier.json").write_text(text, encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: str | PathLike[str], *, device: str | None = None) -> Self:
+        """Read a classifier that :meth:`save` wrote. Nothing that is read is run.
+
+        Parameters
+        ----------
+        folder : path-like
+            The folder.
+        device : str or None, default=None
+            Where the network is to be. None: on a GPU if there is one.
+
+        Returns
+        -------
+        TransformerFusionClassifier
+
+        Raises
+        ------
+        OSError
+            A file is missing.
+        ValueError
+            What is there is of another format, or does not fit together.
+        """
+        _torch.load("torch", cls.__name__)
+        folder = Path(folder)
+        document = json.loads((folder / "classifier.json").read_text(encoding="utf-8"))
+        if document.get("format") != FORMAT:
+            raise ValueError(
+                f"{str(folder)!r} is of format {document.get('format')!r}, not {FORMAT}"
+            )
+        parameters = document["parameters"] | {"device": device}
+        if isinstance(parameters["class_weight"], list):
+            parameters["class_weight"] = dict(map(tuple, parameters["class_weight"]))
+        classifier = cls(**parameters)
+        classifier._assemble(
+            folder / "audio", folder / "lyrics", np.array(document["classes"], document["dtype"])
+        )
+        load_head(classifier.network_, read_state_dict(folder / "classifier.safetensors"))
+        classifier.history_ = document["history"]
+        classifier.n_iter_ = len(classifier.history_)
+        classifier.n_features_in_ = document["n_features_in"]
+        if document["feature_names_in"]:
+            classifier.feature_names_in_ = np.array(document["feature_names_in"], dtype=object)
+        return classifier
+
+    @classmethod
+    def from_checkpoint(
+        cls,
+        path: str | PathLike[str],
+        *,
+        classes: Sequence[Any] | None = None,
+        audio_model: str | PathLike[str] = AST,
+        lyrics_model: str | PathLike[str] = PAPER_ROBERTA,
+        strict: bool = True,
+        **parameters: Any,
+    ) -> Self:
+        """Read a state dict with the keys of the MusicLIME authors' networks.
+
+        Parameters
+        ----------
+        path : path-like
+            A file that ``torch.save(network.state_dict(), path)`` wrote, or the same as
+            safetensors. Its keys begin with ``audio_model.``, ``text_model.``,
+            ``classifier.layer_norm.`` and ``classifier.fc.``, perhaps after ``module.``.
+        classes : sequence of n_classes class names, or None, default=None
+            In the order of the network's outputs. None: their numbers.
+        audio_model, lyrics_model : str or Path, \
+                default="MIT/ast-finetuned-audioset-10-10-0.4593", "FacebookAI/roberta-large"
+            Where the configurations, the feature extractor and the tokenizer are, such as the names
+            of the models that the network was made from. No weights are read from there.
+        strict : bool, default=True
+            Whether weights that are missing, left over or of another shape are an error. If not,
+            they are a warning, and what is missing stays as it was drawn.
+        **parameters : object
+            Other parameters of the classifier. `long` is "truncate" by default, as the authors'
+            networks were trained.
+
+        Returns
+        -------
+        TransformerFusionClassifier
+            Ready to predict, and to be explained as ``FrozenEstimator(classifier)``.
+
+        Raises
+        ------
+        OSError
+            There is no such file, or no such model.
+        ValueError
+            The file holds something else than a state dict, or, if `strict`, weights are missing,
+            left over or of another shape; the message lists which.
+        """
+        _torch.load("torch", cls.__name__)
+        state = read_state_dict(path)
+        if "classifier.fc.weight" not in state:
+            raise ValueError(
+                f"{str(path)!r} has no classifier.fc.weight, so it is no network of this kind; it "
+                f"has {len(state)} weights: {', '.join(sorted(state)[:5])}..."
+            )
+        n_classes = len(state["classifier.fc.weight"])
+        names = np.arange(n_classes) if classes is None else np.asarray(classes)
+        if len(names) != n_classes:
+            raise ValueError(f"{len(names)} class names for {n_classes} classes")
+        classifier = cls(audio_model, lyrics_model, **({"long": "truncate"} | parameters))
+        classifier._check_parameters()
+        classifier._assemble(audio_model, lyrics_model, names, state=state, strict=strict)
+        classifier.history_, classifier.n_iter_, classifier.n_features_in_ = [], 0, 2
+        return classifier
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.two_d_array = False
+        return tags
+
+    def __getstate__(self) -> dict[str, Any]:
+        state = super().__getstate__()
+        network = state.get("network_")
+        if network is not None and network.device.type != "cpu":
+            state["network_"] = copy.deepcopy(network).cpu()  # to be loaded where there is no GPU
+        return state
+
+    @property
+    def _halves(self) -> tuple[str, ...]:
+        return MODALITIES[self.modality]
+
+    def _check_parameters(self) -> None:
+        check_modality(self.modality)
+        for name, known in (("fusion", FUSIONS), ("long", LONG)):
+            if getattr(self, name) not in known:
+                raise ValueError(f"{name} must be one of {known}, got {getattr(self, name)!r}")
+        for name in ("n_epochs", "batch_size", "n_iter_no_change"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.early_stopping and not 0 < self.validation_fraction < 1:
+            raise ValueError(
+                f"validation_fraction must be between 0 and 1, got {self.validation_fraction}"
+            )
+
+    def _columns(self, X: Any) -> list[list[Any]]:
+        """The columns that are used, their cells checked."""
+        columns = read_columns(X, self.modality, audio=self.audio_column, lyrics=self.lyrics_column)
+        return [list(column) for column in columns.values()]
+
+    def _extractor(self) -> FeatureExtractionMixin:
+        if self.feature_extractor is not None:
+            return self.feature_extractor
+        auto = _torch.load("transformers", "TransformerFusionClassifier").AutoFeatureExtractor
+        return auto.from_pretrained(_name(self.audio_model, "feature_extractor"))
+
+    def _set_up(self, classes: np.ndarray) -> None:
+        """Make the network that training begins with."""
+        if self.warm_start and hasattr(self, "network_"):
+            if not np.array_equal(classes, self.classes_):
+                raise ValueError(f"warm_start with classes {classes}, not {self.classes_}")
+        else:
+            self._assemble(self.audio_model, self.lyrics_model, classes)
+
+    def _assemble(
+        self,
+        audio_model: Any,
+        lyrics_model: Any,
+        classes: np.ndarray,
+        *,
+        state: dict[str, Any] | None = None,
+        strict: bool = True,
+    ) -> None:
+        """Put the network together from its encoders, or from the weights of a state dict."""
+        from transformers import AutoFeatureExtractor, AutoTokenizer
+
+        from sklearn_musiclime.fusion.network import FusionNetwork
+
+        models, findings = {}, []
+        self.feature_extractor_ = self.tokenizer_ = None
+        for half, source in (("audio", audio_model), ("lyrics", lyrics_model)):
+            if half in self._halves:
+                models[half], found = load_encoder(source, half, state)
+                findings += found
+        if "audio" in models:
+            self.feature_extractor_ = (
+                self.feature_extractor
+                or AutoFeatureExtractor.from_pretrained(_name(audio_model, "feature_extractor"))
+            )
+            if hasattr(models["audio"].config, "apply_spec_augment"):
+                models["audio"].config.apply_spec_augment = False
+        if "lyrics" in models:
+            self.tokenizer_ = self.tokenizer or AutoTokenizer.from_pretrained(
+                _name(lyrics_model, "tokenizer")
+            )
+        self.classes_ = classes
+        self.network_ = FusionNetwork(models.get("audio"), models.get("lyrics"))
+        self.network_.add_head(self.fusion, self._sizes(), len(classes))
+        if state is not None:
+            load_head(self.network_, state, findings, strict=strict)
+        self.network_.to(_torch.pick_device(self.device)).eval()
+
+    def _sizes(self) -> list[int]:
+        """The lengths of the encoders' vectors, of a song of silence without words."""
+        nothing = {"audio": [np.zeros(1, dtype=np.float32)], "lyrics": [""]}
+        sizes = []
+        with _torch.inference():
+            self.network_.eval()
+            for half, branch in zip(self._halves, self._branches(), strict=True):
+                songs = branch.prepare(nothing[half])
+                sizes.append(branch.features(songs, sequences=not _is_factored(self))[0].shape[-1])
+        return sizes
+
+    def _branches(self) -> list[AudioBranch | LyricsBranch]:
+        """The branches that are used, in the order of the classifier's arguments."""
+        network = self.network_
+        branches = {}
+        if network.audio_model is not None:
+            encoder = AudioEncoder(network.audio_model, self.feature_extractor_, long=self.long)
+            branches["audio"] = AudioBranch(encoder)
+        if network.text_model is not None:
+            branches["lyrics"] = LyricsBranch(network.text_model, self.tokenizer_, self.long)
+        return [branches[half] for half in self._halves]
+
+    def _train(
+        self,
+        columns: list[list[Any]],
+        targets: np.ndarray,
+        weights: np.ndarray,
+        rng: np.random.RandomState,
+    ) -> list[dict[str, float]]:
+        import torch
+
+        from sklearn_musiclime.fusion.network import collate
+
+        network, branches, sequences = self.network_, self._branches(), not _is_factored(self)
+        for model in network.encoders:
+            model.requires_grad_(not self.freeze)
+        if self.freeze:
+            known = [
+                self._frozen_features(branch, column)
+                for branch, column in zip(branches, columns, strict=True)
+            ]
+
+            def features(rows: np.ndarray) -> tuple:
+                some = ([half[row] for row in rows] for half in known)
+                return tuple(collate([f.to(network.device) for f in half]) for half in some)
+        else:
+            songs = [b.prepare(column) for b, column in zip(branches, columns, strict=True)]
+
+            def features(rows: np.ndarray) -> tuple:
+                return tuple(
+                    collate(branch.features([half[row] for row in rows], sequences=sequences))
+                    for branch, half in zip(branches, songs, strict=True)
+                )
+
+        rows, held_out = np.arange(len(targets)), np.arange(0)
+        if self.early_stopping:
+            rows, held_out = train_test_split(
+                rows, test_size=self.validation_fraction, stratify=targets, random_state=rng
+            )
+        on_gpu = network.device.type == "cuda" and torch.cuda.is_bf16_supported()
+        training = Training(
+            n_epochs=self.n_epochs,
+            batch_size=self.batch_size,
+            learning_rate=self.learning_rate,
+            head_learning_rate=self.head_learning_rate,
+            weight_decay=self.weight_decay,
+            patience=self.n_iter_no_change if self.early_stopping else None,
+            mixed_precision=on_gpu if self.mixed_precision is None else self.mixed_precision,
+            verbose=self.verbose > 0,
+        )
+        history = training.run(network, features, targets, weights, rows, held_out, rng)
+        network.requires_grad_(True)
+        return history
+
+    def _frozen_features(self, branch: AudioBranch | LyricsBranch, column: list) -> list[Any]:
+        """What the classifier takes of each song, computed once."""
+        import torch
+
+        if _is_factored(self):
+            return list(torch.from_numpy(branch.encode(column, self.batch_size)))
+
+        def sequences(some: list) -> list:
+            with _torch.inference():
+                found = branch.features(branch.prepare(some), sequences=True)
+            return [sequence.float().cpu().clone() for sequence in found]
+
+        return [f for batch in in_batches(sequences, column, self.batch_size) for f in batch]
+
+    def _encode(self, half: str, column: Any) -> np.ndarray:
+        check_is_fitted(self)
+        if half not in self._halves:
+            return np.empty((len(column), 0), dtype=np.float32)
+        branch = self._branches()[self._halves.index(half)]
+        return branch.encode(column, self.batch_size)
+
+    def _classify(self, encoded: Sequence[np.ndarray]) -> np.ndarray:
+        """Probabilities of songs that have been encoded."""
+        import torch
+
+        network = self.network_
+
+        def classify(rows: range) -> np.ndarray:
+            some = slice(rows.start, rows.stop)
+            with _torch.inference():
+                halves = [torch.from_numpy(half[some]).to(network.device) for half in encoded]
+                return network.classifier(*halves).double().softmax(dim=1).cpu().numpy()
+
+        return np.concatenate(list(in_batches(classify, range(len(encoded[0])), HEAD_BATCH)))
+
+    def _attend(self, columns: Sequence[list]) -> np.ndarray:
+        """Probabilities of songs by cross-attention."""
+        from sklearn_musiclime.fusion.network import collate
+
+        with _torch.inference():
+            sequences = [
+                collate(branch.features(branch.prepare(column), sequences=True))
+                for branch, column in zip(self._branches(), columns, strict=True)
+            ]
+            return self.network_.classifier(*sequences).double().softmax(dim=1).cpu().numpy()
+
+
+def _name(model: Any, companion: str) -> str:
+    """Where a model came from, for what comes with it."""
+    name = str(model) if isinstance(model, (str, PathLike)) else getattr(model, "name_or_path", "")
+    if not name:
+        raise ValueError(
+            f"{type(model).__name__} does not say where it came from: give its {companion} too"
+        )
+    return name
