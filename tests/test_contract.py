@@ -7,15 +7,18 @@ from sklearn.utils.estimator_checks import parametrize_with_checks
 
 import sklearn_musiclime
 from sklearn_musiclime import (
+    AudioEmbedder,
     BeatSegmenter,
     HPSSSeparator,
     LateFusionClassifier,
     LyricLineSegmenter,
+    LyricsEmbedder,
     MusicLimeExplainer,
     SpectralStatistics,
     StemSeparator,
     StructureSegmenter,
     TorchSeparator,
+    TransformerFusionClassifier,
     UniformSegmenter,
 )
 
@@ -45,6 +48,9 @@ DATA_FREE_CHECKS = (
     "check_parameters_default_constructible",
 )
 WITHOUT_DATA = (
+    AudioEmbedder(),
+    LyricsEmbedder(),
+    TransformerFusionClassifier(),
     HPSSSeparator(),
     StemSeparator(),
     TorchSeparator(len),

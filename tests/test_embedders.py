@@ -616,3 +616,50 @@ def test_factored_explanations(folders, made_songs):
     assert factored.settings["model"] == "factored"
     assert whole.settings["model"] == "black box"
     np.testing.assert_allclose(factored.weights, whole.weights, atol=2e-5)
+
+
+class Hungry:
+    """A model with a branch a modality that runs out of memory with more than 5 songs at a time."""
+
+    def __init__(self, most=5):
+        self.most, self.seen = most, []
+
+    def _ration(self, column):
+        self.seen.append(len(column))
+        if len(column) > self.most:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+
+    def encode_audio(self, column):
+        self._ration(column)
+        return np.array([[np.abs(cell["array"]).mean()] for cell in column])
+
+    def encode_lyrics(self, column):
+        self._ration(column)
+        return np.array([[float(len(text))] for text in column])
+
+    def predict_encoded(self, audio, lyrics):
+        return audio[:, 0] * lyrics[:, 0]
+
+    def predict(self, X):
+        self._ration(X)
+        return self.predict_encoded(self.encode_audio(X["audio"]), self.encode_lyrics(X["lyrics"]))
+
+
+@pytest.mark.parametrize("as_black_box", [False, True])
+def test_short_of_memory(made_songs, as_black_box):
+    """Halved batches change nothing."""
+    song = made_songs[0][:1]
+    explained = []
+    for most in (5, 10_000):
+        model = Hungry(most)
+        explainer = MusicLimeExplainer(
+            model.predict if as_black_box else model, n_samples=40, design="paired", random_state=0
+        ).fit(song)
+        if most == 5:
+            with pytest.warns(RuntimeWarning, match="out of memory with a batch"):
+                explained.append(explainer.explain(song)[0])
+            assert max(model.seen) > 5
+        else:
+            explained.append(explainer.explain(song)[0])
+    assert explained[0].settings["model"] == ("black box" if as_black_box else "factored")
+    np.testing.assert_allclose(explained[0].weights, explained[1].weights, rtol=1e-10)

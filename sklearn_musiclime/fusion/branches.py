@@ -214,12 +214,21 @@ class LyricsBranch:
 
     def _hidden(self, texts: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]:
         """The last layer (n_texts, n_tokens, n_dimensions), and which of its tokens are there."""
+        import torch
+
         tokens = self.tokenizer(
             list(texts),
             padding=True,
             truncation=True,
             max_length=self.n_tokens,
             return_tensors="pt",
-        ).to(self.model.device)
-        inputs = {name: tokens[name] for name in ("input_ids", "attention_mask")}
-        return self.model(**inputs).last_hidden_state, inputs["attention_mask"].bool()
+        )
+        ids, mask = (
+            tokens[name].long().to(self.model.device) for name in ("input_ids", "attention_mask")
+        )
+        if not mask.any(dim=1).all():  # of a tokenizer that does not mark ends: texts of nothing
+            ids = torch.nn.functional.pad(ids, (0, 1), value=self.tokenizer.pad_token_id)
+            mask = torch.nn.functional.pad(mask, (0, 1))
+            mask[~mask.any(dim=1), 0] = 1
+        hidden = self.model(input_ids=ids, attention_mask=mask).last_hidden_state
+        return hidden, mask.bool()

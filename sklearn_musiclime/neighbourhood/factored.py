@@ -21,6 +21,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.frozen import FrozenEstimator
 from sklearn.pipeline import Pipeline
 
+from sklearn_musiclime.batches import in_batches
 from sklearn_musiclime.components.decomposition import Decomposition
 from sklearn_musiclime.neighbourhood.designs import Neighbourhood, distinct_rows
 from sklearn_musiclime.neighbourhood.models import ScoreFunction
@@ -255,7 +256,8 @@ def score_factored(
     neighbourhood : Neighbourhood
         The masks and how their halves are paired.
     batch_size : int
-        Audio halves that are encoded at a time; lyrics go in one call.
+        Audio halves that are encoded at a time; lyrics go in one call. Fewer where memory does
+        not hold them.
     progress : callable, default: does nothing
         Called with the number of perturbed songs of each batch that the head has scored.
 
@@ -273,7 +275,7 @@ def score_factored(
         lyrics = list(PerturbedLyrics(components.lyrics, lyric_masks))
     halves = {
         "audio": _encode_audio(factored, song, components, audio_masks, batch_size),
-        "lyrics": factored.encode(_frame(song, "lyrics", pd.Series(lyrics)), "lyrics"),
+        "lyrics": _encode_batch(factored, song, "lyrics", pd.Series(lyrics)),
         None: factored.encode(_frame(song, None, None), None),
     }
     rows = {
@@ -312,11 +314,24 @@ def _encode_audio(
     encoded, first = [], 0
     while first < len(masks):
         batch = column[first : first + batch_size]
-        encoded.append(factored.encode(_frame(song, "audio", batch), "audio"))
+        encoded.append(_encode_batch(factored, song, "audio", batch))
         first += len(batch)
         if not neighbourhood.composed:  # no batch takes memory, but for its features
             batch_size = max(batch_size, TABLE_BATCH)
     return _stacked(encoded)
+
+
+def _encode_batch(
+    factored: FactoredModel, song: Song, half: Half, cells: pd.Series
+) -> dict[str, Any]:
+    """Encode some cells of a half at once, or in as many steps as memory asks for."""
+    return _stacked(
+        list(
+            in_batches(
+                lambda some: factored.encode(_frame(song, half, some), half), cells, len(cells)
+            )
+        )
+    )
 
 
 def _thawed(model: Any) -> Any:

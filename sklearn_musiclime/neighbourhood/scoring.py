@@ -8,6 +8,7 @@ import numpy as np
 from joblib import delayed
 
 from sklearn_musiclime._malloc import keep_freed_memory
+from sklearn_musiclime.batches import in_batches
 from sklearn_musiclime.components.decomposition import Decomposition
 from sklearn_musiclime.neighbourhood.models import ScoreFunction
 from sklearn_musiclime.neighbourhood.perturbed import perturbed_songs
@@ -61,8 +62,8 @@ def score_masks(
     masks : ndarray of shape (n_masks, n_components), dtype bool
         The components that are kept.
     batch_size : int
-        Perturbed songs a call of the model. It does not depend on the number of workers, so results
-        don't either.
+        Perturbed songs a call of the model; fewer where memory does not hold them. It does not
+        depend on the number of workers, so results don't either.
     parallel : StreamingParallel
         Runs the batches.
     progress : callable, default: does nothing
@@ -104,4 +105,7 @@ def _score_batch(
     score: ScoreFunction, song: Song, components: Decomposition, masks: np.ndarray
 ) -> np.ndarray:
     keep_freed_memory()
-    return score(perturbed_songs(song, components, masks))
+    scores = in_batches(
+        lambda some: score(perturbed_songs(song, components, some)), masks, len(masks)
+    )
+    return np.concatenate(list(scores))
