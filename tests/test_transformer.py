@@ -7,6 +7,7 @@ import sys
 import numpy as np
 import pandas as pd
 import pytest
+import soundfile
 from conftest import song_array
 from sklearn.base import clone
 from sklearn.frozen import FrozenEstimator
@@ -21,6 +22,7 @@ from sklearn_musiclime import (
     UniformSegmenter,
 )
 from sklearn_musiclime.cache import fingerprint
+from sklearn_musiclime.cli import main
 from sklearn_musiclime.datasets import make_songs, save_songs
 from sklearn_musiclime.fusion import compare_modalities
 
@@ -290,7 +292,7 @@ def test_arrays_and_bad_songs(folders, songs, fitted):
         )
     with pytest.raises(ValueError, match="one class only"):
         classifier(folders).fit(songs, ["pop"] * 9)
-    with pytest.raises(ValueError, match="8 classes for 9 songs"):
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         classifier(folders).fit(songs, CLASSES[:8])
 
 
@@ -375,6 +377,18 @@ def test_grid_search(folders, songs):
         error_score="raise",
     ).fit(songs, CLASSES)
     assert len(search.cv_results_["params"]) == 4
+
+
+def test_the_command_line_takes_a_folder(fitted, songs, tmp_path, capsys):
+    fitted.save(tmp_path / "model")
+    soundfile.write(tmp_path / "song.wav", songs["audio"][0]["array"], RATE)
+    (tmp_path / "song.txt").write_text(songs["lyrics"][0])
+    files = {"model": "model", "audio": "song.wav", "lyrics": "song.txt", "out": "why"}
+    known = [f"--{name}={tmp_path / file}" for name, file in files.items()]
+    assert main(["explain", *known, "--separator=none", "--n-samples=20"]) == 0
+    assert "mix@" in (tmp_path / "why" / "explanation.html").read_text()
+    assert list((tmp_path / "why").glob("*.json"))
+    capsys.readouterr()
 
 
 # --- the authors' weights ---
@@ -526,7 +540,7 @@ def test_what_takes_both_is_learnt_and_explained(folders, planted, tmp_path, aud
 
     ((sound, word),) = truth.interactions
     more, _, stems, same = make_songs(
-        100, duration=1.0, sampling_rate=RATE, n_words=20, random_state=0
+        240, duration=1.0, sampling_rate=RATE, n_words=20, random_state=0
     )
     assert same == truth
     both = np.flatnonzero(truth.presence(more)[[sound, word]].all(axis=1))

@@ -27,7 +27,8 @@ class LyricsEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     ----------
     model : str, Path or SentenceTransformer, default="sentence-transformers/all-MiniLM-L6-v2"
         Name or folder of a model, or the model itself. A model that is named is loaded once a
-        process, and is no part of a pickle; it must be there where the pickle is loaded.
+        process, and is no part of a pickle; it must be there where the pickle is loaded. Code that
+        comes with a model is never run: load such a model yourself and give it.
     long : {"mean", "truncate"}, default="mean"
         What is done about lyrics longer than the model reads (all-MiniLM-L6-v2: 256 tokens). "mean"
         reads them in chunks of about equal length and averages the vectors, each counted by its
@@ -39,8 +40,6 @@ class LyricsEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
     device : str or None, default=None
         Where the model runs, as torch names it ("cpu", "cuda:1"). None: where an instance already
         is; for a name, on a GPU if there is one. Several processes on one GPU each load the model.
-    trust_remote_code : bool, default=False
-        Whether code that comes with a named model may run.
 
     Attributes
     ----------
@@ -82,14 +81,12 @@ class LyricsEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         normalize: bool = False,
         batch_size: int = 32,
         device: str | None = None,
-        trust_remote_code: bool = False,
     ):
         self.model = model
         self.long = long
         self.normalize = normalize
         self.batch_size = batch_size
         self.device = device
-        self.trust_remote_code = trust_remote_code
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Load the model; there is nothing to learn.
@@ -176,7 +173,7 @@ class LyricsEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         _torch.load("sentence_transformers", "LyricsEmbedder")
         if isinstance(self.model, (str, PathLike)):
             device = str(_torch.pick_device(self.device))
-            return _load_named(str(self.model), device, self.trust_remote_code)
+            return _load_named(str(self.model), device)
         model = self.model if self.device is None else self.model.to(self.device)
         return model, getattr(self, "model_digest_", None) or _torch.weights_digest(model)
 
@@ -199,9 +196,9 @@ class LyricsEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
 
 
 @lru_cache(maxsize=2)
-def _load_named(name: str, device: str, trust_remote_code: bool) -> tuple[SentenceTransformer, str]:
+def _load_named(name: str, device: str) -> tuple[SentenceTransformer, str]:
     from sentence_transformers import SentenceTransformer
 
     with _torch.exclusive():
-        model = SentenceTransformer(name, device=device, trust_remote_code=trust_remote_code)
+        model = SentenceTransformer(name, device=device)
     return model, _torch.weights_digest(model)

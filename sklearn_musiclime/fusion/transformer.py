@@ -13,7 +13,12 @@ import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.model_selection import train_test_split
-from sklearn.utils import check_random_state, compute_sample_weight
+from sklearn.utils import (
+    check_consistent_length,
+    check_random_state,
+    column_or_1d,
+    compute_sample_weight,
+)
 from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
@@ -259,10 +264,10 @@ class TransformerFusionClassifier(ClassifierMixin, BaseEstimator):
         torch = _torch.load("torch", "TransformerFusionClassifier")
         _torch.load("transformers", "TransformerFusionClassifier")
         columns = self._columns(X)
+        y = column_or_1d(y, warn=True)
         check_classification_targets(y)
-        classes, targets = np.unique(np.asarray(y), return_inverse=True)
-        if len(targets) != len(X):
-            raise ValueError(f"{len(targets)} classes for {len(X)} songs")
+        check_consistent_length(X, y)
+        classes, targets = np.unique(y, return_inverse=True)
         if len(classes) < 2:
             raise ValueError(f"y has one class only, {classes[0]!r}")
         weights = _check_sample_weight(sample_weight, np.zeros((len(X), 1)))

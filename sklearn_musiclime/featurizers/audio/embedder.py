@@ -30,7 +30,8 @@ class AudioEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
     ----------
     model : str, Path or PreTrainedModel, default="MIT/ast-finetuned-audioset-10-10-0.4593"
         Name or folder of a model, or the model itself. A model that is named is loaded once a
-        process, and is no part of a pickle; it must be there where the pickle is loaded.
+        process, and is no part of a pickle; it must be there where the pickle is loaded. Code that
+        comes with a model, as with MERT, is never run: load such a model yourself and give it.
     feature_extractor : FeatureExtractionMixin or None, default=None
         Turns waveforms into what the model takes, at its own sampling rate, which is also that at
         which :class:`~sklearn_musiclime.MusicLimeExplainer` perturbs songs. None: the one that
@@ -50,8 +51,6 @@ class AudioEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
     device : str or None, default=None
         Where the model runs, as torch names it ("cpu", "cuda:1"). None: where an instance already
         is; for a name, on a GPU if there is one. Several processes on one GPU each load the model.
-    trust_remote_code : bool, default=False
-        Whether code that comes with a named model, such as MERT's, may run.
 
     Attributes
     ----------
@@ -66,11 +65,11 @@ class AudioEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
 
     Notes
     -----
-    The perturbed songs of an explanation are not composed for an AST: the frames of its log-mel
-    spectra come from a table (:mod:`sklearn_musiclime.featurizers.audio.windows`). wav2vec2 and its
-    kin bring each window to one level, so what is left out here changes what is heard there; CLAP
-    and Whisper relate frames to the loudest of the window or centre them. For these, songs are
-    composed.
+    The perturbed songs of an explanation are not composed as a whole: each distinct window is
+    encoded once, and the log-mel spectra of an AST's windows come from a table of frames
+    (:mod:`sklearn_musiclime.featurizers.audio.windows`). wav2vec2 and its kin bring each window to
+    one level, so what is left out here changes what is heard there, as it does when they hear the
+    song itself.
 
     References
     ----------
@@ -107,7 +106,6 @@ class AudioEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         long: str = "mean",
         batch_size: int = 8,
         device: str | None = None,
-        trust_remote_code: bool = False,
     ):
         self.model = model
         self.feature_extractor = feature_extractor
@@ -116,7 +114,6 @@ class AudioEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         self.long = long
         self.batch_size = batch_size
         self.device = device
-        self.trust_remote_code = trust_remote_code
 
     def fit(self, X: Any, y: Any = None) -> Self:
         """Load the model; there is nothing to learn.
@@ -192,7 +189,7 @@ class AudioEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         """The rate, in Hz, that the feature extractor takes."""
         if self.feature_extractor is not None:
             return self.feature_extractor.sampling_rate
-        return _load_extractor(self._name(), self.trust_remote_code).sampling_rate
+        return _load_extractor(self._name()).sampling_rate
 
     @property
     def _n_features_out(self) -> int:
@@ -215,10 +212,10 @@ class AudioEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         _torch.load("transformers", "AudioEmbedder")
         extractor = self.feature_extractor
         if extractor is None:
-            extractor = _load_extractor(self._name(), self.trust_remote_code)
+            extractor = _load_extractor(self._name())
         if isinstance(self.model, (str, PathLike)):
             device = str(_torch.pick_device(self.device))
-            model, digest = _load_named(str(self.model), device, self.trust_remote_code)
+            model, digest = _load_named(str(self.model), device)
         else:
             model = self.model if self.device is None else self.model.to(self.device)
             model.eval()
@@ -227,16 +224,16 @@ class AudioEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
 
 
 @lru_cache(maxsize=8)
-def _load_extractor(name: str, trust_remote_code: bool) -> FeatureExtractionMixin:
+def _load_extractor(name: str) -> FeatureExtractionMixin:
     AutoFeatureExtractor = _torch.load("transformers", "AudioEmbedder").AutoFeatureExtractor
-    return AutoFeatureExtractor.from_pretrained(name, trust_remote_code=trust_remote_code)
+    return AutoFeatureExtractor.from_pretrained(name)
 
 
 @lru_cache(maxsize=2)
-def _load_named(name: str, device: str, trust_remote_code: bool) -> tuple[PreTrainedModel, str]:
+def _load_named(name: str, device: str) -> tuple[PreTrainedModel, str]:
     from transformers import AutoModel
 
     with _torch.exclusive():
-        model = AutoModel.from_pretrained(name, trust_remote_code=trust_remote_code)
+        model = AutoModel.from_pretrained(name)
         model = model.to(device).eval()
     return model, _torch.weights_digest(model)
