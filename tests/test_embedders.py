@@ -1,8 +1,10 @@
 """Embedders against transformers and sentence-transformers themselves, called one by one."""
 
+import gc
 import pickle
 import subprocess
 import sys
+import weakref
 
 import joblib
 import numpy as np
@@ -11,6 +13,7 @@ import pytest
 from conftest import song_array
 from sklearn.base import clone
 from sklearn.compose import make_column_transformer
+from sklearn.frozen import FrozenEstimator
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -22,6 +25,7 @@ from sklearn_musiclime import (
     SpectralStatistics,
     UniformSegmenter,
     _torch,
+    make_fusion_pipeline,
 )
 from sklearn_musiclime.cache import fingerprint
 from sklearn_musiclime.components import AudioComponents
@@ -353,6 +357,16 @@ def test_each_distinct_window_once(folders, monkeypatch):
     assert max(seen) == 8
 
 
+def test_what_is_kept_of_a_neighbourhood_goes_with_it(folders):
+    for embedder in (AudioEmbedder(folders["ast"]), SpectralStatistics(sampling_rate=16_000)):
+        neighbourhood = perturbed()
+        embedder.fit([]).transform(pd.Series(PerturbedAudio(neighbourhood)))
+        there = weakref.ref(neighbourhood)
+        del neighbourhood
+        gc.collect()
+        assert there() is None
+
+
 @pytest.mark.parametrize("n_segments", [1, 3, 20])
 @pytest.mark.parametrize("seconds", [0.05, 1.1, 1.29, 4.0])
 def test_table_of_log_mels(folders, seconds, n_segments):
@@ -599,7 +613,6 @@ def test_factored_explanations(folders, made_songs):
         ),
         LogisticRegression(max_iter=1000),
     ).fit(X[:12], y[:12])
-    from sklearn.frozen import FrozenEstimator
 
     def black_box(songs):
         return model.predict_proba(songs)
@@ -663,3 +676,17 @@ def test_short_of_memory(made_songs, as_black_box):
             explained.append(explainer.explain(song)[0])
     assert explained[0].settings["model"] == ("black box" if as_black_box else "factored")
     np.testing.assert_allclose(explained[0].weights, explained[1].weights, rtol=1e-10)
+
+
+@pytest.mark.parametrize("backend", ["loky", "threading"])
+def test_explaining_in_parallel(made_songs, backend):
+    """Songs on two workers, each with a model that it loads once, say what they say one by one."""
+    X, y, _, _ = made_songs
+    model = FrozenEstimator(make_fusion_pipeline(lyrics=LyricsEmbedder(MINILM)).fit(X, y))
+    weights = []
+    for n_jobs in (1, 2):
+        explainer = MusicLimeExplainer(model, n_samples=(200, 20), n_jobs=n_jobs, random_state=0)
+        with joblib.parallel_config(backend=backend):
+            weights.append([e.weights for e in explainer.fit(X).explain(X[:4])])
+    for one, two in zip(*weights, strict=True):
+        np.testing.assert_allclose(one, two, atol=1e-5 * np.abs(one).max())

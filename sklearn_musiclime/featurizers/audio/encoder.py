@@ -332,15 +332,18 @@ class AudioEncoder:
             if self.long == "truncate":
                 self.warn_of_long([n_samples])
             windows = [PerturbedWindow.of(neighbourhood, int(start), size) for start in starts]
-            kept[key] = [(window, self._table(window)) for window in windows]
+            kept[key] = [(window, self._table(window, neighbourhood)) for window in windows]
         return kept[key]
 
-    def _table(self, window: PerturbedWindow) -> WindowTable | None:
+    def _table(
+        self, window: PerturbedWindow, neighbourhood: AudioNeighbourhood
+    ) -> WindowTable | None:
         if not _is_ast(self.extractor):
             return None
         rate = self.extractor.sampling_rate
         return window_table(
             window,
+            neighbourhood,
             lambda stretch: self.inputs(stretch)["input_values"].numpy(),
             frame_length=round(KALDI_FRAME * rate),
             hop_length=round(KALDI_HOP * rate),

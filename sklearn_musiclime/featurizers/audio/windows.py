@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from sklearn_musiclime.components.decomposition import AudioComponents
 from sklearn_musiclime.featurizers.audio.table import (
     Group,
     case_waveforms,
@@ -35,8 +36,8 @@ class PerturbedWindow:
 
     Attributes
     ----------
-    neighbourhood : AudioNeighbourhood
-        Sources, segments and masks.
+    audio : AudioComponents
+        Sources and segments.
     group : Group
         The segments that the window touches.
     start, n_samples : int
@@ -49,7 +50,7 @@ class PerturbedWindow:
         What a model made of cases so far.
     """
 
-    neighbourhood: AudioNeighbourhood
+    audio: AudioComponents
     group: Group
     start: int
     n_samples: int
@@ -74,7 +75,7 @@ class PerturbedWindow:
         """
         (group,) = frame_groups(neighbourhood.audio, n_samples, 1, start=start, n_frames=1)
         (cases,), which = drawn_cases(neighbourhood, [group])
-        return cls(neighbourhood, group, start, n_samples, which[:, 0], cases)
+        return cls(neighbourhood.audio, group, start, n_samples, which[:, 0], cases)
 
     def waveforms(self, cases: np.ndarray) -> np.ndarray:
         """Compose the window in some cases.
@@ -90,7 +91,7 @@ class PerturbedWindow:
         """
         stop = self.start + self.n_samples
         drawn = self.cases[cases]
-        return case_waveforms(self.neighbourhood.audio, self.group, drawn, self.start, stop)
+        return case_waveforms(self.audio, self.group, drawn, self.start, stop)
 
 
 TOLERANCE = 1e-4
@@ -140,7 +141,12 @@ class WindowTable:
 
 
 def window_table(
-    window: PerturbedWindow, extract: Extract, *, frame_length: int, hop_length: int
+    window: PerturbedWindow,
+    neighbourhood: AudioNeighbourhood,
+    extract: Extract,
+    *,
+    frame_length: int,
+    hop_length: int,
 ) -> WindowTable | None:
     """Build the table of a window.
 
@@ -148,6 +154,8 @@ def window_table(
     ----------
     window : PerturbedWindow
         The window.
+    neighbourhood : AudioNeighbourhood
+        That of the window.
     extract : callable
         The feature extractor.
     frame_length, hop_length : int
@@ -159,10 +167,10 @@ def window_table(
         None if the table would have over half as many frames as the cases of the window, or where
         it does not hold what the extractor makes of them.
     """
-    audio = window.neighbourhood.audio
+    audio = window.audio
     n_frames = 1 + (window.n_samples - frame_length) // hop_length
     groups = frame_groups(audio, frame_length, hop_length, start=window.start, n_frames=n_frames)
-    cases, entries = drawn_cases(window.neighbourhood, groups)
+    cases, entries = drawn_cases(neighbourhood, groups)
     if not is_worthwhile(groups, cases, len(window.cases)):
         return None
     values = []
