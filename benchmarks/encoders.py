@@ -2,8 +2,8 @@
 
 A TransformerFusionClassifier of the size of AST-base and RoBERTa-base, without training, explains a
 full song of JamendoLyrics (a made one, where that folder is not found). An AST hears 10 s, so the
-song is 17 windows, and each sample of the reference procedure takes as many calls of the AST and one
-of RoBERTa. This package encodes each distinct window and each distinct text once.
+song is 17 windows, and each sample of the reference procedure takes as many calls of the AST and
+one of RoBERTa. This package encodes each distinct window and each distinct text once.
 
 Errors are distances of the weights of the predicted label to converged ones, relative to these,
 means over seeds. All designs are asked of the same model, which remembers what it has encoded, so
