@@ -4,6 +4,8 @@ A song takes its way through the package in the order of its folders:
 :mod:`~sklearn_musiclime.songs` reads it, :mod:`~sklearn_musiclime.components` splits it,
 :mod:`~sklearn_musiclime.neighbourhood` perturbs and scores it, :mod:`~sklearn_musiclime.surrogate`
 fits a linear model to the scores, and :mod:`~sklearn_musiclime.explanation` shows what that says.
+What models are made of is in :mod:`~sklearn_musiclime.featurizers` and
+:mod:`~sklearn_musiclime.fusion`.
 :class:`MusicLimeExplainer` is the entry. Many songs go through :mod:`~sklearn_musiclime.corpus`,
 and what was made of them is kept by :mod:`~sklearn_musiclime.cache`. Models to explain are made by
 :mod:`~sklearn_musiclime.fusion`.

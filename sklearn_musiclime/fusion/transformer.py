@@ -25,7 +25,7 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from sklearn_musiclime import _torch
 from sklearn_musiclime.batches import in_batches
-from sklearn_musiclime.featurizers.audio.embedder import AST
+from sklearn_musiclime.featurizers.audio.embedder import AST, came_from
 from sklearn_musiclime.featurizers.audio.encoder import AudioEncoder
 from sklearn_musiclime.featurizers.texts import LONG
 from sklearn_musiclime.fusion._columns import MODALITIES, check_modality, read_columns
@@ -388,8 +388,8 @@ class TransformerFusionClassifier(ClassifierMixin, BaseEstimator):
         """The rate, in Hz, that the feature extractor takes; None if audio is not used."""
         if self.modality == "lyrics":
             return None
-        extractor = getattr(self, "feature_extractor_", None) or self._extractor()
-        return extractor.sampling_rate
+        extractor = getattr(self, "feature_extractor_", None)
+        return (extractor or self._extractor(self.audio_model)).sampling_rate
 
     def save(self, folder: str | PathLike[str]) -> None:
         """Write the fitted classifier: JSON and safetensors, nothing that runs.
@@ -580,11 +580,11 @@ class TransformerFusionClassifier(ClassifierMixin, BaseEstimator):
         columns = read_columns(X, self.modality, audio=self.audio_column, lyrics=self.lyrics_column)
         return [list(column) for column in columns.values()]
 
-    def _extractor(self) -> FeatureExtractionMixin:
+    def _extractor(self, source: Any) -> FeatureExtractionMixin:
         if self.feature_extractor is not None:
             return self.feature_extractor
         auto = _torch.load("transformers", "TransformerFusionClassifier").AutoFeatureExtractor
-        return auto.from_pretrained(_name(self.audio_model, "feature_extractor"))
+        return auto.from_pretrained(came_from(source, "feature_extractor"))
 
     def _set_up(self, classes: np.ndarray) -> None:
         """Make the network that training begins with."""
@@ -604,7 +604,7 @@ class TransformerFusionClassifier(ClassifierMixin, BaseEstimator):
         strict: bool = True,
     ) -> None:
         """Put the network together from its encoders, or from the weights of a state dict."""
-        from transformers import AutoFeatureExtractor, AutoTokenizer
+        from transformers import AutoTokenizer
 
         from sklearn_musiclime.fusion.network import FusionNetwork
 
@@ -615,15 +615,12 @@ class TransformerFusionClassifier(ClassifierMixin, BaseEstimator):
                 models[half], found = load_encoder(source, half, state)
                 findings += found
         if "audio" in models:
-            self.feature_extractor_ = (
-                self.feature_extractor
-                or AutoFeatureExtractor.from_pretrained(_name(audio_model, "feature_extractor"))
-            )
+            self.feature_extractor_ = self._extractor(audio_model)
             if hasattr(models["audio"].config, "apply_spec_augment"):
                 models["audio"].config.apply_spec_augment = False
         if "lyrics" in models:
             self.tokenizer_ = self.tokenizer or AutoTokenizer.from_pretrained(
-                _name(lyrics_model, "tokenizer")
+                came_from(lyrics_model, "tokenizer")
             )
         self.classes_ = classes
         self.network_ = FusionNetwork(models.get("audio"), models.get("lyrics"))
@@ -751,13 +748,3 @@ class TransformerFusionClassifier(ClassifierMixin, BaseEstimator):
                 for branch, column in zip(self._branches(), columns, strict=True)
             ]
             return self.network_.classifier(*sequences).double().softmax(dim=1).cpu().numpy()
-
-
-def _name(model: Any, companion: str) -> str:
-    """Where a model came from, for what comes with it."""
-    name = str(model) if isinstance(model, (str, PathLike)) else getattr(model, "name_or_path", "")
-    if not name:
-        raise ValueError(
-            f"{type(model).__name__} does not say where it came from: give its {companion} too"
-        )
-    return name

@@ -189,30 +189,18 @@ class AudioEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         """The rate, in Hz, that the feature extractor takes."""
         if self.feature_extractor is not None:
             return self.feature_extractor.sampling_rate
-        return _load_extractor(self._name()).sampling_rate
+        return _load_extractor(came_from(self.model, "feature_extractor")).sampling_rate
 
     @property
     def _n_features_out(self) -> int:
         return self.n_dimensions_
-
-    def _name(self) -> str:
-        """Where the model, and its extractor, come from."""
-        if isinstance(self.model, (str, PathLike)):
-            return str(self.model)
-        name = getattr(self.model, "name_or_path", "")
-        if not name:
-            raise ValueError(
-                f"{type(self.model).__name__} does not say where it came from: give its "
-                "feature_extractor too"
-            )
-        return name
 
     def _encoder(self) -> tuple[AudioEncoder, str]:
         _torch.load("torch", "AudioEmbedder")
         _torch.load("transformers", "AudioEmbedder")
         extractor = self.feature_extractor
         if extractor is None:
-            extractor = _load_extractor(self._name())
+            extractor = _load_extractor(came_from(self.model, "feature_extractor"))
         if isinstance(self.model, (str, PathLike)):
             device = str(_torch.pick_device(self.device))
             model, digest = _load_named(str(self.model), device)
@@ -221,6 +209,34 @@ class AudioEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
             model.eval()
             digest = getattr(self, "model_digest_", None) or _torch.weights_digest(model)
         return AudioEncoder(model, extractor, self.pooling, self.window, self.long), digest
+
+
+def came_from(model: str | PathLike[str] | PreTrainedModel, companion: str) -> str:
+    """Say where a model came from, for what comes with it.
+
+    Parameters
+    ----------
+    model : str, Path or PreTrainedModel
+        The model.
+    companion : str
+        The parameter that could give what comes with it.
+
+    Returns
+    -------
+    str
+        A name or a folder.
+
+    Raises
+    ------
+    ValueError
+        The model does not know.
+    """
+    name = str(model) if isinstance(model, (str, PathLike)) else getattr(model, "name_or_path", "")
+    if not name:
+        raise ValueError(
+            f"{type(model).__name__} does not say where it came from: give its {companion} too"
+        )
+    return name
 
 
 @lru_cache(maxsize=8)
