@@ -12,6 +12,11 @@ from sklearn_musiclime.datasets import load_jamendo_lyrics, make_songs
 REAL_SONGS = Path(__file__).parents[2] / "shared" / "data" / "jamendolyrics"
 
 
+def pytest_collection_modifyitems(items):
+    """Slow tests first, so that workers end together."""
+    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+
+
 @pytest.fixture(scope="session")
 def real_path() -> Path:
     if not REAL_SONGS.is_dir():
