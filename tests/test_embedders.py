@@ -484,9 +484,7 @@ def test_another_model_of_the_same_name(tmp_path, folders):
     with torch.no_grad():
         next(model.parameters()).add_(1.0)
     model.save_pretrained(tmp_path)
-    from sklearn_musiclime.featurizers.audio.embedder import _load_named
-
-    _load_named.cache_clear()  # as in another process
+    AudioEmbedder._load_named.cache_clear()  # as in another process
     with pytest.raises(ValueError, match="has other weights than at the fit"):
         pickle.loads(pickled).transform(column)
 

@@ -7,18 +7,18 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_musiclime import _torch
 from sklearn_musiclime.featurizers.columns import lyrics_cells
-from sklearn_musiclime.featurizers.texts import LONG, TextWindow, encode_texts, token_counter
+from sklearn_musiclime.featurizers.embedder import Embedder
+from sklearn_musiclime.featurizers.texts import TextWindow, encode_texts, token_counter
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 
-class LyricsEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class LyricsEmbedder(Embedder):
     """Lyrics as the vectors of a sentence-transformers model.
 
     Needs ``pip install sklearn-musiclime[deep]``.
@@ -114,10 +114,7 @@ class LyricsEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         InvalidSongError
             A cell is no text; the message names its row.
         """
-        if self.long not in LONG:
-            raise ValueError(f"long must be one of {LONG}, got {self.long!r}")
-        if self.batch_size < 1:
-            raise ValueError(f"batch_size must be at least 1, got {self.batch_size}")
+        self._check_parameters()
         lyrics_cells(X)
         model, self.model_digest_ = self._load()
         # The first call settles what a tokenizer remembers of its calls, which hashes see.
@@ -152,9 +149,7 @@ class LyricsEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         """
         check_is_fitted(self)
         texts = lyrics_cells(X)
-        model, digest = self._load()
-        if digest != self.model_digest_:
-            raise ValueError(f"the model {str(self.model)!r} has other weights than at the fit")
+        model = self._load_fitted()
         if not texts:
             return np.empty((0, self.n_dimensions_), dtype=np.float32)
         return self._embed(model, texts)
@@ -165,17 +160,18 @@ class LyricsEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         tags.input_tags.two_d_array = False
         return tags
 
-    @property
-    def _n_features_out(self) -> int:
-        return self.n_dimensions_
-
     def _load(self) -> tuple[SentenceTransformer, str]:
         _torch.load("sentence_transformers", "LyricsEmbedder")
-        if isinstance(self.model, (str, PathLike)):
-            device = str(_torch.pick_device(self.device))
-            return _load_named(str(self.model), device)
-        model = self.model if self.device is None else self.model.to(self.device)
-        return model, getattr(self, "model_digest_", None) or _torch.weights_digest(model)
+        return super()._load()
+
+    @staticmethod
+    @lru_cache(maxsize=2)
+    def _load_named(name: str, device: str) -> tuple[SentenceTransformer, str]:
+        from sentence_transformers import SentenceTransformer
+
+        with _torch.exclusive():
+            model = SentenceTransformer(name, device=device)
+        return model, _torch.weights_digest(model)
 
     def _embed(self, model: SentenceTransformer, texts: list[str]) -> np.ndarray:
         def encode(batch: list[str]) -> np.ndarray:
@@ -193,12 +189,3 @@ class LyricsEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEsti
         if self.normalize:
             vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
         return vectors
-
-
-@lru_cache(maxsize=2)
-def _load_named(name: str, device: str) -> tuple[SentenceTransformer, str]:
-    from sentence_transformers import SentenceTransformer
-
-    with _torch.exclusive():
-        model = SentenceTransformer(name, device=device)
-    return model, _torch.weights_digest(model)

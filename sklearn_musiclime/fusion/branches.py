@@ -17,7 +17,6 @@ from sklearn_musiclime import _torch
 from sklearn_musiclime.featurizers.audio.encoder import AudioEncoder
 from sklearn_musiclime.featurizers.columns import lyrics_cells
 from sklearn_musiclime.featurizers.texts import TextWindow, encode_texts, token_counter
-from sklearn_musiclime.songs import read_audio
 
 if TYPE_CHECKING:
     import torch
@@ -51,14 +50,8 @@ class AudioBranch:
         -------
         list of dict of str to Tensor
         """
-        rate, prepared, lengths = self.encoder.extractor.sampling_rate, [], []
-        for row, cell in enumerate(column):
-            waveform = read_audio(cell, rate, row=row)
-            lengths.append(len(waveform))
-            prepared.append(self.encoder.inputs(self.encoder.cut(waveform)))
-        if self.encoder.long == "truncate":
-            self.encoder.warn_of_long(lengths)
-        return prepared
+        encoder = self.encoder
+        return [encoder.inputs(encoder.cut(waveform)) for waveform in encoder.read(column)]
 
     def features(self, songs: Sequence[AudioInputs], *, sequences: bool) -> list[torch.Tensor]:
         """Compute what a head takes.

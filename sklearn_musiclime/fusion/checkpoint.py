@@ -141,7 +141,7 @@ def load_head(
     network : FusionNetwork
         The network.
     state : dict of str to Tensor
-        Weights of the whole network, or of the classifier alone.
+        Weights of the network; those of the encoders are not looked at.
     findings : sequence of str, default=()
         What was wrong with those of the encoders.
     strict : bool, default=True
@@ -154,14 +154,12 @@ def load_head(
     """
     head = "classifier."
     known = (*PREFIXES.values(), head)
-    whole = any(name.startswith(head) for name in state)
-    part = {k.removeprefix(head): v for k, v in state.items() if k.startswith(head) or not whole}
+    part = {k.removeprefix(head): v for k, v in state.items() if k.startswith(head)}
     expected = network.classifier.state_dict()
     found = list(findings)
     found += [f"missing: {head}{name}" for name in expected if name not in part]
     found += [f"left over: {head}{name}" for name in part if name not in expected]
-    if whole:
-        found += [f"left over: {name}" for name in state if not name.startswith(known)]
+    found += [f"left over: {name}" for name in state if not name.startswith(known)]
     fitting = {}
     for name, tensor in part.items():
         if name in expected and tensor.shape != expected[name].shape:

@@ -275,7 +275,10 @@ class TransformerFusionClassifier(ClassifierMixin, BaseEstimator):
         rng = check_random_state(self.random_state)
         with _torch.exclusive(), torch.random.fork_rng():
             torch.manual_seed(int(rng.randint(2**31)))
-            self._set_up(classes)
+            if not (self.warm_start and hasattr(self, "network_")):
+                self._assemble(self.audio_model, self.lyrics_model, classes)
+            elif not np.array_equal(classes, self.classes_):
+                raise ValueError(f"warm_start with classes {classes}, not {self.classes_}")
             self.history_ = self._train(columns, targets, weights, rng)
         self.n_iter_ = len(self.history_)
         validate_data(self, X, skip_check_array=True)  # n_features_in_ and feature_names_in_
@@ -306,11 +309,8 @@ class TransformerFusionClassifier(ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         columns = self._columns(X)
         if _is_factored(self):
-            encoded = [
-                branch.encode(column, self.batch_size)
-                for branch, column in zip(self._branches(), columns, strict=True)
-            ]
-            return self._classify(encoded)
+            halves = zip(self._halves, columns, strict=True)
+            return self._classify([self._encode(half, column) for half, column in halves])
         probabilities = in_batches(
             lambda rows: self._attend([[column[row] for row in rows] for column in columns]),
             range(len(X)),
@@ -435,7 +435,7 @@ class TransformerFusionClassifier(ClassifierMixin, BaseEstimator):
             if model is not None:
                 model.save_pretrained(folder / half)
                 companion.save_pretrained(folder / half)
-        state = self.network_.classifier.state_dict()
+        state = self.network_.classifier.state_dict(prefix="classifier.")
         state = {name: tensor.cpu().contiguous() for name, tensor in state.items()}
         save_file(state, folder / "classifier.safetensors")
         (folder / "classifier.json").write_text(text, encoding="utf-8")
@@ -585,14 +585,6 @@ class TransformerFusionClassifier(ClassifierMixin, BaseEstimator):
             return self.feature_extractor
         auto = _torch.load("transformers", "TransformerFusionClassifier").AutoFeatureExtractor
         return auto.from_pretrained(came_from(source, "feature_extractor"))
-
-    def _set_up(self, classes: np.ndarray) -> None:
-        """Make the network that training begins with."""
-        if self.warm_start and hasattr(self, "network_"):
-            if not np.array_equal(classes, self.classes_):
-                raise ValueError(f"warm_start with classes {classes}, not {self.classes_}")
-        else:
-            self._assemble(self.audio_model, self.lyrics_model, classes)
 
     def _assemble(
         self,

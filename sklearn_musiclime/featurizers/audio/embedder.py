@@ -7,13 +7,12 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_musiclime import _torch
 from sklearn_musiclime.featurizers.audio.encoder import POOLINGS, AudioEncoder
 from sklearn_musiclime.featurizers.columns import audio_cells, perturbed_audio
-from sklearn_musiclime.featurizers.texts import LONG
+from sklearn_musiclime.featurizers.embedder import Embedder
 
 if TYPE_CHECKING:
     from transformers import FeatureExtractionMixin, PreTrainedModel
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
 AST = "MIT/ast-finetuned-audioset-10-10-0.4593"
 
 
-class AudioEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+class AudioEmbedder(Embedder):
     """Audio as the vectors of a Hugging Face model: AST, wav2vec2, HuBERT, CLAP, MERT, Whisper...
 
     Needs ``pip install sklearn-musiclime[deep]``.
@@ -141,12 +140,11 @@ class AudioEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
         ValueError
             A parameter is out of its range, or a model's instance has no feature extractor.
         """
-        for name, known in (("pooling", POOLINGS), ("long", LONG)):
-            if getattr(self, name) not in known:
-                raise ValueError(f"{name} must be one of {known}, got {getattr(self, name)!r}")
-        if self.batch_size < 1:
-            raise ValueError(f"batch_size must be at least 1, got {self.batch_size}")
-        encoder, self.model_digest_ = self._encoder()
+        self._check_parameters()
+        if self.pooling not in POOLINGS:
+            raise ValueError(f"pooling must be one of {POOLINGS}, got {self.pooling!r}")
+        model, self.model_digest_ = self._load()
+        encoder = self._encoder(model)
         silence = np.zeros((1, encoder.windows(encoder.n_samples)[1]), dtype=np.float32)
         self.n_dimensions_ = encoder.encode(silence, 1).shape[1]
         self.n_features_in_ = 1 if perturbed_audio(X) is not None else audio_cells(X)[1]
@@ -179,36 +177,35 @@ class AudioEmbedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstim
             Songs were truncated.
         """
         check_is_fitted(self)
-        encoder, digest = self._encoder()
-        if digest != self.model_digest_:
-            raise ValueError(f"the model {str(self.model)!r} has other weights than at the fit")
-        return encoder.encode(X, self.batch_size)
+        return self._encoder(self._load_fitted()).encode(X, self.batch_size)
 
     @property
     def required_sampling_rate(self) -> int:
         """The rate, in Hz, that the feature extractor takes."""
-        if self.feature_extractor is not None:
-            return self.feature_extractor.sampling_rate
-        return _load_extractor(came_from(self.model, "feature_extractor")).sampling_rate
+        return self._extractor().sampling_rate
 
-    @property
-    def _n_features_out(self) -> int:
-        return self.n_dimensions_
-
-    def _encoder(self) -> tuple[AudioEncoder, str]:
+    def _load(self) -> tuple[PreTrainedModel, str]:
         _torch.load("torch", "AudioEmbedder")
         _torch.load("transformers", "AudioEmbedder")
-        extractor = self.feature_extractor
-        if extractor is None:
-            extractor = _load_extractor(came_from(self.model, "feature_extractor"))
-        if isinstance(self.model, (str, PathLike)):
-            device = str(_torch.pick_device(self.device))
-            model, digest = _load_named(str(self.model), device)
-        else:
-            model = self.model if self.device is None else self.model.to(self.device)
-            model.eval()
-            digest = getattr(self, "model_digest_", None) or _torch.weights_digest(model)
-        return AudioEncoder(model, extractor, self.pooling, self.window, self.long), digest
+        return super()._load()
+
+    @staticmethod
+    @lru_cache(maxsize=2)
+    def _load_named(name: str, device: str) -> tuple[PreTrainedModel, str]:
+        from transformers import AutoModel
+
+        with _torch.exclusive():
+            model = AutoModel.from_pretrained(name)
+            model = model.to(device).eval()
+        return model, _torch.weights_digest(model)
+
+    def _extractor(self) -> FeatureExtractionMixin:
+        if self.feature_extractor is not None:
+            return self.feature_extractor
+        return _load_extractor(came_from(self.model, "feature_extractor"))
+
+    def _encoder(self, model: PreTrainedModel) -> AudioEncoder:
+        return AudioEncoder(model, self._extractor(), self.pooling, self.window, self.long)
 
 
 def came_from(model: str | PathLike[str] | PreTrainedModel, companion: str) -> str:
@@ -243,13 +240,3 @@ def came_from(model: str | PathLike[str] | PreTrainedModel, companion: str) -> s
 def _load_extractor(name: str) -> FeatureExtractionMixin:
     AutoFeatureExtractor = _torch.load("transformers", "AudioEmbedder").AutoFeatureExtractor
     return AutoFeatureExtractor.from_pretrained(name)
-
-
-@lru_cache(maxsize=2)
-def _load_named(name: str, device: str) -> tuple[PreTrainedModel, str]:
-    from transformers import AutoModel
-
-    with _torch.exclusive():
-        model = AutoModel.from_pretrained(name)
-        model = model.to(device).eval()
-    return model, _torch.weights_digest(model)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property, partial
 from itertools import chain
@@ -232,25 +232,38 @@ class AudioEncoder:
         cells, _ = audio_cells(X)
         parts = []
         for first in range(0, len(cells), batch_size):
-            waveforms = self._read(cells[first : first + batch_size], first)
+            waveforms = list(self.read(cells[first : first + batch_size], first))
             parts.append(self._encode_songs(waveforms, batch_size))
         return np.concatenate(parts)
 
-    def _read(self, cells: Sequence[Any], first: int) -> list[np.ndarray]:
-        rate = self.extractor.sampling_rate
-        waveforms = [read_audio(cell, rate, row=first + i) for i, cell in enumerate(cells)]
-        if self.long == "truncate":
-            self.warn_of_long([len(waveform) for waveform in waveforms])
-        return waveforms
-
-    def warn_of_long(self, lengths: Sequence[int]) -> None:
-        """Warn of songs that are truncated.
+    def read(self, cells: Sequence[Any], first: int = 0) -> Iterator[np.ndarray]:
+        """Read songs at the extractor's rate, one at a time.
 
         Parameters
         ----------
-        lengths : sequence of int
-            Samples of songs.
+        cells : sequence of audio cells
+            The songs.
+        first : int, default=0
+            Row of the first, for errors.
+
+        Yields
+        ------
+        ndarray of shape (n_samples,), dtype float32
+
+        Warns
+        -----
+        UserWarning
+            Behind the last: songs were longer than the model hears, and are to be truncated.
         """
+        lengths = []
+        for row, cell in enumerate(cells, first):
+            waveform = read_audio(cell, self.extractor.sampling_rate, row=row)
+            lengths.append(len(waveform))
+            yield waveform
+        if self.long == "truncate":
+            self._warn_of_long(lengths)
+
+    def _warn_of_long(self, lengths: Sequence[int]) -> None:
         rate, n_long = self.extractor.sampling_rate, sum(n > self.n_samples for n in lengths)
         if n_long:
             warnings.warn(
@@ -330,7 +343,7 @@ class AudioEncoder:
         key = (self.model, self.pooling, self.extractor.to_json_string(), size, len(starts))
         if key not in kept:
             if self.long == "truncate":
-                self.warn_of_long([n_samples])
+                self._warn_of_long([n_samples])
             windows = [PerturbedWindow.of(neighbourhood, int(start), size) for start in starts]
             kept[key] = [(window, self._table(window, neighbourhood)) for window in windows]
         return kept[key]

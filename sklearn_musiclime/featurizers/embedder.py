@@ -1,0 +1,56 @@
+"""What embedders of audio and of lyrics share: a model that is named, or given."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from os import PathLike
+from typing import Any
+
+from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+
+from sklearn_musiclime import _torch
+from sklearn_musiclime.featurizers.texts import LONG
+
+
+class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
+    """A transformer whose vectors are those of a torch model.
+
+    Its classes have the parameters `model`, `long`, `batch_size` and `device`, and learn
+    ``n_dimensions_`` and ``model_digest_``.
+    """
+
+    model: Any
+    long: str
+    batch_size: int
+    device: str | None
+    n_dimensions_: int
+    model_digest_: str
+
+    @staticmethod
+    @abstractmethod
+    def _load_named(name: str, device: str) -> tuple[Any, str]:
+        """Load a model, once a process, and hash its weights."""
+
+    def _check_parameters(self) -> None:
+        if self.long not in LONG:
+            raise ValueError(f"long must be one of {LONG}, got {self.long!r}")
+        if self.batch_size < 1:
+            raise ValueError(f"batch_size must be at least 1, got {self.batch_size}")
+
+    def _load(self) -> tuple[Any, str]:
+        """The model, where it is to run, and the hash of its weights."""
+        if isinstance(self.model, (str, PathLike)):
+            return self._load_named(str(self.model), str(_torch.pick_device(self.device)))
+        model = self.model if self.device is None else self.model.to(self.device)
+        return model.eval(), getattr(self, "model_digest_", None) or _torch.weights_digest(model)
+
+    def _load_fitted(self) -> Any:
+        """The model of the fit; ValueError if its name is another's by now."""
+        model, digest = self._load()
+        if digest != self.model_digest_:
+            raise ValueError(f"the model {str(self.model)!r} has other weights than at the fit")
+        return model
+
+    @property
+    def _n_features_out(self) -> int:
+        return self.n_dimensions_
