@@ -654,7 +654,7 @@ class TransformerFusionClassifier(ClassifierMixin, BaseEstimator):
 
         from sklearn_musiclime.fusion.network import collate
 
-        network, branches, sequences = self.network_, self._branches(), not _is_factored(self)
+        network, branches = self.network_, self._branches()
         for model in network.encoders:
             model.requires_grad_(not self.freeze)
         if self.freeze:
@@ -670,10 +670,7 @@ class TransformerFusionClassifier(ClassifierMixin, BaseEstimator):
             songs = [b.prepare(column) for b, column in zip(branches, columns, strict=True)]
 
             def features(rows: np.ndarray) -> tuple:
-                return tuple(
-                    collate(branch.features([half[row] for row in rows], sequences=sequences))
-                    for branch, half in zip(branches, songs, strict=True)
-                )
+                return self._features([[half[row] for row in rows] for half in songs])
 
         rows, held_out = np.arange(len(targets)), np.arange(0)
         if self.early_stopping:
@@ -694,6 +691,15 @@ class TransformerFusionClassifier(ClassifierMixin, BaseEstimator):
         history = training.run(network, features, targets, weights, rows, held_out, rng)
         network.requires_grad_(True)
         return history
+
+    def _features(self, prepared: Sequence[list]) -> tuple:
+        """What the classifier takes of songs whose halves have been prepared."""
+        from sklearn_musiclime.fusion.network import collate
+
+        return tuple(
+            collate(branch.features(half, sequences=not _is_factored(self)))
+            for branch, half in zip(self._branches(), prepared, strict=True)
+        )
 
     def _frozen_features(self, branch: AudioBranch | LyricsBranch, column: list) -> list[Any]:
         """What the classifier takes of each song, computed once."""
@@ -732,11 +738,7 @@ class TransformerFusionClassifier(ClassifierMixin, BaseEstimator):
 
     def _attend(self, columns: Sequence[list]) -> np.ndarray:
         """Probabilities of songs by cross-attention."""
-        from sklearn_musiclime.fusion.network import collate
-
         with _torch.inference():
-            sequences = [
-                collate(branch.features(branch.prepare(column), sequences=True))
-                for branch, column in zip(self._branches(), columns, strict=True)
-            ]
-            return self.network_.classifier(*sequences).double().softmax(dim=1).cpu().numpy()
+            prepared = [b.prepare(c) for b, c in zip(self._branches(), columns, strict=True)]
+            logits = self.network_.classifier(*self._features(prepared))
+            return logits.double().softmax(dim=1).cpu().numpy()
