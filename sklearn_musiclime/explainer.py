@@ -55,30 +55,27 @@ from sklearn_musiclime.neighbourhood import (
     check_design,
     draw_neighbourhood,
     find_factored,
+    find_sampling_rate,
+    n_more_samples,
     select_labels,
 )
-from sklearn_musiclime.neighbourhood.factored import FactoredModel
+from sklearn_musiclime.neighbourhood.factored import FactoredModel, check_parts
 from sklearn_musiclime.songs import InvalidSongError, Song, SongTable
 from sklearn_musiclime.streaming import StreamingParallel
 from sklearn_musiclime.surrogate import (
-    Surrogate,
+    KERNELS,
     check_selection,
-    fit_crossed_surrogate,
     fit_interactions,
-    fit_shapley,
+    fit_neighbourhood,
     fit_shares,
-    fit_surrogate,
     kernel_weights,
-    shapley_kernel_weights,
 )
 
-KERNELS = ("exponential", "shapley")
 NOT_DECISIVE = (
     "model", "memory", "n_jobs", "verbose", "batch_size", "random_state", "sampling_rate",
     "audio_column", "lyrics_column", "word_times_column",
 )  # fmt: skip
 """Parameters that change no result, or act by what is made of them."""
-DEFAULT_SAMPLING_RATE = 22050
 DEFAULT_N_SEGMENTS = 10
 """Columns a source has in ``transform`` where the segmenter does not fix their number."""
 
@@ -312,7 +309,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         if hasattr(self.model, "fit") and not isinstance(self.model, FrozenEstimator):
             for row in range(len(table)):
                 self._check_song(table, row)
-        sampling_rate = _sampling_rate(self.model, self.sampling_rate)
+        sampling_rate = find_sampling_rate(self.model, self.sampling_rate)
         if hasattr(self.model, "fit"):
             model = clone(self.model).fit(X, y, **fit_params)
         else:
@@ -755,27 +752,36 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
             first = first.with_corners()
         scores = scorer.score_pairs(first, first.all_pairs)
         if scorer.is_factored:
-            _check_parts(scores[0], own_scores)
+            check_parts(scores[0], own_scores)
         scores, grid, corners = first.split(scores[:, explained])
-        neighbourhood, surrogate = first, self._fit_surrogate(first, scores)
-        while not self._is_precise(surrogate, neighbourhood):
-            n_more = self._n_more(surrogate, neighbourhood)
+        fit = partial(
+            fit_neighbourhood,
+            kernel=self.kernel,
+            kernel_width=self.kernel_width,
+            feature_selection=self.feature_selection,
+            n_features=self.n_features,
+            regressor=self.regressor,
+        )
+        neighbourhood, surrogate = first, fit(first, scores)
+        converged = None
+        while self.tol is not None:
+            error = float(surrogate.relative_error.max(initial=0.0))
+            converged = bool(error <= self.tol)
+            if converged:
+                break
+            n_more = n_more_samples(neighbourhood, error, self.tol, self.max_samples)
             if n_more is None:
+                warnings.warn(
+                    f"row {song.row}: standard errors are up to {error:.3g} of the largest "
+                    f"weight, not tol={self.tol}, at max_samples={self.max_samples}",
+                    ConvergenceWarning,
+                    stacklevel=2,
+                )
                 break
             more = draw(n_more, with_grid=False)
             new = scorer.score_pairs(more, more.pairs[more.n_known :])[:, explained]
             neighbourhood, scores = neighbourhood.extended(more), np.vstack([scores, new])
-            surrogate = self._fit_surrogate(neighbourhood, scores)
-
-        converged = None if self.tol is None else self._is_precise(surrogate, neighbourhood)
-        if converged is False:
-            warnings.warn(
-                f"row {song.row}: standard errors are up to "
-                f"{surrogate.relative_error.max():.3g} of the largest weight, not "
-                f"tol={self.tol}, at max_samples={self.max_samples}",
-                ConvergenceWarning,
-                stacklevel=2,
-            )
+            surrogate = fit(neighbourhood, scores)
 
         interactions = None
         if self.interactions is not None and units is None:
@@ -849,29 +855,6 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
             separate=separate,
         )
 
-    def _is_precise(self, surrogate: Surrogate, neighbourhood: Neighbourhood) -> bool:
-        """Whether the standard errors are what `tol` asks for."""
-        if self.tol is None or neighbourhood.is_exhaustive:
-            return True
-        return bool(surrogate.relative_error.max(initial=0.0) <= self.tol)
-
-    def _n_more(
-        self, surrogate: Surrogate, neighbourhood: Neighbourhood
-    ) -> int | tuple[int, int] | None:
-        """How many samples to draw next; None if `max_samples` leaves none."""
-        drawn = np.array(neighbourhood.n_halves)
-        crossed = neighbourhood.design == "crossed"
-        n_drawn = int(drawn.sum()) if crossed else len(neighbourhood)
-        # Errors shrink with the root of the samples; no more than doubled at a time, since the
-        # first errors are rough themselves.
-        wanted = (float(surrogate.relative_error.max()) / self.tol) ** 2
-        factor = min(np.clip(wanted - 1, 0.25, 1.0), self.max_samples / n_drawn - 1)
-        if not crossed:
-            n_more = int(n_drawn * factor)
-            return n_more - n_more % 2 if n_more >= 4 else None
-        n_more = np.maximum((drawn * factor).astype(int) // 2 * 2, 4)
-        return None if n_drawn + n_more.sum() > self.max_samples else tuple(n_more.tolist())
-
     def _design(self, factored: FactoredModel | None) -> str:
         if self.design == "auto":
             apart = factored is not None and not self.linked and self.kernel != "shapley"
@@ -920,42 +903,6 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
             kernel=self.kernel,
             with_grid=with_grid and self.interactions is not None,
         )
-
-    def _fit_surrogate(self, neighbourhood: Neighbourhood, scores: np.ndarray) -> Surrogate:
-        is_default = self.regressor is None and self.feature_selection == "none"
-        if self.kernel == "shapley":
-            masks = neighbourhood.masks
-            surrogate = fit_shapley(
-                masks,
-                scores,
-                sample_weight=shapley_kernel_weights(masks)
-                if neighbourhood.is_exhaustive
-                else None,
-                units=neighbourhood.units[0][1],
-            )
-        elif neighbourhood.design == "crossed" and is_default:
-            surrogate = fit_crossed_surrogate(
-                neighbourhood.audio_masks,
-                neighbourhood.lyric_masks,
-                neighbourhood.pairs,
-                scores,
-                kernel_width=self.kernel_width,
-                repeats=neighbourhood.repeats,
-            )
-        else:
-            surrogate = fit_surrogate(
-                neighbourhood.masks,
-                scores,
-                kernel_width=self.kernel_width,
-                feature_selection=self.feature_selection,
-                n_features=self.n_features,
-                regressor=self.regressor,
-                sample_weight=np.full(len(neighbourhood), neighbourhood.repeats),
-                units=neighbourhood.units,
-            )
-        if neighbourhood.is_exhaustive:  # nothing was left to chance
-            surrogate = replace(surrogate, std_err=np.zeros_like(surrogate.std_err))
-        return surrogate
 
     def _settings(
         self,
@@ -1015,42 +962,3 @@ def _reduced(
     explanation: LocalExplanation, reduce: Callable, keep: bool
 ) -> tuple[SongSummary, LocalExplanation | None]:
     return reduce(explanation), explanation if keep else None
-
-
-def _check_parts(factored_scores: np.ndarray, own_scores: np.ndarray) -> None:
-    """Raise if a model taken apart scores the song itself as the whole model doesn't."""
-    scale = max(np.abs(own_scores).max(), 1e-12)
-    if np.abs(factored_scores - own_scores).max() > 1e-3 * scale:
-        raise ValueError(
-            f"the model scores the song {own_scores}, its branches put together "
-            f"{factored_scores}. A branch whose output depends on the other songs of a call can't "
-            "be explained apart: wrap the model in a function, which makes it a black box"
-        )
-
-
-def _sampling_rate(model: Any, wanted: int | None) -> int:
-    """The rate that a model's audio must have: what is wanted, if the model does not object."""
-    rates = {rate for rate in _sampling_rates(model) if rate is not None}
-    if wanted is not None:
-        rates.add(wanted)
-    if len(rates) > 1:
-        raise ValueError(
-            f"sampling rates differ: {sorted(rates)}. The model would hear perturbed songs at "
-            "another speed; give its steps and the explainer the same sampling_rate"
-        )
-    return rates.pop() if rates else DEFAULT_SAMPLING_RATE
-
-
-def _sampling_rates(model: Any) -> Iterator[int | None]:
-    """What a model and its steps, frozen ones too, ask for: by a parameter, or by themselves."""
-    if isinstance(model, FrozenEstimator):
-        yield from _sampling_rates(model.estimator)
-    elif hasattr(model, "get_params") and not isinstance(model, type):
-        yield getattr(model, "required_sampling_rate", None)
-        for name, value in model.get_params(deep=True).items():
-            if name == "sampling_rate" or name.endswith("__sampling_rate"):
-                yield value
-            elif isinstance(value, FrozenEstimator):
-                yield from _sampling_rates(value.estimator)
-            else:
-                yield getattr(value, "required_sampling_rate", None)

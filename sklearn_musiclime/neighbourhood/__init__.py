@@ -7,7 +7,7 @@ from sklearn_musiclime.neighbourhood.designs import (
     draw_neighbourhood,
 )
 from sklearn_musiclime.neighbourhood.factored import find_factored, score_factored
-from sklearn_musiclime.neighbourhood.models import ScoreFunction, select_labels
+from sklearn_musiclime.neighbourhood.models import ScoreFunction, find_sampling_rate, select_labels
 from sklearn_musiclime.neighbourhood.perturbed import (
     AudioNeighbourhood,
     PerturbedAudio,
@@ -18,6 +18,7 @@ from sklearn_musiclime.neighbourhood.perturbed import (
 )
 from sklearn_musiclime.neighbourhood.scorer import MaskFunction, NeighbourhoodScorer
 from sklearn_musiclime.neighbourhood.scoring import automatic_batch_size, score_masks
+from sklearn_musiclime.neighbourhood.sequential import n_more_samples
 
 __all__ = [
     "AudioNeighbourhood",
@@ -34,6 +35,8 @@ __all__ = [
     "draw_masks",
     "draw_neighbourhood",
     "find_factored",
+    "find_sampling_rate",
+    "n_more_samples",
     "perturbed_songs",
     "score_factored",
     "score_masks",

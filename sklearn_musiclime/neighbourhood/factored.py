@@ -420,3 +420,27 @@ def _width(block: Any) -> int:
     if scipy.sparse.issparse(block):
         return int(np.ceil(2 * block.nnz / max(block.shape[0], 1)))
     return int(np.prod(np.shape(block)[1:]))
+
+
+def check_parts(parts: np.ndarray, whole: np.ndarray) -> None:
+    """Raise if a model that was taken apart scores the song itself as the whole model doesn't.
+
+    Parameters
+    ----------
+    parts : ndarray of shape (n_labels,)
+        Scores of the song by the branches put together.
+    whole : ndarray of shape (n_labels,)
+        Its scores by the model.
+
+    Raises
+    ------
+    ValueError
+        They differ by more than a thousandth of the largest.
+    """
+    scale = max(np.abs(whole).max(), 1e-12)
+    if np.abs(parts - whole).max() > 1e-3 * scale:
+        raise ValueError(
+            f"the model scores the song {whole}, its branches put together {parts}. A branch whose "
+            "output depends on the other songs of a call can't be explained apart: wrap the model "
+            "in a function, which makes it a black box"
+        )

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+from sklearn.frozen import FrozenEstimator
 
+DEFAULT_SAMPLING_RATE = 22050
+"""Of models that do not say what they need: librosa's."""
 RESPONSE_METHODS = ("predict_proba", "decision_function", "predict")
 
 
@@ -210,3 +213,57 @@ def select_labels(
 
 def _is_nested(classes: Sequence) -> bool:
     return bool(classes) and isinstance(classes[0], list)
+
+
+def find_sampling_rate(model: Any, wanted: int | None = None) -> int:
+    """Find the rate that a model's audio must have.
+
+    Parameters
+    ----------
+    model : estimator or callable
+        The model. It and its steps ask by a parameter ``sampling_rate`` or an attribute
+        ``required_sampling_rate``.
+    wanted : int or None, default=None
+        The rate that is asked for, in Hz.
+
+    Returns
+    -------
+    int
+        In Hz; 22050 if nobody asks for any.
+
+    Raises
+    ------
+    ValueError
+        Different rates are asked for.
+
+    Examples
+    --------
+    >>> from sklearn_musiclime import SpectralStatistics
+    >>> from sklearn_musiclime.neighbourhood import find_sampling_rate
+    >>> find_sampling_rate(SpectralStatistics(sampling_rate=16000))
+    16000
+    """
+    rates = {rate for rate in _sampling_rates(model) if rate is not None}
+    if wanted is not None:
+        rates.add(wanted)
+    if len(rates) > 1:
+        raise ValueError(
+            f"sampling rates differ: {sorted(rates)}. The model would hear perturbed songs at "
+            "another speed; give its steps and the explainer the same sampling_rate"
+        )
+    return rates.pop() if rates else DEFAULT_SAMPLING_RATE
+
+
+def _sampling_rates(model: Any) -> Iterator[int | None]:
+    """What a model and its steps, frozen ones too, ask for."""
+    if isinstance(model, FrozenEstimator):
+        yield from _sampling_rates(model.estimator)
+    elif hasattr(model, "get_params") and not isinstance(model, type):
+        yield getattr(model, "required_sampling_rate", None)
+        for name, value in model.get_params(deep=True).items():
+            if name == "sampling_rate" or name.endswith("__sampling_rate"):
+                yield value
+            elif isinstance(value, FrozenEstimator):
+                yield from _sampling_rates(value.estimator)
+            else:
+                yield getattr(value, "required_sampling_rate", None)

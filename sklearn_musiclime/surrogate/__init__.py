@@ -1,5 +1,6 @@
 """Surrogates: from masks and scores to weights, their standard errors, and interactions."""
 
+from sklearn_musiclime.surrogate.fitting import KERNELS, fit_neighbourhood
 from sklearn_musiclime.surrogate.interactions import (
     Interactions,
     crossed_interactions,
@@ -23,12 +24,14 @@ from sklearn_musiclime.surrogate.shares import fit_shares, joint_shares, modalit
 
 __all__ = [
     "FEATURE_SELECTION",
+    "KERNELS",
     "Interactions",
     "Surrogate",
     "check_selection",
     "crossed_interactions",
     "fit_crossed_surrogate",
     "fit_interactions",
+    "fit_neighbourhood",
     "fit_shapley",
     "fit_shares",
     "fit_surrogate",

@@ -1,0 +1,84 @@
+"""The surrogate of a neighbourhood: which fit its design and its kernel call for."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from sklearn.base import BaseEstimator
+
+from sklearn_musiclime.surrogate.linear import Surrogate, fit_crossed_surrogate, fit_surrogate
+from sklearn_musiclime.surrogate.shapley import fit_shapley, shapley_kernel_weights
+
+if TYPE_CHECKING:
+    from sklearn_musiclime.neighbourhood import Neighbourhood
+
+KERNELS = ("exponential", "shapley")
+
+
+def fit_neighbourhood(
+    neighbourhood: Neighbourhood,
+    scores: np.ndarray,
+    *,
+    kernel: str = "exponential",
+    kernel_width: float = 0.25,
+    feature_selection: str = "none",
+    n_features: int | None = None,
+    regressor: BaseEstimator | None = None,
+) -> Surrogate:
+    """Fit the surrogate of a neighbourhood.
+
+    Parameters
+    ----------
+    neighbourhood : Neighbourhood
+        The masks.
+    scores : ndarray of shape (n_samples, n_labels)
+        The model's scores of its pairs.
+    kernel : {"exponential", "shapley"}, default="exponential"
+        "exponential": see :func:`~sklearn_musiclime.surrogate.kernel_weights`; masks of a crossed
+        design are not written out, where nothing is selected and no `regressor` asks for them.
+        "shapley": see :func:`~sklearn_musiclime.surrogate.fit_shapley`, which has no use for the
+        other parameters.
+    kernel_width : float, default=0.25
+        Width of the exponential kernel, in cosine distance.
+    feature_selection : str, default="none"
+        See :func:`~sklearn_musiclime.surrogate.fit_surrogate`.
+    n_features : int or None, default=None
+        How many components a label keeps.
+    regressor : estimator or None, default=None
+        None: ``Ridge(alpha=1.0)``.
+
+    Returns
+    -------
+    Surrogate
+        Without sampling errors where the neighbourhood is exhaustive.
+    """
+    if kernel == "shapley":
+        masks = neighbourhood.masks
+        weight = shapley_kernel_weights(masks) if neighbourhood.is_exhaustive else None
+        units = neighbourhood.units[0][1]
+        surrogate = fit_shapley(masks, scores, sample_weight=weight, units=units)
+    elif neighbourhood.design == "crossed" and regressor is None and feature_selection == "none":
+        surrogate = fit_crossed_surrogate(
+            neighbourhood.audio_masks,
+            neighbourhood.lyric_masks,
+            neighbourhood.pairs,
+            scores,
+            kernel_width=kernel_width,
+            repeats=neighbourhood.repeats,
+        )
+    else:
+        surrogate = fit_surrogate(
+            neighbourhood.masks,
+            scores,
+            kernel_width=kernel_width,
+            feature_selection=feature_selection,
+            n_features=n_features,
+            regressor=regressor,
+            sample_weight=np.full(len(neighbourhood), neighbourhood.repeats),
+            units=neighbourhood.units,
+        )
+    if neighbourhood.is_exhaustive:  # nothing was left to chance
+        surrogate = replace(surrogate, std_err=np.zeros_like(surrogate.std_err))
+    return surrogate
