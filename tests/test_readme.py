@@ -11,6 +11,7 @@ from sklearn_musiclime import LocalExplanation
 from sklearn_musiclime.datasets import save_songs
 
 ROOT = Path(__file__).parents[1]
+RESULTS = ROOT / "benchmarks" / "results"
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 
 
@@ -25,32 +26,54 @@ def test_the_quickstart_runs(made_songs, tmp_path, monkeypatch):
     songs = save_songs(X, stems, tmp_path / "songs").assign(genre=y)
     songs[["audio", "lyrics", "genre"]].to_csv(tmp_path / "songs.csv", index=False)
     monkeypatch.chdir(tmp_path)
-    exec(block("quickstart"), {})
-    assert {"why.png", "why.json", "for.wav"} <= {path.name for path in tmp_path.iterdir()}
+    assert len([line for line in block("quickstart").splitlines() if line]) <= 15
+    names = {}
+    exec(block("quickstart"), names)
+    exec(block("explanation"), names)
+    written = {path.name for path in tmp_path.iterdir()}
+    assert {"why.html", "why.png", "why.json", "for.wav"} <= written
     explanation = LocalExplanation.load("why.json")
     assert explanation.title == "song_0.wav"
     assert explanation.labels[0] in ("calm", "wild")
 
 
 def test_files_that_it_shows_are_there():
+    headings = re.findall(r"^## (.+)$", README, flags=re.MULTILINE)
+    anchors = {"#" + re.sub(r"[^\w -]", "", head).lower().replace(" ", "-") for head in headings}
     for path in re.findall(r"\]\((?!http)([^)]+)\)", README):
-        assert (ROOT / path).is_file(), path
+        assert path in anchors or (ROOT / path).is_file(), path
 
 
-@pytest.mark.parametrize("name", [p.stem for p in (ROOT / "benchmarks" / "results").glob("*.json")])
-def test_tables_are_those_of_the_benchmarks(name):
-    rows = pd.DataFrame(
-        json.loads((ROOT / "benchmarks" / "results" / f"{name}.json").read_text())["rows"]
-    )
-    table = re.search(rf"<!-- {name}-table -->\n\n?((?:\|.*\n)+)", README)
-    assert table, f"the README does not quote {name}.json"
+def table(kind):
+    """The head and the lines of a table of the README."""
+    found = re.search(rf"<!-- {kind} -->\n\n?((?:\|.*\n)+)", README)
+    assert found, f"the README has no {kind}"
     head, _, *lines = [
         [cell.strip() for cell in line.strip("|").split("|")]
-        for line in table.group(1).strip().splitlines()
+        for line in found.group(1).strip().splitlines()
     ]
-    assert set(head) <= set(rows)
-    expected = [
+    return head, lines
+
+
+def measured(name, columns):
+    """The same of what a benchmark wrote."""
+    rows = pd.DataFrame(json.loads((RESULTS / f"{name}.json").read_text())["rows"])
+    assert set(columns) <= set(rows)
+    return [
         [f"{v:.3g}" if isinstance(v, float) else str(v) for v in row]
-        for row in rows[head].values.tolist()
+        for row in rows[columns].values.tolist()
     ]
-    assert lines == expected
+
+
+@pytest.mark.parametrize("name", [path.stem for path in RESULTS.glob("*.json")])
+def test_tables_are_those_of_the_benchmarks(name):
+    head, lines = table(f"{name}-table")
+    assert lines == measured(name, head)
+
+
+@pytest.mark.parametrize("name", ["speed", "truth"])
+def test_extracts_are_lines_of_the_tables(name):
+    head, lines = table(f"{name}-extract")
+    expected = iter(measured(name, head))
+    assert lines
+    assert all(line in expected for line in lines)  # in their order
