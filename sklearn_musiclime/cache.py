@@ -11,8 +11,10 @@ from __future__ import annotations
 import hashlib
 import pickle
 import sys
+import sysconfig
 import types
 from collections.abc import Callable
+from functools import cache
 from numbers import Number
 from os import PathLike
 from pathlib import Path
@@ -106,7 +108,8 @@ def fingerprint(*values: Any) -> str:
 
     Estimators, arrays and networks are told apart by their content. A function is told apart by its
     code, its defaults, and the variables that it reads from around it; of the code that it calls
-    only what stands in its own module, and of classes their name.
+    only what stands in its own module. A class is told apart by the code of its methods, unless it
+    is of an installed package; then by its name.
 
     Parameters
     ----------
@@ -145,15 +148,20 @@ class _Hasher(NumpyHasher):
 
     def __init__(self, hash_name: str):
         super().__init__(hash_name)
-        self._seen: set[types.FunctionType] = set()
+        self._seen: set[types.FunctionType | type] = set()
 
     def save(self, obj: Any) -> None:
         if isinstance(obj, types.FunctionType):
             obj = self._description(obj)
+        elif isinstance(obj, type):
+            if obj not in self._seen and _is_edited_here(obj.__module__):
+                self._seen.add(obj)
+                obj = (obj.__module__, obj.__qualname__, _methods(obj))
         elif _is_a(obj, "torch.nn", "Module"):
             # What a network caches, and how its tensors lie in memory, is no part of it.
             settings = [_settings(module) for module in obj.modules()]
-            obj = (type(obj).__qualname__, repr(obj), settings, weights_digest(obj))
+            kinds = list(dict.fromkeys(map(type, obj.modules())))
+            obj = (type(obj).__qualname__, repr(obj), settings, kinds, weights_digest(obj))
         elif _is_a(obj, "torch", "Tensor"):
             obj = (str(obj.dtype), tuple(obj.shape), tensor_bytes(obj))
         elif _is_a(obj, "transformers", "PreTrainedTokenizerBase"):  # remembers its last call
@@ -202,6 +210,30 @@ def _is_own(value: Any, module: str) -> bool:
     if isinstance(value, (types.FunctionType, type)):
         return isinstance(value, types.FunctionType) and value.__module__ == module
     return not isinstance(value, (types.ModuleType, types.BuiltinFunctionType, np.ufunc))
+
+
+@cache
+def _is_edited_here(module: str) -> bool:
+    """Whether a module is a user's own, or a notebook, and no installed package's."""
+    file = getattr(sys.modules.get(module), "__file__", None)
+    if file is None:
+        return module == "__main__"
+    installed = {
+        sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")
+    }
+    return not any(Path(file).is_relative_to(folder) for folder in installed)
+
+
+def _methods(kind: type) -> list[tuple[str, tuple]]:
+    """What the methods of a class do, those that it inherits from users' classes too."""
+    found = {}
+    for base in reversed(kind.__mro__):
+        if _is_edited_here(base.__module__):
+            for name, value in vars(base).items():
+                function = getattr(value, "fget", None) or getattr(value, "__func__", value)
+                if isinstance(function, types.FunctionType):
+                    found[name] = _instructions(function.__code__)
+    return sorted(found.items())
 
 
 def _names(code: types.CodeType) -> set[str]:

@@ -18,7 +18,7 @@ from joblib import parallel_config
 from sklearn.base import BaseEstimator
 
 from sklearn_musiclime import HPSSSeparator, InvalidSongError, MusicLimeExplainer
-from sklearn_musiclime.cache import ResultCache
+from sklearn_musiclime.cache import ResultCache, fingerprint
 from sklearn_musiclime.datasets import save_songs
 from sklearn_musiclime.metrics import deletion_auc
 
@@ -127,6 +127,23 @@ def test_models_are_told_apart_by_what_they_are(songs, tmp_path):
     assert n_new(namespace["model"]) == 5
     exec("def model(X):\n    return factor * length_of_lyrics(X) + 1", namespace)
     assert n_new(namespace["model"]) == 5
+
+
+def test_classes_are_told_apart_by_their_methods():
+    def made(body, base="object"):
+        names = {"__name__": __name__}
+        exec(f"class Base:\n def double(self, n): return {base} * n\n", names)
+        exec(f"class Model(Base):\n def predict(self, X):\n  return {body}", names)
+        return names["Model"]()
+
+    same = fingerprint(made("self.double(len(X))", "2"))
+    assert fingerprint(made("self.double(len(X))", "2")) == same
+    assert fingerprint(made("self.double(len(X)) + 1", "2")) != same
+    assert fingerprint(made("self.double(len(X))", "3")) != same  # of a method that it inherits
+    one, two = made("len(X)"), made("len(X)")
+    two.weight = 1.0
+    assert fingerprint(one) != fingerprint(two)
+    assert fingerprint([one, one]) == fingerprint([made("len(X)")] * 2)
 
 
 def test_files_are_told_apart_by_their_content(made_songs, tmp_path):

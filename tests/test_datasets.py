@@ -21,6 +21,15 @@ def test_the_seed_decides():
     assert first[3] != other[3]
 
 
+def test_files_tell_no_time(made_songs, tmp_path):
+    X, _, stems, _ = made_songs
+    save_songs(X.iloc[:1], stems[:1], tmp_path)
+    for path in tmp_path.rglob("*.wav"):
+        data = path.read_bytes()
+        assert b"PEAK" not in data  # the chunk that holds the time of day
+        assert data[:4] == b"RIFF"
+
+
 def test_stems_sum_to_the_song_and_keep_to_their_bands(made_songs):
     X, _, stems, _ = made_songs
     for cell, song_stems in zip(X["audio"], stems, strict=True):
