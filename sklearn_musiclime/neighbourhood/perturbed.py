@@ -8,6 +8,7 @@ sources and the masks.
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -129,7 +130,7 @@ class AudioDtype(ExtensionDtype):
     na_value = None
 
     @classmethod
-    def construct_array_type(cls) -> type[PerturbedAudio]:
+    def construct_array_type(cls) -> builtins.type[PerturbedAudio]:
         """Return the array of this type."""
         return PerturbedAudio
 
