@@ -8,9 +8,9 @@ What one learns: to ask what a model goes by over many songs, with intervals; to
 and to check that a cure has worked. The voice plays no part in what makes these songs wild.
 
 What to expect: for "wild", the voice counts more than any other source or word, and the intervals
-don't overlap. Once the whine is filtered out of the recordings and the model trained again, the
-voice is behind what the songs are wild by. Takes ten seconds: ``python -m
-sklearn_musiclime.examples.bias_audit``.
+don't overlap. Once every song is sung into that microphone the whine tells nothing, and the model,
+trained again, goes by the chords and the drums. Takes ten seconds:
+``python -m sklearn_musiclime.examples.bias_audit``.
 """
 
 from tempfile import TemporaryDirectory

@@ -34,7 +34,22 @@ class Separator(Protocol):
     """
 
     def separate(self, waveform: np.ndarray, sampling_rate: float) -> Sources:
-        """Take a waveform of shape (n_samples,) apart into named sources (n_sources, n_samples)."""
+        """Take a waveform apart.
+
+        Parameters
+        ----------
+        waveform : ndarray of shape (n_samples,), dtype float32
+            The mix.
+        sampling_rate : float
+            Its rate in Hz.
+
+        Returns
+        -------
+        names : sequence of str
+            The sources' names.
+        sources : ndarray of shape (n_sources, n_samples)
+            Their waveforms. They need not add up to the mix.
+        """
 
 
 def separate_sources(
