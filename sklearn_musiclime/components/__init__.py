@@ -1,4 +1,4 @@
-"""Interpretable components of a song: sources, segments of time, units of lyrics.
+r"""Interpretable components of a song: sources, segments of time, units of lyrics.
 
 A component is what can be left out: a source in a segment of time, such as ``vocals@3``, or a unit
 of the lyrics. Together they are the song: with all of them on, the model gets the very song that
@@ -31,7 +31,7 @@ coarse and look closer where it matters. :mod:`sklearn_musiclime.neighbourhood` 
 takes.
 
 >>> from sklearn_musiclime.components import split_lyrics
->>> lyrics = "we will we will rock you\\nsing it"
+>>> lyrics = "we will we will rock you\nsing it"
 >>> for units in ("words", "word_positions", "lines"):
 ...     print(split_lyrics(lyrics, units).names)
 ('we', 'will', 'rock', 'you', 'sing', 'it')

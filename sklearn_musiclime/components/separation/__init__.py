@@ -24,15 +24,14 @@ Whatever the sources lack of the mix becomes a source "residual", so the parts a
 >>> from sklearn.base import BaseEstimator
 >>> from sklearn_musiclime.components import separate_sources
 >>> class Bands(BaseEstimator):
-...     def __init__(self, border=1000.0):
-...         self.border = border
+...     def __init__(self, low=500.0, high=2000.0):
+...         self.low = low
+...         self.high = high
 ...
 ...     def separate(self, waveform, sampling_rate):
-...         low, high = (
-...             sosfiltfilt(butter(4, self.border, kind, fs=sampling_rate, output="sos"), waveform)
-...             for kind in ("low", "high")
-...         )
-...         return ("low", "high"), np.stack([low, high])
+...         low = butter(4, self.low, "low", fs=sampling_rate, output="sos")
+...         high = butter(4, self.high, "high", fs=sampling_rate, output="sos")
+...         return ("low", "high"), [sosfiltfilt(band, waveform) for band in (low, high)]
 >>> noise = np.random.default_rng(0).normal(size=4000).astype(np.float32)
 >>> names, sources = separate_sources(Bands(), noise, 8000)
 >>> names
