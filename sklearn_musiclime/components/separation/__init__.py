@@ -5,8 +5,8 @@ Which separator. The weights tell *vocals* from *drums* only if the sources do:
 - :class:`~sklearn_musiclime.StemSeparator`, if stems lie beside your songs as files: the best
   sources that there are, for the time that it takes to read them.
 - :class:`~sklearn_musiclime.TorchSeparator`, where explanations should name instruments:
-  ``TorchSeparator.demucs()`` has vocals, drums, bass and other. It is the slowest part of an
-  explanation; give the explainer a `memory`, and each song is separated once.
+  ``TorchSeparator.demucs()`` has vocals, drums, bass and other. Give the explainer a `memory`, and
+  each song is separated once.
 - :class:`~sklearn_musiclime.HPSSSeparator`, the default: what sustains, and what strikes. It needs
   no weights and takes 1.1 s for a song of 148 s (``benchmarks/results/speed.json``). A voice is
   spread over both sources.
