@@ -29,8 +29,11 @@ explanation a run for stability.
 References
 ----------
 Petsiuk, Das, Saenko, "RISE: randomized input sampling for explanation of black-box models", 2018.
+
 Yeh, Hsieh, Suggala, Inouye, Ravikumar, "On the (in)fidelity and sensitivity of explanations", 2019.
+
 Adebayo et al., "Sanity checks for saliency maps", 2018.
+
 Haunschmid, Manilow, Widmer, "audioLIME: listenable explanations using source separation", 2020.
 """
 

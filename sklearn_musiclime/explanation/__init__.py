@@ -2,20 +2,21 @@
 
 How to read one, in this order:
 
-1. ``prediction``: the model's own score of the song. If it is wrong, you explain a mistake. 2.
-``fidelity``: the weighted R^2 of the surrogate near the song. At 0.9 the weights tell nine tenths
-of how the score varies there. At 0.3 the model does not add its parts up; look at the interactions,
-or ask about fewer and larger components. 3. ``weight``: what a component adds to the score, in its
-unit (probability, for ``predict_proba``), on average over what else is left in. Not what its
-absence alone would take off. 4. ``std_err``: by how much the weight varies with the masks that
-happened to be drawn. Within two of them of 0 it may be none, and which of two weights is the larger
-is open if they are no farther apart than that. More samples shrink it. It says nothing of whether a
-linear model is a good one: that is the fidelity. 5. ``interactions()``: pairs that do more together
-than each alone (positive), or less (negative), where either would do. Listed are those that stand
-out at a false-discovery rate of 5 %. None listed means none was seen, which for a black box says
-little of weak ones. 6. ``modality_share()``: of what makes the score vary as parts are left out,
-how much is the audio, the lyrics, and how they meet. About variance, not about what is right: a
-model may hear only noise.
+- ``prediction``: the model's own score of the song. If it is wrong, you explain a mistake.
+- ``fidelity``: the weighted R^2 of the surrogate near the song. At 0.9 the weights tell nine tenths
+  of how the score varies there. At 0.3 the model does not add its parts up; look at the
+  interactions, or ask about fewer and larger components.
+- ``weight``: what a component adds to the score, in its unit (probability, for ``predict_proba``),
+  on average over what else is left in; not what its absence alone would take off.
+- ``std_err``: by how much the weight varies with the masks that happened to be drawn. Within two of
+  them of 0 it may be none, and which of two weights is the larger is open if they are no farther
+  apart than that. More samples shrink it. It says nothing of whether a linear model is a good one:
+  that is the fidelity.
+- ``interactions()``: pairs that do more together than each alone (positive), or less (negative),
+  where either would do. Listed are those that stand out at a false-discovery rate of 5 %. None
+  listed means none was seen, which for a black box says little of weak ones.
+- ``modality_share()``: of what makes the score vary as parts are left out, how much is the audio,
+  the lyrics, and how they meet. It is about variance, not about what is right.
 
 A model that goes by a word, and twice as much if the song begins loudly, explained on all masks:
 

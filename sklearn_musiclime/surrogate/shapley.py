@@ -9,6 +9,7 @@ noise (Covert and Lee 2021). On all masks it is exact.
 References
 ----------
 Lundberg, Lee, "A unified approach to interpreting model predictions", NeurIPS 2017.
+
 Covert, Lee, "Improving KernelSHAP: practical Shapley value estimation via linear regression",
 AISTATS 2021.
 """

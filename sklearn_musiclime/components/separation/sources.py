@@ -24,6 +24,7 @@ INAUDIBLE_DB = -60.0
 """A rest of the mix that no source holds is a source of its own above this level, re the mix."""
 
 Sources = tuple[Sequence[str], np.ndarray]
+"""Names of sources, and their waveforms, an array of shape (n_sources, n_samples)."""
 
 
 class Separator(Protocol):
