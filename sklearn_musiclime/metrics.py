@@ -2,15 +2,25 @@
 
 Each metric takes a fitted explainer and songs and returns a number a song, for the label predicted:
 
-- :func:`fidelity`: how well the surrogate foretells the model on masks that it was not fitted to;
-- :func:`stability`: whether other seeds lead to the same explanation;
+- :func:`fidelity`: how well the surrogate foretells the model on masks that it was not fitted to,
+  as R^2. Low: don't trust the weights as a description. High says nothing of whether the components
+  are good ones: one component that is the whole song is foretold perfectly.
+- :func:`stability`: whether other seeds lead to the same explanation. Low: more samples. High is no
+  truth; a bias is stable too. Components without weight come in any order, so with `n_top` above
+  the number that matter it is low for the best of explanations.
 - :func:`deletion_auc`, :func:`insertion_auc`: how fast the score falls (rises) as the components
-  are taken away (put back) in the order of their weights (Petsiuk, Das, Saenko 2018);
-- :func:`infidelity`: how far the weights of what is left out are from what leaving it out does
-  (Yeh et al. 2019);
-- :func:`complexity`: over how many components the weights are spread (entropy, as audioLIME);
+  are taken away (put back) in the order of their weights (Petsiuk, Das, Saenko 2018). Whether the
+  *order* is right, whatever the size of weights; compare explanations of one model, not models.
+- :func:`infidelity`: how far the weights of what is left out are from what leaving it out does (Yeh
+  et al. 2019), near and far alike, in squared units of the score.
+- :func:`complexity`: over how many components the weights are spread (entropy, as audioLIME). Low
+  is easy to read, and not more true.
 - :func:`randomisation`: whether a model with shuffled parameters gets another explanation (Adebayo
-  et al. 2018). It should.
+  et al. 2018). It should. A check to do once a model; passing it proves little.
+
+None of them says whether the *model* is right. They need more calls of it than the explanation
+does: `n_samples` a song for fidelity and infidelity, one a component for deletion and insertion, an
+explanation a run for stability.
 
 :data:`SCORERS` has them as scikit-learn takes them, larger being better:
 ``GridSearchCV(explainer, grid, scoring=SCORERS["fidelity"])``, or ``scoring=SCORERS`` with
@@ -19,8 +29,11 @@ Each metric takes a fitted explainer and songs and returns a number a song, for 
 References
 ----------
 Petsiuk, Das, Saenko, "RISE: randomized input sampling for explanation of black-box models", 2018.
+
 Yeh, Hsieh, Suggala, Inouye, Ravikumar, "On the (in)fidelity and sensitivity of explanations", 2019.
+
 Adebayo et al., "Sanity checks for saliency maps", 2018.
+
 Haunschmid, Manilow, Widmer, "audioLIME: listenable explanations using source separation", 2020.
 """
 

@@ -376,7 +376,7 @@ class SongTable:
     ----------
     X : DataFrame, or object array of shape (n_songs, 2) or more
         The songs.
-    audio, lyrics, word_times : str
+    audio, lyrics, word_times : str, default="audio", "lyrics", "word_times"
         Names of the columns, if `X` is a DataFrame. In an array audio is column 0, lyrics column 1
         and word times column 2.
     modalities : sequence of {"audio", "lyrics"}, default=("audio", "lyrics")
@@ -452,8 +452,12 @@ class SongTable:
         ----------
         row : int
             Position of the song.
-        kind : str
+        kind : {"audio", "lyrics", "word_times"}
             Which column.
+
+        Returns
+        -------
+        object
         """
         if kind not in self._where:
             return None

@@ -134,15 +134,17 @@ def test_hpss_is_librosas(noise):
 
 
 @pytest.mark.parametrize("kernel_size", [31, (17, 5), 8, (8, 31)])
-@pytest.mark.parametrize("margin", [1.0, 3.0, (1.0, 5.0)])
-def test_hpss_masks_are_librosas(kernel_size, margin, noise):
+@pytest.mark.parametrize(
+    ("margin", "power"), [(1.0, 2.0), (1.0, 1.0), (3.0, 4.0), ((1.0, 5.0), 2.0)]
+)
+def test_hpss_masks_are_librosas(kernel_size, margin, power, noise):
     noise[5000:5100] += 1
     for waveform in (noise, noise[:3000], np.zeros(5000, dtype=np.float32)):
         spectrum = librosa.stft(waveform)
         expected = librosa.decompose.hpss(
-            spectrum, kernel_size=kernel_size, margin=margin, mask=True
+            spectrum, kernel_size=kernel_size, margin=margin, power=power, mask=True
         )
-        separator = HPSSSeparator(kernel_size=kernel_size, margin=margin)
+        separator = HPSSSeparator(kernel_size=kernel_size, margin=margin, power=power)
         np.testing.assert_allclose(
             list(separator._soft_masks(np.abs(spectrum))), expected, atol=1e-6
         )
@@ -209,6 +211,24 @@ def test_stems_are_read_from_beside_the_song(tmp_path, noise):
     np.testing.assert_array_equal(sources[0][:-7], voice[:-7])
     np.testing.assert_allclose(sources.sum(axis=0), mix, atol=1e-6)
     assert separator.source_names == ("vocals", "other", "residual")
+
+
+def test_stems_lie_where_the_pattern_says(tmp_path, noise):
+    """As Demucs writes them: folders by song, away from the songs."""
+    songs = tmp_path / "songs"
+    for folder in (songs, tmp_path / "separated" / "song"):
+        folder.mkdir(parents=True)
+    for name, gain in (("vocals", 0.25), ("other", 0.75)):
+        path = tmp_path / "separated" / "song" / f"{name}.flac"
+        soundfile.write(path, gain * noise, RATE, subtype="PCM_24")
+    separator = StemSeparator(
+        pattern=f"{tmp_path.as_posix()}/separated/{{stem}}/{{source}}.flac",
+        sources=("vocals", "other"),
+    )
+    _, sources = separate_sources(separator, noise, RATE, path=songs / "song.mp3")
+    np.testing.assert_allclose(sources[0], 0.25 * noise, atol=1e-6)
+    with pytest.raises(ValueError, match=r"separated/another/vocals\.flac"):
+        separate_sources(separator, noise, RATE, path=songs / "another.mp3")
 
 
 def test_stems_of_a_part_of_a_song(tmp_path, noise):

@@ -566,6 +566,15 @@ def test_columns_may_have_other_names_and_company(noise):
     assert ours.explain(X)[0].top(1)["component"][0] == "love"
 
 
+def test_word_times_may_have_another_name(noise):
+    X = pd.DataFrame({"audio": [noise], "lyrics": ["love you"], "sung": [[(0.1, 0.3), (0.5, 0.8)]]})
+    settings = {"segmenter": LyricLineSegmenter(min_gap=0.1), "word_times_column": "sung"}
+    ours = explainer(loudness_and_love, **settings).fit(X).explain(X)[0]
+    words = ours.to_frame().set_index("component").loc[["love", "you"], ["start", "end"]]
+    np.testing.assert_allclose(words, [[0.1, 0.3], [0.5, 0.8]])
+    np.testing.assert_allclose(ours.components.audio.times, [0.0, 0.1, 0.8, 1.0])
+
+
 @pytest.mark.parametrize("units", ["words", "word_positions", "lines", "sections"])
 def test_lyric_units_and_mask_token(units, noise):
     X = song_array((noise, "love is\nlove\n\nall"))

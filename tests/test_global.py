@@ -11,6 +11,8 @@ import pytest
 import scipy.stats
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from sklearn.cluster import DBSCAN
+from sklearn.feature_extraction.text import TfidfVectorizer
 
 from sklearn_musiclime import GlobalExplanation, LocalExplanation, MusicLimeExplainer
 from sklearn_musiclime.components import split_lyrics
@@ -121,6 +123,15 @@ def test_positive_parts_are_summed_and_presence_is_counted():
     assert np.isnan(average.loc["love", "rock"])  # no rock song has it
     assert average.loc["me", "pop"] == 0.0  # one song has it, its weight is 0
     assert np.isnan(found.importance(min_count=2).loc["me", "pop"])
+    assert not np.isnan(found.interval()[0].loc["love", "pop"])
+    assert np.isnan(found.interval(min_count=3)[0].loc["love", "pop"])
+    assert found.audio_map("pop", min_count=2).loc["vocals", 0] == 1.0
+    assert found.audio_map("pop", min_count=3).isna().all(axis=None)
+    compared = found.compare("pop", "rock").set_index("component")
+    assert compared.loc["love", "first"] == 2.0
+    twice = found.compare("pop", "rock", min_count=2).set_index("component")
+    assert {"me", "hate"} <= set(compared.index) - set(twice.index)
+    assert twice.loc["vocals@0", "second"] == 0.0  # one rock song is too few
     assert found.importance("lime").loc["love", "pop"] == 2.0
     with pytest.raises(ValueError, match="method must be"):
         found.importance("mean")
@@ -248,6 +259,14 @@ def test_words_are_grouped_by_meaning():
         assert len({groups[word] for word in family}) == 1
         assert set(groups[family[0]].split(", ")) == set(family)
     assert group_words([], embed) == {}
+
+
+def test_words_are_grouped_by_a_clusterer_of_ones_own():
+    letters = TfidfVectorizer(analyzer="char", ngram_range=(2, 3))
+    near = DBSCAN(eps=1.3, min_samples=2)
+    groups = group_words(["dancing", "dance", "sun", "sunny", "xylophone"], letters, clusterer=near)
+    assert groups["dancing"] == groups["dance"] != groups["sun"] == groups["sunny"]
+    assert groups["xylophone"] == "xylophone"  # noise stays alone
 
 
 # Over songs.

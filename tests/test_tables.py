@@ -89,6 +89,15 @@ def test_a_table(folder):
     assert np.isnan(songs["year"][1])
 
 
+@pytest.mark.parametrize(("name", "sep", "given"), [("t.csv", ";", ";"), ("t.tsv", "\t", None)])
+def test_what_separates_columns(name, sep, given, folder):
+    rows = [["audio", "lyrics", "genre"], ["songs/a.wav", "la, la", "pop"]]
+    (folder / name).write_text("\n".join(sep.join(row) for row in rows), encoding="utf-8")
+    songs = load_songs(folder / name, sep=given)
+    assert songs["lyrics"].tolist() == ["la, la"]
+    assert songs["genre"].tolist() == ["pop"]
+
+
 def test_segments_of_files_with_their_lyrics(folder):
     table = write(
         folder,

@@ -26,7 +26,20 @@ class Segmenter(Protocol):
     """
 
     def segment(self, waveform: np.ndarray, sampling_rate: float) -> np.ndarray:
-        """Return the borders of the segments of a waveform (n_samples,) as sample positions."""
+        """Cut a waveform.
+
+        Parameters
+        ----------
+        waveform : ndarray of shape (n_samples,), dtype float32
+            The mix.
+        sampling_rate : float
+            Its rate in Hz.
+
+        Returns
+        -------
+        ndarray of shape (n_segments + 1,), of int
+            Borders in samples: increasing, from 0 to ``len(waveform)``.
+        """
 
 
 class UniformSegmenter(BaseEstimator):
@@ -266,7 +279,7 @@ class LyricLineSegmenter(BaseEstimator):
             Its rate in Hz.
         lyrics : str, default=""
             The lyrics. A song without words is one segment.
-        word_times : ndarray of shape (n_words, 2)
+        word_times : ndarray of shape (n_words, 2), or None, default=None
             Start and end of each word in seconds.
 
         Returns

@@ -48,7 +48,7 @@ def read_lrc(text: str, *, start: float = 0.0, end: float = np.inf) -> TimedLyri
     ----------
     text : str
         The content.
-    start, end : float, default=0 and infinity
+    start, end : float, default=0.0, inf
         Seconds. Words that begin before or after are left out, and times counted from `start`.
 
     Returns

@@ -88,6 +88,7 @@ def load_music4all(
     References
     ----------
     Santana et al., "Music4All: a new music database and its applications", IWSSIP 2020.
+
     Sotirou et al., "MusicLIME", arXiv 2409.10496 (the emotions).
 
     Examples

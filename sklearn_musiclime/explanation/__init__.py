@@ -1,4 +1,55 @@
-"""Explanations: of one song, and of a model over many."""
+"""Explanations: of one song, and of a model over many.
+
+How to read one, in this order:
+
+- ``prediction``: the model's own score of the song. If it is wrong, you explain a mistake.
+- ``fidelity``: the weighted R^2 of the surrogate near the song. At 0.9 the weights tell nine tenths
+  of how the score varies there. At 0.3 the model does not add its parts up; look at the
+  interactions, or ask about fewer and larger components.
+- ``weight``: what a component adds to the score, in its unit (probability, for ``predict_proba``),
+  on average over what else is left in; not what its absence alone would take off.
+- ``std_err``: by how much the weight varies with the masks that happened to be drawn. Within two of
+  them of 0 it may be none, and which of two weights is the larger is open if they are no farther
+  apart than that. More samples shrink it. It says nothing of whether a linear model is a good one:
+  that is the fidelity.
+- ``interactions()``: pairs that do more together than each alone (positive), or less (negative),
+  where either would do. Listed are those that stand out at a false-discovery rate of 5 %. None
+  listed means none was seen, which for a black box says little of weak ones.
+- ``modality_share()``: of what makes the score vary as parts are left out, how much is the audio,
+  the lyrics, and how they meet. It is about variance, not about what is right.
+
+A model that goes by a word, and twice as much if the song begins loudly, explained on all masks:
+
+>>> import numpy as np
+>>> from sklearn_musiclime import MusicLimeExplainer, UniformSegmenter
+>>> def scores(songs):
+...     return [("love" in words) * (1.0 + (np.std(y[:500]) > 0.1)) for y, words in songs]
+>>> song = np.empty((1, 2), dtype=object)
+>>> song[0] = [np.sin(np.arange(1000.0)), "all you need is love"]
+>>> explainer = MusicLimeExplainer(scores, separator=None, segmenter=UniformSegmenter(2))
+>>> explanation = explainer.fit(song).explain(song)[0]
+>>> explanation.fidelity.round(2)
+array([0.92])
+>>> explanation.top(2)[["component", "weight", "std_err"]].round(2)
+  component  weight  std_err
+0      love    1.59      0.0
+1     mix@0    0.60      0.0
+>>> explanation.interactions()[["first", "second", "weight"]].round(2)
+   first second  weight
+0  mix@0   love     1.0
+>>> explanation.modality_share()["share"].round(2)
+modality
+audio          0.11
+lyrics         0.81
+interaction    0.08
+Name: share, dtype: float64
+>>> explanation.modality_scores().to_dict()  # "love" in silence, and the audio without words
+{'both': 2.0, 'audio': 0.0, 'lyrics': 1.0, 'neither': 0.0}
+
+Over many songs, :mod:`~sklearn_musiclime.explanation.importance` says what counts for a class, and
+how to read its intervals; :mod:`~sklearn_musiclime.explanation.aggregation`, when components of two
+songs are the same one; :mod:`~sklearn_musiclime.explanation.grouping` makes groups of words.
+"""
 
 from sklearn_musiclime.explanation.global_ import GlobalExplanation
 from sklearn_musiclime.explanation.grouping import group_words

@@ -27,8 +27,6 @@ Renaming = Mapping[str, str] | Callable[[str], str] | str | None
 DEFAULT_N_SEGMENTS = 10
 MAX_WAITING = 20_000
 """Interactions that wait to be summed up, if no more than this are summed up already."""
-MAX_WAITING = 20_000
-"""Interactions that wait to be summed up, if no more than this are summed up already."""
 
 
 class Component(NamedTuple):

@@ -1,20 +1,54 @@
-r"""How much a component counts for a class, from its weights in many songs.
+"""How much a component counts for a class, from its weights in many songs.
 
-Let a component be in :math:`n_{cj}` explanations of class c, and :math:`s_{cj}` be the sum of the
-positive parts of its weights there.
+Let a component be in n explanations of a class, and s be the sum of the positive parts of its
+weights there.
 
-- ``average``: :math:`s_{cj} / n_{cj}`, what it adds where it occurs;
-- ``lime``: :math:`I_{cj} = \sqrt{s_{cj}}`, LIME's global importance, which grows with how often;
-- ``homogeneity``: :math:`I_{cj} \, (1 - (H_j - H_{min}) / (H_{max} - H_{min}))`, where :math:`H_j`
-  is the entropy, in bits, of :math:`I_{cj}` over the classes: what speaks for all classes alike
-  tells none of them.
+- "average": s / n, what it adds where it occurs. For audio, which is in every song, and to compare
+  classes. A word of a single song can be first; `min_count` leaves out what is that rare.
+- "lime": sqrt(s), LIME's global importance, which grows with how often a component occurs. Finds
+  what the model meets all the time, common words too.
+- "homogeneity": sqrt(s) (1 - (H - H_min) / (H_max - H_min)), where H is the entropy, in bits, of
+  the component's sqrt(s) over the classes: what speaks for all classes alike tells none of them.
+  For what sets a class apart; the component that is spread most evenly always comes out 0.
+
+What speaks *against* a class counts for none of them. Shares and interactions over songs, and what
+tells two classes apart, are methods of :class:`~sklearn_musiclime.GlobalExplanation`.
+
+The 95 % intervals say how far an importance would vary with other songs of the kind, and with other
+masks: songs are drawn anew, 1,000 times. They are as wide as songs differ, so ten songs of one
+album give a narrow interval about that album: say what belongs together by ``groups``. An interval
+says nothing of other kinds of songs than yours.
+
+Thirty songs, and a model that goes by one word a class, "love" counting twice at night:
+
+>>> import numpy as np
+>>> from sklearn_musiclime import MusicLimeExplainer
+>>> rng = np.random.default_rng(0)
+>>> fillers = ["and", "the", "you", "we", "night", "road"]
+>>> songs = np.empty((30, 2), dtype=object)
+>>> for i in range(30):
+...     words = [*rng.choice(fillers, 3, replace=False), "love" if i % 2 else "storm"]
+...     songs[i] = [np.ones(10), " ".join(words)]
+>>> def scores(songs):
+...     return [
+...         ["storm" in words, ("love" in words) * (1.0 + ("night" in words))] for _, words in songs
+...     ]
+>>> explainer = MusicLimeExplainer(scores, modality="lyrics", random_state=0)
+>>> overall = explainer.fit(songs).explain_global(songs)
+>>> overall.top(1, 1)[["component", "importance", "low", "high"]].round(2)
+  component  importance  low  high
+0      love        1.26  1.1  1.44
+>>> overall.top(1, 0)["component"].tolist()
+['storm']
 
 References
 ----------
 Ribeiro, Singh, Guestrin, "'Why should I trust you?' Explaining the predictions of any classifier",
 KDD 2016.
+
 van der Linden, Haned, Kanoulas, "Global aggregations of local explanations for black box models",
 2019.
+
 Sotirou et al., "MusicLIME", arXiv 2409.10496.
 """
 

@@ -145,7 +145,9 @@ class TransformerFusionClassifier(ClassifierMixin, BaseEstimator):
     References
     ----------
     Sotirou, Lyberatos, Menis Mastromichalakis, Stamou, "MusicLIME: Explainable Multimodal Music
-    Understanding", arXiv 2409.10496. Arevalo et al., "Gated Multimodal Units for Information
+    Understanding", arXiv 2409.10496.
+
+    Arevalo et al., "Gated Multimodal Units for Information
     Fusion", arXiv 1702.01992.
 
     Examples

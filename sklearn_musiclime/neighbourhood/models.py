@@ -18,12 +18,14 @@ RESPONSE_METHODS = ("predict_proba", "decision_function", "predict")
 class ScoreFunction:
     """A model as a function from songs to an array (n_songs, n_labels).
 
-    Parameters
+    Attributes
     ----------
     model : estimator or callable
         An estimator with ``predict_proba``, ``decision_function`` or ``predict`` (the first that it
         has is used), or a function that takes X and returns an array (n_songs,) or
         (n_songs, n_labels).
+    method : str or None
+        The method that is used; None for a function.
 
     Raises
     ------

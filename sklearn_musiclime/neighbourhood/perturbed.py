@@ -8,6 +8,7 @@ sources and the masks.
 
 from __future__ import annotations
 
+import builtins
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -113,6 +114,11 @@ class AudioNeighbourhood:
         ----------
         row : int
             Which mask.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), dtype float32, or dict
+            The waveform, or what `as_mapping` makes of it.
         """
         self.composed.append(row)
         waveform = compose_audio(self.audio, self.masks[row])
@@ -129,7 +135,7 @@ class AudioDtype(ExtensionDtype):
     na_value = None
 
     @classmethod
-    def construct_array_type(cls) -> type[PerturbedAudio]:
+    def construct_array_type(cls) -> builtins.type[PerturbedAudio]:
         """Return the array of this type."""
         return PerturbedAudio
 
@@ -205,7 +211,27 @@ class PerturbedAudio(ExtensionArray):
     def take(
         self, indices: Sequence[int], *, allow_fill: bool = False, fill_value: Any = None
     ) -> Self:
-        """Pick cells; there is nothing to fill gaps with."""
+        """Pick cells.
+
+        Parameters
+        ----------
+        indices : sequence of int
+            Positions of the cells.
+        allow_fill : bool, default=False
+            Whether negative positions mean missing cells, as pandas has it. There are none.
+        fill_value : None, default=None
+            Ignored.
+
+        Returns
+        -------
+        PerturbedAudio
+            A column of the same neighbourhood.
+
+        Raises
+        ------
+        ValueError
+            A cell would be missing.
+        """
         indices = np.asarray(indices, dtype=np.intp)
         if allow_fill and (indices < 0).any():
             raise ValueError("perturbed audio has no missing values to fill in")

@@ -13,8 +13,10 @@ References
 ----------
 MacKinnon, White, "Some heteroskedasticity-consistent covariance matrix estimators with improved
 finite sample properties", Journal of Econometrics 29, 1985.
+
 Bell, McCaffrey, "Bias reduction in standard errors for linear regression with multi-stage samples",
 Survey Methodology 28, 2002.
+
 Cameron, Gelbach, Miller, "Robust inference with multiway clustering", JBES 29, 2011.
 """
 

@@ -29,7 +29,9 @@ References
 ----------
 Grabisch, Roubens, "An axiomatic approach to the concept of interaction among players in cooperative
 games", International Journal of Game Theory 28, 1999.
+
 Benjamini, Hochberg, "Controlling the false discovery rate", JRSS B 57, 1995.
+
 Cameron, Gelbach, Miller, "Robust inference with multiway clustering", JBES 29, 2011.
 """
 

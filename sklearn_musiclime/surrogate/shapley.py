@@ -9,6 +9,7 @@ noise (Covert and Lee 2021). On all masks it is exact.
 References
 ----------
 Lundberg, Lee, "A unified approach to interpreting model predictions", NeurIPS 2017.
+
 Covert, Lee, "Improving KernelSHAP: practical Shapley value estimation via linear regression",
 AISTATS 2021.
 """
@@ -19,7 +20,7 @@ import numpy as np
 from scipy.special import comb
 
 from sklearn_musiclime.surrogate.errors import sandwich
-from sklearn_musiclime.surrogate.linear import Surrogate, weighted_r2
+from sklearn_musiclime.surrogate.linear import Surrogate, check_predictions, weighted_r2
 
 
 def shapley_kernel_weights(masks: np.ndarray) -> np.ndarray:
@@ -63,7 +64,7 @@ def fit_shapley(
     ----------
     masks : ndarray of shape (n_samples, n_components), dtype bool
         True where a component is kept. The mask of everything and that of nothing are among them.
-    predictions : ndarray of shape (n_samples, n_labels)
+    predictions : array-like of shape (n_samples,) or (n_samples, n_labels)
         The model's scores.
     sample_weight : ndarray of shape (n_samples,), or None, default=None
         :func:`shapley_kernel_weights`, for masks that were enumerated. None: masks were drawn in
@@ -80,7 +81,7 @@ def fit_shapley(
     Raises
     ------
     ValueError
-        The mask of everything or that of nothing is missing.
+        The mask of everything or that of nothing is missing, or shapes don't match.
 
     Examples
     --------
@@ -94,6 +95,7 @@ def fit_shapley(
     array([[1. , 1.5, 1.5]])
     """
     masks = np.asarray(masks, dtype=bool)
+    predictions = check_predictions(predictions, masks)
     n_samples, p = masks.shape
     everything, nothing = np.flatnonzero(masks.all(axis=1)), np.flatnonzero(~masks.any(axis=1))
     if not (len(everything) and len(nothing)):

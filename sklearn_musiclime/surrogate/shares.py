@@ -10,6 +10,7 @@ out, less what sampling error adds to them.
 References
 ----------
 Sobol, "Sensitivity estimates for nonlinear mathematical models", 1993.
+
 Searle, Casella, McCulloch, "Variance components", 1992.
 """
 

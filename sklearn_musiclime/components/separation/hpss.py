@@ -41,6 +41,7 @@ class HPSSSeparator(BaseEstimator):
     References
     ----------
     Fitzgerald, "Harmonic/percussive separation using median filtering", DAFx 2010.
+
     Driedger, Müller, Disch, "Extending harmonic-percussive separation of audio", ISMIR 2014.
 
     Examples

@@ -86,7 +86,9 @@ class TorchSeparator(BaseEstimator):
     ----------
     Défossez, Usunier, Bottou, Bach, "Music Source Separation in the Waveform Domain", arXiv
     1911.13254.
+
     Rouard, Massa, Défossez, "Hybrid Transformers for Music Source Separation", arXiv 2211.08553.
+
     Stöter, Uhlich, Liutkus, Mitsufuji, "Open-Unmix - A Reference Implementation for Music Source
     Separation", Journal of Open Source Software 4(41), 2019.
 

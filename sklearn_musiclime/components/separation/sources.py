@@ -24,6 +24,7 @@ INAUDIBLE_DB = -60.0
 """A rest of the mix that no source holds is a source of its own above this level, re the mix."""
 
 Sources = tuple[Sequence[str], np.ndarray]
+"""Names of sources, and their waveforms, an array of shape (n_sources, n_samples)."""
 
 
 class Separator(Protocol):
@@ -34,7 +35,22 @@ class Separator(Protocol):
     """
 
     def separate(self, waveform: np.ndarray, sampling_rate: float) -> Sources:
-        """Take a waveform of shape (n_samples,) apart into named sources (n_sources, n_samples)."""
+        """Take a waveform apart.
+
+        Parameters
+        ----------
+        waveform : ndarray of shape (n_samples,), dtype float32
+            The mix.
+        sampling_rate : float
+            Its rate in Hz.
+
+        Returns
+        -------
+        names : sequence of str
+            The sources' names.
+        sources : ndarray of shape (n_sources, n_samples)
+            Their waveforms. They need not add up to the mix.
+        """
 
 
 def separate_sources(

@@ -84,8 +84,8 @@ class StemSeparator(BaseEstimator):
             The mix.
         sampling_rate : float
             Its rate in Hz; stems are resampled to it.
-        path : path-like
-            The mix's file.
+        path : path-like or None, default=None
+            The mix's file. Without one there are no stems.
         span : (float, float) or None, default=None
             Start and end in seconds, if the mix is a part of its file; the stems' same part is
             read.

@@ -73,8 +73,13 @@ class AudioEmbedder(Embedder):
     References
     ----------
     Gong, Chung, Glass, "AST: Audio Spectrogram Transformer", Interspeech 2021.
-    Baevski et al., "wav2vec 2.0", arXiv 2006.11477. Hsu et al., "HuBERT", arXiv 2106.07447.
+
+    Baevski et al., "wav2vec 2.0", arXiv 2006.11477.
+
+    Hsu et al., "HuBERT", arXiv 2106.07447.
+
     Wu et al., "Large-scale contrastive language-audio pretraining" (CLAP), arXiv 2211.06687.
+
     Li et al., "MERT", arXiv 2306.00107.
 
     Examples
