@@ -12,11 +12,13 @@ from typing import Any, Self
 
 import numpy as np
 from joblib import Memory, effective_n_jobs
+from sklearn import get_config
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import check_random_state
-from sklearn.utils.validation import check_is_fitted
+from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
+from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
 from tqdm.auto import tqdm
 
 from sklearn_musiclime._version import __version__
@@ -188,6 +190,8 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         Names of the lyric components of all songs of the fit.
     n_features_in_ : int
         Columns of X.
+    feature_names_in_ : ndarray of str objects
+        Their names, if all are strings.
 
     See Also
     --------
@@ -290,7 +294,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         y : array-like of shape (n_songs,) or (n_songs, n_outputs), or None, default=None
             What the model learns.
         **fit_params : object
-            Passed to the model's ``fit``.
+            Passed to the model's ``fit``; with metadata routing on, what it requests of them.
 
         Returns
         -------
@@ -311,6 +315,8 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
                 self._check_song(table, row)
         sampling_rate = find_sampling_rate(self.model, self.sampling_rate)
         if hasattr(self.model, "fit"):
+            if get_config()["enable_metadata_routing"]:
+                fit_params = process_routing(self, "fit", **fit_params).model.fit
             model = clone(self.model).fit(X, y, **fit_params)
         else:
             model = self.model
@@ -323,7 +329,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
             self.classes_ = model.classes_
         self.model_ = model
         self.sampling_rate_ = sampling_rate
-        self.n_features_in_ = X.shape[1]
+        validate_data(self, X, skip_check_array=True)  # n_features_in_ and feature_names_in_
         return self
 
     def explain(
@@ -480,8 +486,8 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
 
         Parameters
         ----------
-        input_features : None
-            Ignored.
+        input_features : array-like of str or None, default=None
+            Those of the fit; nothing else comes of them.
 
         Returns
         -------
@@ -495,6 +501,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
             The separator does not tell its ``source_names``.
         """
         check_is_fitted(self)
+        _check_feature_names_in(self, input_features, generate_names=False)
         names: list[str] = []
         if self.modality != "lyrics":
             n_columns = self._n_segment_columns()
@@ -554,6 +561,19 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         return float(
             np.mean([e.fidelity.mean() for e in self._explanations(X, needs_waveforms=False)])
         )
+
+    def get_metadata_routing(self) -> MetadataRouter:
+        """Say where metadata goes: to the model's ``fit``.
+
+        Returns
+        -------
+        MetadataRouter
+            See the :ref:`user guide of scikit-learn <metadata_routing>`.
+        """
+        mapping = MethodMapping()
+        for caller in ("fit", "fit_transform"):
+            mapping.add(caller=caller, callee="fit")
+        return MetadataRouter(owner=self).add(model=self.model, method_mapping=mapping)
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()

@@ -1,9 +1,14 @@
 """Songs: reading the audio and lyrics cells of X, and checking them.
 
-X is what :class:`~sklearn.compose.ColumnTransformer` takes: a pandas DataFrame with an audio and a
-lyrics column, or an object array whose first two columns are audio and lyrics and whose third, if
-there is one, holds word times. Everything downstream sees a :class:`Song`; everything that can be
-wrong with a cell is found here and raised as an :class:`InvalidSongError` that names the row.
+X is what :class:`~sklearn.compose.ColumnTransformer` takes: a pandas or polars DataFrame with an
+audio and a lyrics column, or an object array whose first two columns are audio and lyrics and whose
+third, if there is one, holds word times. Everything downstream sees a :class:`Song`; everything
+that can be wrong with a cell is found here and raised as an :class:`InvalidSongError` that names
+the row.
+
+Of polars, audio may be a column of lists, of structs (mappings), of paths or of objects. A black
+box gets perturbed songs as polars too; what is handed a single column, such as a branch of a
+pipeline that is scored apart, gets it as pandas has it.
 """
 
 from __future__ import annotations
@@ -23,6 +28,7 @@ import numpy as np
 import pandas as pd
 import soundfile
 
+from sklearn_musiclime._polars import as_pandas, as_polars, schema
 from sklearn_musiclime.cache import file_digest
 
 MAX_CHANNELS = 64
@@ -315,6 +321,8 @@ class Song:
         Position in `template` of the columns "audio", "lyrics" and "word_times" that X has.
     audio_as_mapping : bool
         Whether X holds audio as mappings with "array" and "sampling_rate".
+    polars_schema : dict of str to DataType, or None
+        Names and types of the columns of X, if it is a DataFrame of polars.
     """
 
     row: int
@@ -327,6 +335,7 @@ class Song:
     template: Any
     columns: dict[str, int]
     audio_as_mapping: bool
+    polars_schema: Mapping[str, Any] | None = None
 
     def variants(self, waveforms: Sequence[np.ndarray] | None, lyrics: Sequence[str] | None) -> Any:
         """Build songs that differ from this one in audio and lyrics alone.
@@ -360,6 +369,9 @@ class Song:
                 is_text = isinstance(songs[name].dtype, pd.StringDtype)
                 dtype = songs[name].dtype if is_text and kind == "lyrics" else object
                 songs[name] = pd.Series(list(values), dtype=dtype)
+            if self.polars_schema is not None:
+                changed = [songs.columns[self.columns[kind]] for kind in cells]
+                return as_polars(songs, self.polars_schema, changed)
             return songs
         songs = np.empty((n_songs, self.template.shape[1]), dtype=object)
         songs[:] = self.template
@@ -399,6 +411,8 @@ class SongTable:
         word_times: str = "word_times",
         modalities: Sequence[str] = ("audio", "lyrics"),
     ):
+        self._polars_schema = schema(X)
+        X = as_pandas(X)
         self.X = X
         self.first_row = 0
         named = {"audio": audio, "lyrics": lyrics, "word_times": word_times}
@@ -418,8 +432,8 @@ class SongTable:
         else:
             kind = f"{X.dtype} array of shape {X.shape}" if hasattr(X, "shape") else type(X)
             raise TypeError(
-                "X must be a pandas DataFrame with an audio and a lyrics column, or a numpy array "
-                f"of dtype object and shape (n_songs, 2); got {kind}"
+                "X must be a pandas or polars DataFrame with an audio and a lyrics column, or a "
+                f"numpy array of dtype object and shape (n_songs, 2); got {kind}"
             )
         if len(X) == 0:
             raise ValueError("X has no songs: 0 sample(s) where a minimum of 1 is required")
@@ -537,6 +551,7 @@ class SongTable:
             template=self.template(row),
             columns=self._where,
             audio_as_mapping=isinstance(audio, Mapping),
+            polars_schema=self._polars_schema,
         )
 
     def path(self, row: int) -> Path | None:

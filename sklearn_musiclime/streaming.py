@@ -1,14 +1,19 @@
-"""joblib's results one after the other, on backends too that only return them all at once."""
+"""joblib's results one after the other, on backends too that only return them all at once.
+
+Workers have scikit-learn's configuration of where they are asked from
+(:func:`sklearn.config_context`), as those of :mod:`sklearn.utils.parallel`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import nullcontext
 from itertools import islice
 from typing import Any, Self
 
 from joblib import Parallel, effective_n_jobs
 from joblib.parallel import get_active_backend
+from sklearn import config_context, get_config
 
 BLOCK_TASKS = 8
 """Tasks a worker that such a backend gets at a time."""
@@ -51,10 +56,11 @@ class StreamingParallel:
         ------
         object
         """
+        config = get_config()  # of this thread: one of the backend's would have its own
+        tasks = ((_configured, (config, task, args, kwargs), {}) for task, args, kwargs in tasks)
         if self._block is None:
             yield from self._parallel(tasks)
             return
-        tasks = iter(tasks)
         # Such a backend would start its workers anew for every block.
         with nullcontext() if self._is_open else self:
             while block := list(islice(tasks, self._block)):
@@ -69,6 +75,11 @@ class StreamingParallel:
     def __exit__(self, *error: object) -> None:
         self._is_open = False
         self._parallel.__exit__(*error)
+
+
+def _configured(config: dict[str, Any], task: Callable, args: tuple, kwargs: dict) -> Any:
+    with config_context(**config):
+        return task(*args, **kwargs)
 
 
 def _mend_dask(backend: Any) -> None:

@@ -7,8 +7,11 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from sklearn.base import BaseEstimator
 from sklearn.utils import check_array
+from sklearn.utils.validation import validate_data
 
+from sklearn_musiclime._polars import as_pandas, schema
 from sklearn_musiclime.neighbourhood.perturbed import PerturbedAudio
 from sklearn_musiclime.songs import PCM_SCALES, read_lyrics
 
@@ -46,7 +49,13 @@ def audio_cells(X: Any) -> tuple[Sequence[Any], int]:
         See :func:`~sklearn_musiclime.songs.read_audio`.
     n_features : int
         Columns that scikit-learn counts.
+
+    Raises
+    ------
+    TypeError, ValueError
+        There is more than one column, and they are no numbers.
     """
+    X = as_pandas(X)
     if isinstance(X, pd.DataFrame):
         if X.shape[1] == 1:
             return X.iloc[:, 0].tolist(), 1
@@ -56,11 +65,29 @@ def audio_cells(X: Any) -> tuple[Sequence[Any], int]:
     if isinstance(X, np.ndarray) and X.dtype.kind in "OUT" and X.ndim <= 2 and X.size == len(X):
         return X.ravel().tolist(), 1
     if isinstance(X, np.ndarray) or not isinstance(X, Sequence):
+        if isinstance(X, np.ndarray) and X.dtype == object:
+            X = _numbers(X)
         waveforms = check_array(X, dtype="numeric")
         if waveforms.dtype.kind in "iu" and waveforms.dtype.name not in PCM_SCALES:
             waveforms = waveforms.astype(np.float64)  # no PCM: numbers that happen to be whole
         return list(waveforms), waveforms.shape[1]
     return X, 1
+
+
+def remember_columns(estimator: BaseEstimator, X: Any, n_features: int) -> None:
+    """Set what an estimator knows of the columns that it was fitted to.
+
+    Parameters
+    ----------
+    estimator : estimator
+        Gets ``n_features_in_`` and, of a DataFrame, ``feature_names_in_``.
+    X : column of n_songs cells
+        What it is fitted to.
+    n_features : int
+        How many columns that is.
+    """
+    has_names = isinstance(X, pd.DataFrame) or schema(X) is not None
+    validate_data(estimator, X if has_names else np.empty((1, n_features)), skip_check_array=True)
 
 
 def lyrics_cells(X: Any) -> list[str]:
@@ -84,8 +111,20 @@ def lyrics_cells(X: Any) -> list[str]:
     """
     if isinstance(X, str):
         raise ValueError("a text where a column of texts should be; put it in a list")
+    X = as_pandas(X)
     if isinstance(X, pd.DataFrame | np.ndarray):
         if X.ndim > 2 or (X.ndim == 2 and X.shape[1] != 1):
             raise ValueError(f"lyrics of shape {X.shape}, where one column should be")
         X = np.asarray(X, dtype=object).ravel()
     return [read_lyrics(cell, row=row) for row, cell in enumerate(X)]
+
+
+def _numbers(X: np.ndarray) -> np.ndarray:
+    """An array of objects as one of numbers."""
+    try:
+        return X.astype(np.float64)
+    except (TypeError, ValueError) as error:
+        raise type(error)(
+            f"{error}. An array of shape {X.shape} holds waveforms, a row each; songs of other "
+            "kinds are one column"
+        ) from error

@@ -10,7 +10,7 @@ import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_musiclime import _torch
-from sklearn_musiclime.featurizers.columns import lyrics_cells
+from sklearn_musiclime.featurizers.columns import lyrics_cells, remember_columns
 from sklearn_musiclime.featurizers.embedder import Embedder
 from sklearn_musiclime.featurizers.texts import TextWindow, encode_texts, token_counter
 
@@ -47,6 +47,10 @@ class LyricsEmbedder(Embedder):
         Length of a vector.
     model_digest_ : str
         Hash of the model's weights. Where a pickle is loaded, the named model must have it too.
+    n_features_in_ : int
+        Columns of X.
+    feature_names_in_ : ndarray of str objects
+        Their names, if X was a DataFrame.
 
     See Also
     --------
@@ -116,6 +120,7 @@ class LyricsEmbedder(Embedder):
         """
         self._check_parameters()
         lyrics_cells(X)
+        remember_columns(self, X, 1)
         model, self.model_digest_ = self._load()
         # The first call settles what a tokenizer remembers of its calls, which hashes see.
         self.n_dimensions_ = self._embed(model, [""]).shape[1]
@@ -158,6 +163,7 @@ class LyricsEmbedder(Embedder):
         tags = super().__sklearn_tags__()
         tags.input_tags.string = True
         tags.input_tags.two_d_array = False
+        tags.transformer_tags.preserves_dtype = []
         return tags
 
     def _load(self) -> tuple[SentenceTransformer, str]:

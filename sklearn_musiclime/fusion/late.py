@@ -6,7 +6,6 @@ from collections.abc import Hashable, Sequence
 from typing import Any, Self
 
 import numpy as np
-from joblib import Parallel, delayed
 from scipy.special import softmax
 from sklearn import get_config
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
@@ -15,6 +14,7 @@ from sklearn.model_selection import cross_val_predict
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.utils import check_consistent_length, column_or_1d
 from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter, validate_data
 
 from sklearn_musiclime.fusion._columns import check_modality, read_columns
@@ -236,6 +236,7 @@ class LateFusionClassifier(ClassifierMixin, BaseEstimator):
         ndarray of shape (n_songs,)
             Of ``classes_``.
         """
+        check_is_fitted(self)
         return self.classes_[self.predict_proba(X).argmax(axis=1)]
 
     def encode_audio(self, column: Any) -> np.ndarray:
@@ -318,6 +319,8 @@ class LateFusionClassifier(ClassifierMixin, BaseEstimator):
             if classifier is None:
                 logistic = LogisticRegression(C=DEFAULT_C[half], max_iter=2000)
                 classifiers[half] = make_pipeline(default_featurizer(half), logistic)
+                if get_config()["enable_metadata_routing"]:
+                    _request_weights(classifiers[half])
         asked = {f"{half}_classifier": classifier for half, classifier in classifiers.items()}
         if self.method == "stacking" and self.modality == "both":
             asked["final_estimator"] = self._final_estimator()
@@ -356,6 +359,13 @@ def _weights(estimator: BaseEstimator, sample_weight: Any) -> dict[str, Any]:
     if not has_fit_parameter(final, "sample_weight"):
         raise ValueError(f"sample_weight was given, and {final!r} takes none")
     return dict.fromkeys(_weight_names(estimator), sample_weight)
+
+
+def _request_weights(classifier: BaseEstimator) -> None:
+    """Ask for weights in every step that takes them, as without metadata routing."""
+    for step in classifier.get_params().values():
+        if has_fit_parameter(step, "sample_weight"):
+            step.set_fit_request(sample_weight=True)
 
 
 def _weight_names(estimator: Any) -> list[str]:

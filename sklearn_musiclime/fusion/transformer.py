@@ -131,6 +131,8 @@ class TransformerFusionClassifier(ClassifierMixin, BaseEstimator):
         Epochs that were trained.
     n_features_in_ : int
         Columns of X.
+    feature_names_in_ : ndarray of str objects
+        Their names, if all are strings.
 
     See Also
     --------
@@ -332,6 +334,7 @@ class TransformerFusionClassifier(ClassifierMixin, BaseEstimator):
         -------
         ndarray of shape (n_songs,)
         """
+        check_is_fitted(self)
         return self.classes_[self.predict_proba(X).argmax(axis=1)]
 
     @available_if(_is_factored)
@@ -551,6 +554,8 @@ class TransformerFusionClassifier(ClassifierMixin, BaseEstimator):
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.two_d_array = False
+        tags.input_tags.string = True
+        tags.no_validation = True
         return tags
 
     def __getstate__(self) -> dict[str, Any]:

@@ -95,13 +95,15 @@ class FactoredPipeline:
 
         Returns
         -------
-        dict of str to array, sparse array or DataFrame of len(frame) rows
+        dict of str to array or sparse array of len(frame) rows
             The output of each branch.
         """
         encoded = {}
         for branch in self.branches:
             if branch.half == half:
                 output = branch.transform(_select(frame, branch.columns))
+                if not scipy.sparse.issparse(output):  # a frame, where that is what steps put out
+                    output = np.asarray(output)
                 output = output if branch.weight == 1 else output * branch.weight
                 if self.columns.sparse_output_:
                     output = scipy.sparse.csr_array(output)
@@ -113,7 +115,7 @@ class FactoredPipeline:
 
         Parameters
         ----------
-        encoded : dict of str to array, sparse array or DataFrame
+        encoded : dict of str to array or sparse array
             The output of every branch.
 
         Returns
@@ -123,9 +125,7 @@ class FactoredPipeline:
         blocks = [encoded[branch.name] for branch in self.branches]
         if self.columns.sparse_output_:
             return self.head(scipy.sparse.hstack(blocks, format="csr"))
-        features = np.hstack(
-            [b.toarray() if scipy.sparse.issparse(b) else np.asarray(b) for b in blocks]
-        )
+        features = np.hstack([b.toarray() if scipy.sparse.issparse(b) else b for b in blocks])
         names = getattr(self.head.model, "feature_names_in_", None)
         return self.head(features if names is None else pd.DataFrame(features, columns=names))
 
@@ -288,7 +288,7 @@ def score_factored(
     scores = []
     for first in range(0, len(neighbourhood.pairs), size):
         encoded = {
-            name: _take(block, rows[half][first : first + size])
+            name: block[rows[half][first : first + size]]
             for half, blocks in halves.items()
             for name, block in blocks.items()
         }
@@ -406,13 +406,7 @@ def _stacked(encoded: list[dict[str, Any]]) -> dict[str, Any]:
 def _concatenated(blocks: list[Any]) -> Any:
     if scipy.sparse.issparse(blocks[0]):
         return scipy.sparse.vstack(blocks).tocsr()
-    if isinstance(blocks[0], pd.DataFrame):
-        return pd.concat(blocks, ignore_index=True)
     return np.concatenate(blocks)
-
-
-def _take(block: Any, rows: np.ndarray) -> Any:
-    return block.iloc[rows] if isinstance(block, pd.DataFrame) else block[rows]
 
 
 def _width(block: Any) -> int:

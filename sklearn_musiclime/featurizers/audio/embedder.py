@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_musiclime import _torch
 from sklearn_musiclime.featurizers.audio.encoder import POOLINGS, AudioEncoder
-from sklearn_musiclime.featurizers.columns import audio_cells, perturbed_audio
+from sklearn_musiclime.featurizers.columns import audio_cells, perturbed_audio, remember_columns
 from sklearn_musiclime.featurizers.embedder import Embedder
 
 if TYPE_CHECKING:
@@ -57,6 +57,10 @@ class AudioEmbedder(Embedder):
         Length of a vector.
     model_digest_ : str
         Hash of the model's weights. Where a pickle is loaded, the named model must have it too.
+    n_features_in_ : int
+        Columns of X.
+    feature_names_in_ : ndarray of str objects
+        Their names, if X was a DataFrame.
 
     See Also
     --------
@@ -152,7 +156,8 @@ class AudioEmbedder(Embedder):
         encoder = self._encoder(model)
         silence = np.zeros((1, encoder.windows(encoder.n_samples)[1]), dtype=np.float32)
         self.n_dimensions_ = encoder.encode(silence, 1).shape[1]
-        self.n_features_in_ = 1 if perturbed_audio(X) is not None else audio_cells(X)[1]
+        n_features = 1 if perturbed_audio(X) is not None else audio_cells(X)[1]
+        remember_columns(self, X, n_features)
         return self
 
     def transform(self, X: Any) -> np.ndarray:
@@ -183,6 +188,11 @@ class AudioEmbedder(Embedder):
         """
         check_is_fitted(self)
         return self._encoder(self._load_fitted()).encode(X, self.batch_size)
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.transformer_tags.preserves_dtype = ["float32"]
+        return tags
 
     @property
     def required_sampling_rate(self) -> int:

@@ -13,9 +13,10 @@ import numpy as np
 import scipy.sparse
 from joblib import Parallel, delayed
 from sklearn.base import BaseEstimator, TransformerMixin
+from sklearn.utils.validation import _check_feature_names_in
 
 from sklearn_musiclime.featurizers.audio.table import BLOCK_FRAMES, FrameTable, frame_table
-from sklearn_musiclime.featurizers.columns import audio_cells, perturbed_audio
+from sklearn_musiclime.featurizers.columns import audio_cells, perturbed_audio, remember_columns
 from sklearn_musiclime.neighbourhood.perturbed import AudioNeighbourhood
 from sklearn_musiclime.songs import read_audio
 
@@ -138,6 +139,13 @@ class SpectralStatistics(TransformerMixin, BaseEstimator):
     n_jobs : int or None, default=None
         Songs that are read at a time, see :term:`n_jobs`.
 
+    Attributes
+    ----------
+    n_features_in_ : int
+        Columns of X.
+    feature_names_in_ : ndarray of str objects
+        Their names, if X was a DataFrame.
+
     See Also
     --------
     librosa.feature : The definitions.
@@ -224,7 +232,8 @@ class SpectralStatistics(TransformerMixin, BaseEstimator):
                 f"'contrast' needs a sampling_rate over {2 * top_band:.0f} Hz for its highest "
                 f"band, got {self.sampling_rate}"
             )
-        self.n_features_in_ = 1 if perturbed_audio(X) is not None else audio_cells(X)[1]
+        n_features = 1 if perturbed_audio(X) is not None else audio_cells(X)[1]
+        remember_columns(self, X, n_features)
         return self
 
     def transform(self, X: Any) -> np.ndarray:
@@ -262,14 +271,15 @@ class SpectralStatistics(TransformerMixin, BaseEstimator):
 
         Parameters
         ----------
-        input_features : None
-            Ignored.
+        input_features : array-like of str or None, default=None
+            Those of the fit; nothing else comes of them.
 
         Returns
         -------
         ndarray of str objects
             Such as ``mel12_mean``, ``rms_std``.
         """
+        _check_feature_names_in(self, input_features, generate_names=False)
         widths = {
             "mel": self.n_mels,
             "mfcc": self.n_mfcc,
