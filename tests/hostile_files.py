@@ -1,0 +1,5 @@
+"""Hostile files and cells."""
+
+from hostile import Kind
+
+KINDS: dict[str, Kind] = {}
