@@ -28,6 +28,9 @@ from sklearn_musiclime.cache import file_digest
 MAX_CHANNELS = 64
 """A 2-D array with more rows than this is taken for one that was transposed by mistake."""
 
+MAX_SAMPLES = 2**30
+"""A song of more samples than this is refused: 4 GiB, six hours and a half at 44.1 kHz."""
+
 PCM_SCALES = {"uint8": (128.0, 128.0), "int16": (0.0, 2.0**15), "int32": (0.0, 2.0**31)}
 """What integer samples are taken off, and divided by, to lie in [-1, 1)."""
 

@@ -203,13 +203,13 @@ def test_files_that_are_no_explanation(content, cause, tmp_path):
 def test_files_that_do_not_belong_together(explanation, tmp_path):
     explanation.save(tmp_path / "one.json")
     np.savez(tmp_path / "one.npz", mix=np.zeros(5), sources=np.zeros((2, 5)))
-    with pytest.raises(ValueError, match="not those of its audio"):
+    with pytest.raises(ValueError, match=r"one\.npz.*where floats of shape \(22050\)"):
         LocalExplanation.load(tmp_path / "one.json")
     explanation.save(tmp_path / "two.json")
     document = json.loads((tmp_path / "two.json").read_text())
     document["weights"] = [row[1:] for row in document["weights"]]
     (tmp_path / "two.json").write_text(json.dumps(document))
-    with pytest.raises(ValueError, match="12 weights for 13 components"):
+    with pytest.raises(ValueError, match=r"two\.json.*weights: not of shape \(2, 13\)"):
         LocalExplanation.load(tmp_path / "two.json")
     with pytest.raises(ValueError, match="give the JSON file"):
         explanation.save(tmp_path / "one.npz")
@@ -218,7 +218,7 @@ def test_files_that_do_not_belong_together(explanation, tmp_path):
 def test_a_pickle_is_not_loaded(explanation, tmp_path):
     explanation.save(tmp_path / "one.json")
     np.savez(tmp_path / "one.npz", mix=np.array([{}], dtype=object), sources=np.zeros(1))
-    with pytest.raises(ValueError, match="allow_pickle=False"):
+    with pytest.raises(ValueError, match=r"mix\.npy is no array of numbers"):
         LocalExplanation.load(tmp_path / "one.json")
 
 
