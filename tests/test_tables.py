@@ -165,7 +165,7 @@ def test_tables_that_are_none(folder):
     for text in ("", "audio,lyrics\na.wav,la,\n", 'audio,lyrics\na.wav,"la\n'):
         with pytest.raises(ValueError, match=r"songs\.csv' can't be read as a table"):
             load_songs(write(folder, text))
-    with pytest.raises(InvalidSongError, match="row 0: lyrics: .* name too long"):
+    with pytest.raises(InvalidSongError, match=r"row 0: lyrics: .* name too long"):
         load_songs(write(folder, f"audio,lyrics\na.wav,{'la ' * 200}.txt\n"))
     with pytest.raises(InvalidSongError, match="row 1: audio: 'soon' is no number"):
         load_songs(write(folder, "audio,lyrics,at\nsongs/a.wav,la,0\nx.wav,la,soon\n"), start="at")

@@ -72,10 +72,10 @@ class StemSeparator(BaseEstimator):
             return {
                 source: Path(self.pattern.format(**known, source=source)) for source in self.sources
             }
-        except (LookupError, ValueError, AttributeError) as error:
+        except (LookupError, ValueError, AttributeError, TypeError) as error:
             raise ValueError(
-                f"pattern={self.pattern!r} may hold {{parent}}, {{stem}} and {{source}}, and braces "
-                f"for nothing else: {error!r}"
+                f"pattern={self.pattern!r} holds other braces than {{parent}}, {{stem}} and "
+                f"{{source}}: {error!r}"
             ) from error
 
     def separate(
@@ -109,8 +109,8 @@ class StemSeparator(BaseEstimator):
         Raises
         ------
         ValueError
-            There are no sources, the song came from no file, a stem is missing or undecodable, or its length differs
-            from the mix's by more than a tenth of a second.
+            There are no sources, the song came from no file, a stem is missing or undecodable, or
+            its length differs from the mix's by more than a tenth of a second.
         """
         if path is None:
             raise ValueError(
