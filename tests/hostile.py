@@ -27,7 +27,7 @@ from hypothesis import strategies as st
 LEGAL, REFUSED = "legal", "refused"
 HANG_SECONDS = 300
 """A single case that takes longer hangs: the run dumps where, and ends."""
-MEMORY_GIB = 8
+MEMORY_GIB = 12
 """What the run may ask of the system in all; a case that wants more fails."""
 
 

@@ -7,10 +7,13 @@ import csv
 import io
 import json
 import math
+import shutil
+import sys
 import tempfile
 import zipfile
 from contextlib import contextmanager
 from functools import cache
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -48,6 +51,10 @@ LETTERS = (
     "\u0901\u0939\u093f\u0928\u200b\u200c\u200d\u200e\u2028\u2029\u202e\u2066\u3000\u3042\u30ab"
     "\u611b\uac00\ud800\udc00\udfff\ufe0f\ufeff\ufffd\U0001f469\U0001f3fd\U0001f4bb\U00020000"
 )
+DTYPES = [
+    *("f2", "f4", "f8", ">f4", ">f8", "g", "u1", "i2", ">i2", "i4"),
+    *("i1", "u2", "u4", "i8", "c8", "?", "O", "M8[s]", "m8[s]", "U3", "S3", "V4"),
+]
 TEXT = st.one_of(
     st.text(st.sampled_from(LETTERS), max_size=60),
     st.text(st.characters(), max_size=40),
@@ -101,35 +108,7 @@ def refusal(row: int, column: str):
 
 def audio_arrays(data: st.DataObject) -> str:
     """Arrays of every type and layout: read as plain arithmetic says, or refused."""
-    dtype = data.draw(
-        st.sampled_from(
-            [
-                "f2",
-                "f4",
-                "f8",
-                ">f4",
-                ">f8",
-                "g",
-                "u1",
-                "i2",
-                ">i2",
-                "i4",
-                "i1",
-                "u2",
-                "u4",
-                "i8",
-                "c8",
-                "?",
-                "O",
-                "M8[s]",
-                "m8[s]",
-                "U3",
-                "S3",
-                "V4",
-            ]
-        ),
-        label="dtype",
-    )
+    dtype = data.draw(st.sampled_from(DTYPES), label="dtype")
     shape = data.draw(
         st.one_of(
             st.tuples(st.integers(0, 50)),
@@ -159,7 +138,7 @@ def audio_arrays(data: st.DataObject) -> str:
         label="layout",
     )  # fmt: skip
     cell, row = values, 3
-    if layout == "fortran":
+    if layout == "fortran" and values.ndim:
         cell = np.asfortranarray(values)
     elif layout == "strided" and values.ndim:
         cell = np.repeat(values, 2, axis=-1)[..., ::2]
@@ -424,12 +403,10 @@ def word_times(data: st.DataObject) -> str:
     else:
         cell = data.draw(st.lists(st.tuples(number, number), min_size=1, max_size=5))
         flat = [t for pair in cell for t in pair]
-        is_plain = all(isinstance(t, (int, float)) for t in flat) and not all(
-            isinstance(t, bool) for t in flat
-        )
-        values = cell if is_plain and all(abs(t) < 1e308 for t in flat) else None
-        if is_plain and values is None and all(abs(t) <= 1e308 for t in flat):
-            values = cell
+        is_plain = all(isinstance(t, (int, float)) for t in flat)
+        top = sys.float_info.max
+        is_finite = is_plain and all(abs(t) <= top for t in flat)
+        values = cell if is_finite and not all(isinstance(t, bool) for t in flat) else None
     if values is not None and all(a <= b for a, b in values):
         np.testing.assert_array_equal(read_word_times(cell), np.array(values, dtype=float))
         return LEGAL
@@ -578,11 +555,10 @@ def jamendo(data: st.DataObject) -> str:
     except (ValueError, FileNotFoundError):
         assert broken != "none"
         return REFUSED
-    assert len(songs) == 1
-    if broken in ("none", "mp3/a.mp3"):
-        assert songs["lyrics"][0] == words.strip()
-    n_words = len(songs["lyrics"][0].split())
-    assert len(songs["word_times"][0]) == n_words
+    if broken == "none":
+        assert songs["lyrics"].tolist() == [words.strip()]
+    for text, times in zip(songs["lyrics"], songs["word_times"], strict=True):
+        assert len(text.split()) == len(times)
     return LEGAL
 
 
@@ -764,9 +740,22 @@ def broken_document(data: st.DataObject, text: str) -> str:
         parent = document
         for key in place[:-1]:
             parent = parent[key]
-        change = data.draw(st.sampled_from(["replace", "replace", "remove", "double", "other"]))
+        change = data.draw(
+            st.sampled_from(["replace", "nudge", "nudge", "remove", "double", "other"])
+        )
         if change == "replace":
             parent[place[-1]] = data.draw(JSON_VALUES, label="value")
+        elif change == "nudge":
+            value = parent[place[-1]]
+            parent[place[-1]] = (
+                f"{value}</script>{{{{7*7}}}}"
+                if isinstance(value, str)
+                else value * 1.5
+                if isinstance(value, float)
+                else value + 1
+                if isinstance(value, int)
+                else value
+            )
         elif change == "remove":
             del parent[place[-1]]
         elif change == "double" and isinstance(parent, list):
@@ -910,6 +899,109 @@ def check_global(path: Path) -> str:
     return LEGAL
 
 
+# Weights.
+
+
+@cache
+def saved_classifier() -> Path | None:
+    """A transformer of next to no size, as it is saved; None where there is no torch."""
+    if not has_torch():
+        return None
+    import tiny_models
+
+    from sklearn_musiclime import TransformerFusionClassifier
+
+    made = folder() / "tiny"
+    for name in ("ast", "roberta"):
+        (made / name).mkdir(parents=True, exist_ok=True)
+    audio = tiny_models.ast(made / "ast", 100, 16, num_hidden_layers=1)
+    text = tiny_models.roberta(made / "roberta", num_hidden_layers=1)
+    X = pd.DataFrame(
+        {"audio": [{"array": np.ones(800), "sampling_rate": 16_000}] * 4, "lyrics": ["la"] * 4}
+    )
+    model = TransformerFusionClassifier(audio, text, n_epochs=1, random_state=0)
+    model.fit(X, ["a", "b"] * 2).save(made / "saved")
+    return made / "saved"
+
+
+def has_torch() -> bool:
+    return all(find_spec(name) is not None for name in ("torch", "transformers", "tokenizers"))
+
+
+def saved_classifiers(data: st.DataObject) -> str:
+    """Folders of a saved classifier with a broken file: refused, or a classifier that predicts."""
+    from sklearn_musiclime import TransformerFusionClassifier
+
+    source, path = saved_classifier(), folder() / "classifier"
+    shutil.rmtree(path, ignore_errors=True)
+    shutil.copytree(source, path)
+    files = sorted(f.relative_to(path).as_posix() for f in path.rglob("*") if f.is_file())
+    files += 5 * ["classifier.json"]
+    broken = path / data.draw(st.sampled_from(files), label="file")
+    change = data.draw(st.sampled_from(["bytes", "values", "gone", "code"]), label="change")
+    if change == "gone":
+        broken.unlink()
+    elif change == "code":
+        name = data.draw(st.sampled_from(["audio/model.py", "lyrics/pytorch_model.bin"]))
+        (path / name).write_bytes(b"raise SystemExit")
+    elif broken.suffix == ".json" and change == "values" and broken.stat().st_size < 5000:
+        broken.write_text(broken_document(data, broken.read_text()), errors="replace")
+    else:
+        broken.write_bytes(mutated(data, broken.read_bytes()))
+    X = pd.DataFrame(
+        {"audio": [{"array": np.ones(800), "sampling_rate": 16_000}], "lyrics": ["la la"]}
+    )
+    try:
+        model = TransformerFusionClassifier.load(path)
+    except (ValueError, OSError) as error:
+        assert str(error)
+        return REFUSED
+    assert change != "code"
+    try:
+        probabilities = model.predict_proba(X)
+    except (ValueError, KeyError, RuntimeError, TypeError, OverflowError):
+        return REFUSED  # a tokenizer or an extractor that is another one now
+    assert probabilities.shape == (1, len(model.classes_))
+    if change == "bytes" and broken.suffix == ".safetensors":
+        return LEGAL  # other weights, which no file can tell from the right ones
+    np.testing.assert_allclose(probabilities.sum(), 1, rtol=1e-6)
+    return LEGAL
+
+
+def weights(data: st.DataObject) -> str:
+    """Files of weights that are broken: weights by their names, or refused. No code runs."""
+    import torch
+    from safetensors.torch import save_file
+
+    from sklearn_musiclime.fusion.checkpoint import read_state_dict
+
+    state = {"a.weight": torch.ones(2, 3), "a.bias": torch.zeros(3), "module.b": torch.ones(())}
+    form = data.draw(st.sampled_from(["pt", "legacy", "safetensors", "pickle", "object"]))
+    path = folder() / f"weights.{'safetensors' if form == 'safetensors' else 'pt'}"
+    if form == "safetensors":
+        save_file(state, path)
+    elif form == "pickle":
+        path.write_bytes(b"cos\nsystem\n(S'touch " + str(folder() / "ran").encode() + b"'\ntR.")
+    elif form == "object":
+        value = data.draw(st.sampled_from([1, [1], {"a": 1}, {1: state["a.bias"]}, "x", None]))
+        torch.save(value, path)
+    else:
+        torch.save(state, path, _use_new_zipfile_serialization=form == "pt")
+    if form not in ("pickle", "object"):
+        path.write_bytes(mutated(data, path.read_bytes(), 1000))
+    try:
+        found = read_state_dict(path)
+    except ValueError as error:
+        assert str(path) in str(error)
+        return REFUSED
+    finally:
+        assert not (folder() / "ran").exists()
+    assert form not in ("pickle", "object")
+    assert all(isinstance(name, str) for name in found)
+    assert all(isinstance(tensor, torch.Tensor) for tensor in found.values())
+    return LEGAL
+
+
 KINDS = {
     "audio arrays": Kind(audio_arrays),
     "audio cells": Kind(audio_cells),
@@ -926,3 +1018,5 @@ KINDS = {
     "saved local explanations": Kind(saved_local_explanations),
     "saved global explanations": Kind(saved_global_explanations),
 }
+if has_torch():
+    KINDS |= {"weights": Kind(weights), "saved classifiers": Kind(saved_classifiers, 0.1)}
