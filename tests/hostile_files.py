@@ -915,7 +915,7 @@ def saved_classifier() -> Path | None:
     for name in ("ast", "roberta"):
         (made / name).mkdir(parents=True, exist_ok=True)
     audio = tiny_models.ast(made / "ast", 100, 16, num_hidden_layers=1)
-    text = tiny_models.roberta(made / "roberta", num_hidden_layers=1)
+    text = tiny_models.roberta(made / "roberta")
     X = pd.DataFrame(
         {"audio": [{"array": np.ones(800), "sampling_rate": 16_000}] * 4, "lyrics": ["la"] * 4}
     )
