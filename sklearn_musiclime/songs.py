@@ -16,7 +16,7 @@ from __future__ import annotations
 import copy
 import math
 import numbers
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -33,6 +33,15 @@ from sklearn_musiclime.cache import file_digest
 
 MAX_CHANNELS = 64
 """A 2-D array with more rows than this is taken for one that was transposed by mistake."""
+
+MAX_SAMPLES = 2**30
+"""A song of more samples than this is refused: 4 GiB, six hours and a half at 44.1 kHz."""
+MIN_RATE, MAX_RATE = 1.0, 1e7
+"""Sampling rates, in Hz, that may be meant. What is to be resampled from others takes for ever."""
+MAX_OFFSET = 2**60
+"""Where in a file a part may begin at most, in samples."""
+BLOCK_SAMPLES = 2**24
+"""Samples of a file that are decoded at a time; a header may claim any number of them."""
 
 PCM_SCALES = {"uint8": (128.0, 128.0), "int16": (0.0, 2.0**15), "int32": (0.0, 2.0**31)}
 """What integer samples are taken off, and divided by, to lie in [-1, 1)."""
@@ -106,8 +115,10 @@ def read_audio(cell: Any, sampling_rate: float, *, row: int = 0) -> np.ndarray:
     else:
         samples, cell_rate = cell, sampling_rate
     waveform = _to_mono_float(samples, row)
+    _check_length(len(waveform) * max(sampling_rate / cell_rate, 1.0), row)
     if cell_rate != sampling_rate:
         waveform = librosa.resample(waveform, orig_sr=cell_rate, target_sr=sampling_rate)
+        _check_finite(waveform, row)  # filters overshoot
     return np.ascontiguousarray(waveform, dtype=np.float32)
 
 
@@ -127,11 +138,7 @@ def check_audio_cell(cell: Any, *, row: int = 0) -> None:
         The file does not exist, the mapping lacks a key, or the cell is no audio at all.
     """
     if isinstance(cell, (str, PathLike)):
-        path = Path(cell)
-        if not path.exists():
-            raise InvalidSongError(row, "audio", f"file {str(cell)!r} does not exist")
-        if not path.is_file():
-            raise InvalidSongError(row, "audio", f"{str(cell)!r} is not a file")
+        check_file(Path(cell), row, "audio")
     elif is_part_of_file(cell):
         check_audio_cell(cell["path"], row=row)
         start, end = part_of_file(cell)
@@ -146,16 +153,47 @@ def check_audio_cell(cell: Any, *, row: int = 0) -> None:
         if missing:
             raise InvalidSongError(row, "audio", f"the mapping has no {' and no '.join(missing)}")
         rate = cell["sampling_rate"]
-        if not isinstance(rate, numbers.Real) or not math.isfinite(rate) or rate <= 0:
-            raise InvalidSongError(row, "audio", f"sampling_rate is {rate!r}, not a positive rate")
+        if not isinstance(rate, numbers.Real) or not MIN_RATE <= rate <= MAX_RATE:
+            raise InvalidSongError(
+                row,
+                "audio",
+                f"sampling_rate is {rate!r:.80}, no rate from {MIN_RATE:g} to {MAX_RATE:g} Hz",
+            )
     elif _is_missing(cell):
         raise InvalidSongError(row, "audio", f"missing ({cell!r})")
     elif isinstance(cell, (bytes, bytearray)):
         raise InvalidSongError(row, "audio", "bytes where a path, an array or a mapping should be")
-    elif not (isinstance(cell, Sequence) or hasattr(cell, "__array__")) or np.ndim(cell) == 0:
+    elif not (isinstance(cell, Sequence) or hasattr(cell, "__array__")) or _has_no_axes(cell):
         raise InvalidSongError(
-            row, "audio", f"{cell!r} where a path, an array or a mapping should be"
+            row, "audio", f"{cell!r:.80} where a path, an array or a mapping should be"
         )
+
+
+def check_file(path: Path, row: int, column: str) -> None:
+    """Raise if a cell names what is no file.
+
+    Parameters
+    ----------
+    path : Path
+        What it names.
+    row : int
+        The row that an error names.
+    column : str
+        The column that an error names.
+
+    Raises
+    ------
+    InvalidSongError
+        There is no such file, or it is a folder, a device, or none that can be looked at.
+    """
+    try:
+        there, is_file = path.exists(), path.is_file()
+    except OSError as error:  # no name that a file can have, or a folder that is closed to us
+        raise InvalidSongError(row, column, f"file {str(path)!r:.200}: {error.strerror}") from error
+    if not there:
+        raise InvalidSongError(row, column, f"file {str(path)!r:.200} does not exist")
+    if not is_file:
+        raise InvalidSongError(row, column, f"{str(path)!r:.200} is not a file")
 
 
 def is_part_of_file(cell: Any) -> bool:
@@ -190,7 +228,14 @@ def part_of_file(cell: Mapping[str, Any]) -> tuple[float, float]:
     """
     start, end = cell.get("start"), cell.get("end")
     start, end = 0.0 if _is_missing(start) else start, math.inf if _is_missing(end) else end
-    return tuple(float(t) if isinstance(t, numbers.Real) else math.nan for t in (start, end))
+    return _as_seconds(start), _as_seconds(end)
+
+
+def _as_seconds(value: Any) -> float:
+    try:
+        return float(value) if isinstance(value, numbers.Real) else math.nan
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
 
 
 def read_lyrics(cell: Any, *, row: int = 0) -> str:
@@ -277,12 +322,12 @@ def read_word_times(cell: Any, *, row: int = 0) -> np.ndarray | None:
     InvalidSongError
         The cell is not a list of pairs of finite numbers with ``start <= end``.
     """
-    if _is_missing(cell) or (hasattr(cell, "__len__") and len(cell) == 0):
+    if _is_missing(cell) or (isinstance(cell, Sized) and not _has_no_axes(cell) and len(cell) == 0):
         return None
-    try:
-        times = np.asarray(cell, dtype=float)
-    except (TypeError, ValueError) as error:
-        raise InvalidSongError(row, "word_times", f"not numbers: {error}") from error
+    times = _as_array(cell, row, "word_times")
+    if times.dtype.kind not in "fiu":
+        raise InvalidSongError(row, "word_times", f"not numbers, but {times.dtype}")
+    times = times.astype(float)
     if times.ndim != 2 or times.shape[1] != 2:
         raise InvalidSongError(
             row, "word_times", f"shape {times.shape} where (n_words, 2) should be: (start, end)"
@@ -633,43 +678,88 @@ class SongTable:
 
 
 def _is_missing(cell: Any) -> bool:
-    return cell is None or cell is pd.NA or (isinstance(cell, float) and math.isnan(cell))
+    return bool(pd.api.types.is_scalar(cell) and pd.isna(cell))
+
+
+def _has_no_axes(cell: Any) -> bool:
+    return getattr(cell, "ndim", 1) == 0
 
 
 def _decode_file(
     path: Path, row: int, start: float = 0.0, end: float = math.inf
 ) -> tuple[np.ndarray, float]:
-    """Decode a file to (channels, samples) and its rate: libsndfile first, then audioread."""
+    """Decode a file to samples, or (channels, samples), and its rate.
+
+    By libsndfile, or else by audioread.
+    """
     try:
         with soundfile.SoundFile(path) as file:
             first, last = _sample_range(start, end, file.samplerate)
             file.seek(min(first, file.frames))
-            n_frames = -1 if last is None else max(last - first, 0)
-            return file.read(n_frames, dtype="float32", always_2d=True).T, file.samplerate
-    except soundfile.LibsndfileError as sndfile_error:
+            n_frames = math.inf if last is None else last - first
+            return _read_blocks(file, n_frames, row), file.samplerate
+    # TypeError: what is called .raw could be read only if we knew what is in it.
+    except (soundfile.LibsndfileError, TypeError) as sndfile_error:
         try:
             with audioread.audio_open(str(path)) as stream:
-                pcm = np.frombuffer(b"".join(stream), dtype="<i2")
+                pcm = np.frombuffer(b"".join(stream), dtype="<i2").reshape(-1, stream.channels).T
                 first, last = _sample_range(start, end, stream.samplerate)
-                return pcm.reshape(-1, stream.channels).T[:, first:last], stream.samplerate
-        except (audioread.DecodeError, EOFError, OSError):
+                return pcm[:, first:last], stream.samplerate
+        # Decoders of several projects: each raises of a broken file what it likes.
+        except Exception as error:
             raise InvalidSongError(
-                row, "audio", f"file {str(path)!r} can't be decoded: {sndfile_error}"
-            ) from sndfile_error
+                row, "audio", f"file {str(path)!r:.200} can't be decoded: {sndfile_error}"
+            ) from error
+
+
+def _read_blocks(file: soundfile.SoundFile, n_frames: float, row: int) -> np.ndarray:
+    """The mean of the channels from where a file stands, as far as it goes."""
+    size = max(BLOCK_SAMPLES // file.channels, 1)
+    blocks: list[np.ndarray] = [np.empty(0, dtype=np.float32)]
+    n_read = 0
+    while n_read < n_frames:
+        block = file.read(int(min(size, n_frames - n_read)), dtype="float32", always_2d=True)
+        if not len(block):
+            break
+        blocks.append(block.mean(axis=1))
+        n_read += len(block)
+        _check_length(n_read, row)
+    return np.concatenate(blocks)
+
+
+def _check_length(n_samples: float, row: int) -> None:
+    if n_samples > MAX_SAMPLES:
+        raise InvalidSongError(
+            row,
+            "audio",
+            f"{n_samples:.3g} samples, more than the {MAX_SAMPLES} that are taken: is the sampling "
+            "rate right? Cut long recordings into parts",
+        )
 
 
 def _sample_range(start: float, end: float, rate: float) -> tuple[int, int | None]:
     """The first sample of a part of a file and the one behind its last; None: the file's end."""
-    return round(start * rate), None if math.isinf(end) else round(end * rate)
+    first, last = (min(seconds * rate, float(MAX_OFFSET)) for seconds in (start, end))
+    return round(first), None if math.isinf(end) else round(last)
 
 
-def _to_mono_float(samples: Any, row: int) -> np.ndarray:
+def _as_array(cell: Any, row: int, column: str) -> np.ndarray:
+    """What a cell holds as an array of no objects."""
+    if np.ma.is_masked(cell):
+        raise InvalidSongError(row, column, "some of it is masked; fill it first")
     try:
-        samples = np.asarray(samples)
-        if samples.dtype == object:
-            samples = samples.astype(float)
-    except (TypeError, ValueError) as error:
-        raise InvalidSongError(row, "audio", f"not an array of samples: {error}") from error
+        array = np.asarray(cell)
+        if array.dtype == object:
+            if any(isinstance(value, (str, bytes)) for value in array.flat):
+                raise TypeError("text among them")
+            array = array.astype(float)
+    except (TypeError, ValueError, OverflowError, RuntimeError) as error:
+        raise InvalidSongError(row, column, f"not an array of numbers: {error}") from error
+    return array
+
+
+def _to_mono_float(cell: Any, row: int) -> np.ndarray:
+    samples = _as_array(cell, row, "audio")
     if samples.ndim not in (1, 2):
         raise InvalidSongError(
             row, "audio", f"shape {samples.shape} where (samples,) or (channels, samples) should be"
@@ -687,9 +777,15 @@ def _to_mono_float(samples: Any, row: int) -> np.ndarray:
         raise InvalidSongError(
             row, "audio", f"{samples.dtype} samples; floats, or PCM in uint8, int16 or int32, do"
         )
-    waveform = samples if samples.ndim == 1 else samples.mean(axis=0)
-    with np.errstate(over="ignore"):  # what overflows float32 is reported as infinite below
+    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is reported below
+        # In single precision at least: the mean of two float16 need not be one.
+        dtype = np.result_type(samples, np.float32)
+        waveform = samples if samples.ndim == 1 else samples.mean(axis=0, dtype=dtype)
         waveform = waveform.astype(np.float32)
+    _check_finite(waveform, row)
+    return waveform
+
+
+def _check_finite(waveform: np.ndarray, row: int) -> None:
     if not np.isfinite(waveform).all():
         raise InvalidSongError(row, "audio", "NaN or infinite samples")
-    return waveform

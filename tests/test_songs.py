@@ -6,7 +6,12 @@ import pytest
 import soundfile
 from conftest import song_array
 
-from sklearn_musiclime import InvalidSongError, MusicLimeExplainer, SpectralStatistics
+from sklearn_musiclime import (
+    InvalidSongError,
+    MusicLimeExplainer,
+    SpectralStatistics,
+    songs,
+)
 from sklearn_musiclime.songs import Song, SongTable, read_audio, read_lyrics, read_word_times
 
 RATE = 22050
@@ -90,8 +95,30 @@ def test_audioread_decodes_what_libsndfile_does_not(tmp_path, noise, monkeypatch
     def fail(*args, **kwargs):
         raise soundfile.LibsndfileError(1)
 
-    monkeypatch.setattr(soundfile, "read", fail)
+    monkeypatch.setattr(soundfile, "SoundFile", fail)
     np.testing.assert_allclose(read_audio(path, RATE), expected, atol=1e-6)
+
+
+def test_a_file_is_what_it_holds_not_what_it_is_called(tmp_path, noise):
+    soundfile.write(tmp_path / "noise.wav", noise, RATE, subtype="PCM_16")
+    expected = read_audio(tmp_path / "noise.wav", RATE)
+    for name in ("noise.raw", "noise.mp3", "noise"):
+        path = (tmp_path / "noise.wav").rename(tmp_path / name)
+        np.testing.assert_allclose(read_audio(path, RATE), expected, atol=1e-6)
+        path.rename(tmp_path / "noise.wav")
+
+
+def test_a_file_in_blocks_is_the_same(tmp_path, noise, monkeypatch):
+    stereo = np.stack([noise, noise[::-1]], axis=1)
+    for name in ("noise.wav", "noise.flac", "noise.ogg"):
+        soundfile.write(tmp_path / name, stereo, RATE)
+        whole = read_audio(tmp_path / name, RATE)
+        part = {"path": tmp_path / name, "start": 0.1, "end": 0.4}
+        expected = read_audio(part, RATE)
+        with monkeypatch.context() as patch:
+            patch.setattr(songs, "BLOCK_SAMPLES", 1000)
+            np.testing.assert_array_equal(read_audio(tmp_path / name, RATE), whole)
+            np.testing.assert_array_equal(read_audio(part, RATE), expected)
 
 
 # Bad cells.
@@ -121,6 +148,12 @@ def no_frames(folder):
     return path
 
 
+def noise_file(folder):
+    path = folder / "noise.wav"
+    soundfile.write(path, np.random.default_rng(0).normal(0, 0.1, 1000), RATE)
+    return path
+
+
 BAD_AUDIO = {
     "corrupt mp3": (corrupt_mp3, "can't be decoded"),
     "text named mp3": (text_named_mp3, "can't be decoded"),
@@ -141,6 +174,27 @@ BAD_AUDIO = {
     "float": (lambda _: 0.5, "0.5 where"),
     "array of one number": (lambda _: np.array(0.5), "where a path"),
     "bytes": (lambda _: b"RIFF", "bytes"),
+    "no name of a file": (lambda _: "a" * 5000 + ".wav", "name too long"),
+    "ragged": (lambda _: [[0.5, 0.5], [0.5]], "not an array of numbers"),
+    "masked": (lambda _: np.ma.masked_array([0.5, 0.5], [True, False]), "masked"),
+    "beyond floats": (lambda _: np.array([0.5, 10**400], dtype=object), "too large"),
+    "text among numbers": (lambda _: np.array([0.5, "1"], dtype=object), "text among them"),
+    "start beyond floats": (
+        lambda folder: {"path": noise_file(folder), "start": 1e308},
+        "no samples",
+    ),
+    "rate that takes for ever": (
+        lambda _: {"array": np.zeros(5), "sampling_rate": 1e18},
+        "no rate",
+    ),
+    "rate that takes all memory": (
+        lambda _: {"array": np.zeros(100_000), "sampling_rate": 1},
+        "more than the",
+    ),
+    "overshoot": (
+        lambda _: {"array": 3.4e38 * np.sign(np.sin(np.arange(999))), "sampling_rate": 8000},
+        "NaN or infinite",
+    ),
     "3-D": (lambda _: np.zeros((1, 2, 3)), "shape"),
     "samples x channels": (lambda _: np.zeros((RATE, 2)), "Transpose"),
     "int64": (lambda _: np.arange(5), "int64"),
@@ -151,10 +205,10 @@ BAD_AUDIO = {
     "mapping without rate": (lambda _: {"array": np.zeros(5)}, "no sampling_rate"),
     "mapping of encoded bytes": (lambda _: {"bytes": b"x", "path": None}, "no array"),
     "part of no file": (lambda _: {"path": "x.wav", "start": 1.0}, "does not exist"),
-    "mapping with rate 0": (lambda _: {"array": np.zeros(5), "sampling_rate": 0}, "positive"),
+    "mapping with rate 0": (lambda _: {"array": np.zeros(5), "sampling_rate": 0}, "no rate"),
     "mapping with rate NaN": (
         lambda _: {"array": np.zeros(5), "sampling_rate": float("nan")},
-        "positive",
+        "no rate",
     ),
     "mapping with bad array": (
         lambda _: {"array": np.array([np.nan]), "sampling_rate": RATE},
@@ -219,6 +273,10 @@ def test_bad_lyrics_are_found_before_the_long_work(cell, cause, noise):
         ([(0, 1), (1, np.nan)], "NaN"),
         ([0, 1], "shape"),
         ("ab", "not numbers"),
+        ([("0", "1"), ("1", "2")], "not numbers"),
+        ([(0, 1), (1, 10**400)], "too large"),
+        (np.array(5.0), "shape"),
+        (np.array([["2020", "2021"]] * 2, dtype="M8[s]"), "not numbers"),
     ],
 )
 def test_bad_word_times(times, cause, noise):

@@ -57,6 +57,28 @@ def test_no_lrc(text):
         read_lrc(text)
 
 
+@pytest.mark.parametrize(
+    ("text", "match"),
+    [
+        ("[offset:soon]\n[00:01]la", "'soon' is no number of milliseconds"),
+        ("[offset:nan]\n[00:01]la", "'nan' is no number"),
+        ("[" + "9" * 400 + ":00]la", "no time of a song"),
+        ("[00:01]" * 3000 + "la " * 3000, "more than 4194304 characters"),
+    ],
+)
+def test_lrc_that_no_song_has(text, match):
+    with pytest.raises(ValueError, match=match):
+        read_lrc(text)
+
+
+def test_many_words_with_times_are_read_in_one_go():
+    n = 20_000  # a way that looks at all times for each word takes minutes
+    lyrics = read_lrc("[00:01]" + "".join(f"<00:{1 + i / n:.3f}>la " for i in range(n)))
+    starts, ends = np.array(lyrics.word_times).T
+    assert len(starts) == n
+    np.testing.assert_array_equal(starts[1:], ends[:-1])
+
+
 # Tables.
 
 
@@ -147,6 +169,13 @@ def test_tables_that_are_none(folder):
         load_songs(folder / "gone.csv")
     with pytest.raises(ValueError, match="no column 'lyrics'"):
         load_songs(write(folder, "audio,words\na.wav,la\n"))
+    with pytest.raises(ValueError, match="more than one column 'lyrics'"):
+        load_songs(write(folder, "audio,lyrics,lyrics\na.wav,la,lo\n"))
+    for text in ("", "audio,lyrics\na.wav,la,\n", 'audio,lyrics\na.wav,"la\n'):
+        with pytest.raises(ValueError, match=r"songs\.csv' can't be read as a table"):
+            load_songs(write(folder, text))
+    with pytest.raises(InvalidSongError, match=r"row 0: lyrics: .* name too long"):
+        load_songs(write(folder, f"audio,lyrics\na.wav,{'la ' * 200}.txt\n"))
     with pytest.raises(InvalidSongError, match="row 1: audio: 'soon' is no number"):
         load_songs(write(folder, "audio,lyrics,at\nsongs/a.wav,la,0\nx.wav,la,soon\n"), start="at")
     songs = load_songs(write(folder, "audio,lyrics,at\nsongs/a.wav,la,\n,la,0\n"), start="at")
@@ -207,6 +236,20 @@ def test_nine_emotions():
     assert emotion(valence, energy).tolist() == list(expected.values())
     assert emotion([0.35, 0.65], [0.35, 0.65]).tolist() == ["Neutral", "Excited"]
     assert emotion([np.nan], [0.5]).tolist() == [None]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "match"),
+    [
+        ("genres", "id\tgenres\n1a\tpop\n1a\trap\n", "id '1a' more than once"),
+        ("genres", "id\tkinds\n1a\tpop\n", "no column 'genres'"),
+        ("metadata", "id\tenergy\tvalence\n1a\t0.9\thigh\n", "'valence' holds what is no number"),
+    ],
+)
+def test_tables_of_music4all_that_are_none(name, text, match, music4all):
+    (music4all / f"id_{name}.csv").write_text(text)
+    with pytest.raises(ValueError, match=match):
+        load_music4all(music4all)
 
 
 def test_folders_that_are_none(tmp_path, music4all):

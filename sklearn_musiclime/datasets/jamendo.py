@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from sklearn_musiclime.songs import read_audio
+from sklearn_musiclime.datasets.tables import read_table
+from sklearn_musiclime.songs import read_audio, read_text_file
 
 
 def load_jamendo_lyrics(
@@ -46,7 +47,8 @@ def load_jamendo_lyrics(
     FileNotFoundError
         The folder has no ``JamendoLyrics.csv``, or none of the songs has an mp3 file.
     ValueError
-        `window` is not positive, or a song's words and times are not equally many.
+        `window` is shorter than a sample or infinite, a table can't be read, or a song's words and
+        times are not equally many.
 
     References
     ----------
@@ -59,12 +61,12 @@ def load_jamendo_lyrics(
     >>> songs = load_jamendo_lyrics("jamendolyrics")  # doctest: +SKIP
     """
     path = Path(path)
-    if window is not None and not window > 0:
-        raise ValueError(f"window must be positive, got {window}")
+    if window is not None and not 1 <= window * sampling_rate < np.inf:
+        raise ValueError(f"window must be finite and no shorter than a sample, got {window}")
     table = path / "JamendoLyrics.csv"
     if not table.is_file():
         raise FileNotFoundError(f"there is no {str(table)!r}: is this a JamendoLyrics folder?")
-    songs = pd.read_csv(table, dtype=str, keep_default_na=False)
+    songs, _ = read_table(table, ",", ("Filepath", "Genre", "Language", "Artist", "Title"))
     rows = []
     for number, song in enumerate(songs.itertuples()):
         mp3 = path / "mp3" / song.Filepath
@@ -99,15 +101,18 @@ def load_jamendo_lyrics(
 
 def _read_words(path: Path, name: str) -> tuple[list[tuple[str, int]], np.ndarray]:
     """The words of a song with the number of line breaks before each, and their times."""
-    text = (path / "lyrics" / f"{name}.txt").read_text(encoding="utf-8")
+    text = read_text_file(path / "lyrics" / f"{name}.txt")
     words, breaks = [], 0
     for line in text.splitlines():
         for word in line.split():
             words.append((word, breaks))
             breaks = 0
         breaks += 1
-    annotation = pd.read_csv(path / "annotations" / "words" / f"{name}.csv")
-    times = annotation[["word_start", "word_end"]].to_numpy(dtype=float)
+    columns = ["word_start", "word_end"]
+    _, annotation = read_table(path / "annotations" / "words" / f"{name}.csv", ",", columns)
+    times = annotation[columns].to_numpy(dtype=float)
+    if not np.isfinite(times).all():
+        raise ValueError(f"{name}: a word time is missing or infinite")
     if len(times) != len(words):
         raise ValueError(f"{name}: {len(words)} words but {len(times)} word times")
     return words, times

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from bisect import bisect_left, bisect_right
 from dataclasses import dataclass
+from itertools import accumulate
 
 import numpy as np
 
@@ -14,6 +16,10 @@ _LINE_TIMES = re.compile(rf"(?:\s*\[{_TIME}\])+")
 _LINE_TIME = re.compile(rf"\[{_TIME}\]")
 _WORD_TIME = re.compile(rf"<{_TIME}>")
 _TAG = re.compile(r"\s*\[([A-Za-z#]+):(.*)\]\s*")
+MAX_CHARACTERS = 2**22
+"""Lyrics that are longer are refused: lines with many times may make any length of a short file."""
+MAX_SECONDS = 1e9
+"""No time is later."""
 LAST_LINE_SECONDS = 5.0
 """What the last line lasts where no other line tells how long lines last."""
 
@@ -58,7 +64,8 @@ def read_lrc(text: str, *, start: float = 0.0, end: float = np.inf) -> TimedLyri
     Raises
     ------
     ValueError
-        No line has a time.
+        No line has a time, a time or the offset is none that can be, or all lines, as often as they
+        are sung, have more than four million characters.
 
     Examples
     --------
@@ -90,16 +97,20 @@ def read_lrc(text: str, *, start: float = 0.0, end: float = np.inf) -> TimedLyri
 
 def _timed_lines(text: str) -> list[Line]:
     """Time and pieces (time or None, text) of each line as it is sung, in the order of time."""
-    offset, lines = 0.0, []
+    offset, lines, length = 0.0, [], 0
     for line in text.lstrip("\ufeff").splitlines():
         stamps = _LINE_TIMES.match(line)
         if stamps is None:
             tag = _TAG.fullmatch(line)
             if tag is not None and tag.group(1).lower() == "offset":
-                offset = float(tag.group(2)) / 1000
+                offset = _offset(tag.group(2).strip())
             continue
         pieces = _pieces(line[stamps.end() :])
-        lines += [(_seconds(t), pieces) for t in _LINE_TIME.finditer(stamps.group())]
+        begins = [_seconds(time) for time in _LINE_TIME.finditer(stamps.group())]
+        length += len(begins) * (len(line) - stamps.end() + 1)
+        if length > MAX_CHARACTERS:
+            raise ValueError(f"lyrics of more than {MAX_CHARACTERS} characters")
+        lines += [(begin, pieces) for begin in begins]
     return [
         (
             max(begin - offset, 0.0),
@@ -126,19 +137,35 @@ def _words_of_line(
 ) -> list[tuple[str, tuple[float, float]]]:
     """The words of a line with the times at which they begin and end."""
     line = "".join(text for _, text in pieces)
-    at, marks = 0, []  # where pieces begin that have a time of their own
+    at, places, times = 0, [], []  # where pieces begin that have a time of their own
     for time, text in pieces:
         if time is not None:
-            marks.append((at, time))
+            places.append(at)
+            times.append(time)
         at += len(text)
+    latest = list(accumulate(times, max, initial=begin))
+    earliest = list(accumulate(reversed(times), min, initial=line_end))[::-1]
     words = []
     for first, last in word_spans(line):
-        start = max([begin, *(time for place, time in marks if place <= first)])
-        end = min([line_end, *(time for place, time in marks if place >= last)])
+        start = latest[bisect_right(places, first)]
+        end = earliest[bisect_left(places, last)]
         words.append((line[first:last], (start, max(start, end))))
     return words
 
 
 def _seconds(time: re.Match[str]) -> float:
     minutes, seconds, fraction = time.groups()
-    return 60 * int(minutes) + int(seconds) + float(f"0.{fraction or 0}")
+    found = 60 * float(minutes) + int(seconds) + float(f"0.{fraction or 0}")
+    if found > MAX_SECONDS:
+        raise ValueError(f"{time.group()[:40]} is no time of a song")
+    return found
+
+
+def _offset(text: str) -> float:
+    try:
+        seconds = float(text or 0) / 1000
+    except ValueError:
+        seconds = np.nan
+    if not abs(seconds) <= MAX_SECONDS:
+        raise ValueError(f"offset: {text[:40]!r} is no number of milliseconds")
+    return seconds

@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from sklearn_musiclime.datasets.tables import read_table
 from sklearn_musiclime.songs import read_text_file
 
 CUTS = (0.35, 0.65)
@@ -19,7 +20,13 @@ EMOTIONS = (
     ("Depressed", "Calm", "Relaxed"),
 )
 """By energy, high to low, and valence, low to high."""
-TABLES = ("information", "genres", "lang", "metadata")
+TABLES = {
+    "information": ("id", "artist", "song", "album_name"),
+    "genres": ("id", "genres"),
+    "lang": ("id", "lang"),
+    "metadata": ("id", "valence", "energy"),
+}
+"""The tables, and the columns of each that are needed."""
 
 
 def emotion(valence: np.ndarray, energy: np.ndarray) -> np.ndarray:
@@ -83,7 +90,8 @@ def load_music4all(
     FileNotFoundError
         A table is missing, or no song has both files.
     ValueError
-        A lyrics file is not UTF-8 text.
+        A table can't be read, lacks a column, has an id twice, or a valence or energy that is no
+        number; or a lyrics file is not UTF-8 text.
 
     References
     ----------
@@ -98,15 +106,23 @@ def load_music4all(
     """
     path = Path(path)
     tables = []
-    for name in TABLES:
+    for name, columns in TABLES.items():
         file = path / f"id_{name}.csv"
         if not file.is_file():
             raise FileNotFoundError(f"there is no {str(file)!r}: is this a Music4All folder?")
-        # Text as it stands: there are artists called "NA" and songs called "1".
-        text = str if name != "metadata" else {"id": str}
-        table = pd.read_csv(file, sep="\t", dtype=text, keep_default_na=name == "metadata")
+        cells, table = read_table(file, "\t", columns)
+        if name == "metadata":
+            table["id"] = cells["id"]
+        else:
+            table = cells  # text as it stands: there are artists called "NA" and songs called "1"
+        twice = table["id"][table["id"].duplicated()]
+        if len(twice):
+            raise ValueError(f"{str(file)!r} has the id {twice.iloc[0]!r} more than once")
         tables.append(table.set_index("id"))
     information, genres, lang, metadata = tables
+    for name in ("valence", "energy"):
+        if metadata[name].dtype.kind not in "fiu":
+            raise ValueError(f"id_metadata.csv: column {name!r} holds what is no number")
     songs = information.rename(columns={"song": "title", "album_name": "album"})
     songs = songs.join([genres, lang, metadata]).rename(columns={"lang": "language"})
     if languages is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -10,7 +11,7 @@ from typing import Any
 import pandas as pd
 
 from sklearn_musiclime.datasets.lrc import read_lrc
-from sklearn_musiclime.songs import InvalidSongError, read_text_file
+from sklearn_musiclime.songs import InvalidSongError, check_file, read_text_file
 
 LYRIC_FILES = (".lrc", ".txt")
 
@@ -59,7 +60,7 @@ def load_songs(
     FileNotFoundError
         There is no such table.
     ValueError
-        A column is missing.
+        It is no table, a row has more cells than the header, or a column is missing.
     InvalidSongError
         A lyrics file is missing, or is no UTF-8 text or no LRC, or a start or end is no number; the
         message names the row.
@@ -82,13 +83,9 @@ def load_songs(
     if sep is None:
         sep = "\t" if path.suffix in (".tsv", ".tab") else ","
     texts = [audio] if lyrics is None else [audio, lyrics]
-    options = {"sep": sep, "encoding": "utf-8-sig"}
-    table = pd.read_csv(path, **options)
-    missing = [name for name in (*texts, start, end) if name is not None and name not in table]
-    if missing:
-        raise ValueError(f"{str(path)!r} has no column {missing[0]!r}; it has {list(table)}")
+    needed = [name for name in (*texts, start, end) if name is not None]
     # Text as it stands: lyrics that read "NA" or "1" are lyrics.
-    cells = pd.read_csv(path, usecols=texts, dtype=str, keep_default_na=False, **options)
+    cells, table = read_table(path, sep, needed)
     folder = Path(path.parent if folder is None else folder).absolute()
     files, texts_read, times = [], [], []
     for row in range(len(table)):
@@ -113,6 +110,46 @@ def load_songs(
     return pd.concat([pd.DataFrame(songs), rest], axis=1)
 
 
+def read_table(path: Path, sep: str, columns: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Read a table with a header. Cells that a row lacks at its end are empty.
+
+    Parameters
+    ----------
+    path : Path
+        The table, in UTF-8.
+    sep : str
+        What separates columns.
+    columns : sequence of str
+        Columns that must be there, once.
+
+    Returns
+    -------
+    cells : DataFrame of str
+        What stands in each cell.
+    table : DataFrame
+        The same with numbers as numbers, and NaN for what is missing.
+
+    Raises
+    ------
+    ValueError
+        It is no table, a row has more cells than the header, or a column is missing or there more
+        than once.
+    """
+    options = {"sep": sep, "encoding": "utf-8-sig", "index_col": False}
+    try:
+        # The header as a row, since pandas takes what goes beyond a header for an index.
+        rows = pd.read_csv(path, header=None, dtype=str, keep_default_na=False, **options)
+        table = pd.read_csv(path, **options)
+    except (ValueError, OverflowError) as error:
+        raise ValueError(f"{str(path)!r} can't be read as a table: {error}") from error
+    names = rows.iloc[0].tolist()
+    for name in columns:
+        if names.count(name) != 1:
+            n = "no" if name not in names else "more than one"
+            raise ValueError(f"{str(path)!r} has {n} column {name!r}; it has {names}")
+    return rows[1:].set_axis(table.columns, axis=1).reset_index(drop=True), table
+
+
 def _seconds(value: Any, default: float, row: int) -> float:
     if pd.isna(value):
         return default
@@ -130,8 +167,7 @@ def _read_lyrics(
     if suffix not in LYRIC_FILES:
         return cell, None
     file = folder / cell.strip()
-    if not file.is_file():
-        raise InvalidSongError(row, "lyrics", f"file {str(file)!r} does not exist")
+    check_file(file, row, "lyrics")
     try:
         text = read_text_file(file, "utf-8-sig")
     except ValueError as error:

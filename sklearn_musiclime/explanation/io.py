@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Hashable
 from dataclasses import fields
+from itertools import chain, islice
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -14,8 +16,11 @@ import pandas as pd
 import scipy.sparse
 
 from sklearn_musiclime.components.decomposition import AudioComponents, Decomposition
-from sklearn_musiclime.components.lyrics import LyricComponents
+from sklearn_musiclime.components.lyrics import LYRIC_UNITS, LyricComponents
 from sklearn_musiclime.explanation.aggregation import Component, PairTotals
+from sklearn_musiclime.explanation.importance import totals
+from sklearn_musiclime.explanation.reading import Record, Shape, read_arrays, read_document
+from sklearn_musiclime.songs import MAX_SAMPLES
 from sklearn_musiclime.surrogate.interactions import Interactions
 
 if TYPE_CHECKING:
@@ -25,11 +30,20 @@ if TYPE_CHECKING:
 LOCAL = "sklearn_musiclime.LocalExplanation"
 GLOBAL = "sklearn_musiclime.GlobalExplanation"
 VERSION = 1
-INTERACTION_ARRAYS = ("pairs", "weights", "std_err", "q_values")
+INTERACTION_VALUES = ("weights", "std_err", "q_values")
+WEIGHT_ARRAYS = ("data", "indices", "indptr")
+PAIR_ARRAYS: dict[str, tuple[str, Shape]] = {
+    "pair_labels": ("i", (None,)),
+    "pair_pairs": ("i", (None, 2)),
+    "pair_counts": ("f", (None,)),
+    "pair_sums": ("f", (None,)),
+    "pair_squares": ("f", (None,)),
+}
+SHARES = ("audio", "lyrics", "interaction")
 
 
 def save_local(explanation: LocalExplanation, path: str | PathLike[str]) -> None:
-    """Write a local explanation to ``path`` (JSON) and, for its audio, ``path`` with ``.npz``.
+    """Write a local explanation to ``path`` (JSON) and its waveforms to ``path`` with ``.npz``.
 
     Parameters
     ----------
@@ -59,20 +73,22 @@ def save_local(explanation: LocalExplanation, path: str | PathLike[str]) -> None
         "corner_scores": explanation.corner_scores.tolist(),
         "interactions": None
         if terms is None
-        else {name: getattr(terms, name).tolist() for name in INTERACTION_ARRAYS},
+        else {name: getattr(terms, name).tolist() for name in ("pairs", *INTERACTION_VALUES)},
         "links": explanation.links,
         "settings": dict(explanation.settings),
         "audio": None,
         "lyrics": None,
     }
     if audio is not None:
+        is_heard = audio.mix is not None
         document["audio"] = {
-            "arrays": path.with_suffix(".npz").name,
+            "arrays": path.with_suffix(".npz").name if is_heard else None,
             "source_names": list(audio.source_names),
             "borders": audio.borders.tolist(),
             "sampling_rate": audio.sampling_rate,
         }
-        np.savez(path.with_suffix(".npz"), mix=audio.mix, sources=audio.sources)
+        if is_heard:
+            np.savez(path.with_suffix(".npz"), mix=audio.mix, sources=audio.sources)
     if lyrics is not None:
         document["lyrics"] = {
             "text": lyrics.text,
@@ -100,39 +116,51 @@ def load_local(path: str | PathLike[str]) -> dict[str, Any]:
 
     Raises
     ------
+    FileNotFoundError
+        One of the two files is missing.
     ValueError
-        The file is no explanation, or one of a later version.
+        A file is none of an explanation, or of a later version; or what it says does not fit
+        together.
     """
     path = Path(path)
-    document = _read_document(path, LOCAL)
-    labels = [_label(label) for label in document["labels"]]
+    document = _read(path, LOCAL)
+    labels = _unique_labels(document, document.items("labels"))
+    if not labels:
+        raise document.error("labels", "there are none")
+    prediction = _prediction(document)
+    unknown = [label for label in labels if label not in prediction]
+    if unknown:
+        raise document.error("prediction", f"none of the label {unknown[0]!r}")
     components = Decomposition(
-        _load_audio(document["audio"], path), _load_lyrics(document["lyrics"])
+        None if document.is_null("audio") else _load_audio(document.record("audio"), path),
+        None if document.is_null("lyrics") else _load_lyrics(document.record("lyrics")),
     )
-    weights = np.array(document["weights"], dtype=float).reshape(len(labels), -1)
-    if weights.shape[1] != len(components):
-        raise ValueError(
-            f"{str(path)!r} has {weights.shape[1]} weights for {len(components)} components"
-        )
+    # Lengths first: the names of sources x segments may be many more than the file has letters.
+    names = document.texts("components")
+    if len(names) != len(components) or tuple(names) != components.names:
+        raise document.error("components", "not those of its audio and lyrics")
+    n_labels, shape = len(labels), (len(labels), len(components))
+    n_corners = 4 if any(document.items("corner_scores")) else 0
+    is_linked = not document.is_null("links")
     return {
-        "title": document["title"],
-        "row": document["row"],
-        "prediction": {_label(label): score for label, score in document["prediction"]},
+        "title": document.text("title"),
+        "row": document.whole("row"),
+        "prediction": prediction,
         "labels": labels,
         "components": components,
-        "weights": weights,
-        "settings": document["settings"],
-        "std_err": np.array(document["std_err"], dtype=float).reshape(weights.shape),
-        "interaction_terms": _load_interactions(document["interactions"], len(labels)),
-        "links": document["links"],
-        **{
-            name: np.array(document[name], dtype=float)
-            for name in ("intercept", "fidelity", "local_prediction")
-        },
-        **{
-            name: np.array(document[name], dtype=float).reshape(len(labels), -1)
-            for name in ("shares", "shares_std_err", "corner_scores")
-        },
+        "weights": document.numbers("weights", shape),
+        "std_err": document.numbers("std_err", shape),
+        "intercept": document.numbers("intercept", (n_labels,)),
+        "fidelity": document.numbers("fidelity", (n_labels,)),
+        "local_prediction": document.numbers("local_prediction", (n_labels,)),
+        "shares": document.numbers("shares", (n_labels, 3), nan=True),
+        "shares_std_err": document.numbers("shares_std_err", (n_labels, 3), nan=True),
+        "corner_scores": document.numbers("corner_scores", (n_labels, n_corners)),
+        "interaction_terms": None
+        if document.is_null("interactions")
+        else _load_interactions(document.record("interactions"), *shape),
+        "links": document.wholes("links", shape[1:], shape[1]).tolist() if is_linked else None,
+        "settings": _load_settings(document.record("settings")),
     }
 
 
@@ -150,7 +178,7 @@ def save_global(explanation: GlobalExplanation, path: str | PathLike[str]) -> No
     songs, weights, pairs = explanation.songs, explanation.weights, explanation.pair_totals
     arrays = {"sums": explanation.sums, "counts": explanation.counts}
     if weights is not None:
-        arrays |= {name: getattr(weights, name) for name in ("data", "indices", "indptr")}
+        arrays |= {name: getattr(weights, name) for name in WEIGHT_ARRAYS}
     if pairs is not None:
         arrays |= {f"pair_{f.name}": getattr(pairs, f.name) for f in fields(pairs)}
     np.savez(path.with_suffix(".npz"), **arrays)
@@ -181,37 +209,48 @@ def load_global(path: str | PathLike[str]) -> dict[str, Any]:
 
     Raises
     ------
+    FileNotFoundError
+        One of the two files is missing.
     ValueError
-        The file is no global explanation, or one of a later version.
+        A file is none of a global explanation, or of a later version; or what it says does not fit
+        together.
     """
     path = Path(path)
-    document = _read_document(path, GLOBAL)
-    with np.load(path.with_suffix(".npz"), allow_pickle=False) as stored:
-        arrays = dict(stored)
-    labels = [_label(label) for label in document["labels"]]
-    components = [Component(*component) for component in document["components"]]
+    document = _read(path, GLOBAL)
+    labels = _unique_labels(document, document.items("labels"))
+    components = _load_components(document)
     shape = (len(labels), len(components))
-    if arrays["sums"].shape != shape or arrays["counts"].shape != shape:
-        raise ValueError(f"the arrays beside {str(path)!r} are not those of its components")
-    songs = weights = pairs = None
-    if document["songs"] is not None:
-        songs = pd.DataFrame(document["songs"])
-        songs["label"] = pd.Series([_label(v) for v in document["songs"]["label"]], dtype=object)
-        weights = scipy.sparse.csr_array(
-            (arrays["data"], arrays["indices"], arrays["indptr"]),
-            shape=(len(songs), len(components)),
-        )
-    if "pair_sums" in arrays:
-        pairs = PairTotals(**{f.name: arrays[f"pair_{f.name}"] for f in fields(PairTotals)})
+    songs = None if document.is_null("songs") else _load_songs(document.record("songs"), labels)
+    expected: dict[str, tuple[str, Shape]] = {"sums": ("f", shape), "counts": ("i", shape)}
+    if songs is not None:
+        ends = (len(songs) + 1,)
+        expected |= {"data": ("f", (None,)), "indices": ("i", (None,)), "indptr": ("i", ends)}
+    arrays = read_arrays(path.with_suffix(".npz"), expected, optional=PAIR_ARRAYS)
+    sums, counts, weights = arrays["sums"], arrays["counts"], None
+    if songs is not None:
+        weights = _load_weights(document, arrays, (len(songs), len(components)))
+        found = totals(weights, [labels.index(label) for label in songs["label"]], len(labels))
+        if not (np.allclose(sums, found[0]) and np.array_equal(counts, found[1])):
+            raise document.error("sums", "not those of its weights")
+    elif (sums < 0).any() or (counts < 0).any():
+        raise document.error("sums", "below 0")
+    failures = document.record("failures")
     return {
         "labels": labels,
         "components": components,
-        "sums": arrays["sums"],
-        "counts": arrays["counts"],
+        "sums": sums,
+        "counts": counts,
         "songs": songs,
         "weights": weights,
-        "pair_totals": pairs,
-        "failures": pd.DataFrame(document["failures"]),
+        "pair_totals": _load_pairs(document, arrays, *shape) if "pair_sums" in arrays else None,
+        "failures": _frame(
+            failures,
+            {
+                "row": failures.wholes("row", (None,)).tolist(),
+                "title": failures.texts("title"),
+                "reason": failures.texts("reason"),
+            },
+        ),
     }
 
 
@@ -225,56 +264,194 @@ def _write_document(path: Path, document: dict[str, Any]) -> None:
     path.write_text(text, encoding="ascii")
 
 
-def _read_document(path: Path, kind: str) -> dict[str, Any]:
-    try:
-        document = json.loads(path.read_bytes())
-    except ValueError as error:
-        raise ValueError(f"{str(path)!r} is not JSON: {error}") from error
-    if not isinstance(document, dict) or document.get("format") != kind:
-        raise ValueError(f"{str(path)!r} is not a saved {kind.rpartition('.')[2]}")
-    if document["version"] > VERSION:
+def _read(path: Path, kind: str) -> Record:
+    document = read_document(path, kind)
+    version = document.whole("version")
+    if version > VERSION:
         raise ValueError(
-            f"{str(path)!r} has version {document['version']} of the format; this release reads "
-            f"up to {VERSION}"
+            f"{str(path)!r} has version {version} of the format; this release reads up to {VERSION}"
         )
     return document
 
 
-def _load_interactions(saved: dict[str, Any] | None, n_labels: int) -> Interactions | None:
-    if saved is None:
-        return None
-    pairs, *values = (saved[name] for name in INTERACTION_ARRAYS)
-    return Interactions(
-        np.array(pairs, dtype=int).reshape(-1, 2),
-        *(np.array(value, dtype=float).reshape(n_labels, -1) for value in values),
-    )
+def _as_labels(document: Record, values: list[Any]) -> list[Hashable]:
+    """Labels as they were before JSON made lists of tuples."""
+    labels = [tuple(value) if isinstance(value, list) else value for value in values]
+    for label in labels:
+        for part in label if isinstance(label, tuple) else [label]:
+            is_number = isinstance(part, float) and math.isfinite(part)
+            if not (isinstance(part, (str, int)) or is_number):
+                raise document.error("labels", "one is no text, number, or list of these")
+    return labels
 
 
-def _load_audio(saved: dict[str, Any] | None, path: Path) -> AudioComponents | None:
-    if saved is None:
-        return None
-    with np.load(path.with_suffix(".npz"), allow_pickle=False) as arrays:
+def _unique_labels(document: Record, values: list[Any]) -> list[Hashable]:
+    labels = _as_labels(document, values)
+    if len(set(labels)) != len(labels):
+        raise document.error("labels", "one of them is there twice")
+    return labels
+
+
+def _prediction(document: Record) -> dict[Hashable, float]:
+    pairs = document.items("prediction")
+    if not all(isinstance(pair, list) and len(pair) == 2 for pair in pairs):
+        raise document.error("prediction", "not a list of labels and scores")
+    labels = _unique_labels(document, [label for label, _ in pairs])
+    scores = document.numbers("prediction", (None,), of=[score for _, score in pairs])
+    return dict(zip(labels, scores.tolist(), strict=True))
+
+
+def _load_settings(saved: Record) -> dict[str, Any]:
+    settings = {name: saved.value(name) for name in saved.names()}
+    for name, value in settings.items():
+        for part in value if isinstance(value, list) else [value]:
+            if isinstance(part, (list, dict)):
+                raise saved.error(name, "neither text, a number, true, false, null nor a list")
+    return settings
+
+
+def _load_interactions(saved: Record, n_labels: int, n_components: int) -> Interactions:
+    pairs = saved.wholes("pairs", (None, 2), n_components)
+    shape = (n_labels, len(pairs))
+    return Interactions(pairs, *(saved.numbers(name, shape) for name in INTERACTION_VALUES))
+
+
+def _load_audio(saved: Record, path: Path) -> AudioComponents:
+    names = tuple(saved.texts("source_names"))
+    if not names or len(set(names)) != len(names):
+        raise saved.error("source_names", "none, or one of them twice")
+    borders = saved.wholes("borders", (None,), MAX_SAMPLES + 1)
+    if len(borders) < 2 or borders[0] != 0 or (np.diff(borders) <= 0).any():
+        raise saved.error("borders", "they do not increase from 0")
+    rate = saved.number("sampling_rate")
+    if rate <= 0:
+        raise saved.error("sampling_rate", f"{rate} is no rate")
+    mix = sources = None
+    if not saved.is_null("arrays"):
+        # Beside the document, wherever that says that they are.
+        n_samples = int(borders[-1])
+        arrays = read_arrays(
+            path.with_suffix(".npz"),
+            {"mix": ("f4", (n_samples,)), "sources": ("f4", (len(names), n_samples))},
+        )
         mix, sources = arrays["mix"], arrays["sources"]
-    borders = np.array(saved["borders"], dtype=np.int64)
-    names = tuple(saved["source_names"])
-    if mix.shape != (borders[-1],) or sources.shape != (len(names), len(mix)):
-        raise ValueError(f"the arrays beside {str(path)!r} are not those of its audio")
-    return AudioComponents(mix, names, sources, borders, saved["sampling_rate"])
+    return AudioComponents(mix, names, sources, borders, rate)
 
 
-def _load_lyrics(saved: dict[str, Any] | None) -> LyricComponents | None:
-    if saved is None:
-        return None
+def _load_lyrics(saved: Record) -> LyricComponents:
+    text, units, names = saved.text("text"), saved.text("units"), tuple(saved.texts("names"))
+    if units not in LYRIC_UNITS:
+        raise saved.error("units", f"none of {LYRIC_UNITS}")
+    places, times = (_lists(saved, name, len(names)) for name in ("spans", "span_times"))
+    lengths = [len(own) for own in places]
+    if 0 in lengths or lengths != [len(own) for own in times]:
+        raise saved.error("span_times", "not one for each place of each component")
+    spans = saved.wholes("spans", (None, 2), len(text) + 1, of=list(chain(*places)))
+    starts, ends = spans[np.argsort(spans[:, 0])].T
+    if (starts >= ends).any() or (starts[1:] < ends[:-1]).any():
+        raise saved.error("spans", "they are empty or overlap")
+    known = [time for time in chain(*times) if time is not None]
+    seconds = saved.numbers("span_times", (None, 2), of=known)
+    if (seconds[:, 0] > seconds[:, 1]).any():
+        raise saved.error("span_times", "one ends before it starts")
+    found, at = (iter(list(map(tuple, array.tolist()))) for array in (seconds, spans))
     return LyricComponents(
-        text=saved["text"],
-        units=saved["units"],
-        names=tuple(saved["names"]),
-        spans=tuple(tuple((start, end) for start, end in spans) for spans in saved["spans"]),
-        span_times=tuple(
-            tuple(None if t is None else tuple(t) for t in times) for times in saved["span_times"]
-        ),
-        mask_token=saved["mask_token"],
+        text=text,
+        units=units,
+        names=names,
+        spans=tuple(tuple(islice(at, length)) for length in lengths),
+        span_times=tuple(tuple(None if t is None else next(found) for t in own) for own in times),
+        mask_token=None if saved.is_null("mask_token") else saved.text("mask_token"),
     )
+
+
+def _lists(saved: Record, name: str, length: int) -> list[list[Any]]:
+    values = saved.items(name)
+    if len(values) != length or not all(isinstance(value, list) for value in values):
+        raise saved.error(name, f"not {length} lists")
+    return values
+
+
+def _load_components(document: Record) -> list[Component]:
+    components, grid = [], set()
+    for values in document.items("components"):
+        if not isinstance(values, list) or len(values) != len(Component._fields):
+            raise document.error("components", "one of them has more or less than four entries")
+        name, modality, source, segment = values
+        is_audio = modality == "audio" and isinstance(source, str)
+        is_segment = segment is None or (type(segment) is int and 0 <= segment < MAX_SAMPLES)
+        if not isinstance(name, str) or not (
+            (is_audio and is_segment) or (modality, source, segment) == ("lyrics", None, None)
+        ):
+            raise document.error("components", f"{values!r:.80} is none")
+        components.append(Component(*values))
+        grid.add((source, segment) if is_audio else name)
+    if len(grid) != len(components):
+        raise document.error("components", "one of them is there twice")
+    return components
+
+
+def _load_songs(saved: Record, labels: list[Hashable]) -> pd.DataFrame:
+    titles = saved.texts("title")
+    shape = (len(titles),)
+    of_songs = _as_labels(saved, saved.items("label"))
+    unknown = set(of_songs).difference(labels)
+    if unknown:
+        raise saved.error("label", f"{unknown.pop()!r:.80} is none of the labels")
+    groups = saved.items("group")
+    if not (
+        all(isinstance(group, str) for group in groups)
+        or all(isinstance(group, (int, float)) for group in groups)
+    ):
+        raise saved.error("group", "neither texts nor numbers")
+    columns = {
+        "title": titles,
+        "row": saved.wholes("row", shape),
+        "group": groups,
+        "label": pd.Series(of_songs, dtype=object),
+        **{name: saved.numbers(name, shape) for name in ("score", "fidelity")},
+        **{name: saved.numbers(name, shape, nan=True) for name in SHARES},
+    }
+    return _frame(saved, columns)
+
+
+def _frame(saved: Record, columns: dict[str, Any]) -> pd.DataFrame:
+    if sorted(saved.names()) != sorted(columns):
+        raise saved.error("columns", f"{saved.names()} where {list(columns)} should be")
+    lengths = {len(values) for values in columns.values()}
+    if len(lengths) != 1:
+        raise saved.error("columns", f"they are of different lengths: {sorted(lengths)}")
+    return pd.DataFrame(columns)
+
+
+def _load_weights(
+    document: Record, arrays: dict[str, np.ndarray], shape: tuple[int, int]
+) -> scipy.sparse.csr_array:
+    """Weights of songs, whose indices are those of songs and components, each at most once."""
+    data, indices, ends = (arrays[name] for name in WEIGHT_ARRAYS)
+    lengths = np.diff(ends)
+    if len(data) != len(indices) or ends[0] != 0 or ends[-1] != len(data) or (lengths < 0).any():
+        raise document.error("weights", "they are not those of its songs")
+    if ((indices < 0) | (indices >= shape[1])).any():
+        raise document.error("weights", "they are not those of its components")
+    cells = np.repeat(np.arange(shape[0]), lengths) * shape[1] + indices
+    if len(np.unique(cells)) != len(cells):
+        raise document.error("weights", "a song has two of one component")
+    return scipy.sparse.csr_array((data, indices, ends), shape=shape)
+
+
+def _load_pairs(
+    document: Record, arrays: dict[str, np.ndarray], n_labels: int, n_components: int
+) -> PairTotals:
+    pairs = PairTotals(**{f.name: arrays[f"pair_{f.name}"] for f in fields(PairTotals)})
+    if len({len(getattr(pairs, f.name)) for f in fields(pairs)}) != 1:
+        raise document.error("pairs", "their arrays are of different lengths")
+    for values, below in ((pairs.labels, n_labels), (pairs.pairs, n_components)):
+        if ((values < 0) | (values >= below)).any():
+            raise document.error("pairs", "they are not those of its labels and components")
+    if (pairs.counts < 1).any():
+        raise document.error("pairs", "some of them are in no song")
+    return pairs
 
 
 def _json_path(path: str | PathLike[str]) -> Path:
@@ -282,11 +459,6 @@ def _json_path(path: str | PathLike[str]) -> Path:
     if path.suffix == ".npz":
         raise ValueError(f"{str(path)!r} names the arrays; give the JSON file")
     return path
-
-
-def _label(value: Any) -> Hashable:
-    """A label as it was before JSON made a list of a tuple."""
-    return tuple(value) if isinstance(value, list) else value
 
 
 def _plain(value: Any) -> Any:

@@ -338,7 +338,8 @@ class LocalExplanation:
         Raises
         ------
         ValueError
-            The audio was not explained, or the direction is neither of the two.
+            The audio was not explained, its waveforms were left out, or the direction is neither of
+            the two.
 
         See Also
         --------
@@ -350,6 +351,8 @@ class LocalExplanation:
         audio = self.components.audio
         if audio is None:
             raise ValueError("the audio was not explained (modality='lyrics')")
+        if audio.mix is None:
+            raise ValueError("this explanation has no waveforms, so nothing can be heard of it")
         weights = signs[direction] * self.audio_map(label).to_numpy()
         order = np.argsort(-weights, axis=None, kind="stable")[:n]
         kept = np.zeros(weights.shape, dtype=bool)
@@ -433,8 +436,11 @@ class LocalExplanation:
 
         Raises
         ------
+        FileNotFoundError
+            One of the two files is missing.
         ValueError
-            The file is no explanation, or one of a later version.
+            A file is none of an explanation, or of a later version; or what it says does not fit
+            together. Nothing in it is run, and nothing is believed that was not checked.
         """
         return cls(**io.load_local(path))
 

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import copy
-import pickle
+import json
 import warnings
 from collections.abc import Sequence
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 if TYPE_CHECKING:
     import torch
@@ -20,6 +22,8 @@ PREFIXES = {"audio": "audio_model.", "lyrics": "text_model."}
 """What the keys of each encoder's weights begin with."""
 WRAPPERS = ("state_dict", "model_state_dict")
 """Under which training scripts keep a state dict among other things."""
+CODE = (".py", ".pkl", ".pickle", ".bin", ".pt", ".pth", ".ckpt", ".joblib")
+"""What files are called that can hold code."""
 MAX_LISTED = 10
 """Weights of a kind that a report names."""
 
@@ -44,7 +48,6 @@ def read_state_dict(path: str | PathLike[str]) -> dict[str, torch.Tensor]:
     ValueError
         It holds something else, or can't be read.
     """
-    import safetensors
     import torch
     from safetensors.torch import load_file
 
@@ -56,19 +59,107 @@ def read_state_dict(path: str | PathLike[str]) -> dict[str, torch.Tensor]:
             state = load_file(path)
         else:
             state = torch.load(path, map_location="cpu", weights_only=True)
-    except (pickle.UnpicklingError, safetensors.SafetensorError, EOFError, RuntimeError) as error:
+    # The readers raise of a broken file whatever they meet: KeyError, TypeError, struct.error...
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}".splitlines()[0]
         raise ValueError(
             f"{str(path)!r} is no file of weights alone, as torch.save(network.state_dict(), path) "
-            f"writes it: {str(error).splitlines()[0]}"
+            f"writes it: {reason:.300}"
         ) from error
     for wrapper in WRAPPERS:
         if isinstance(state, dict) and isinstance(state.get(wrapper), dict):
             state = state[wrapper]
-    if not isinstance(state, dict) or not all(isinstance(t, torch.Tensor) for t in state.values()):
+    if not isinstance(state, dict) or not all(
+        isinstance(name, str) and isinstance(tensor, torch.Tensor) for name, tensor in state.items()
+    ):
         raise ValueError(
             f"{str(path)!r} holds a {type(state).__name__}, not weights by their names"
         )
     return {name.removeprefix("module."): tensor for name, tensor in state.items()}
+
+
+def read_description(folder: Path, version: int) -> dict[str, Any]:
+    """Read what ``classifier.json`` says of a saved classifier.
+
+    Parameters
+    ----------
+    folder : Path
+        Where it is.
+    version : int
+        The format that it must be of.
+
+    Returns
+    -------
+    dict
+
+    Raises
+    ------
+    OSError
+        There is no such file.
+    ValueError
+        It is no JSON object of this format.
+    """
+    path = folder / "classifier.json"
+    try:
+        document = json.loads(path.read_bytes())
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{str(path)!r} is not JSON: {error}") from error
+    found = document.get("format") if isinstance(document, dict) else None
+    if found != version:
+        raise ValueError(f"{str(folder)!r} is of format {found!r:.40}, not {version}")
+    return document
+
+
+def read_classes(names: Any, dtype: Any) -> np.ndarray:
+    """Return the classes that a description lists.
+
+    Parameters
+    ----------
+    names : list of str, numbers or booleans
+        The classes.
+    dtype : str
+        What numpy called their type. Texts get the length that they have, whatever it says.
+
+    Returns
+    -------
+    ndarray of shape (n_classes,)
+
+    Raises
+    ------
+    ValueError
+        They are no such list, or one is there twice.
+    """
+    kind = np.dtype(dtype).kind
+    if (
+        not isinstance(names, list)
+        or not all(isinstance(name, (str, int, float)) for name in names)
+        or len(set(names)) != len(names)
+    ):
+        raise ValueError("the classes are not a list of different names or numbers")
+    if kind == "O":
+        return np.array(names, dtype=object)
+    classes = np.array([str(name) for name in names]) if kind == "U" else np.array(names, dtype)
+    if kind not in "biufU" or classes.tolist() != names:
+        raise ValueError(f"the classes are none of dtype {dtype!r:.40}")
+    return classes
+
+
+def check_no_code(folder: Path) -> None:
+    """Raise if a saved classifier's encoders bring code of their own, or weights that may hold it.
+
+    Parameters
+    ----------
+    folder : Path
+        Where the classifier is.
+
+    Raises
+    ------
+    ValueError
+        A file is no JSON, safetensors or text, or asks for code.
+    """
+    for path in sorted(folder.rglob("*")):
+        if path.suffix in CODE or (path.suffix == ".json" and b'"auto_map"' in path.read_bytes()):
+            raise ValueError(f"{str(path)!r} is code or asks for it; nothing of it was read")
 
 
 def load_encoder(

@@ -30,7 +30,14 @@ from sklearn_musiclime.featurizers.audio.encoder import AudioEncoder
 from sklearn_musiclime.featurizers.texts import LONG
 from sklearn_musiclime.fusion._columns import MODALITIES, check_modality, read_columns
 from sklearn_musiclime.fusion.branches import AudioBranch, LyricsBranch
-from sklearn_musiclime.fusion.checkpoint import load_encoder, load_head, read_state_dict
+from sklearn_musiclime.fusion.checkpoint import (
+    check_no_code,
+    load_encoder,
+    load_head,
+    read_classes,
+    read_description,
+    read_state_dict,
+)
 from sklearn_musiclime.fusion.training import Training
 
 if TYPE_CHECKING:
@@ -469,24 +476,30 @@ class TransformerFusionClassifier(ClassifierMixin, BaseEstimator):
         """
         _torch.load("torch", cls.__name__)
         folder = Path(folder)
-        document = json.loads((folder / "classifier.json").read_text(encoding="utf-8"))
-        if document.get("format") != FORMAT:
+        document = read_description(folder, FORMAT)
+        check_no_code(folder)
+        try:
+            parameters = document["parameters"] | {"device": device}
+            if isinstance(parameters["class_weight"], list):
+                parameters["class_weight"] = dict(map(tuple, parameters["class_weight"]))
+            classifier = cls(**parameters)
+            classifier._check_parameters()
+            classes = read_classes(document["classes"], document["dtype"])
+            state = read_state_dict(folder / "classifier.safetensors")
+            classifier._assemble(folder / "audio", folder / "lyrics", classes)
+            load_head(classifier.network_, state)
+            classifier.history_ = list(document["history"])
+            classifier.n_iter_ = len(classifier.history_)
+            classifier.n_features_in_ = int(document["n_features_in"])
+            if document["feature_names_in"]:
+                classifier.feature_names_in_ = np.array(document["feature_names_in"], dtype=object)
+        except OSError:
+            raise
+        # transformers raises of a configuration what its own code happens to meet there.
+        except Exception as error:
             raise ValueError(
-                f"{str(folder)!r} is of format {document.get('format')!r}, not {FORMAT}"
-            )
-        parameters = document["parameters"] | {"device": device}
-        if isinstance(parameters["class_weight"], list):
-            parameters["class_weight"] = dict(map(tuple, parameters["class_weight"]))
-        classifier = cls(**parameters)
-        classifier._assemble(
-            folder / "audio", folder / "lyrics", np.array(document["classes"], document["dtype"])
-        )
-        load_head(classifier.network_, read_state_dict(folder / "classifier.safetensors"))
-        classifier.history_ = document["history"]
-        classifier.n_iter_ = len(classifier.history_)
-        classifier.n_features_in_ = document["n_features_in"]
-        if document["feature_names_in"]:
-            classifier.feature_names_in_ = np.array(document["feature_names_in"], dtype=object)
+                f"what is in {str(folder)!r} does not fit together: {error!s:.500}"
+            ) from error
         return classifier
 
     @classmethod

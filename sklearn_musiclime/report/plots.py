@@ -109,7 +109,7 @@ def plot_audio(
     Parameters
     ----------
     explanation : LocalExplanation
-        What is drawn, with its waveforms.
+        What is drawn.
     label : label or None, default=None
         The label. None: the first.
     ax : matplotlib.axes.Axes or None, default=None
@@ -268,7 +268,7 @@ def _heading(explanation: LocalExplanation, index: int) -> str:
 
 
 def _draw_lanes(ax: Axes, audio: AudioComponents, weights: np.ndarray, largest: float) -> None:
-    """A lane a source: segments coloured by weight, the source's waveform over them."""
+    """A lane a source: segments coloured by weight, the source's waveform, if known, over them."""
     n_sources = len(audio.source_names)
     tiles = ax.pcolormesh(
         audio.times,
@@ -280,8 +280,9 @@ def _draw_lanes(ax: Axes, audio: AudioComponents, weights: np.ndarray, largest: 
         edgecolors="#bbbbbb",
         linewidth=0.5,
     )
-    peak = float(np.abs(audio.sources).max()) or 1.0
-    for lane, source in enumerate(audio.sources):
+    sources = np.zeros((0, 1)) if audio.sources is None else audio.sources
+    peak = float(np.abs(sources).max(initial=0.0)) or 1.0
+    for lane, source in enumerate(sources):
         starts, low, high = envelope(source, ENVELOPE_SPANS)
         times = starts / audio.sampling_rate
         middle, half = lane + 0.5, 0.46 / peak

@@ -11,7 +11,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from sklearn_musiclime.components.separation.sources import RESIDUAL, Sources
-from sklearn_musiclime.songs import read_audio
+from sklearn_musiclime.songs import InvalidSongError, read_audio
 
 
 class StemSeparator(BaseEstimator):
@@ -60,14 +60,23 @@ class StemSeparator(BaseEstimator):
         Returns
         -------
         dict of str to Path
+
+        Raises
+        ------
+        ValueError
+            `pattern` has braces of its own.
         """
         path = Path(path)
-        return {
-            source: Path(
-                self.pattern.format(parent=path.parent.as_posix(), stem=path.stem, source=source)
-            )
-            for source in self.sources
-        }
+        known = {"parent": path.parent.as_posix(), "stem": path.stem}
+        try:
+            return {
+                source: Path(self.pattern.format(**known, source=source)) for source in self.sources
+            }
+        except (LookupError, ValueError, AttributeError, TypeError) as error:
+            raise ValueError(
+                f"pattern={self.pattern!r} holds other braces than {{parent}}, {{stem}} and "
+                f"{{source}}: {error!r}"
+            ) from error
 
     def separate(
         self,
@@ -100,14 +109,16 @@ class StemSeparator(BaseEstimator):
         Raises
         ------
         ValueError
-            The song came from no file, a stem is missing or undecodable, or its length differs
-            from the mix's by more than a tenth of a second.
+            There are no sources, the song came from no file, a stem is missing or undecodable, or
+            its length differs from the mix's by more than a tenth of a second.
         """
         if path is None:
             raise ValueError(
                 "StemSeparator needs songs that come from files; this one has no path "
                 "(give a path, or a mapping with 'array', 'sampling_rate' and 'path')"
             )
+        if not self.sources:
+            raise ValueError("StemSeparator needs at least one source")
         stems = []
         for source, stem_path in self.stem_paths(path).items():
             if not stem_path.is_file():
@@ -115,7 +126,10 @@ class StemSeparator(BaseEstimator):
             cell = stem_path
             if span is not None:
                 cell = {"path": stem_path, "start": span[0], "end": span[1]}
-            stem = read_audio(cell, sampling_rate)
+            try:
+                stem = read_audio(cell, sampling_rate)
+            except InvalidSongError as error:  # its row is none of X
+                raise ValueError(f"the {source!r} stem: {error.reason}") from error
             # Encoders pad: a few samples more or less are the same stem, more are another song.
             if abs(len(stem) - len(waveform)) > 0.1 * sampling_rate:
                 raise ValueError(

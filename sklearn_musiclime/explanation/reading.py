@@ -1,0 +1,316 @@
+"""Reading files that may come from anyone: JSON and arrays, checked before they are believed.
+
+Nothing that is read runs. An array takes memory only after its header was found to say what is
+expected of it and what the file really holds; since :func:`numpy.savez` does not compress, nothing
+that unfolds to more than its file is read at all. Every value of a document is taken out by what it
+has to be, and everything that is wrong is a ValueError that names the file and the entry.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+import struct
+import zipfile
+from collections.abc import Mapping, Sequence
+from itertools import chain
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+MAX_DOCUMENT_BYTES = 2**30
+"""A document larger than this is not read: parsed, it may take twenty times as much memory."""
+MAX_WHOLE = 2**53
+"""Whole numbers lie below: so much is exact in double precision, too."""
+MAX_SHOWN = 60
+"""Letters of a wrong value that an error shows."""
+NOT_AN_ARCHIVE = (
+    ValueError, OSError, EOFError, OverflowError, RuntimeError, struct.error, zipfile.BadZipFile,
+)  # fmt: skip
+"""What :mod:`zipfile` raises of files that are none of its own."""
+Shape = tuple[int | None, ...]
+"""The shape that an array must have; None: any length."""
+
+_HEADER = re.compile(
+    rb"\{'descr': '([<>|][fi][48])', 'fortran_order': (?:False|True), "
+    rb"'shape': \(((?:\d{1,18}, ?)*(?:\d{1,18})?)\), \} *\n"
+)
+_MAGIC = struct.Struct("<8sH")
+
+
+class Record:
+    """A JSON object whose entries are taken out by what they have to be.
+
+    Parameters
+    ----------
+    entries : dict
+        The object.
+    path : Path
+        Its file, which errors name.
+    within : str, default=""
+        What the object is called in its file, with a dot behind it.
+    """
+
+    def __init__(self, entries: dict[str, Any], path: Path, within: str = ""):
+        self._entries, self._path, self._within = entries, path, within
+
+    def error(self, name: str, reason: str) -> ValueError:
+        """Return the error that says what is wrong with an entry."""
+        return ValueError(f"{str(self._path)!r}: {self._within}{name}: {reason}")
+
+    def value(self, name: str) -> Any:
+        """Return an entry, whatever it is."""
+        if name not in self._entries:
+            raise self.error(name, "missing")
+        return self._entries[name]
+
+    def is_null(self, name: str) -> bool:
+        """Say whether an entry is null."""
+        return self.value(name) is None
+
+    def _typed(self, name: str, kind: type, what: str) -> Any:
+        value = self.value(name)
+        if type(value) is not kind:
+            raise self.error(name, f"{_shown(value)} where {what} should be")
+        return value
+
+    def record(self, name: str) -> Record:
+        """Return an object."""
+        entries = self._typed(name, dict, "an object")
+        return Record(entries, self._path, f"{self._within}{name}.")
+
+    def names(self) -> list[str]:
+        """Return the names of the entries."""
+        return list(self._entries)
+
+    def text(self, name: str) -> str:
+        """Return a text."""
+        return self._typed(name, str, "text")
+
+    def items(self, name: str) -> list[Any]:
+        """Return a list of anything."""
+        return self._typed(name, list, "a list")
+
+    def texts(self, name: str) -> list[str]:
+        """Return a list of texts."""
+        values = self.items(name)
+        for value in values:
+            if type(value) is not str:
+                raise self.error(name, f"{_shown(value)} where text should be")
+        return values
+
+    def whole(self, name: str, below: int = MAX_WHOLE) -> int:
+        """Return a whole number from 0 to below a bound."""
+        return self._whole(name, self.value(name), below)
+
+    def _whole(self, name: str, value: Any, below: int) -> int:
+        if type(value) is not int or not 0 <= value < below:
+            raise self.error(
+                name, f"{_shown(value)} where a whole number from 0 to below {below} should be"
+            )
+        return value
+
+    def number(self, name: str) -> float:
+        """Return a finite number."""
+        return self._number(name, self.value(name), False)
+
+    def _number(self, name: str, value: Any, nan: bool) -> float:
+        if type(value) is int and abs(value) < MAX_WHOLE:
+            return value
+        if type(value) is float and (math.isfinite(value) or (nan and math.isnan(value))):
+            return value
+        raise self.error(name, f"{_shown(value)} where a finite number should be")
+
+    def numbers(
+        self, name: str, shape: Shape, *, nan: bool = False, of: list[Any] | None = None
+    ) -> np.ndarray:
+        """Return an array of finite numbers, and NaN if that may be, made `of` these values."""
+        flat, shape = self._flat(name, self.items(name) if of is None else of, shape)
+        values = [self._number(name, value, nan) for value in flat]
+        return np.array(values, dtype=float).reshape(shape)
+
+    def wholes(
+        self, name: str, shape: Shape, below: int = MAX_WHOLE, *, of: list[Any] | None = None
+    ) -> np.ndarray:
+        """Return an array of whole numbers from 0 to below a bound, made `of` these values."""
+        flat, shape = self._flat(name, self.items(name) if of is None else of, shape)
+        values = [self._whole(name, value, below) for value in flat]
+        return np.array(values, dtype=np.int64).reshape(shape)
+
+    def _flat(
+        self, name: str, values: list[Any], shape: Shape
+    ) -> tuple[list[Any], tuple[int, ...]]:
+        """The values of lists in lists, and their shape without an unknown length."""
+        if shape[0] not in (None, len(values)):
+            raise self.error(name, f"{len(values)} entries where {shape[0]} should be")
+        shape = (len(values), *shape[1:])
+        for length in shape[1:]:
+            if not all(type(row) is list and len(row) == length for row in values):
+                raise self.error(name, f"not of shape {_written(shape)}")
+            values = list(chain.from_iterable(values))
+        return values, shape
+
+
+def read_document(path: str | PathLike[str], kind: str) -> Record:
+    """Read a JSON object whose entry "format" says what it is.
+
+    Parameters
+    ----------
+    path : path-like
+        The file.
+    kind : str
+        What it must be, a class with its module.
+
+    Returns
+    -------
+    Record
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no such file.
+    ValueError
+        It is no regular file, too large, or no JSON; an object in it has an entry twice, or
+        it is of another kind.
+    """
+    path = Path(path)
+    size = _size(path)
+    if size > MAX_DOCUMENT_BYTES:
+        raise ValueError(f"{str(path)!r} is too large for an explanation: {size} bytes")
+    try:
+        document = json.loads(path.read_bytes(), object_pairs_hook=_unique)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"{str(path)!r} is not JSON: {error}") from error
+    if not isinstance(document, dict) or document.get("format") != kind:
+        raise ValueError(f"{str(path)!r} is not a saved {kind.rpartition('.')[2]}")
+    return Record(document, path)
+
+
+def read_arrays(
+    path: str | PathLike[str],
+    expected: Mapping[str, tuple[str, Shape]],
+    *,
+    optional: Mapping[str, tuple[str, Shape]] | None = None,
+) -> dict[str, np.ndarray]:
+    """Read the arrays that :func:`numpy.savez` wrote, if they are those that are expected.
+
+    Parameters
+    ----------
+    path : path-like
+        The ``.npz`` file.
+    expected : mapping of str to (kind, shape)
+        The arrays that the file must hold, and no other. Their kind: "f4" for floats of single
+        precision, "f" for any, "i" for integers.
+    optional : mapping of str to (kind, shape), or None, default=None
+        Arrays that it may hold beside them, all or none of them.
+
+    Returns
+    -------
+    dict of str to ndarray
+
+    Raises
+    ------
+    FileNotFoundError
+        There is no such file.
+    ValueError
+        The file is no such archive or holds something else; floats are NaN or infinite.
+    """
+    path = Path(path)
+    size = _size(path)
+    with path.open("rb") as file:
+        try:
+            with zipfile.ZipFile(file) as archive:
+                stored = {name.removesuffix(".npy") for name in archive.namelist()}
+                if optional is not None and stored & set(optional):
+                    expected = {**expected, **optional}
+                members = _members(archive, list(expected), size)
+                for name, member in members.items():
+                    _check_header(archive, member, *expected[name])
+                arrays = {name: _read_member(archive, m) for name, m in members.items()}
+        except NOT_AN_ARCHIVE as error:
+            raise ValueError(f"{str(path)!r} holds other arrays than it should: {error}") from error
+    for name, array in arrays.items():
+        if not np.isfinite(array).all():
+            raise ValueError(f"{str(path)!r}: {name}: NaN or infinite")
+    return arrays
+
+
+def _members(
+    archive: zipfile.ZipFile, names: Sequence[str], size: int
+) -> dict[str, zipfile.ZipInfo]:
+    """The members of an archive by the names of their arrays, if it has these and nothing else."""
+    found = archive.infolist()
+    if sorted(member.filename for member in found) != sorted(f"{name}.npy" for name in names):
+        listed = ", ".join(member.filename for member in found[:10])
+        raise ValueError(f"{listed or 'nothing'} where {', '.join(names)} should be")
+    for member in found:
+        if member.compress_type != zipfile.ZIP_STORED or member.flag_bits & 1:
+            raise ValueError(f"{member.filename} is compressed or encrypted")
+    if sum(member.file_size for member in found) > size:
+        raise ValueError("more declared than the file holds")
+    return {member.filename.removesuffix(".npy"): member for member in found}
+
+
+def _check_header(
+    archive: zipfile.ZipFile, member: zipfile.ZipInfo, kind: str, shape: Shape
+) -> None:
+    """Raise if an array is not what is expected, or larger or smaller than it says."""
+    with archive.open(member) as stream:
+        start = stream.read(_MAGIC.size)
+        magic, length = _MAGIC.unpack(start)
+        match = _HEADER.fullmatch(stream.read(length))
+    if magic != b"\x93NUMPY\x01\x00" or match is None:
+        raise ValueError(f"{member.filename} is no array of numbers")
+    dtype = np.dtype(match.group(1).decode("ascii"))
+    declared = tuple(int(n) for n in match.group(2).replace(b",", b" ").split())
+    if not dtype.str[1:].startswith(kind) or len(declared) != len(shape) or any(
+        wanted not in (None, found) for wanted, found in zip(shape, declared, strict=True)
+    ):  # fmt: skip
+        wanted = "integers" if kind == "i" else "floats"
+        raise ValueError(
+            f"{member.filename} is {dtype} of shape {declared} where {wanted} of shape "
+            f"{_written(shape)} should be"
+        )
+    if math.prod(declared) * dtype.itemsize != member.file_size - _MAGIC.size - length:
+        raise ValueError(
+            f"{member.filename} declares shape {declared}, and its {member.file_size} bytes hold "
+            "more or less than that"
+        )
+
+
+def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarray:
+    with archive.open(member) as stream:
+        return np.lib.format.read_array(stream, allow_pickle=False)
+
+
+def _size(path: Path) -> int:
+    """The size of a file, after a look at whether it has an end."""
+    if not path.exists():
+        raise FileNotFoundError(f"there is no file {str(path)!r}")
+    if not path.is_file():
+        raise ValueError(f"{str(path)!r} is no regular file")
+    return path.stat().st_size
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    entries: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in entries:
+            raise ValueError(f"the entry {_shown(name)} is there twice")
+        entries[name] = value
+    return entries
+
+
+def _written(shape: Shape) -> str:
+    return "(" + ", ".join("any" if length is None else str(length) for length in shape) + ")"
+
+
+def _shown(value: Any) -> str:
+    """What a value is, in a few letters."""
+    if isinstance(value, (dict, list)):
+        return f"a {'list' if isinstance(value, list) else 'JSON object'} of {len(value)}"
+    text = repr(value[:MAX_SHOWN] if isinstance(value, str) else value)
+    return text if len(text) <= MAX_SHOWN else text[:MAX_SHOWN] + "..."
