@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import scipy.signal
-import soundfile
 from sklearn.utils import check_random_state
 
+from sklearn_musiclime._files import write_waveform
 from sklearn_musiclime.songs import read_audio
 
 if TYPE_CHECKING:
@@ -293,7 +293,7 @@ def save_songs(
         path = beside.with_suffix(".wav")
         files = {path: cell["array"]} | {beside / f"{s}.wav": y for s, y in song_stems.items()}
         for file, waveform in files.items():
-            soundfile.write(file, waveform, cell["sampling_rate"], subtype="FLOAT")
+            write_waveform(file, waveform, cell["sampling_rate"], subtype="FLOAT")
         paths.append(str(path))
     return X.assign(audio=paths)
 
