@@ -437,31 +437,27 @@ def last_line(capfd):
 
 
 def test_a_run_that_is_told_to_stop_goes_on_later(files, tmp_path):
-    """By Ctrl-C, then by a scheduler; then on a machine without a screen."""
-    begin = [sys.executable, "-m", "sklearn_musiclime"]
-    command = [*begin, *many_songs(files, tmp_path, "--n-jobs", "2", "--n-samples", "500")]
+    """By Ctrl-C, then as a scheduler does it."""
 
     def n_kept():
         return len(list((tmp_path / "cache").rglob("explanation/*/output.pkl")))
 
-    for signum, status, line in (
-        (signal.SIGINT, 130, "sklearn-musiclime: interrupted"),
-        (signal.SIGTERM, 143, None),
+    for signum, backend, status, line in (
+        (signal.SIGINT, "threading", 130, "sklearn-musiclime: interrupted"),
+        (signal.SIGTERM, "loky", 143, None),
     ):
         before = n_kept()
-        found = signalled(command, signum, lambda before=before: n_kept() >= before + 2)
+        options = ["--n-jobs", "2", "--backend", backend, "--n-samples", "500"]
+        command = [sys.executable, "-m", "sklearn_musiclime", *many_songs(files, tmp_path)]
+        found = signalled(command + options, signum, lambda before=before: n_kept() >= before + 2)
         assert found[0] == status
         assert "Traceback" not in found[2]
         assert line is None or line in found[2].splitlines()
-        assert n_kept() >= before + 2
         assert not (tmp_path / "global.json").exists()
     before = n_kept()
-    assert before < 24
-    environment = os.environ | {"MPLBACKEND": "TkAgg"}
-    environment.pop("DISPLAY", None)
-    subprocess.run(command, env=environment, check=True, capture_output=True)
+    assert 4 <= before < 24
+    assert main(many_songs(files, tmp_path, "--n-samples", "500")) == 0
     assert GlobalExplanation.load(tmp_path / "global.json").songs["row"].tolist() == list(range(24))
-    assert (tmp_path / "global.png").read_bytes().startswith(b"\x89PNG")
     assert n_kept() == 24
 
 
