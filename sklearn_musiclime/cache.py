@@ -9,11 +9,14 @@ cut short is made anew, not believed.
 from __future__ import annotations
 
 import hashlib
+import io
 import pickle
 import sys
 import sysconfig
 import types
+import warnings
 from collections.abc import Callable
+from contextlib import suppress
 from functools import cache
 from numbers import Number
 from os import PathLike
@@ -25,6 +28,7 @@ import numpy as np
 from joblib.hashing import NumpyHasher
 from sklearn.utils.validation import check_memory
 
+from sklearn_musiclime._files import replacing
 from sklearn_musiclime._torch import tensor_bytes, weights_digest
 
 FORMAT = 1
@@ -35,10 +39,27 @@ CHUNK_BYTES = 2**20
 class ResultCache:
     """Keeps results, if there is a place for them.
 
+    A result that can't be kept, since the disk is full or may not be written, is none the less
+    returned; :attr:`trouble` tells why.
+
     Parameters
     ----------
     memory : str, joblib.Memory or None
         The folder. None keeps nothing.
+
+    Attributes
+    ----------
+    is_kept : bool
+        Whether there is a folder.
+    trouble : str or None
+        Why the last result that could not be kept was not.
+
+    Raises
+    ------
+    OSError
+        The folder can't be made.
+    ValueError
+        The joblib.Memory keeps results elsewhere.
 
     Examples
     --------
@@ -55,9 +76,21 @@ class ResultCache:
     def __init__(self, memory: str | joblib.Memory | None):
         if isinstance(memory, str | PathLike):
             memory = str(Path(memory).absolute())  # a worker may stand in another folder
-        memory = check_memory(memory)
+        try:
+            memory = check_memory(memory)
+        except OSError as error:
+            raise OSError(
+                error.errno, f"memory={memory!r} can't be made a folder: {error.strerror}"
+            ) from error
         self.is_kept = getattr(memory, "location", None) is not None
-        self._sealed = memory.cache(_sealed, ignore=["compute"])
+        self.trouble: str | None = None
+        self._has_warned = False
+        if self.is_kept:
+            if getattr(memory, "backend", None) != "local":
+                raise ValueError(f"memory must keep results in a folder, and {memory!r} does not")
+            # Laid out as joblib does, so that Memory.clear and Memory.reduce_size know the entries.
+            self._folder = Path(memory.store_backend.location).absolute() / "sklearn_musiclime"
+            self._compress = memory.compress
 
     def fetch(self, kind: str, key: str, compute: Callable[[], Any]) -> Any:
         """Return what was kept, or compute and keep it.
@@ -77,30 +110,45 @@ class ResultCache:
         """
         if not self.is_kept:
             return compute()
-        made = []
+        path = self._folder / kind / fingerprint(FORMAT, kind, key) / "output.pkl"
+        with suppress(OSError):  # nothing there, or nothing that can be read: it is made anew
+            digest, data = _split(path.read_bytes())
+            if hashlib.blake2b(data).digest() == digest:
+                return joblib.load(io.BytesIO(data))
+        result = compute()
+        data = io.BytesIO()
+        joblib.dump(result, data, compress=self._compress)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with replacing(path) as (file,):
+                file.write(hashlib.blake2b(data.getbuffer()).digest())
+                file.write(data.getbuffer())
+        except OSError as error:
+            self.trouble = f"{self._folder}: {error.strerror or error}"
+        return result
 
-        def compute_once() -> Any:
-            made.append(compute())
-            return made[0]
+    def warn_once(self, trouble: str | None) -> None:
+        """Warn of what keeps results from being kept, the first time that there is something.
 
-        sealed = self._sealed(f"{FORMAT}:{kind}", key, compute_once)
-        if not made and not _is_intact(sealed):
-            self._sealed.call(f"{FORMAT}:{kind}", key, compute_once)  # and overwrite
-        return made[0] if made else pickle.loads(sealed[1])
+        Parameters
+        ----------
+        trouble : str or None
+            The :attr:`trouble` of this cache, or of a copy of it that a worker has.
+        """
+        if trouble is None or self._has_warned:
+            return
+        self._has_warned = True
+        warnings.warn(
+            f"memory can't keep all results, in {trouble}. The run goes on; what is not kept is "
+            "made anew by the next one",
+            RuntimeWarning,
+        )
 
 
-def _sealed(kind: str, key: str, compute: Callable[[], Any]) -> tuple[bytes, bytes]:
-    """A result as bytes, behind their digest. joblib keeps what this returns."""
-    data = pickle.dumps(compute(), protocol=5)
-    return hashlib.blake2b(data).digest(), data
-
-
-def _is_intact(sealed: Any) -> bool:
-    try:
-        digest, data = sealed
-        return hashlib.blake2b(data).digest() == digest
-    except (TypeError, ValueError):  # not even two runs of bytes
-        return False
+def _split(entry: bytes) -> tuple[bytes, memoryview]:
+    """The digest of an entry, and what it should be the digest of."""
+    n_bytes = hashlib.blake2b().digest_size
+    return entry[:n_bytes], memoryview(entry)[n_bytes:]
 
 
 def fingerprint(*values: Any) -> str:

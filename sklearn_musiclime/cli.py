@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import argparse
+import io
+import os
+import signal
 import sys
+import tempfile
+import threading
 import webbrowser
 import zipfile
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, redirect_stderr, redirect_stdout
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 import joblib
 import numpy as np
 import pandas as pd
 import skops.io
-import soundfile
 from joblib import parallel_config
 from sklearn.frozen import FrozenEstimator
 from sklearn.model_selection import StratifiedGroupKFold, cross_val_score
 from sklearn.pipeline import Pipeline
 
 import sklearn_musiclime
+from sklearn_musiclime._files import replacing, write_text, write_waveform
 from sklearn_musiclime.components import HPSSSeparator, StemSeparator, TorchSeparator
 from sklearn_musiclime.components.separation import Separator
 from sklearn_musiclime.datasets import load_jamendo_lyrics, load_songs, make_songs, save_songs
@@ -32,6 +37,9 @@ from sklearn_musiclime.explanation.global_ import SHARES
 from sklearn_musiclime.fusion import TransformerFusionClassifier, make_fusion_pipeline
 from sklearn_musiclime.neighbourhood import ScoreFunction
 from sklearn_musiclime.songs import read_text_file
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 N_DEMO_SONGS = 160
 DEMO_SECONDS = 6.0
@@ -53,15 +61,80 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit status: 0, or 1 after an error that was printed.
+        Exit status: 0, 1 after an error that was printed, or 130 after Ctrl-C.
+
+    Raises
+    ------
+    SystemExit
+        The arguments are wrong, or the process was told to end (143, as the shell has it).
     """
-    arguments = _parser().parse_args(argv)
-    try:
-        arguments.command(arguments)
-    except (CommandError, ImportError, OSError, ValueError) as error:
-        print(f"sklearn-musiclime: error: {error}", file=sys.stderr)
-        return 1
+    with redirect_stdout(_Lasting(sys.stdout)), redirect_stderr(_Lasting(sys.stderr)):
+        arguments = _parser().parse_args(argv)
+        try:
+            with _orderly_termination():
+                arguments.command(arguments)
+            sys.stdout.flush()
+        except KeyboardInterrupt:
+            print("sklearn-musiclime: interrupted", file=sys.stderr)
+            return 128 + signal.SIGINT
+        except (CommandError, ImportError, OSError, ValueError) as error:
+            print(f"sklearn-musiclime: error: {error}", file=sys.stderr)
+            return 1
     return 0
+
+
+class _Lasting:
+    """An output stream that work need not end for.
+
+    What its encoding lacks is written as escapes, and what nobody reads any more (``| head -1``) is
+    dropped.
+    """
+
+    def __init__(self, stream: TextIO | None):
+        self._stream = stream or io.StringIO()  # None: closed before Python began
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._stream, name)
+
+    def write(self, text: str) -> int:
+        encoding = self._stream.encoding or "utf-8"
+        known = text.encode(encoding, "backslashreplace").decode(encoding)
+        with self._whoever_reads():
+            self._stream.write(known)
+        return len(text)
+
+    def flush(self) -> None:
+        with self._whoever_reads():
+            self._stream.flush()
+
+    @contextmanager
+    def _whoever_reads(self) -> Iterator[None]:
+        try:
+            yield
+        except OSError as error:
+            # The file itself, not the stream: Python flushes that once more when it ends.
+            nowhere = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(nowhere, self._stream.fileno())
+            os.close(nowhere)
+            if not isinstance(error, BrokenPipeError):
+                raise
+
+
+@contextmanager
+def _orderly_termination() -> Iterator[None]:
+    """Have SIGTERM end the process as an exception does, so that its workers end too."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # which alone gets signals
+        return
+
+    def terminate(signum: int, frame: Any) -> None:
+        sys.exit(128 + signum)
+
+    before = signal.signal(signal.SIGTERM, terminate)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 def demo(arguments: argparse.Namespace) -> None:
@@ -72,6 +145,7 @@ def demo(arguments: argparse.Namespace) -> None:
     arguments : Namespace
         ``songs``, ``out`` and what :func:`_explaining` adds.
     """
+    _make_folder(arguments.out)
     if arguments.songs is None:
         print(f"Making {N_DEMO_SONGS} songs ...")
         songs, classes, stems, truth = make_songs(
@@ -111,8 +185,7 @@ def demo(arguments: argparse.Namespace) -> None:
     if arguments.songs is not None:
         title = f"{groups[held_out]}, from {songs['start'][held_out]:.0f} s"
         explanation = replace(explanation, title=title)
-    _show(explanation)
-    _write(explanation, arguments.out, show=arguments.open)
+    _finish(explanation, arguments.out, show=arguments.open)
 
 
 def explain(arguments: argparse.Namespace) -> None:
@@ -127,9 +200,9 @@ def explain(arguments: argparse.Namespace) -> None:
     lyrics = read_text_file(arguments.lyrics)
     song = pd.DataFrame({"audio": [str(arguments.audio)], "lyrics": [lyrics]})
     separator = _separator(arguments.separator)
+    _make_folder(arguments.out)
     explanation = _explain(model, song, arguments, separator=separator, label=arguments.label)
-    _show(explanation)
-    _write(explanation, arguments.out, show=arguments.open)
+    _finish(explanation, arguments.out, show=arguments.open)
 
 
 def explain_global(arguments: argparse.Namespace) -> None:
@@ -154,10 +227,11 @@ def explain_global(arguments: argparse.Namespace) -> None:
         if arguments.group_column not in songs:
             raise CommandError(f"the table has no column {arguments.group_column!r}")
         groups = songs[arguments.group_column].to_numpy()
-    arguments.out.mkdir(parents=True, exist_ok=True)
+    separator = _separator(arguments.separator)
+    _make_folder(arguments.out)
     explainer = MusicLimeExplainer(
         FrozenEstimator(model),
-        separator=_separator(arguments.separator),
+        separator=separator,
         n_samples=arguments.n_samples,
         n_jobs=arguments.n_jobs,
         random_state=arguments.random_state,
@@ -167,7 +241,11 @@ def explain_global(arguments: argparse.Namespace) -> None:
     print(f"Explaining {len(songs)} songs; if this is cut short, the same command goes on")
     with workers(arguments.backend, arguments.scheduler):
         explanation = explainer.explain_global(songs, groups=groups, on_error="warn")
-    _show_global(explanation, arguments.min_count)
+    try:
+        explanation.save(arguments.out / "global.json")
+    finally:  # what can't be saved can at least be read
+        _show_global(explanation, arguments.min_count)
+    print(f"\nSaved {arguments.out / 'global.json'}")
     _write_global(explanation, arguments.out, arguments.min_count)
 
 
@@ -455,30 +533,53 @@ def _show_global(explanation: GlobalExplanation, min_count: int) -> None:
             print(f"  {modality:<6} {', '.join(found) or f'nothing that {min_count} songs have'}")
 
 
+def _make_folder(folder: Path) -> None:
+    """Make the folder of the results, and see before the long work that files can be written."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise CommandError(
+            f"results can't be written to {str(folder)!r}: {error.strerror}"
+        ) from error
+
+
 def _write_global(explanation: GlobalExplanation, folder: Path, min_count: int) -> None:
-    explanation.save(folder / "global.json")
-    explanation.plot(min_count=min_count).savefig(folder / "global.png", dpi=100)
+    _write_plot(explanation.plot(min_count=min_count), folder / "global.png", dpi=100)
     page = explanation.to_html(folder / "global.html", min_count=min_count)
-    explanation.to_frame().to_csv(folder / "importance.csv", index=False)
-    explanation.failures.to_csv(folder / "failures.csv", index=False)
+    for name, frame in (
+        ("importance.csv", explanation.to_frame()),
+        ("failures.csv", explanation.failures),
+    ):
+        write_text(folder / name, frame.to_csv(index=False), errors="backslashreplace")
     print(
-        "\nWrote global.json, global.png, importance.csv and failures.csv "
+        "Wrote global.png, importance.csv and failures.csv "
         f"({len(explanation.failures)} songs) to {folder}\nLook: {page}"
     )
 
 
-def _write(explanation: LocalExplanation, folder: Path, *, show: bool) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    explanation.save(folder / "explanation.json")
-    explanation.plot().savefig(folder / "explanation.png", dpi=150)
+def _write_plot(figure: Figure, path: Path, dpi: int) -> None:
+    with replacing(path) as (file,):
+        figure.savefig(file, format="png", dpi=dpi)
+
+
+def _finish(explanation: LocalExplanation, folder: Path, *, show: bool) -> None:
+    """Save, print and draw an explanation: what took long first."""
+    try:
+        explanation.save(folder / "explanation.json")
+    finally:  # what can't be saved can at least be read
+        _show(explanation)
+    print(f"Saved {folder / 'explanation.json'}")
+    _write_plot(explanation.plot(), folder / "explanation.png", dpi=150)
     page = explanation.to_html(folder / "explanation.html")
     for direction in ("for", "against"):
         waveform = explanation.sonify(N_SONIFIED, direction=direction)
         rate = int(explanation.settings["sampling_rate"])
-        soundfile.write(folder / f"{direction}.wav", np.clip(waveform, -1, 1), rate)
+        write_waveform(folder / f"{direction}.wav", np.clip(waveform, -1, 1), rate)
         if not waveform.any():
             print(f"{direction}.wav is silent: no audio component speaks {direction} it")
-    print(f"Wrote explanation.png, explanation.json, for.wav and against.wav to {folder}")
+    print(f"Wrote explanation.png, for.wav and against.wav to {folder}")
     print(f"Look and listen: {page}")
     if show:
         webbrowser.open(page.absolute().as_uri())

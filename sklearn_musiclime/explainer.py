@@ -537,11 +537,15 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         score = ScoreFunction(self.model_)
         quiet = tqdm(disable=True)
         parallel = StreamingParallel(self.n_jobs)
-        separate = self._separate(ResultCache(self.memory))
-        return (
-            MaskFunction(self._scorer(table.take(row), score, separate, parallel, quiet))
-            for row in range(len(table))
-        )
+        cache = ResultCache(self.memory)
+        separate = self._separate(cache)
+
+        def mask_function(row: int) -> MaskFunction:
+            scorer = self._scorer(table.take(row), score, separate, parallel, quiet)
+            cache.warn_once(cache.trouble)
+            return MaskFunction(scorer)
+
+        return map(mask_function, range(len(table)))
 
     def score(self, X: Any, y: Any = None) -> float:
         """Return the mean fidelity of the explanations of songs.
@@ -678,7 +682,9 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
                     progress.update()
                 if not isinstance(outcome, Failure):
                     n_done += 1
-                    yield outcome
+                    result, trouble = outcome
+                    cache.warn_once(trouble)
+                    yield result
                 elif on_error == "raise":
                     raise outcome.error
                 else:
@@ -722,8 +728,11 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         needs_waveforms: bool,
         parallel: StreamingParallel | None = None,
         progress: tqdm | None = None,
-    ) -> Any:
-        """Explain the one song of a table, or find it explained."""
+    ) -> tuple[Any, str | None]:
+        """Explain the one song of a table, or find it explained.
+
+        Returns what `finish` makes of it, and what keeps the worker's cache from keeping it.
+        """
         parallel = parallel or StreamingParallel(1)
         progress = tqdm(disable=True) if progress is None else progress
         made = None
@@ -744,7 +753,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
                 if needs_waveforms:
                     song = table.read(0, self.sampling_rate_)
                     made = replace(made, components=self._decompose(song, separate))
-        return made if finish is None else finish(made)
+        return made if finish is None else finish(made), cache.trouble
 
     def _explain_song(
         self,

@@ -641,8 +641,15 @@ class SongTable:
         Returns
         -------
         tuple
+
+        Raises
+        ------
+        InvalidSongError
+            The file is no longer there.
         """
         audio = self.cell(row, "audio")
+        if "audio" in self._where:
+            check_audio_cell(audio, row=self.first_row + row)
         if isinstance(audio, (str, PathLike)):
             audio = file_digest(audio)
         elif is_part_of_file(audio):

@@ -1,6 +1,7 @@
 """The command line, as a user types it."""
 
 import json
+import os
 import re
 import subprocess
 import sys
@@ -79,8 +80,11 @@ def test_demo_on_real_songs(real_path, tmp_path, capfd):
 
 def test_demo_on_made_songs_in_a_process_of_its_own(tmp_path):
     out = tmp_path / "out"
+    environment = os.environ | {"MPLBACKEND": "TkAgg"}
+    environment.pop("DISPLAY", None)  # no screen to draw on
     run = subprocess.run(
         [sys.executable, "-X", "importtime", "-m", "sklearn_musiclime", "demo", "--out", str(out)],
+        env=environment,
         capture_output=True,
         text=True,
         check=True,

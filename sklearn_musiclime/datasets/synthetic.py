@@ -11,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 import scipy.signal
-from scipy.io import wavfile
 from sklearn.utils import check_random_state
 
+from sklearn_musiclime._files import write_waveform
 from sklearn_musiclime.songs import read_audio
 
 if TYPE_CHECKING:
@@ -293,8 +293,7 @@ def save_songs(
         path = beside.with_suffix(".wav")
         files = {path: cell["array"]} | {beside / f"{s}.wav": y for s, y in song_stems.items()}
         for file, waveform in files.items():
-            # libsndfile would write the time of day into files of floats.
-            wavfile.write(file, cell["sampling_rate"], waveform.astype(np.float32))
+            write_waveform(file, waveform, cell["sampling_rate"], exact=True)
         paths.append(str(path))
     return X.assign(audio=paths)
 

@@ -15,6 +15,7 @@ import scipy.sparse
 import scipy.stats
 from sklearn.utils import check_random_state
 
+from sklearn_musiclime._files import write_text
 from sklearn_musiclime.explanation import io
 from sklearn_musiclime.explanation.aggregation import (
     Aggregate,
@@ -851,7 +852,7 @@ class GlobalExplanation:
                     {"title": song.title, "label": song.label, "score": song.score, "page": page}
                 )
         text = global_page(self, title=title, songs=songs, min_count=min_count)
-        path.write_text(text, encoding="utf-8", errors="backslashreplace")
+        write_text(path, text, errors="backslashreplace")
         return path
 
     def save(self, path: str | PathLike[str]) -> None:

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 import scipy.sparse
 
+from sklearn_musiclime._files import replacing
 from sklearn_musiclime.components.decomposition import AudioComponents, Decomposition
 from sklearn_musiclime.components.lyrics import LYRIC_UNITS, LyricComponents
 from sklearn_musiclime.explanation.aggregation import Component, PairTotals
@@ -54,6 +55,7 @@ def save_local(explanation: LocalExplanation, path: str | PathLike[str]) -> None
     """
     path = _json_path(path)
     audio, lyrics = explanation.components.audio, explanation.components.lyrics
+    arrays: dict[str, np.ndarray] = {}
     terms = explanation.interaction_terms
     document: dict[str, Any] = {
         "format": LOCAL,
@@ -88,7 +90,7 @@ def save_local(explanation: LocalExplanation, path: str | PathLike[str]) -> None
             "sampling_rate": audio.sampling_rate,
         }
         if is_heard:
-            np.savez(path.with_suffix(".npz"), mix=audio.mix, sources=audio.sources)
+            arrays = {"mix": audio.mix, "sources": audio.sources}
     if lyrics is not None:
         document["lyrics"] = {
             "text": lyrics.text,
@@ -98,7 +100,7 @@ def save_local(explanation: LocalExplanation, path: str | PathLike[str]) -> None
             "span_times": lyrics.span_times,
             "mask_token": lyrics.mask_token,
         }
-    _write_document(path, document)
+    _write(path, document, arrays)
 
 
 def load_local(path: str | PathLike[str]) -> dict[str, Any]:
@@ -181,7 +183,6 @@ def save_global(explanation: GlobalExplanation, path: str | PathLike[str]) -> No
         arrays |= {name: getattr(weights, name) for name in WEIGHT_ARRAYS}
     if pairs is not None:
         arrays |= {f"pair_{f.name}": getattr(pairs, f.name) for f in fields(pairs)}
-    np.savez(path.with_suffix(".npz"), **arrays)
     document = {
         "format": GLOBAL,
         "version": VERSION,
@@ -191,7 +192,7 @@ def save_global(explanation: GlobalExplanation, path: str | PathLike[str]) -> No
         "songs": None if songs is None else _columns(songs),
         "failures": _columns(explanation.failures),
     }
-    _write_document(path, document)
+    _write(path, document, arrays)
 
 
 def load_global(path: str | PathLike[str]) -> dict[str, Any]:
@@ -258,10 +259,14 @@ def _columns(frame: pd.DataFrame) -> dict[str, list]:
     return {name: frame[name].tolist() for name in frame}
 
 
-def _write_document(path: Path, document: dict[str, Any]) -> None:
+def _write(path: Path, document: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
+    """Write the JSON file and, if there are any, the arrays beside it: both or none."""
     # Escaped to ASCII, since lyrics may hold what UTF-8 can't (lone surrogates).
-    text = json.dumps(document, indent=1, default=_plain)
-    path.write_text(text, encoding="ascii")
+    text = json.dumps(document, indent=1, default=_plain).encode("ascii")
+    with replacing(*([path, path.with_suffix(".npz")] if arrays else [path])) as files:
+        files[0].write(text)
+        if arrays:
+            np.savez(files[1], **arrays)
 
 
 def _read(path: Path, kind: str) -> Record:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from sklearn_musiclime._files import write_text
 from sklearn_musiclime.components.decomposition import Decomposition
 from sklearn_musiclime.explanation import io
 from sklearn_musiclime.explanation.frames import check_modality, largest_first, pair_frame
@@ -402,7 +403,7 @@ class LocalExplanation:
             The file.
         """
         path = Path(path)
-        path.write_text(local_page(self), encoding="utf-8", errors="backslashreplace")
+        write_text(path, local_page(self), errors="backslashreplace")
         return path
 
     def save(self, path: str | PathLike[str]) -> None:
