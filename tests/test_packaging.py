@@ -16,10 +16,12 @@ ROOT = Path(__file__).parents[1]
 
 
 def files_of(folder: Path, under: str) -> set[str]:
+    """The files of a source tree, without what tools leave in it."""
+    files = {path.relative_to(folder) for path in (folder / under).rglob("*") if path.is_file()}
     return {
-        path.relative_to(folder).as_posix()
-        for path in (folder / under).rglob("*")
-        if path.is_file() and not any(p[0] == "." or p == "__pycache__" for p in path.parts[1:])
+        path.as_posix()
+        for path in files
+        if not any(part.startswith((".", "__pycache__")) for part in path.parts)
     }
 
 
