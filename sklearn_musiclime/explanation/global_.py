@@ -851,7 +851,7 @@ class GlobalExplanation:
                 songs.append(
                     {"title": song.title, "label": song.label, "score": song.score, "page": page}
                 )
-        text = global_page(self, title=title, songs=songs, min_count=min_count)
+        text = global_page(self, title=title, songs=songs, methods=METHODS, min_count=min_count)
         write_text(path, text, errors="backslashreplace")
         return path
 

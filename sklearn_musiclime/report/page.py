@@ -10,13 +10,13 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+from collections.abc import Sequence
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import soundfile
 
-from sklearn_musiclime.explanation.importance import METHODS
 from sklearn_musiclime.report.html import environment
 from sklearn_musiclime.report.plots import envelope
 
@@ -84,7 +84,12 @@ def local_page(explanation: LocalExplanation) -> str:
 
 
 def global_page(
-    explanation: GlobalExplanation, *, title: str, songs: list[dict[str, Any]], min_count: int
+    explanation: GlobalExplanation,
+    *,
+    title: str,
+    songs: list[dict[str, Any]],
+    methods: Sequence[str],
+    min_count: int,
 ) -> str:
     """Write a global explanation as a page.
 
@@ -96,6 +101,8 @@ def global_page(
         Its heading.
     songs : list of dict
         ``title``, ``label``, ``score`` and ``page`` (a relative link, or None) of songs to look at.
+    methods : sequence of str
+        The importances to choose from.
     min_count : int
         Explanations that contain a component, at least.
 
@@ -104,7 +111,7 @@ def global_page(
     str
         An HTML document that needs nothing else.
     """
-    values = {m: explanation.importance(m, min_count=min_count).to_numpy().T for m in METHODS}
+    values = {m: explanation.importance(m, min_count=min_count).to_numpy().T for m in methods}
     bounds, shares = np.full((2, *explanation.counts.shape), np.nan), None
     if explanation.songs is not None:
         bounds = np.stack(
