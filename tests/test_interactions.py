@@ -5,17 +5,19 @@ from math import factorial
 
 import numpy as np
 import pytest
-from sklearn.linear_model import LinearRegression
+from sklearn.linear_model import LinearRegression, Ridge
 
 from sklearn_musiclime.neighbourhood import draw_masks, draw_neighbourhood
 from sklearn_musiclime.surrogate import (
     crossed_interactions,
+    errors,
     fit_crossed_surrogate,
     fit_interactions,
     fit_shapley,
     fit_shares,
     fit_surrogate,
     joint_interactions,
+    kernel_weights,
     modality_shares,
     shapley_interactions,
     shapley_kernel_weights,
@@ -96,7 +98,7 @@ def test_interaction_intervals_cover():
 def test_written_out_and_structured_standard_errors_agree():
     """The crossed fit and the general one, told of the same units."""
     game = Game(12, 10, seed=0)
-    drawn, scores, crossed, _, _ = explained(game, "crossed", 10, 300, 0)
+    drawn, scores, crossed, _, _ = explained(game, "crossed", 10, 600, 0)
     general = fit_surrogate(
         drawn.masks,
         scores,
@@ -104,7 +106,52 @@ def test_written_out_and_structured_standard_errors_agree():
         sample_weight=np.full(len(drawn), drawn.repeats),
     )
     np.testing.assert_allclose(general.weights, crossed.weights, atol=1e-10)
-    np.testing.assert_allclose(general.std_err, crossed.std_err, rtol=0.25)
+    np.testing.assert_allclose(general.std_err, crossed.std_err, rtol=0.03)
+
+
+def test_standard_errors_do_not_depend_on_how_many_are_added_up_at_a_time(monkeypatch):
+    game = Game(12, 10, seed=0)
+    expected = explained(game, "crossed", 10, 60, 0)[2].std_err
+    monkeypatch.setattr(errors, "BLOCK_UNITS", 7)
+    found = explained(game, "crossed", 10, 60, 0)[2].std_err
+    np.testing.assert_allclose(found, expected, rtol=1e-10)
+
+
+def textbook_variance(bread, X, w, residual, units, *, hc2):
+    """Of least squares with clustered errors: bread, meat, bread."""
+    meat = 0
+    for unit in np.unique(units):
+        rows, own = X[units == unit], X[units == unit].T * w[units == unit]
+        scale = 1 / (1 - np.trace(bread @ own @ rows)) if hc2 else 1
+        meat = meat + scale * np.outer(*[own @ residual[units == unit]] * 2)
+    return np.diag(bread @ meat @ bread)[1:]
+
+
+@pytest.mark.parametrize("together", [1, 3])
+@pytest.mark.parametrize(("regressor", "penalty"), [(LinearRegression(), 0), (Ridge(2.0), 2)])
+def test_standard_errors_are_the_textbooks(regressor, penalty, together):
+    """HC2 with units of one way, Cameron, Gelbach and Miller's sum where there are two."""
+    rng = np.random.default_rng(0)
+    masks = draw_masks("independent", 4, 60, rng)
+    noise = rng.normal(size=(60, 2)) * (1 + masks[:, :1])
+    scores = masks @ [[1.0, 0.0], [2.0, 1.0], [0.0, 0.0], [-1.0, 3.0]] + noise
+    own, other = rng.permutation(np.arange(60) // together), rng.integers(0, 9, 60)
+    X, w = np.column_stack([np.ones(60), masks]), kernel_weights(masks)
+    bread = np.linalg.inv((X.T * w) @ X + np.diag([0] + [penalty] * 4))
+
+    one_way = fit_surrogate(masks, scores, regressor=regressor, units=[(slice(None), own)])
+    halves = [(slice(0, 2), own), (slice(2, 4), other)]
+    two_ways = fit_surrogate(masks, scores, regressor=regressor, units=halves)
+    residual = scores - X @ np.vstack([one_way.intercept, one_way.weights.T])
+    for label, rest in enumerate(residual.T):
+        expected = textbook_variance(bread, X, w, rest, own, hc2=True)
+        np.testing.assert_allclose(one_way.std_err[label], np.sqrt(expected), rtol=1e-8)
+        both = textbook_variance(bread, X, w, rest, 9 * own + other, hc2=False)
+        for columns, (first, second) in ((slice(0, 2), (own, other)), (slice(2, 4), (other, own))):
+            expected = textbook_variance(bread, X, w, rest, first, hc2=True)
+            more = textbook_variance(bread, X, w, rest, second, hc2=False) - both
+            expected = np.sqrt(expected + np.maximum(more, 0))[columns]
+            np.testing.assert_allclose(two_ways.std_err[label, columns], expected, rtol=1e-8)
 
 
 def test_standard_errors_of_least_squares():
