@@ -101,6 +101,11 @@ def test_perturbed_audio_is_a_column(noise):
     both = pd.concat([column[:2], column[4:5]], ignore_index=True)
     np.testing.assert_array_equal(both[2], expected[4])
     assert not column.isna().any()
+    assert (column == column[::-1].reset_index(drop=True)).sum() == 0  # of 120, none is the middle
+    np.testing.assert_array_equal(
+        column == pd.Series(column.array.take([3] * 120)), column.index == 3
+    )
+    assert not (column == pd.Series(PerturbedAudio(neighbourhood_of(noise)))).any()
     assert "perturbed_audio" in repr(column.dtype.name)
 
 

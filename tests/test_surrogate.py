@@ -133,6 +133,8 @@ def test_the_relative_error_is_that_of_the_largest_weight():
     ours = fit_surrogate(masks, -np.abs(predictions))
     expected = [max(e) / max(abs(w)) for e, w in zip(ours.std_err, ours.weights, strict=True)]
     np.testing.assert_allclose(ours.relative_error, expected)
+    silent = fit_surrogate(masks, np.zeros((len(masks), 2)))
+    np.testing.assert_array_equal(silent.relative_error, [0, 0])
     nothing = fit_surrogate(np.empty((2, 0)), [[0.2, 0.8]] * 2)
     np.testing.assert_array_equal(nothing.relative_error, [0, 0])
     np.testing.assert_array_equal(nothing.spread(np.empty(0, dtype=int)).weights.shape, (2, 0))
