@@ -10,7 +10,7 @@ from conftest import song_array
 from joblib import Parallel
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.dummy import DummyRegressor
-from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+from sklearn.ensemble import IsolationForest, RandomForestClassifier, RandomForestRegressor
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.multioutput import ClassifierChain, MultiOutputClassifier
 from sklearn.naive_bayes import GaussianNB
@@ -320,6 +320,14 @@ def test_a_binary_decision_function_speaks_for_both_classes():
     np.testing.assert_allclose(scores[:, 0], -scores[:, 1])
     predicted = [score.labels(2)[score.predicted(row)[0]] for row in scores]
     np.testing.assert_array_equal(predicted, model.predict(Z))
+
+
+def test_an_outlier_detector_has_one_score_and_no_classes():
+    model = IsolationForest(n_estimators=10, random_state=0).fit(Z)
+    score = ScoreFunction(model)
+    np.testing.assert_array_equal(score(Z), model.decision_function(Z)[:, np.newaxis])
+    assert score.labels(1) == [0]
+    assert score.predicted(score(Z)[0]) == [0]
 
 
 class OnlyPredicts:

@@ -103,9 +103,7 @@ class FactoredPipeline:
             if branch.half == half:
                 output = branch.transform(_select(frame, branch.columns))
                 output = output if branch.weight == 1 else output * branch.weight
-                if self.columns.sparse_output_:
-                    output = scipy.sparse.csr_array(output)
-                encoded[branch.name] = output
+                encoded[branch.name] = _with_rows(output)
         return encoded
 
     def predict(self, encoded: dict[str, Any]) -> np.ndarray:
@@ -163,7 +161,7 @@ class FactoredEstimator:
         """
         if half is None or half not in self.columns:
             return {}
-        return {half: self.encoders[half](frame.iloc[:, self.columns[half]])}
+        return {half: _with_rows(self.encoders[half](frame.iloc[:, self.columns[half]]))}
 
     def predict(self, encoded: dict[str, Any]) -> np.ndarray:
         """Score songs whose halves have been encoded, see :meth:`FactoredPipeline.predict`.
@@ -409,6 +407,11 @@ def _concatenated(blocks: list[Any]) -> Any:
     if isinstance(blocks[0], pd.DataFrame):
         return pd.concat(blocks, ignore_index=True)
     return np.concatenate(blocks)
+
+
+def _with_rows(block: Any) -> Any:
+    """A block whose rows can be picked: not every sparse format allows that."""
+    return block.tocsr() if scipy.sparse.issparse(block) else block
 
 
 def _take(block: Any, rows: np.ndarray) -> Any:
