@@ -20,6 +20,7 @@ from sklearn_musiclime import (
     UniformSegmenter,
 )
 from sklearn_musiclime.components import decompose, separate_sources, split_lyrics, word_spans
+from sklearn_musiclime.components.decomposition import link_components
 from sklearn_musiclime.components.lyrics import LYRIC_UNITS
 from sklearn_musiclime.neighbourhood import compose_audio, compose_lyrics
 
@@ -104,6 +105,18 @@ def test_real_song_with_every_separator_and_segmenter(real_clips):
             np.testing.assert_allclose(
                 audio.sources.sum(axis=0), waveform, atol=1e-6, err_msg=f"{separator} {segmenter}"
             )
+
+
+def test_components_without_waveforms_are_the_same_components(noise):
+    whole = decompose(song(noise), separator=Lossy(), segmenter=UniformSegmenter(5))
+    bare = whole.without_waveforms()
+    assert bare.audio.mix is None
+    assert bare.audio.sources is None
+    assert bare.names == whole.names
+    np.testing.assert_array_equal(bare.audio.times, whole.audio.times)
+    assert whole.audio.mix is noise
+    lyrics = decompose(song(noise), separator=None, segmenter=None, modality="lyrics")
+    assert lyrics.without_waveforms() == lyrics
 
 
 def test_a_component_sounds_in_its_source_and_segment_alone(noise):
@@ -374,12 +387,26 @@ def test_units():
     assert split_lyrics(text, "word_positions").names[2] == "word[2]"
     assert split_lyrics(text, "lines").texts() == ["one two", "two three", "four"]
     assert split_lyrics(text, "sections").texts() == ["one two\ntwo three", "four"]
+    assert split_lyrics(text, "lines").names == ("line[0]", "line[1]", "line[2]")
+    assert split_lyrics(text, "sections").names == ("section[0]", "section[1]")
     assert without(text, "word_positions", 1) == "one \ntwo three\n\n\r\n  four\n"
     assert without(text, "lines", 1) == "one two\n\n\r\n  four\n"
     assert without(text, "lines", 1, mask_token="_") == "one two\n_\n\n\r\n  four\n"
     assert without(text, "sections", 0) == "four\n"
     with pytest.raises(ValueError, match="lyric_units must be"):
         split_lyrics(text, "letters")
+
+
+def test_pieces_are_the_text_and_whose_it_is():
+    times = np.array([[0, 1], [1, 2], [3, 4], [5, 6]])
+    lyrics = split_lyrics("¡la, lo\nla lu!", word_times=times)
+    pieces = [piece for piece in lyrics.pieces() if piece[0]]
+    assert pieces == [
+        ("¡", None, None), ("la", 0, (0, 1)), (", ", None, None), ("lo", 1, (1, 2)),
+        ("\n", None, None), ("la", 0, (3, 4)), (" ", None, None), ("lu", 2, (5, 6)),
+        ("!", None, None),
+    ]  # fmt: skip
+    assert lyrics.owners().tolist() == [-1, 0, 0, -1, -1, 1, 1, -1, 0, 0, -1, 2, 2, -1]
 
 
 def test_word_times_follow_their_words():
@@ -395,6 +422,44 @@ def test_word_times_may_be_those_of_tokens_between_blanks():
     lyrics = split_lyrics("rock-n-roll baby !", word_times=np.array([[0, 1], [1, 2], [2, 3]]))
     assert lyrics.names == ("rock", "n", "roll", "baby")
     assert lyrics.times == ((0, 1), (0, 1), (0, 1), (1, 2))
+
+
+@pytest.mark.parametrize("n_times", [2, 4, 5])
+def test_times_of_other_words_are_refused(n_times, noise):
+    times = np.arange(2.0 * n_times).reshape(-1, 2)
+    with pytest.raises(InvalidSongError, match=f"{n_times} times for lyrics of 3 words") as caught:
+        decompose(
+            song(noise, "la la\nlo", times), separator=None, segmenter=None, modality="lyrics"
+        )
+    assert caught.value.row == 4
+
+
+@pytest.mark.parametrize("units", LYRIC_UNITS)
+@pytest.mark.parametrize("per_token", [False, True])
+def test_words_are_linked_to_the_vocals_of_their_segments(units, per_token, noise):
+    """Against what is reached from each component by way of words that sound in a segment."""
+    stems = SimpleNamespace(
+        separate=lambda y, rate: (("drums", "vocals"), np.stack([0.4 * y, 0.6 * y]))
+    )
+    lyrics = "rock-n-roll baby\n\nbaby oh\nno"
+    tokens = [[0.05, 0.15], [0.15, 0.25], [0.6, 0.65], [0.7, 0.7], [0.9, 1.0]]
+    times = np.array(tokens if per_token else [tokens[i] for i in (0, 0, 0, 1, 2, 3, 4)])
+    sung = song(noise, lyrics, times)
+    components = decompose(sung, separator=stems, segmenter=UniformSegmenter(10), lyric_units=units)
+    owners = components.lyrics.owners()
+    reached = {k: {k} for k in range(len(components))}
+    for (at, _), token in zip(word_spans(lyrics), (0, 0, 0, 1, 2, 3, 4), strict=True):
+        start, end = tokens[token]
+        touched = [s for s in range(10) if start < (s + 1) / 10 - 1e-9 and end > s / 10 - 1e-4]
+        together = set(reached[components.n_audio + owners[at]])
+        together |= {k for s in touched for k in reached[10 + s]}
+        for k in together:
+            reached[k] = together
+    links = link_components(components, sung)
+    for k, together in reached.items():
+        assert set(np.flatnonzero(links == links[k]).tolist()) == together
+    assert len(reached[0]) == 1  # a drum is a unit of its own
+    assert len(reached[11]) > 1
 
 
 def test_real_lyrics_have_a_time_a_word(real_clips):

@@ -43,7 +43,9 @@ from sklearn_musiclime.neighbourhood import (
     compose_lyrics,
     draw_masks,
     draw_neighbourhood,
+    factored,
     find_factored,
+    score_factored,
 )
 from sklearn_musiclime.neighbourhood.designs import PAIRS_A_HALF, distinct_rows
 from sklearn_musiclime.songs import SongTable
@@ -101,6 +103,11 @@ def test_perturbed_audio_is_a_column(noise):
     both = pd.concat([column[:2], column[4:5]], ignore_index=True)
     np.testing.assert_array_equal(both[2], expected[4])
     assert not column.isna().any()
+    assert (column == column[::-1].reset_index(drop=True)).sum() == 0  # of 120, none is the middle
+    np.testing.assert_array_equal(
+        column == pd.Series(column.array.take([3] * 120)), column.index == 3
+    )
+    assert not (column == pd.Series(PerturbedAudio(neighbourhood_of(noise)))).any()
     assert "perturbed_audio" in repr(column.dtype.name)
 
 
@@ -448,6 +455,13 @@ def shapes(X, y):
         ),
     )
     yield "frozen inside", make_pipeline(FrozenEstimator(features().fit(X, y)), log)
+    yield (
+        "slices",
+        make_pipeline(
+            make_column_transformer((audio, slice(0, 1)), (Length(), slice("lyrics", "lyrics"))),
+            log,
+        ),
+    )
     yield "pandas output", make_pipeline(
         make_column_transformer((audio, "audio"), (SpectralStatistics(), "audio"))
         .set_output(transform="pandas"),
@@ -458,7 +472,7 @@ def shapes(X, y):
 SHAPES = [
     "string selectors", "list selectors", "positions, lyrics first", "mask selector",
     "several branches", "weights and more steps", "another column", "remainder", "frozen inside",
-    "pandas output",
+    "slices", "pandas output",
 ]  # fmt: skip
 
 
@@ -526,6 +540,93 @@ def test_an_estimator_with_halves_encodes_each_once(made_songs):
     explanation = explained(FrozenEstimator(model), X, **options)
     assert explanation.settings["n_samples"] > 300
     assert (model.n_audio_, model.n_lyrics_) == (61, 91)  # and once each for the song itself
+
+
+class WideTowers(TwoTowers):
+    """Four numbers of the audio, one (stored with its place) of the lyrics."""
+
+    def encode_audio(self, column):
+        return np.tile(super().encode_audio(column), 4)
+
+
+def test_the_head_scores_no_more_songs_at_a_time_than_it_has_room_for(made_songs, monkeypatch):
+    X, y, _, _ = made_songs
+    model, sizes = WideTowers().fit(X, y), []
+    song = SongTable(X).read(0, RATE)
+    components = decompose(song, separator=None, segmenter=UniformSegmenter(4))
+    drawn = draw_neighbourhood("crossed", components.n_audio, components.n_lyrics, 40, rng())
+
+    def scores():
+        sizes.clear()
+        halves = find_factored(model, song)
+        return score_factored(halves, song, components, drawn, batch_size=64, progress=sizes.append)
+
+    expected = scores()
+    assert sizes == [len(drawn)]
+    monkeypatch.setattr(factored, "HEAD_BYTES", 10 * 8 * (4 + 2))
+    np.testing.assert_array_equal(scores(), expected)
+    assert set(sizes[:-1]) == {10}
+    assert sum(sizes) == len(drawn)
+
+
+class Texts(Length):
+    """Takes nothing but what pandas calls strings."""
+
+    def transform(self, X):
+        if not isinstance(X.dtype, pd.StringDtype):
+            raise TypeError(f"lyrics of type {X.dtype}")
+        return super().transform(X)
+
+
+def test_perturbed_lyrics_are_of_the_type_of_their_column(made_songs):
+    X, y, _, _ = made_songs
+    X = X.astype({"lyrics": "string"})
+    branches = make_column_transformer((Loudness(), "audio"), (Texts(), "lyrics"))
+    assert_as_black_box(make_pipeline(branches, LogisticRegression()).fit(X, y), X)
+
+
+def test_songs_of_one_column(made_songs):
+    X, y, _, _ = made_songs
+    for modality, branch in (("lyrics", TfidfVectorizer()), ("audio", SpectralStatistics())):
+        model = make_pipeline(make_column_transformer((branch, modality)), LogisticRegression())
+        assert_as_black_box(model.fit(X, y), X[[modality]], modality=modality)
+
+
+class Places(Length):
+    """A sparse branch in the format of (row, column, value), which has no rows to pick."""
+
+    def transform(self, X):
+        return scipy.sparse.coo_matrix(super().transform(X))
+
+
+class PlacedTowers(TwoTowers):
+    def encode_lyrics(self, column):
+        return scipy.sparse.coo_matrix(super().encode_lyrics(column))
+
+
+@pytest.mark.parametrize("sparse_threshold", [0.0, 1.0])
+def test_sparse_features_of_any_format(sparse_threshold, made_songs):
+    X, y, _, _ = made_songs
+    branches = make_column_transformer(
+        (Loudness(), "audio"), (Places(), "lyrics"), sparse_threshold=sparse_threshold
+    )
+    assert_as_black_box(make_pipeline(branches, LogisticRegression()).fit(X, y), X)
+    assert_as_black_box(PlacedTowers().fit(X, y), X)
+
+
+class Waves(Loudness):
+    """Takes waveforms and no mappings."""
+
+    def transform(self, X):
+        return np.array([[y.std(), y.max()] for y in X])
+
+
+def test_audio_that_stays_whole_is_of_the_type_of_its_column(made_songs):
+    X, y, _, _ = made_songs
+    waveforms = X.assign(audio=[cell["array"] for cell in X["audio"]])
+    branches = make_column_transformer((Waves(), "audio"), (TfidfVectorizer(), "lyrics"))
+    model = make_pipeline(branches, LogisticRegression()).fit(waveforms, y)
+    assert_as_black_box(model, waveforms, modality="lyrics")
 
 
 def both_columns(X):

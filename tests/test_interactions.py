@@ -5,17 +5,21 @@ from math import factorial
 
 import numpy as np
 import pytest
-from sklearn.linear_model import LinearRegression
+from sklearn.linear_model import LinearRegression, Ridge
 
 from sklearn_musiclime.neighbourhood import draw_masks, draw_neighbourhood
 from sklearn_musiclime.surrogate import (
+    Interactions,
+    Surrogate,
     crossed_interactions,
+    errors,
     fit_crossed_surrogate,
     fit_interactions,
     fit_shapley,
     fit_shares,
     fit_surrogate,
     joint_interactions,
+    kernel_weights,
     modality_shares,
     shapley_interactions,
     shapley_kernel_weights,
@@ -96,7 +100,7 @@ def test_interaction_intervals_cover():
 def test_written_out_and_structured_standard_errors_agree():
     """The crossed fit and the general one, told of the same units."""
     game = Game(12, 10, seed=0)
-    drawn, scores, crossed, _, _ = explained(game, "crossed", 10, 300, 0)
+    drawn, scores, crossed, _, _ = explained(game, "crossed", 10, 600, 0)
     general = fit_surrogate(
         drawn.masks,
         scores,
@@ -104,7 +108,52 @@ def test_written_out_and_structured_standard_errors_agree():
         sample_weight=np.full(len(drawn), drawn.repeats),
     )
     np.testing.assert_allclose(general.weights, crossed.weights, atol=1e-10)
-    np.testing.assert_allclose(general.std_err, crossed.std_err, rtol=0.25)
+    np.testing.assert_allclose(general.std_err, crossed.std_err, rtol=0.03)
+
+
+def test_standard_errors_do_not_depend_on_how_many_are_added_up_at_a_time(monkeypatch):
+    game = Game(12, 10, seed=0)
+    expected = explained(game, "crossed", 10, 60, 0)[2].std_err
+    monkeypatch.setattr(errors, "BLOCK_UNITS", 7)
+    found = explained(game, "crossed", 10, 60, 0)[2].std_err
+    np.testing.assert_allclose(found, expected, rtol=1e-10)
+
+
+def textbook_variance(bread, X, w, residual, units, *, hc2):
+    """Of least squares with clustered errors: bread, meat, bread."""
+    meat = 0
+    for unit in np.unique(units):
+        rows, own = X[units == unit], X[units == unit].T * w[units == unit]
+        scale = 1 / (1 - np.trace(bread @ own @ rows)) if hc2 else 1
+        meat = meat + scale * np.outer(*[own @ residual[units == unit]] * 2)
+    return np.diag(bread @ meat @ bread)[1:]
+
+
+@pytest.mark.parametrize("together", [1, 3])
+@pytest.mark.parametrize(("regressor", "penalty"), [(LinearRegression(), 0), (Ridge(2.0), 2)])
+def test_standard_errors_are_the_textbooks(regressor, penalty, together):
+    """HC2 with units of one way, Cameron, Gelbach and Miller's sum where there are two."""
+    rng = np.random.default_rng(0)
+    masks = draw_masks("independent", 4, 60, rng)
+    noise = rng.normal(size=(60, 2)) * (1 + masks[:, :1])
+    scores = masks @ [[1.0, 0.0], [2.0, 1.0], [0.0, 0.0], [-1.0, 3.0]] + noise
+    own, other = rng.permutation(np.arange(60) // together), rng.integers(0, 9, 60)
+    X, w = np.column_stack([np.ones(60), masks]), kernel_weights(masks)
+    bread = np.linalg.inv((X.T * w) @ X + np.diag([0] + [penalty] * 4))
+
+    one_way = fit_surrogate(masks, scores, regressor=regressor, units=[(slice(None), own)])
+    halves = [(slice(0, 2), own), (slice(2, 4), other)]
+    two_ways = fit_surrogate(masks, scores, regressor=regressor, units=halves)
+    residual = scores - X @ np.vstack([one_way.intercept, one_way.weights.T])
+    for label, rest in enumerate(residual.T):
+        expected = textbook_variance(bread, X, w, rest, own, hc2=True)
+        np.testing.assert_allclose(one_way.std_err[label], np.sqrt(expected), rtol=1e-8)
+        both = textbook_variance(bread, X, w, rest, 9 * own + other, hc2=False)
+        for columns, (first, second) in ((slice(0, 2), (own, other)), (slice(2, 4), (other, own))):
+            expected = textbook_variance(bread, X, w, rest, first, hc2=True)
+            more = textbook_variance(bread, X, w, rest, second, hc2=False) - both
+            expected = np.sqrt(expected + np.maximum(more, 0))[columns]
+            np.testing.assert_allclose(two_ways.std_err[label, columns], expected, rtol=1e-8)
 
 
 def test_standard_errors_of_least_squares():
@@ -126,6 +175,12 @@ def test_a_model_that_is_linear_has_no_error():
 
 
 # Interactions.
+
+
+def with_complements(n_masks):
+    """An order of all masks in which each is followed by its complement."""
+    half = np.arange(n_masks // 2)
+    return np.stack([half, n_masks - 1 - half], axis=1).ravel()
 
 
 def test_planted_interactions_are_found():
@@ -150,6 +205,40 @@ def test_black_boxes_show_them_too(design):
     assert len(real) <= 5
     first = np.argsort(-np.abs(found.weights[0]))[:3]
     np.testing.assert_allclose(found.weights[0][first], 1.5, atol=5 * found.std_err[0][first].max())
+
+
+@pytest.mark.parametrize("design", ["paired", "independent"])
+def test_masks_drawn_for_shapley_values_show_them_as_well(design):
+    for seed in range(3):
+        game = Game(15, 12, seed=seed, curve=lambda z: z, main=0.3)
+        drawn = draw_neighbourhood(
+            design, 15, 12, 2000, np.random.default_rng(seed), kernel="shapley"
+        )
+        scores = game(drawn.masks)
+        surrogate = fit_shapley(drawn.masks, scores)
+        found = fit_interactions(drawn, scores, surrogate, None, which="cross", kernel="shapley")
+        real = found.q_values[0] < 0.05
+        assert set(map(tuple, found.pairs[real].tolist())) == game.pairs
+        np.testing.assert_allclose(found.weights[0][real], 1.5, atol=0.1)
+
+
+@pytest.mark.parametrize("design", ["crossed", "paired", "independent", "exhaustive"])
+def test_the_unit_of_the_scores_is_of_no_account(design):
+    """Scores times a thousand, and fifty more: so are the interactions, and as real."""
+    game = Game(6, 5, seed=1, main=0.3)
+    n_samples = 2048 if design == "exhaustive" else 500
+
+    def in_another_unit(masks):
+        return 1000 * game(masks) + 50
+
+    in_another_unit.n_audio = 6
+    ours, theirs = (
+        explained(g, design, 5, n_samples, 0, which="all")[3] for g in (game, in_another_unit)
+    )
+    np.testing.assert_array_equal(theirs.pairs, ours.pairs)
+    np.testing.assert_allclose(theirs.weights, 1000 * ours.weights, rtol=1e-6, atol=1e-3)
+    np.testing.assert_allclose(theirs.std_err, 1000 * ours.std_err, rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(theirs.q_values, ours.q_values, rtol=1e-5, atol=1e-12)
 
 
 @pytest.mark.parametrize("design", ["crossed", "paired", "independent"])
@@ -186,12 +275,46 @@ def test_grid_interactions_are_least_squares():
     assert found.pairs.tolist() == [[k, 4 + m] for k in range(4) for m in range(4)]
 
 
+def test_grid_standard_errors_are_those_of_two_ways():
+    """Against Cameron, Gelbach and Miller's sum for the regression on all products."""
+    rng = np.random.default_rng(0)
+    half = rng.integers(0, 2, (2, 120, 8)).astype(bool)
+    audio, lyrics = np.stack([half, ~half], axis=2).reshape(2, 240, 8)
+    a, m = 2.0 * audio - 1, 2.0 * lyrics - 1
+    scores = 3 * np.outer(a[:, 0], m[:, 0]) + np.outer(a[:, 1], m[:, 0] * m[:, 1] * m[:, 2])
+    scores += np.outer(a.prod(axis=1), m[:, 2]) + rng.normal(size=(240, 240))
+    found = crossed_interactions(audio, lyrics, scores[:, :, np.newaxis])
+    folded = (scores[::2, ::2] - scores[1::2, ::2] - scores[::2, 1::2] + scores[1::2, 1::2]) / 4
+    X = np.einsum("ik,jm->ijkm", a[::2] / 2, m[::2] / 2).reshape(-1, 64)
+    rest = folded.ravel() - X @ found.weights[0]
+    ones, bread = np.ones(len(X)), np.linalg.inv(X.T @ X)
+    rows, columns = np.divmod(np.arange(120**2), 120)
+    design = (np.pad(bread, ((1, 0), (1, 0))), np.pad(X, ((0, 0), (1, 0))), ones, rest)
+    by_row, by_column, by_cell = (
+        textbook_variance(*design, units, hc2=False) for units in (rows, columns, np.arange(120**2))
+    )
+    expected = np.maximum(by_row + by_column - by_cell, np.maximum(by_row, by_column))
+    np.testing.assert_allclose(found.std_err[0], np.sqrt(expected), rtol=0.06)
+
+
+def test_a_grid_of_all_masks_leaves_no_error():
+    audio, lyrics = (draw_masks("exhaustive", p, 2, None) for p in (3, 2))
+    audio, lyrics = (half[with_complements(len(half))] for half in (audio, lyrics))
+    scores = 1.0 * np.outer(audio[:, 1] & audio[:, 2], lyrics[:, 0]) + lyrics[:, 1]
+    with np.errstate(all="raise"):
+        found = crossed_interactions(audio, lyrics, scores[:, :, np.newaxis])
+    np.testing.assert_allclose(found.weights[0].reshape(3, 2), [[0, 0], [0.5, 0], [0.5, 0]])
+    assert not found.std_err.any()
+    np.testing.assert_array_equal(found.q_values, found.weights == 0)
+
+
 def test_more_words_than_pairs_of_masks():
     """Ill posed as least squares; then each is estimated apart, and what is strong still shows."""
-    game = Game(10, 150, seed=0)
+    game = Game(10, 150, seed=0, curve=lambda z: z)
     found = explained(game, "crossed", 150, 200, 0)[3]
     first = np.argsort(-np.abs(found.weights[0]))[:3]
     assert set(map(tuple, found.pairs[first].tolist())) == game.pairs
+    np.testing.assert_allclose(found.weights[0][first], 1.5, atol=0.25)
 
 
 def test_more_masks_of_few_words_than_a_grid_has_room_for():
@@ -216,24 +339,53 @@ def test_a_song_of_two_words():
 
     def score(masks):
         x = np.asarray(masks, dtype=float)
-        return (x[:, 3] * x[:, 13] + x[:, :12].prod(axis=1) + x[:, 5])[:, np.newaxis]
+        together = x[:, 3] * x[:, 13] + 2 * x[:, 0] * x[:, 1] * x[:, 13]
+        return (together + x[:, :12].prod(axis=1) + x[:, 5])[:, np.newaxis]
 
     score.n_audio = 12
     drawn, _, _, found, _ = explained(score, "crossed", 2, 200, 0)
     assert len(drawn.lyric_masks) == 4
-    assert found.pairs[found.q_values[0] < 0.05].tolist() == [[3, 13]]
+    assert found.pairs[found.q_values[0] < 0.05].tolist() == [[0, 13], [1, 13], [3, 13]]
 
 
-def test_within_a_modality():
+@pytest.mark.parametrize(("design", "alone"), [("crossed", 10), ("paired", 0)])
+def test_within_a_modality(design, alone):
+    """In a crossed design the song itself, which may be far from the rest, has no part in it."""
+
     def score(masks):
-        return (2.0 * masks[:, 1] * masks[:, 3] + masks[:, 5])[:, np.newaxis]
+        x = np.asarray(masks, dtype=float)
+        products = 2 * x[:, 1] * x[:, 3] - x[:, 13] * x[:, 16]
+        return (products + x[:, 5] + alone * masks.all(axis=1))[:, np.newaxis]
 
-    score.n_audio = 8
-    for design in ("crossed", "paired"):
-        found = explained(score, design, 6, 800, 0, which="all")[3]
-        real = found.pairs[found.q_values[0] < 0.05].tolist()
-        assert real == [[1, 3]]
-        assert len(found.pairs) == 14 * 13 / 2
+    score.n_audio = 12
+    found = explained(score, design, 10, 800, 0, which="all")[3]
+    real = found.q_values[0] < 0.05
+    assert found.pairs[real].tolist() == [[1, 3], [13, 16]]
+    np.testing.assert_allclose(found.weights[0][real], [2, -1], atol=0.1)
+    assert len(found.pairs) == 22 * 21 / 2
+
+
+@pytest.mark.parametrize(("design", "of_each"), [("independent", 1), ("paired", 2)])
+def test_standard_errors_of_interactions_of_noise(design, of_each):
+    """Of noise of variance 1 a product of two coins, -1/4 or 1/4, has 4 / sqrt(n)."""
+    rng = np.random.default_rng(0)
+    masks = draw_masks(design, 5, 4000, rng)
+    pairs = np.array(list(combinations(range(5), 2)))
+    found = joint_interactions(masks, rng.normal(size=(4000, 1)), pairs, design=design)
+    expected = 4 * np.sqrt(1 / of_each) / np.sqrt(4000 / of_each)
+    np.testing.assert_allclose(found.std_err, expected, rtol=0.05)
+
+
+@pytest.mark.parametrize("design", ["paired", "independent"])
+def test_of_all_masks_every_design_gives_the_same(design):
+    """The products of two columns are orthogonal then, so those left apart are as exact."""
+    all_masks = draw_masks("exhaustive", 6, 2, None)
+    scores = np.random.default_rng(0).normal(size=(64, 2)) + 2 * all_masks[:, :2]
+    pairs = np.array(list(combinations(range(6), 2)))
+    expected = joint_interactions(all_masks, scores, pairs, design="exhaustive")
+    order = with_complements(64)
+    found = joint_interactions(all_masks[order], scores[order], pairs, design=design)
+    np.testing.assert_allclose(found.weights, expected.weights, atol=1e-12)
 
 
 def test_exhaustive_masks_give_the_average_second_difference():
@@ -252,6 +404,10 @@ def test_exhaustive_masks_give_the_average_second_difference():
             differences.append(values[0] - values[1] - values[2] + values[3])
         assert weight == pytest.approx(np.mean(differences), abs=1e-12)
     assert not found.std_err.any()
+    assert not found.q_values.any()
+    additive = joint_interactions(masks, masks[:, :1] + 0.1, pairs, design="exhaustive")
+    assert not additive.weights.any()
+    assert additive.q_values.all()
 
 
 # Shares.
@@ -281,6 +437,83 @@ def test_one_modality_has_it_all(design, modality):
     shares, _ = fit_shares(surrogate, found, grid, 10, scores, linked=False)
     assert shares[0, modality] > 0.99
     assert not (found.q_values < 0.05).any()
+
+
+def anova(scores):
+    """Variances of two random factors and of their interaction, from mean squares (Searle)."""
+    n, m = scores.shape
+    rows, columns, mean = scores.mean(axis=1), scores.mean(axis=0), scores.mean()
+    of_rows = m * np.sum((rows - mean) ** 2) / (n - 1)
+    of_columns = n * np.sum((columns - mean) ** 2) / (m - 1)
+    rest = scores - rows[:, np.newaxis] - columns + mean
+    of_both = np.sum(rest**2) / ((n - 1) * (m - 1))
+    parts = np.array([(of_rows - of_both) / m, (of_columns - of_both) / n, of_both])
+    return np.maximum(parts, 0) / np.maximum(parts, 0).sum()
+
+
+@pytest.mark.parametrize(("n", "m"), [(4, 24), (2, 6), (30, 2), (10, 48)])
+def test_shares_are_an_analysis_of_variance(n, m):
+    """Standard errors by the textbook's jackknife, over up to ten groups of pairs a side."""
+    rng = np.random.default_rng(0)
+    sizes = np.array([1.0, 3.0])
+    scores = (
+        rng.normal(size=(n, 1, 2)) + sizes * rng.normal(size=(m, 2)) + rng.normal(size=(n, m, 2))
+    )
+    shares, std_err = modality_shares(scores)
+    for label in range(2):
+        grid = scores[:, :, label]
+        np.testing.assert_allclose(shares[label], anova(grid), atol=1e-12)
+        variance = np.zeros(3)
+        for axis, n_units in ((0, n // 2), (1, m // 2)):
+            groups = np.arange(2 * n_units) // 2 % 10
+            if n_units > 1:
+                left = [anova(grid.compress(groups != g, axis)) for g in np.unique(groups)]
+                spread = np.square(left - np.mean(left, axis=0)).sum(axis=0)
+                variance += (len(left) - 1) / len(left) * spread
+        np.testing.assert_allclose(std_err[label], np.sqrt(variance), atol=1e-12)
+
+
+def shares_of_weights(weights, error=0.1):
+    """Shares by joint masks: of two audio components, two lyric ones and pairs of them."""
+    weights = np.atleast_2d(weights)
+    nothing, errors = np.zeros(len(weights)), np.full((len(weights), 4), error)
+    surrogate = Surrogate(weights[:, :4], nothing, nothing, nothing, errors)
+    pairs = np.array([[0, 2], [1, 3], [0, 1], [2, 3]])
+    q_values = np.tile([0.0, 0.5, 0.0, 0.0], (len(weights), 1))
+    found = Interactions(pairs, weights[:, 4:], errors, q_values)
+    return fit_shares(surrogate, found, None, 2, np.ones((1, len(weights))), linked=False)
+
+
+def test_shares_of_joint_masks_are_variances_of_their_terms():
+    """Of all masks; pairs that did not stand out, and those within a modality, have no part."""
+    weights = np.array([2.0, 1.0, -1.0, 0.5, 3.0, 9.0, 9.0, 9.0])
+    coded = draw_masks("exhaustive", 4, 2, None) - 0.5
+    terms = [coded[:, :2] @ weights[:2], coded[:, 2:] @ weights[2:4], 3 * coded[:, 0] * coded[:, 2]]
+    variances = np.var(terms, axis=1)
+    shares, std_err = shares_of_weights(weights, error=0.0)
+    np.testing.assert_allclose(shares[0], variances / variances.sum())
+    assert not std_err.any()
+
+
+def test_shares_of_joint_masks_vary_as_they_say():
+    """Over weights that vary by their standard errors, shares do by theirs and without bias."""
+    weights = np.array([2.0, 1.0, -1.0, 1.5, 3.0, 9.0, 9.0, 9.0])
+    draws = weights + np.random.default_rng(0).normal(0, 0.1, (20_000, 8))
+    shares, _ = shares_of_weights(draws)
+    np.testing.assert_allclose(shares.std(axis=0), shares_of_weights(weights)[1][0], rtol=0.05)
+    np.testing.assert_allclose(
+        shares.mean(axis=0), shares_of_weights(weights, error=0.0)[0][0], atol=1e-3
+    )
+    noise = np.random.default_rng(1).normal(0, 0.1, (20_000, 8))
+    noise[:, 2:4] += 1
+    assert (shares_of_weights(noise)[0][:, 1] > 0.98).mean() > 0.5  # an error's square is no effect
+
+
+def test_linked_components_have_no_shares():
+    surrogate = fit_surrogate(np.eye(3), np.eye(3)[:, :2])
+    for values in fit_shares(surrogate, None, None, 2, np.eye(3)[:, :2], linked=True):
+        assert values.shape == (2, 3)
+        assert np.isnan(values).all()
 
 
 def test_a_constant_score_has_no_shares():
@@ -350,6 +583,24 @@ def test_shapley_interactions_of_a_product():
     pairs = np.array([[0, 1], [0, 3]])
     found = shapley_interactions(masks, masks[:, :3].all(axis=1)[:, np.newaxis] * 1.0, pairs)
     np.testing.assert_allclose(found.weights[0], [1 / 2, 0.0], atol=1e-12)
+    assert found.q_values.tolist() == [[0, 1]]
+
+
+@pytest.mark.parametrize(("kernel", "expected"), [("exponential", 1 / 4), ("shapley", 1 / 3)])
+def test_the_kernel_says_which_index_all_masks_give(kernel, expected):
+    """Banzhaf's of a product of four is (1 / 2) ** 2, Shapley's 1 / 3."""
+
+    def score(masks):
+        return masks[:, :4].all(axis=1)[:, np.newaxis] * 1.0
+
+    drawn = draw_neighbourhood("exhaustive", 3, 3, 64, None)
+    scores = score(drawn.masks)
+    surrogate = fit_shapley(drawn.masks, scores)
+    found = fit_interactions(drawn, scores, surrogate, None, which="cross", kernel=kernel)
+    weights = dict(zip(map(tuple, found.pairs.tolist()), found.weights[0], strict=True))
+    assert list(weights) == [(k, m) for k in range(3) for m in range(3, 6)]
+    for (_, m), weight in weights.items():
+        assert weight == pytest.approx(expected if m == 3 else 0.0)
 
 
 def test_shapley_needs_both_ends():

@@ -1,6 +1,7 @@
 """Designs, perturbed songs and models."""
 
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -9,7 +10,7 @@ from conftest import song_array
 from joblib import Parallel
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.dummy import DummyRegressor
-from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
+from sklearn.ensemble import IsolationForest, RandomForestClassifier, RandomForestRegressor
 from sklearn.linear_model import LogisticRegression, RidgeClassifier
 from sklearn.multioutput import ClassifierChain, MultiOutputClassifier
 from sklearn.naive_bayes import GaussianNB
@@ -21,6 +22,7 @@ from sklearn_musiclime.neighbourhood import (
     ScoreFunction,
     automatic_batch_size,
     draw_masks,
+    draw_neighbourhood,
     perturbed_songs,
     score_masks,
     select_labels,
@@ -64,6 +66,111 @@ def test_coins_are_fair_and_independent(design):
     assert np.abs(correlation).max() < 0.04
 
 
+@pytest.mark.parametrize("design", ["independent", "paired"])
+def test_shapley_masks_come_as_often_as_the_kernel_weighs_them(design):
+    masks = draw_masks(design, 6, 40_000, rng(), kernel="shapley")
+    assert masks[0].all()
+    assert not masks[1].any()
+    sizes = np.bincount(masks[2:].sum(axis=1), minlength=7)
+    expected = np.array([0, 1 / 5, 1 / 8, 1 / 9, 1 / 8, 1 / 5, 0])
+    np.testing.assert_allclose(sizes / sizes.sum(), expected / expected.sum(), atol=0.01)
+    for size in range(1, 6):  # which they are is a fair draw
+        of_size = masks[masks.sum(axis=1) == size]
+        np.testing.assert_allclose(of_size.mean(axis=0), size / 6, atol=0.02)
+    for few in (0, 1):
+        masks = draw_masks(design, few, 8, rng(), kernel="shapley")
+        assert masks.sum(axis=1).tolist()[:2] == [few, 0]
+
+
+def joint_or_crossed(design, n_samples=60, seed=0, **options):
+    return draw_neighbourhood(design, 9, 12, n_samples, rng(seed), **options)
+
+
+@pytest.mark.parametrize("design", ["independent", "paired", "crossed"])
+def test_corners_are_added_and_taken_apart(design):
+    drawn = joint_or_crossed(design, with_grid=True)
+    cornered = drawn.with_corners()
+    assert cornered.n_halves == drawn.n_halves == (60, 60)
+    np.testing.assert_array_equal(cornered.masks, drawn.masks)
+    kept = [
+        (cornered.audio_masks[i].mean(), cornered.lyric_masks[j].mean())
+        for i, j in cornered.corner_pairs
+    ]
+    assert kept == [(1, 1), (1, 0), (0, 1), (0, 0)]
+    i, j = cornered.all_pairs.T
+    scores, grid, corners = cornered.split(np.stack([i, j], axis=1))
+    np.testing.assert_array_equal(scores, drawn.pairs)
+    np.testing.assert_array_equal(corners, cornered.corner_pairs)
+    if design == "crossed":
+        audio, lyrics = drawn.grid
+        np.testing.assert_array_equal(grid[:, :, 0], np.tile(audio[:, np.newaxis], len(lyrics)))
+        np.testing.assert_array_equal(grid[:, :, 1], np.tile(lyrics, (len(audio), 1)))
+    else:
+        assert grid is None
+
+
+@pytest.mark.parametrize(("design", "n_known"), [("independent", 1), ("paired", 2), ("crossed", 1)])
+def test_a_draw_is_extended_by_what_is_new_in_another(design, n_known):
+    first, second = joint_or_crossed(design), joint_or_crossed(design, seed=1)
+    both = first.extended(second)
+    np.testing.assert_array_equal(both.masks, np.vstack([first.masks, second.masks[n_known:]]))
+    for (columns, together), (_, before) in zip(both.units, first.units, strict=True):
+        np.testing.assert_array_equal(together[: len(first)], before)
+        masks = both.masks[:, columns]
+        size = 1 if design == "independent" else 2
+        for unit in np.unique(together)[::10]:  # a mask and its complement, if they are paired
+            assert len(np.unique(masks[together == unit], axis=0)) <= size
+
+
+def test_the_digest_tells_neighbourhoods_apart():
+    drawn = joint_or_crossed("crossed")
+    assert drawn.digest() == joint_or_crossed("crossed").digest()
+    lyric_masks = drawn.lyric_masks.copy()
+    lyric_masks[7, 3] ^= True
+    others = [
+        replace(drawn, lyric_masks=lyric_masks),
+        replace(drawn, pairs=drawn.pairs[:-1]),
+        replace(drawn, audio_masks=drawn.lyric_masks, lyric_masks=drawn.audio_masks),
+        joint_or_crossed("crossed", seed=1),
+    ]
+    assert len({drawn.digest(), *(other.digest() for other in others)}) == 5
+
+
+@pytest.mark.parametrize(
+    ("n_audio", "n_lyrics", "n_samples", "sizes"),
+    [
+        (20, 20, 1000, (200, 200)),
+        (20, 20, 101, (98, 98)),
+        (20, 3, 4000, (3998, 8)),
+        (3, 20, (10, 9000), (8, 5000)),
+        (20, 7, (1000, 130), (312, 128)),
+        (20, 20, (300, 16), (298, 14)),
+        (20, 0, 300, None),
+    ],
+)
+def test_the_grid_is_as_large_as_there_is_room_for(n_audio, n_lyrics, n_samples, sizes):
+    drawn = draw_neighbourhood("crossed", n_audio, n_lyrics, n_samples, rng(), with_grid=True)
+    if sizes is None:
+        assert drawn.grid is None
+        return
+    assert tuple(map(len, drawn.grid)) == sizes
+    for masks, rows in zip((drawn.audio_masks, drawn.lyric_masks), drawn.grid, strict=True):
+        np.testing.assert_array_equal(masks[rows[::2]], ~masks[rows[1::2]])
+    assert not draw_neighbourhood("crossed", n_audio, n_lyrics, 10, rng()).grid_pairs.size
+
+
+def test_few_components_are_enumerated():
+    drawn = draw_neighbourhood("paired", 2, 2, 40, rng())
+    assert (drawn.design, len(drawn), drawn.is_exhaustive) == ("exhaustive", 16, True)
+    assert drawn.repeats == 40 / 16  # a ridge weighs its penalty against them
+    drawn = draw_neighbourhood("paired", 2, 2, 15, rng())
+    assert (drawn.design, len(drawn), drawn.is_exhaustive) == ("paired", 14, False)
+    assert drawn.repeats == 1
+    crossed = draw_neighbourhood("crossed", 2, 3, (30, 64), rng())
+    assert (len(crossed), crossed.is_exhaustive, crossed.repeats) == (32, True, 2)
+    assert not draw_neighbourhood("crossed", 2, 9, 100, rng()).is_exhaustive
+
+
 def test_exhaustive_has_every_mask_once():
     masks = draw_masks("exhaustive", 5, 2, rng())
     assert masks.shape == (32, 5)
@@ -92,6 +199,9 @@ def test_paired_cancels_interactions():
         (("fair", 3, 10), "design must be"),
         (("paired", 3, 1), "at least 2"),
         (("exhaustive", 21, 10), "at most 20"),
+        (("paired", 3, (4, 4)), "one number, or two with"),
+        (("crossed", 3, (4, 4, 4)), "one number, or two with"),
+        (("crossed", 3, (4, 1)), "at least 2"),
     ],
 )
 def test_bad_designs(arguments, cause):
@@ -210,6 +320,14 @@ def test_a_binary_decision_function_speaks_for_both_classes():
     np.testing.assert_allclose(scores[:, 0], -scores[:, 1])
     predicted = [score.labels(2)[score.predicted(row)[0]] for row in scores]
     np.testing.assert_array_equal(predicted, model.predict(Z))
+
+
+def test_an_outlier_detector_has_one_score_and_no_classes():
+    model = IsolationForest(n_estimators=10, random_state=0).fit(Z)
+    score = ScoreFunction(model)
+    np.testing.assert_array_equal(score(Z), model.decision_function(Z)[:, np.newaxis])
+    assert score.labels(1) == [0]
+    assert score.predicted(score(Z)[0]) == [0]
 
 
 class OnlyPredicts:

@@ -51,7 +51,6 @@ def lime_explanation(masks, predictions, label, kernel_width, method, n_features
         ("none", None),
         ("highest_weights", 5),
         ("forward_selection", 5),
-        ("forward_selection", 15),
         ("lasso_path", 5),
         ("lasso_path", 1),
         ("highest_weights", 99),
@@ -78,6 +77,26 @@ def test_equals_lime(method, n_features, regressor, kernel_width):
             np.testing.assert_allclose(ours.local_prediction[label], local[0], rtol=1e-8)
 
 
+@pytest.mark.parametrize("n_features", [1, 3, 8, 99])
+@pytest.mark.parametrize("method", ["highest_weights", "forward_selection", "lasso_path"])
+def test_selects_as_lime_where_masks_are_few(method, n_features):
+    """25 masks of 8 components: what is selected depends on every detail."""
+    for seed in range(3):
+        masks, predictions = neighbourhood(seed, n_samples=25, n_components=8)
+        ours = fit_surrogate(masks, predictions, feature_selection=method, n_features=n_features)
+        for label in range(predictions.shape[1]):
+            weights = lime_explanation(masks, predictions, label, 0.25, method, n_features, None)[0]
+            np.testing.assert_allclose(ours.weights[label], weights, rtol=1e-8, atol=1e-10)
+
+
+def test_forward_selection_does_not_choose_what_repeats_the_chosen():
+    masks, _ = neighbourhood(0)
+    masks[:, 1], masks[:, 2] = masks[:, 0], True
+    scores = 3.0 * masks[:, 0] + 0.01 * masks[:, 7]
+    ours = fit_surrogate(masks, scores, feature_selection="forward_selection", n_features=2)
+    assert np.flatnonzero(ours.weights[0]).tolist() == [0, 7]
+
+
 def test_equals_the_weighted_normal_equations():
     masks, predictions = neighbourhood(0)
     A = np.column_stack([masks, np.ones(len(masks))])
@@ -100,6 +119,40 @@ def test_a_label_does_not_depend_on_the_labels_beside_it(regressor):
     for label in range(3):
         alone = fit_surrogate(masks, predictions[:, label], regressor=regressor)
         np.testing.assert_allclose(alone.weights[0], together.weights[label], rtol=1e-10)
+
+
+def test_labels_may_be_of_any_size():
+    """Scores of a label may be a billion times those of another; each fit is its own."""
+    masks, predictions = neighbourhood(1)
+    sizes = np.array([1e-9, 1.0, -1e9])
+    ours, scaled = fit_surrogate(masks, predictions), fit_surrogate(masks, predictions * sizes)
+    for name in ("weights", "std_err"):
+        expected = (getattr(ours, name).T * (sizes if name == "weights" else abs(sizes))).T
+        np.testing.assert_allclose(getattr(scaled, name), expected, rtol=1e-9)
+    np.testing.assert_allclose(scaled.score, ours.score, rtol=1e-9)
+    np.testing.assert_allclose(scaled.relative_error, ours.relative_error, rtol=1e-9)
+
+
+def test_the_relative_error_is_that_of_the_largest_weight():
+    masks, predictions = neighbourhood(0)
+    ours = fit_surrogate(masks, -np.abs(predictions))
+    expected = [max(e) / max(abs(w)) for e, w in zip(ours.std_err, ours.weights, strict=True)]
+    np.testing.assert_allclose(ours.relative_error, expected)
+    silent = fit_surrogate(masks, np.zeros((len(masks), 2)))
+    np.testing.assert_array_equal(silent.relative_error, [0, 0])
+    nothing = fit_surrogate(np.empty((2, 0)), [[0.2, 0.8]] * 2)
+    np.testing.assert_array_equal(nothing.relative_error, [0, 0])
+    np.testing.assert_array_equal(nothing.spread(np.empty(0, dtype=int)).weights.shape, (2, 0))
+
+
+def test_linked_units_share_their_weight_evenly():
+    masks, predictions = neighbourhood(0, n_components=3)
+    ours = fit_surrogate(masks, predictions)
+    spread = ours.spread(np.array([0, 2, 0, 1, 0]))
+    for name in ("weights", "std_err"):
+        one, two, three = getattr(ours, name).T
+        expected = np.stack([one / 3, three, one / 3, two, one / 3], axis=1)
+        np.testing.assert_allclose(getattr(spread, name), expected)
 
 
 def test_sample_weights_are_repetitions():
@@ -145,6 +198,7 @@ def test_no_components_leave_the_mean(method):
         ({"feature_selection": "lasso_path", "n_features": 0}, "needs n_features"),
         ({"kernel_width": 0}, "kernel_width"),
         ({"predictions": np.zeros(7)}, "don't match"),
+        ({"masks": np.ones(5)}, "don't match"),
     ],
 )
 def test_bad_arguments(arguments, cause):

@@ -9,7 +9,12 @@ from typing import Literal
 import numpy as np
 import scipy.sparse.csgraph
 
-from sklearn_musiclime.components.lyrics import LyricComponents, split_lyrics, word_spans
+from sklearn_musiclime.components.lyrics import (
+    LyricComponents,
+    split_lyrics,
+    times_of_words,
+    word_spans,
+)
 from sklearn_musiclime.components.segmentation import Segmenter, segment_audio
 from sklearn_musiclime.components.separation import Separator, separate_sources
 from sklearn_musiclime.songs import InvalidSongError, Song
@@ -202,8 +207,9 @@ def link_components(components: Decomposition, song: Song) -> np.ndarray:
         )
     first_vocals = audio.source_names.index(VOCALS) * audio.n_segments
     owner = lyrics.owners()
-    links = []
-    for (at, _), (start, end) in zip(word_spans(lyrics.text), song.word_times, strict=True):
+    words, links = word_spans(lyrics.text), []
+    times = times_of_words(lyrics.text, song.word_times, song.row)
+    for (at, _), (start, end) in zip(words, times, strict=True):
         if owner[at] >= 0:
             first, last = np.searchsorted(audio.times[1:-1], [start, end], side="right")
             links += [

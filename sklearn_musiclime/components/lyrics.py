@@ -211,7 +211,8 @@ def split_lyrics(
         spans = [(span,) for span in singles[units]]
         stem = units.removesuffix("s") if units != "word_positions" else "word"
         names = [f"{stem}[{i}]" for i in range(len(spans))]
-    times = _span_times(spans, words, _times_of_words(text, words, word_times, row))
+    times = None if word_times is None else times_of_words(text, word_times, row)
+    times = _span_times(spans, words, times)
     return LyricComponents(text, units, tuple(names), tuple(spans), times, mask_token)
 
 
@@ -239,11 +240,29 @@ def _sections(text: str) -> list[Span]:
     return sections
 
 
-def _times_of_words(
-    text: str, words: Sequence[Span], word_times: np.ndarray | None, row: int
-) -> list[tuple[float, float]] | None:
-    if word_times is None:
-        return None
+def times_of_words(text: str, word_times: np.ndarray, row: int = 0) -> list[tuple[float, float]]:
+    """Say when each word of a text is sung.
+
+    Parameters
+    ----------
+    text : str
+        The lyrics.
+    word_times : ndarray of shape (n_words, 2)
+        See :func:`split_lyrics`.
+    row : int, default=0
+        The row that an error names.
+
+    Returns
+    -------
+    list of (start, end)
+        Seconds; one a word of :func:`word_spans`.
+
+    Raises
+    ------
+    InvalidSongError
+        There are more or fewer times than words.
+    """
+    words = word_spans(text)
     times = [(float(start), float(end)) for start, end in word_times]
     if len(times) == len(words):
         return times

@@ -398,7 +398,7 @@ def _grid(usual: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
     """As many masks of each half as have all their combinations in a grid."""
     sizes = [min(len(masks), isqrt(GRID_SAMPLES)) for masks in usual]
     sizes = [min(len(usual[i]), GRID_SAMPLES // sizes[1 - i]) for i in (0, 1)]
-    sizes = [size - size % 2 if size > 1 else size for size in sizes]
+    sizes = [size - size % 2 for size in sizes]
     return usual[0][: sizes[0]], usual[1][: sizes[1]]
 
 

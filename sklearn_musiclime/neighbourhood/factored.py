@@ -102,12 +102,10 @@ class FactoredPipeline:
         for branch in self.branches:
             if branch.half == half:
                 output = branch.transform(_select(frame, branch.columns))
-                if not scipy.sparse.issparse(output):  # a frame, where that is what steps put out
-                    output = np.asarray(output)
-                output = output if branch.weight == 1 else output * branch.weight
-                if self.columns.sparse_output_:
-                    output = scipy.sparse.csr_array(output)
-                encoded[branch.name] = output
+                # Rows are to be picked, which neither frames nor all sparse formats allow alike.
+                is_sparse = scipy.sparse.issparse(output)
+                output = output.tocsr() if is_sparse else np.asarray(output)
+                encoded[branch.name] = output if branch.weight == 1 else output * branch.weight
         return encoded
 
     def predict(self, encoded: dict[str, Any]) -> np.ndarray:
@@ -163,7 +161,7 @@ class FactoredEstimator:
         """
         if half is None or half not in self.columns:
             return {}
-        return {half: self.encoders[half](frame.iloc[:, self.columns[half]])}
+        return {half: _with_rows(self.encoders[half](frame.iloc[:, self.columns[half]]))}
 
     def predict(self, encoded: dict[str, Any]) -> np.ndarray:
         """Score songs whose halves have been encoded, see :meth:`FactoredPipeline.predict`.

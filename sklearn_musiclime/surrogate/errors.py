@@ -60,17 +60,18 @@ def clustered_std_err(
     ndarray of shape (n_labels, n_components)
     """
     centred = masks - np.average(masks, axis=0, weights=weight)
-    gram = (centred.T * weight) @ centred
-    inverse = np.linalg.pinv(gram + penalty * np.eye(len(gram)), hermitian=True)
+    X = np.column_stack([centred, np.ones(len(masks))])  # the intercept takes leverage as well
+    gram = (X.T * weight) @ X + np.diag([penalty] * masks.shape[1] + [0.0])
+    inverse = np.linalg.pinv(gram, hermitian=True)
     score = weight[:, np.newaxis] * residual
     variance = np.zeros((residual.shape[1], masks.shape[1]))
     for number, (columns, own) in enumerate(units):
-        variance[:, columns] = sandwich(centred, weight, score, own, inverse)[:, columns]
+        variance[:, columns] = sandwich(X, weight, score, own, inverse)[:, :-1][:, columns]
         for other in (ids for n, (_, ids) in enumerate(units) if n != number):
-            both = own * (other.max(initial=0) + 1) + other
-            more = sandwich(centred, None, score, other, inverse)
-            more -= sandwich(centred, None, score, both, inverse)
-            variance[:, columns] += np.maximum(more[:, columns], 0.0)
+            both = own * (other.max() + 1) + other
+            more = sandwich(X, None, score, other, inverse)
+            more -= sandwich(X, None, score, both, inverse)
+            variance[:, columns] += np.maximum(more[:, :-1][:, columns], 0.0)
     return np.sqrt(variance)
 
 
@@ -103,10 +104,11 @@ def crossed_std_err(
     which = tuple(pairs.T)
     n_audio = centred[0].shape[1]
     halves = (slice(0, n_audio), slice(n_audio, None))
-    scales = [
-        _unit_scale(c, c @ inverse[columns, columns], w, np.arange(len(w)) // 2)
-        for c, w, columns in zip(centred, weights, halves, strict=True)
-    ]
+    scales = []
+    for c, w, columns in zip(centred, weights, halves, strict=True):
+        X = np.column_stack([c, np.ones(len(c))])  # the intercept takes leverage as well
+        projected = np.column_stack([c @ inverse[columns, columns], X[:, -1] / w.sum()])
+        scales.append(_unit_scale(X, projected, w, np.arange(len(w)) // 2))
     # Single combinations count in both halves' variances, so once too often; less so the more of
     # all combinations there are, since along a complete grid what masks add on their own cancels.
     twice = 1 - len(pairs) / max(np.prod([np.count_nonzero(w) for w in weights]), 1)
@@ -136,7 +138,7 @@ def sandwich(
     Parameters
     ----------
     centred : ndarray of shape (n, n_components)
-        Masks about their weighted mean.
+        The regressors.
     weight : ndarray of shape (n,), or None
         Their weights, for the leverage. None leaves it out of account.
     score : ndarray of shape (n, n_labels)
@@ -151,10 +153,12 @@ def sandwich(
     ndarray of shape (n_labels, n_components)
     """
     _, units = np.unique(units, return_inverse=True)
-    n, n_units = len(units), units.max(initial=-1) + 1
-    together = scipy.sparse.csr_array((np.ones(n), (units, np.arange(n))), shape=(n_units, n))
+    n = len(units)
+    together = scipy.sparse.csr_array((np.ones(n), (units, np.arange(n))))  # (n_units, n)
     projected = centred @ inverse
-    scale = np.ones(n_units) if weight is None else _unit_scale(centred, projected, weight, units)
+    scale = np.ones(1 + units.max())
+    if weight is not None:
+        scale = _unit_scale(centred, projected, weight, units)
     return np.stack(
         [scale @ np.square(together @ (projected * label[:, np.newaxis])) for label in score.T]
     )
@@ -195,7 +199,7 @@ def _influence(
     `which` is (the audio mask of each sample, its lyric mask), `units` the unit of each sample; the
     rest is as in :func:`crossed_std_err`.
     """
-    n_units = units.max(initial=-1) + 1
+    n_units = units.max() + 1
     parts = [
         scipy.sparse.csr_array((score, (units, rows)), shape=(n_units, len(masks))) @ masks
         for masks, rows in zip(centred, which, strict=True)

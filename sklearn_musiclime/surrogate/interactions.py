@@ -369,7 +369,7 @@ def _screened(
         X = coded[:, left] * coded[:, right]
         X = X - X.mean(axis=0)
         inverse = np.linalg.pinv(X.T @ X, hermitian=True)
-        together = inverse @ (X.T @ response)
+        together = _without_rounding(inverse @ (X.T @ response), floor)
         residual = response - X @ together
     if chosen:
         projected = X @ inverse

@@ -72,7 +72,7 @@ class Surrogate:
         Surrogate
             With a weight a component; their sums are those of the units.
         """
-        size = np.bincount(units)[units] if len(units) else np.ones(0)
+        size = np.bincount(units)[units]
         return replace(
             self, weights=self.weights[:, units] / size, std_err=self.std_err[:, units] / size
         )
