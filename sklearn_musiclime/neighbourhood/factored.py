@@ -102,9 +102,7 @@ class FactoredPipeline:
         for branch in self.branches:
             if branch.half == half:
                 output = branch.transform(_select(frame, branch.columns))
-                # Rows are to be picked, which neither frames nor all sparse formats allow alike.
-                is_sparse = scipy.sparse.issparse(output)
-                output = output.tocsr() if is_sparse else np.asarray(output)
+                output = _with_rows(output)
                 encoded[branch.name] = output if branch.weight == 1 else output * branch.weight
         return encoded
 
@@ -405,6 +403,11 @@ def _concatenated(blocks: list[Any]) -> Any:
     if scipy.sparse.issparse(blocks[0]):
         return scipy.sparse.vstack(blocks).tocsr()
     return np.concatenate(blocks)
+
+
+def _with_rows(block: Any) -> Any:
+    """A block whose rows can be picked, as those of frames and of some sparse formats can't."""
+    return block.tocsr() if scipy.sparse.issparse(block) else np.asarray(block)
 
 
 def _width(block: Any) -> int:
