@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import pickle
+import time
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Sequence
@@ -94,7 +95,7 @@ def each_song(
     ------
     object or Failure
         What the task returned or raised, in the order of the rows. Songs of a worker that died are
-        done again.
+        done again. An interrupt waits for the songs that threads are at.
     """
     shipped = _Shipped(task)
     n_done = n_fruitless = 0
@@ -106,6 +107,10 @@ def each_song(
             for outcome in parallel(attempts):
                 n_done += 1
                 yield outcome
+        except (KeyboardInterrupt, SystemExit):
+            while _IN_FLIGHT:  # Python crashes if it ends while threads are in native code
+                time.sleep(0.01)
+            raise
         except pickle.PicklingError:
             raise
         except Exception as error:  # the backend's; the task's own are outcomes
@@ -152,10 +157,19 @@ class _Shipped:
 _UNPACKED: dict[bytes, Callable[[SongTable], Any]] = {}
 
 
+_IN_FLIGHT: set[object] = set()
+"""Songs that are at work in this process."""
+
+
 def _remote_attempt(shipped: _Shipped, table: SongTable) -> Any:
     keep_freed_memory()
-    with parallel_config(backend="sequential"):
-        outcome = attempt(shipped, table)
+    song = object()
+    _IN_FLIGHT.add(song)
+    try:
+        with parallel_config(backend="sequential"):
+            outcome = attempt(shipped, table)
+    finally:
+        _IN_FLIGHT.discard(song)
     if isinstance(outcome, Failure):
         outcome = replace(outcome, error=_portable(outcome.error))
     return outcome
