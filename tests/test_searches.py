@@ -27,8 +27,8 @@ CV = KFold(2)
 @pytest.fixture(scope="module")
 def clips(real_clips):
     """The first seconds of windows of some real songs."""
-    some = real_clips.iloc[[2, 20, 30, 38, 46, 58]]
-    assert some["song"].nunique() == 6
+    some = real_clips.iloc[[2, 20, 38, 58]]
+    assert some["song"].nunique() == len(some)
     shorter = [c | {"array": c["array"][: int(SECONDS * 22050)]} for c in some["audio"]]
     return some.assign(audio=shorter)
 
@@ -132,8 +132,11 @@ def assert_same_results(searches):
 
 
 def test_grid_search_with_every_scorer(ours, clips):
-    grid = {"kernel_width": [0.1, 1.0], "segmenter__n_segments": [2, 4]}
-    X = clips.iloc[:4]
+    grid = [
+        {"kernel_width": [0.1], "segmenter__n_segments": [2]},
+        {"kernel_width": [1.0], "segmenter__n_segments": [4]},
+    ]
+    X = clips.iloc[:2]
     searches = [
         GridSearchCV(
             ours, grid, scoring=SCORERS, refit="fidelity", cv=CV, n_jobs=n, error_score="raise"
@@ -147,9 +150,9 @@ def test_grid_search_with_every_scorer(ours, clips):
         found = np.transpose([results[f"split{k}_test_{name}"] for k in range(2)])
         np.testing.assert_allclose(found, by_fold, rtol=1e-6, atol=1e-9, err_msg=name)
     assert searches[1].best_index_ == expected["fidelity"].mean(axis=1).argmax()
-    candidate = clone(ours).set_params(**results["params"][3])
+    candidate = clone(ours).set_params(**results["params"][1])
     for fold, (_, test) in enumerate(CV.split(X)):
-        found = results[f"split{fold}_test_stability"][3]
+        found = results[f"split{fold}_test_stability"][1]
         assert found == pytest.approx(stability(candidate, X.iloc[test]))
     # The refitted explainer is the one that its parameters make.
     best = searches[1].best_estimator_
@@ -161,7 +164,7 @@ def test_grid_search_with_every_scorer(ours, clips):
 
 
 def test_randomized_search(ours, clips):
-    X = clips.iloc[:4]
+    X = clips.iloc[:2]
     settings = {"kernel_width": loguniform(0.05, 2), "n_samples": randint(10, 60)}
     searches = [
         RandomizedSearchCV(
@@ -178,10 +181,8 @@ def test_randomized_search(ours, clips):
 
 def test_cross_validate(ours, clips):
     options = {"scoring": SCORERS, "cv": CV, "return_estimator": True, "error_score": "raise"}
-    X = clips.iloc[:4]
-    alone, parallel = (cross_validate(ours, X, n_jobs=n, **options) for n in (1, 2))
-    for name in SCORERS:
-        np.testing.assert_allclose(parallel[f"test_{name}"], alone[f"test_{name}"], rtol=1e-9)
+    X = clips.iloc[:2]
+    parallel = cross_validate(ours, X, n_jobs=2, **options)
     for fold, (train, test) in enumerate(CV.split(X)):
         explainer = parallel["estimator"][fold]
         assert explainer.vocabulary_ == clone(ours).fit(X.iloc[train]).vocabulary_
@@ -190,7 +191,7 @@ def test_cross_validate(ours, clips):
 
 
 def test_score_is_what_is_searched_for_by_default(ours, clips):
-    X = clips.iloc[:4]
+    X = clips.iloc[:2]
     search = GridSearchCV(ours, {"kernel_width": [0.1, 1.0]}, cv=CV).fit(X)
     for found, width in zip(search.cv_results_["mean_test_score"], (0.1, 1.0), strict=True):
         fits = [
@@ -206,10 +207,11 @@ def test_score_is_what_is_searched_for_by_default(ours, clips):
 def test_halving(resource, ours, clips):
     """On more and more songs, or with more and more perturbed songs as long as `tol` asks."""
     options = {"resource": resource, "factor": 2, "scoring": SCORERS["deletion"], "cv": CV}
-    explainer, X = ours, clips.iloc[:4]
+    explainer, X = ours, clips
     if resource == "n_samples":
         options["min_resources"] = 2  # songs
     else:
+        X = clips.iloc[:2]
         explainer = clone(ours).set_params(design="paired", tol=1e-9)
         options |= {"min_resources": 60, "max_resources": 120}
     grid = {"kernel_width": [0.1, 1.0], "segmenter__n_segments": [2, 4]}
