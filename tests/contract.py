@@ -824,7 +824,7 @@ def outcome_of(check: Check) -> tuple[str, str]:
             check.run()
     except unittest.SkipTest as skipped:
         return "not applicable", str(skipped)
-    except Exception as error:
+    except (Exception, pytest.fail.Exception) as error:
         if check.reason is not None:
             return "not applicable", check.reason
         return "FAILED", f"{type(error).__name__}: {error}"
