@@ -456,6 +456,22 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
             A row a song: sources x segments, then the vocabulary of the fit, see
             :meth:`get_feature_names_out`. 0 for what a song lacks; words that the fit has not seen
             are left out. For models of several outputs, of the first label.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn_musiclime import MusicLimeExplainer
+        >>> songs = np.empty((2, 2), dtype=object)
+        >>> songs[:] = [[np.ones(10), "love is all"], [np.ones(10), "all you need"]]
+        >>> explainer = MusicLimeExplainer(
+        ...     lambda X: [1.0 * ("love" in words) for _, words in X], modality="lyrics"
+        ... )
+        >>> weights = explainer.fit_transform(songs)
+        >>> explainer.get_feature_names_out().tolist()
+        ['all', 'is', 'love', 'need', 'you']
+        >>> weights.round(2) + 0.0
+        array([[0.  , 0.  , 0.99, 0.  , 0.  ],
+               [0.  , 0.  , 0.  , 0.  , 0.  ]])
         """
         names = self.get_feature_names_out()
         columns = {name: column for column, name in enumerate(names)}
@@ -529,6 +545,21 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         ------
         InvalidSongError
             A cell of X is no song; the message names its row.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn_musiclime import MusicLimeExplainer
+        >>> songs = np.empty((1, 2), dtype=object)
+        >>> songs[0] = [np.ones(10), "love is all"]
+        >>> explainer = MusicLimeExplainer(lambda X: [1.0 * len(words) for _, words in X])
+        >>> explainer = explainer.set_params(modality="lyrics").fit(songs)
+        >>> (function,) = explainer.mask_functions(songs)
+        >>> function.components.names
+        ('love', 'is', 'all')
+        >>> function([[1, 1, 1], [1, 0, 0]])
+        array([[11.],
+               [ 5.]])
         """
         check_is_fitted(self)
         table = self._table(X)

@@ -193,6 +193,14 @@ def deletion_curve(
     -------
     ndarray of shape (n_components + 1,)
         The score after 0, 1, ... components.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_musiclime.metrics import deletion_curve
+    >>> weights = np.array([0.2, 0.5, -0.1])
+    >>> deletion_curve(weights, lambda masks: masks @ weights).round(1) + 0.0
+    array([ 0.6,  0.1, -0.1,  0. ])
     """
     rank = np.empty(len(weights), dtype=int)
     rank[np.argsort(-weights, kind="stable")] = np.arange(len(weights))
@@ -304,6 +312,14 @@ def top_overlap(first: np.ndarray, second: np.ndarray, n_top: int = 10) -> float
     Returns
     -------
     float
+        From 0, none in common, to 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_musiclime.metrics import top_overlap
+    >>> top_overlap(np.array([3.0, -2.0, 0.1]), np.array([3.0, 0.1, -2.0]), n_top=2)
+    0.3333333333333333
     """
     a, b = (set(np.argsort(-np.abs(w), kind="stable")[:n_top].tolist()) for w in (first, second))
     return len(a & b) / len(a | b) if a | b else 1.0

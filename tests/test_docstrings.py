@@ -136,15 +136,17 @@ def resolves(target, module, owner):
             return value is not None
     if first in ("librosa", "torch"):  # slow to import, and not there without an extra
         return True
-    scopes = [module, sklearn_musiclime, owner]
-    return any(_reached(scope, target.split(".")) for scope in scopes if scope is not None)
+    parts = target.split(".")
+    if parts[0] in entries(sections(inspect.getdoc(owner) or "").get("Attributes", "")):
+        return True
+    return any(_reached(scope, parts) for scope in (module, sklearn_musiclime, owner))
 
 
 def _reached(value, parts):
     for part in parts:
-        if not hasattr(value, part) and part not in getattr(value, "__annotations__", {}):
+        if not hasattr(value, part):
             return False
-        value = getattr(value, part, None)
+        value = getattr(value, part)
     return True
 
 

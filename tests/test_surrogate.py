@@ -7,12 +7,7 @@ from sklearn.linear_model import BayesianRidge, Lasso, LinearRegression, Ridge
 from sklearn.metrics import pairwise_distances
 
 from sklearn_musiclime.neighbourhood import draw_masks
-from sklearn_musiclime.surrogate import (
-    fit_crossed_surrogate,
-    fit_shapley,
-    fit_surrogate,
-    kernel_weights,
-)
+from sklearn_musiclime.surrogate import fit_surrogate, kernel_weights
 
 
 def neighbourhood(seed, n_samples=300, n_components=15, n_labels=3):
@@ -204,25 +199,3 @@ def test_no_components_leave_the_mean(method):
 def test_bad_arguments(arguments, cause):
     with pytest.raises(ValueError, match=cause):
         fit_surrogate(**({"masks": np.ones((5, 2)), "predictions": np.zeros(5)} | arguments))
-
-
-@pytest.mark.parametrize("fit", [fit_surrogate, fit_shapley, fit_crossed_surrogate])
-def test_scores_of_one_label_may_be_flat_and_must_be_those_of_the_masks(fit):
-    masks, predictions = neighbourhood(0, n_components=6, n_labels=1)
-    masks[:2] = [[True], [False]]
-    given = (masks,)
-    if fit is fit_crossed_surrogate:
-        given = (masks[:, :4], masks[:, 4:], np.repeat(np.arange(len(masks))[:, np.newaxis], 2, 1))
-    flat, columns = fit(*given, predictions.ravel()), fit(*given, predictions)
-    assert flat.weights.shape == (1, 6)
-    np.testing.assert_array_equal(flat.weights, columns.weights)
-    with pytest.raises(ValueError, match=r"predictions \(299, 1\) don't match"):
-        fit(*given, predictions[1:])
-
-
-@pytest.mark.parametrize("fit", [fit_surrogate, fit_crossed_surrogate])
-def test_kernel_width_is_checked_by_every_fit(fit):
-    pairs = np.array([[0, 0], [1, 1]])
-    given = (np.eye(2), np.eye(2), pairs) if fit is fit_crossed_surrogate else (np.eye(2),)
-    with pytest.raises(ValueError, match="kernel_width must be positive, got 0"):
-        fit(*given, np.zeros(2), kernel_width=0.0)

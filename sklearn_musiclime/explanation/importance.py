@@ -311,11 +311,11 @@ def _with_data(matrix: scipy.sparse.csc_array, data: np.ndarray) -> scipy.sparse
 
 
 def submodular_pick(weights: np.ndarray | scipy.sparse.csr_array, n: int) -> list[int]:
-    r"""Choose rows that together cover the columns that count.
+    """Choose rows that together cover the columns that count.
 
-    Greedily, each time the row that adds most to the coverage
-    :math:`\sum_j I_j \, [\text{a chosen row has } |w_{ij}| > 0]`, with
-    :math:`I_j = \sqrt{\sum_i |w_{ij}|}`: at least 1 - 1/e of the best choice (Ribeiro et al. 2016).
+    Greedily, each time the row that adds most to the coverage: the sum, over the columns in which a
+    chosen row is not 0, of ``sqrt(abs(weights).sum(axis=0))``. That is at least 1 - 1/e of what the
+    best choice covers (Ribeiro et al. 2016).
 
     Parameters
     ----------

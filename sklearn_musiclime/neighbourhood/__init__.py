@@ -34,7 +34,7 @@ What it costs. Let a song have S sources, and `n_samples` be n, or n and m. Then
   each at most min(n, 2^(S k)) times, if it touches k segments.
 
 Time is the number of encodings times what one takes. A black box also waits for each song to be
-composed, 0.3 ms for a clip of 15 s and 3.8 ms for a song of 148 s, and `n_jobs` divides both.
+composed, 0.3 ms for a clip of 15 s and 3.8 ms for a song of 148 s, and `n_jobs` workers share both.
 For example (``speed.json``; the last one ``encoders.json``, without a GPU):
 
 - 15 s, spectral statistics and TF-IDF, masks (2400, 240): 0.20 s;

@@ -26,7 +26,7 @@ A model that doubles its score where two components meet, seen near the song and
 >>> import numpy as np
 >>> from sklearn_musiclime.surrogate import fit_shapley, fit_surrogate, shapley_kernel_weights
 >>> masks = np.indices((2, 2, 2)).reshape(3, -1).T[::-1]  # all of three components
->>> scores = 1.0 * masks[:, 0] + 1.0 * masks[:, 0] * masks[:, 1]
+>>> scores = 1.0 * masks[:, [0]] + 1.0 * masks[:, [0]] * masks[:, [1]]
 >>> repeats = np.full(len(masks), 1000)  # as if each had been drawn that often
 >>> fit_surrogate(masks, scores, sample_weight=repeats).weights.round(2)
 array([[1.77, 0.77, 0.01]])

@@ -104,13 +104,13 @@ def kernel_weights(masks: np.ndarray, kernel_width: float = 0.25) -> np.ndarray:
     >>> kernel_weights([[1, 1, 1, 1], [1, 0, 0, 1], [0, 0, 0, 0]]).round(2)
     array([1. , 0.5, 0. ])
     """
+    if not kernel_width > 0:
+        raise ValueError(f"kernel_width must be positive, got {kernel_width}")
     masks = np.asarray(masks, dtype=bool)
     return _kernel(masks.sum(axis=1), masks.shape[1], kernel_width)
 
 
 def _kernel(n_kept: np.ndarray, n_components: int, kernel_width: float) -> np.ndarray:
-    if not kernel_width > 0:
-        raise ValueError(f"kernel_width must be positive, got {kernel_width}")
     distance = 1 - np.sqrt(n_kept / max(n_components, 1))
     return np.sqrt(np.exp(-((distance / kernel_width) ** 2)))
 
@@ -139,33 +139,6 @@ def check_selection(feature_selection: str, n_features: int | None) -> None:
             f"feature_selection={feature_selection!r} needs n_features of at least 1, "
             f"got {n_features}"
         )
-
-
-def check_predictions(predictions: np.ndarray, masks: np.ndarray) -> np.ndarray:
-    """Return scores as columns, a label each, if they are those of masks.
-
-    Parameters
-    ----------
-    predictions : array-like of shape (n_samples,) or (n_samples, n_labels)
-        The scores.
-    masks : ndarray of shape (n_samples, n_components)
-        The masks, or what stands for them row by row.
-
-    Returns
-    -------
-    ndarray of shape (n_samples, n_labels)
-
-    Raises
-    ------
-    ValueError
-        Shapes don't match.
-    """
-    predictions = np.asarray(predictions, dtype=float)
-    if predictions.ndim == 1:
-        predictions = predictions[:, np.newaxis]
-    if masks.ndim != 2 or predictions.ndim != 2 or len(masks) != len(predictions):
-        raise ValueError(f"masks {masks.shape} and predictions {predictions.shape} don't match")
-    return predictions
 
 
 def fit_surrogate(
@@ -228,7 +201,11 @@ def fit_surrogate(
     """
     check_selection(feature_selection, n_features)
     masks = np.asarray(masks, dtype=float)
-    predictions = check_predictions(predictions, masks)
+    predictions = np.asarray(predictions, dtype=float)
+    if predictions.ndim == 1:
+        predictions = predictions[:, np.newaxis]
+    if masks.ndim != 2 or predictions.ndim != 2 or len(masks) != len(predictions):
+        raise ValueError(f"masks {masks.shape} and predictions {predictions.shape} don't match")
     weight = kernel_weights(masks, kernel_width)
     if sample_weight is not None:
         weight = weight * np.asarray(sample_weight, dtype=float)
@@ -294,7 +271,7 @@ def fit_crossed_surrogate(
         L.
     pairs : ndarray of shape (n_samples, 2) of int
         The audio mask and the lyric mask of each score, no pair twice.
-    predictions : array-like of shape (n_samples,) or (n_samples, n_labels)
+    predictions : array-like of shape (n_samples, n_labels)
         The model's scores.
     kernel_width : float, default=0.25
         See :func:`kernel_weights`.
@@ -306,11 +283,6 @@ def fit_crossed_surrogate(
     Surrogate
         Weights of the audio components first. Masks ``2 * i`` and ``2 * i + 1`` of a half count as
         drawn together for the standard errors.
-
-    Raises
-    ------
-    ValueError
-        There are more or fewer scores than pairs, or `kernel_width` is not positive.
 
     Examples
     --------
@@ -326,7 +298,7 @@ def fit_crossed_surrogate(
     True
     """
     A, L = np.asarray(audio_masks, dtype=float), np.asarray(lyric_masks, dtype=float)
-    predictions = check_predictions(predictions, pairs)
+    predictions = np.asarray(predictions, dtype=float)
     i, j = pairs.T
     n_kept = A.sum(axis=1)[i] + L.sum(axis=1)[j]
     weight = repeats * _kernel(n_kept, A.shape[1] + L.shape[1], kernel_width)

@@ -20,7 +20,7 @@ import numpy as np
 from scipy.special import comb
 
 from sklearn_musiclime.surrogate.errors import sandwich
-from sklearn_musiclime.surrogate.linear import Surrogate, check_predictions, weighted_r2
+from sklearn_musiclime.surrogate.linear import Surrogate, weighted_r2
 
 
 def shapley_kernel_weights(masks: np.ndarray) -> np.ndarray:
@@ -64,7 +64,7 @@ def fit_shapley(
     ----------
     masks : ndarray of shape (n_samples, n_components), dtype bool
         True where a component is kept. The mask of everything and that of nothing are among them.
-    predictions : array-like of shape (n_samples,) or (n_samples, n_labels)
+    predictions : ndarray of shape (n_samples, n_labels)
         The model's scores.
     sample_weight : ndarray of shape (n_samples,), or None, default=None
         :func:`shapley_kernel_weights`, for masks that were enumerated. None: masks were drawn in
@@ -81,7 +81,7 @@ def fit_shapley(
     Raises
     ------
     ValueError
-        The mask of everything or that of nothing is missing, or shapes don't match.
+        The mask of everything or that of nothing is missing.
 
     Examples
     --------
@@ -95,7 +95,6 @@ def fit_shapley(
     array([[1. , 1.5, 1.5]])
     """
     masks = np.asarray(masks, dtype=bool)
-    predictions = check_predictions(predictions, masks)
     n_samples, p = masks.shape
     everything, nothing = np.flatnonzero(masks.all(axis=1)), np.flatnonzero(~masks.any(axis=1))
     if not (len(everything) and len(nothing)):
