@@ -19,9 +19,17 @@ from sklearn_musiclime import (
     StructureSegmenter,
     UniformSegmenter,
 )
-from sklearn_musiclime.components import decompose, separate_sources, split_lyrics, word_spans
+from sklearn_musiclime.cache import ResultCache
+from sklearn_musiclime.components import (
+    decompose,
+    segment_audio,
+    separate_sources,
+    split_lyrics,
+    word_spans,
+)
 from sklearn_musiclime.components.decomposition import link_components
 from sklearn_musiclime.components.lyrics import LYRIC_UNITS
+from sklearn_musiclime.components.separation import read_beside, recall_sources
 from sklearn_musiclime.neighbourhood import compose_audio, compose_lyrics
 
 RATE = 22050
@@ -141,9 +149,14 @@ def test_hpss_is_librosas(noise):
         np.testing.assert_allclose(sources, expected, atol=1e-6)
         _, by_two = HPSSSeparator(kernel_size=kernel_size, n_jobs=2).separate(noise, RATE)
         np.testing.assert_array_equal(by_two, separator.separate(noise, RATE)[1])
-    _, sources = HPSSSeparator(margin=(1.0, 5.0)).separate(noise, RATE)
-    expected = librosa.effects.hpss(noise, margin=(1.0, 5.0))
-    np.testing.assert_allclose(sources, expected, atol=1e-6)
+    for options in (
+        {"margin": (1.0, 5.0)},
+        {"power": 1.0},
+        {"n_fft": 1024, "hop_length": 300},
+    ):
+        _, sources = HPSSSeparator(**options).separate(noise[:50_000], RATE)
+        expected = librosa.effects.hpss(noise[:50_000], **options)
+        np.testing.assert_allclose(sources, expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("kernel_size", [31, (17, 5), 8, (8, 31)])
@@ -164,6 +177,7 @@ def test_hpss_masks_are_librosas(kernel_size, margin, power, noise):
 
 
 def test_an_inaudible_residual_goes_to_the_loudest_source(noise):
+    noise = noise - np.float32(0.05)  # the loudest has the most energy, not the highest sum
     hiss = 1e-4 * np.random.default_rng(1).normal(0, 0.1, len(noise)).astype(np.float32)
     separator = SimpleNamespace(
         separate=lambda y, rate: (("quiet", "loud"), np.stack([0.1 * (y - hiss), 0.9 * (y - hiss)]))
@@ -172,6 +186,79 @@ def test_an_inaudible_residual_goes_to_the_loudest_source(noise):
     assert names == ("quiet", "loud")
     np.testing.assert_allclose(sources[0], 0.1 * (noise - hiss), atol=1e-8)
     np.testing.assert_allclose(sources.sum(axis=0), noise, atol=1e-7)
+
+
+@pytest.mark.parametrize(("level", "is_heard"), [(-59, True), (-61, False)])
+def test_a_residual_is_heard_above_minus_60_db(level, is_heard, noise):
+    rest = np.random.default_rng(1).normal(size=len(noise)) * 10 ** (level / 20) * noise.std()
+    separator = SimpleNamespace(separate=lambda y, rate: (("main",), (y - rest)[np.newaxis]))
+    names, sources = separate_sources(separator, noise, RATE)
+    assert names == (("main", "residual") if is_heard else ("main",))
+    np.testing.assert_allclose(sources.sum(axis=0), noise, atol=1e-7)
+
+
+class Halves:
+    """Two halves of the mix; counts how often it is asked."""
+
+    n_calls = 0
+
+    def separate(self, waveform, sampling_rate):
+        self.n_calls += 1
+        return ("one", "two"), np.stack([waveform / 2, waveform / 2])
+
+
+class CountedStems(StemSeparator):
+    n_calls = 0
+
+    def separate(self, *args, **options):
+        self.n_calls += 1
+        return super().separate(*args, **options)
+
+
+def test_sources_are_recalled_unless_what_they_depend_on_has_changed(tmp_path, noise):
+    cache = ResultCache(str(tmp_path / "cache"))
+    separator = Halves()
+
+    def recall(waveform=noise, rate=RATE, path=None, span=None, key="halves"):
+        return recall_sources(separator, waveform, rate, path=path, span=span, cache=cache, key=key)
+
+    names, sources = recall()
+    assert names == ("one", "two")
+    for same in ({}, {"waveform": noise.copy()}, {"path": tmp_path / "song.wav"}):
+        np.testing.assert_array_equal(recall(**same)[1], sources)
+    assert separator.n_calls == 1
+    others = ({"waveform": noise[:-1]}, {"rate": 16000}, {"span": (0.0, 1.0)}, {"key": "thirds"})
+    for n_calls, other in enumerate(others, start=2):
+        recall(**other)
+        assert separator.n_calls == n_calls
+
+
+def test_stems_are_read_again_when_they_have_changed(tmp_path, noise):
+    path = write_stems(tmp_path, {"vocals": 0.3 * noise, "other": 0.7 * noise})
+    cache, separator = (
+        ResultCache(str(tmp_path / "cache")),
+        CountedStems(sources=("vocals", "other")),
+    )
+
+    def vocals():
+        return recall_sources(separator, noise, RATE, path=path, cache=cache, key="stems")[1][0]
+
+    np.testing.assert_allclose(vocals(), 0.3 * noise, atol=1e-7)
+    vocals()
+    assert separator.n_calls == 1
+    soundfile.write(tmp_path / "song" / "vocals.wav", 0.2 * noise, RATE, subtype="FLOAT")
+    np.testing.assert_allclose(vocals(), 0.2 * noise, atol=1e-7)
+    assert separator.n_calls == 2
+
+
+def test_what_is_read_beside_a_song(tmp_path, noise):
+    path = write_stems(tmp_path, {"vocals": noise})
+    assert list(read_beside(StemSeparator(), path)) == ["vocals"]  # those that are there
+    assert read_beside(StemSeparator(), None) is None
+    assert read_beside(None, path) is None
+    assert read_beside(Halves(), path) is None
+    by_path = SimpleNamespace(separate=lambda waveform, sampling_rate, path: None)
+    assert read_beside(by_path, path) == str(path)
 
 
 def test_a_residual_joins_one_that_the_separator_has(noise):
@@ -281,6 +368,7 @@ def test_uniform_segments():
     assert UniformSegmenter(4).segment(np.zeros(3), RATE).tolist() == [0, 1, 2, 3]
     by_seconds = UniformSegmenter(seconds=2.0)
     assert by_seconds.segment(np.zeros(45), 10).tolist() == [0, 20, 45]  # a short tail joins
+    assert by_seconds.segment(np.zeros(49), 10).tolist() == [0, 20, 49]
     assert by_seconds.segment(np.zeros(50), 10).tolist() == [0, 20, 40, 50]  # half stays
     assert by_seconds.segment(np.zeros(5), 10).tolist() == [0, 5]
     for bad in (UniformSegmenter(0), UniformSegmenter(seconds=0)):
@@ -288,11 +376,12 @@ def test_uniform_segments():
             bad.segment(np.zeros(5), 10)
 
 
-def test_beats_lie_on_the_clicks():
-    clicks = np.zeros(10 * RATE, dtype=np.float32)
-    period = RATE // 2
+@pytest.mark.parametrize("rate", [RATE, 16000])
+def test_beats_lie_on_the_clicks(rate):
+    clicks = np.zeros(10 * rate, dtype=np.float32)
+    period = rate // 2
     clicks[::period] = 1
-    borders = BeatSegmenter(beats=2).segment(clicks, RATE)[1:-1]
+    borders = BeatSegmenter(beats=2).segment(clicks, rate)[1:-1]
     assert len(borders) >= 8
     off_beat = np.minimum(borders % period, -borders % period)
     assert off_beat.max() <= 1024
@@ -316,6 +405,14 @@ def test_lyric_lines_follow_the_word_times():
     # A short lead-in and a short gap belong to a line; the pauses at 4 s and 9 s don't.
     assert borders.tolist() == [0, 35, 40, 80, 90, 120]
     assert segmenter.segment(np.zeros(120), 10, lyrics="").tolist() == [0, 120]
+    assert segment_audio(segmenter, np.zeros(120), 10).tolist() == [0, 120]  # no lyrics at all
+    borders = segmenter.segment(
+        np.zeros(120), 10, lyrics="one\n...\ntwo", word_times=np.array([[1, 2], [3, 10.5]])
+    )
+    assert borders.tolist() == [0, 30, 120]  # dots aren't sung
+    times = np.array([[1, 2], [2, 9], [2.5, 3], [10, 11]])
+    borders = segmenter.segment(np.zeros(120), 10, lyrics="o long\nshort\nend", word_times=times)
+    assert borders.tolist() == [0, 25, 100, 120]  # the first line is sung on
     with pytest.raises(ValueError, match="needs word times"):
         segmenter.segment(np.zeros(120), 10, lyrics="la")
 

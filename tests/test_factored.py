@@ -1,6 +1,7 @@
 """Factored models and the table give what the long way gives, with far fewer calls (P3)."""
 
 from functools import partial
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -9,6 +10,7 @@ import scipy.sparse
 from conftest import song_array
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
+from joblib import Parallel
 from sklearn.base import BaseEstimator, ClassifierMixin, TransformerMixin
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer, make_column_transformer
@@ -37,8 +39,10 @@ from sklearn_musiclime.featurizers.audio import FEATURES, STATISTICS
 from sklearn_musiclime.featurizers.audio.table import frame_groups
 from sklearn_musiclime.neighbourhood import (
     AudioNeighbourhood,
+    NeighbourhoodScorer,
     PerturbedAudio,
     PerturbedLyrics,
+    ScoreFunction,
     compose_audio,
     compose_lyrics,
     draw_masks,
@@ -567,6 +571,24 @@ def test_the_head_scores_no_more_songs_at_a_time_than_it_has_room_for(made_songs
     np.testing.assert_array_equal(scores(), expected)
     assert set(sizes[:-1]) == {10}
     assert sum(sizes) == len(drawn)
+
+
+@pytest.mark.parametrize("is_factored", [True, False])
+def test_progress_ends_at_its_total(is_factored, made_songs):
+    X, y, _, _ = made_songs
+    model, song = TwoTowers().fit(X, y), SongTable(X).read(0, RATE)
+    components = decompose(song, separator=None, segmenter=UniformSegmenter(4))
+    drawn = draw_neighbourhood("crossed", components.n_audio, components.n_lyrics, 40, rng())
+    done = []
+    scorer = NeighbourhoodScorer(
+        ScoreFunction(model), find_factored(model, song) if is_factored else None, song, components,
+        units=None, batch_size=16, parallel=Parallel(return_as="generator"),
+        progress=SimpleNamespace(total=None, update=done.append),
+    )  # fmt: skip
+    first = scorer.score_pairs(drawn, drawn.pairs)
+    again = scorer.score_pairs(drawn, drawn.pairs[:7])
+    np.testing.assert_allclose(again, first[:7])
+    assert scorer.progress.total == sum(done) == len(drawn) + 7
 
 
 class Texts(Length):

@@ -101,7 +101,7 @@ class UniformSegmenter(BaseEstimator):
             raise ValueError(f"seconds must be positive, got {self.seconds}")
         length = self.seconds * sampling_rate
         n_whole = int((n_samples - length / 2) // length + 1)
-        return _borders(np.arange(1, max(n_whole, 1)) * length, n_samples)
+        return _borders(np.arange(1, n_whole) * length, n_samples)
 
 
 class BeatSegmenter(BaseEstimator):
