@@ -350,6 +350,22 @@ def test_files_that_are_wrong(fitted, tmp_path):
     path.write_bytes(path.read_bytes()[:50])
     with pytest.raises(ValueError, match="no file of weights"):
         TransformerFusionClassifier.load(tmp_path)
+    fitted.save(tmp_path)
+    config = tmp_path / "audio" / "config.json"
+    for n_layers, cause in ((3, "missing: audio_model"), (10**6, r"1e\+06 layers for")):
+        changed = json.loads(config.read_text()) | {"num_hidden_layers": n_layers}
+        config.write_text(json.dumps(changed))
+        with pytest.raises(ValueError, match=cause):
+            TransformerFusionClassifier.load(tmp_path)
+    (tmp_path / "lyrics" / "pytorch_model.bin").write_bytes(b"")
+    with pytest.raises(ValueError, match="is code or asks for it"):
+        TransformerFusionClassifier.load(tmp_path)
+    (tmp_path / "lyrics" / "pytorch_model.bin").unlink()
+    fitted.save(tmp_path)
+    document = json.loads((tmp_path / "classifier.json").read_text())
+    (tmp_path / "classifier.json").write_text(json.dumps(document | {"classes": ["a", "a", "b"]}))
+    with pytest.raises(ValueError, match="not a list of different names"):
+        TransformerFusionClassifier.load(tmp_path)
     document = json.loads((tmp_path / "classifier.json").read_text())
     (tmp_path / "classifier.json").write_text(json.dumps(document | {"format": 99}))
     with pytest.raises(ValueError, match="format 99"):

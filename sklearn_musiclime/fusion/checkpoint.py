@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import json
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -144,8 +144,8 @@ def read_classes(names: Any, dtype: Any) -> np.ndarray:
     return classes
 
 
-def check_no_code(folder: Path) -> None:
-    """Raise if a saved classifier's encoders bring code of their own, or weights that may hold it.
+def check_saved(folder: Path) -> None:
+    """Raise if a saved classifier brings code, or asks for more layers than it has weights for.
 
     Parameters
     ----------
@@ -155,11 +155,36 @@ def check_no_code(folder: Path) -> None:
     Raises
     ------
     ValueError
-        A file is no JSON, safetensors or text, or asks for code.
+        A file may hold code or asks for code, or an encoder's configuration is none of its weights.
     """
+    from safetensors import safe_open
+
     for path in sorted(folder.rglob("*")):
         if path.suffix in CODE or (path.suffix == ".json" and b'"auto_map"' in path.read_bytes()):
             raise ValueError(f"{str(path)!r} is code or asks for it; nothing of it was read")
+    for path in sorted(folder.glob("*/model.safetensors")):
+        config = path.with_name("config.json")
+        try:
+            with safe_open(path, "pt") as weights:
+                n_weights = len(weights.keys())
+            settings = json.loads(config.read_bytes())
+        except OSError:
+            raise
+        except Exception as error:  # safetensors has its own
+            raise ValueError(f"{str(path.parent)!r} is no saved encoder: {error}") from error
+        # Each has weights; a network of millions of layers would be set up for hours.
+        n_layers = max(_sizes_called("layers", settings), default=0)
+        if n_layers > n_weights:
+            raise ValueError(f"{str(config)!r} has {n_layers:.3g} layers for {n_weights} weights")
+
+
+def _sizes_called(ending: str, settings: Any) -> Iterator[float]:
+    """The numbers in a configuration whose names end like this."""
+    for name, value in settings.items() if isinstance(settings, dict) else ():
+        if isinstance(value, dict):
+            yield from _sizes_called(ending, value)
+        elif name.endswith(ending) and isinstance(value, (int, float)):
+            yield value
 
 
 def load_encoder(
@@ -188,7 +213,10 @@ def load_encoder(
     if not isinstance(source, (str, PathLike)):
         return copy.deepcopy(source), []
     if state is None:
-        return AutoModel.from_pretrained(source), []
+        model, report = AutoModel.from_pretrained(source, output_loading_info=True)
+        # Of RoBERTa's pooler, which a head of the first token never looks at, there may be none.
+        missing = sorted(k for k in report["missing_keys"] if not k.startswith("pooler."))
+        return model, [f"missing: {PREFIXES[half]}{name}" for name in missing]
     prefix = PREFIXES[half]
     config = AutoConfig.from_pretrained(source)
     part = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}

@@ -31,7 +31,7 @@ from sklearn_musiclime.featurizers.texts import LONG
 from sklearn_musiclime.fusion._columns import MODALITIES, check_modality, read_columns
 from sklearn_musiclime.fusion.branches import AudioBranch, LyricsBranch
 from sklearn_musiclime.fusion.checkpoint import (
-    check_no_code,
+    check_saved,
     load_encoder,
     load_head,
     read_classes,
@@ -477,7 +477,7 @@ class TransformerFusionClassifier(ClassifierMixin, BaseEstimator):
         _torch.load("torch", cls.__name__)
         folder = Path(folder)
         document = read_description(folder, FORMAT)
-        check_no_code(folder)
+        check_saved(folder)
         try:
             parameters = document["parameters"] | {"device": device}
             if isinstance(parameters["class_weight"], list):
@@ -486,8 +486,8 @@ class TransformerFusionClassifier(ClassifierMixin, BaseEstimator):
             classifier._check_parameters()
             classes = read_classes(document["classes"], document["dtype"])
             state = read_state_dict(folder / "classifier.safetensors")
-            classifier._assemble(folder / "audio", folder / "lyrics", classes)
-            load_head(classifier.network_, state)
+            findings = classifier._assemble(folder / "audio", folder / "lyrics", classes)
+            load_head(classifier.network_, state, findings)
             classifier.history_ = list(document["history"])
             classifier.n_iter_ = len(classifier.history_)
             classifier.n_features_in_ = int(document["n_features_in"])
@@ -614,8 +614,11 @@ class TransformerFusionClassifier(ClassifierMixin, BaseEstimator):
         *,
         state: dict[str, Any] | None = None,
         strict: bool = True,
-    ) -> None:
-        """Put the network together from its encoders, or from the weights of a state dict."""
+    ) -> list[str]:
+        """Put the network together from its encoders, or from the weights of a state dict.
+
+        Returns what is wrong with the encoders' weights.
+        """
         from transformers import AutoTokenizer
 
         from sklearn_musiclime.fusion.network import FusionNetwork
@@ -640,6 +643,7 @@ class TransformerFusionClassifier(ClassifierMixin, BaseEstimator):
         if state is not None:
             load_head(self.network_, state, findings, strict=strict)
         self.network_.to(_torch.pick_device(self.device)).eval()
+        return findings
 
     def _sizes(self) -> list[int]:
         """The lengths of the encoders' vectors, of a song of silence without words."""
