@@ -16,7 +16,7 @@ PACKAGE = Path(sklearn_musiclime.__file__).parent
 # From what knows nothing to what knows all. What stands in a line may import from the lines above
 # it, and within itself, but not from what it shares the line with.
 LAYERS = (
-    ("_malloc", "_torch", "_version", "batches", "streaming"),
+    ("_files", "_malloc", "_polars", "_torch", "_version", "batches", "streaming"),
     ("cache",),
     ("songs",),
     ("components", "corpus"),
@@ -27,7 +27,7 @@ LAYERS = (
     ("explainer",),
     ("metrics",),
     ("__init__",),  # the names that are importable from the package
-    ("cli",),
+    ("cli", "examples"),
     ("__main__",),
 )
 LAYER_OF = {name: number for number, layer in enumerate(LAYERS) for name in layer}
