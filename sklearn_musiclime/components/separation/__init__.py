@@ -45,7 +45,6 @@ from sklearn_musiclime.components.separation.neural import TorchSeparator
 from sklearn_musiclime.components.separation.sources import (
     RESIDUAL,
     Separator,
-    Sources,
     read_beside,
     recall_sources,
     separate_sources,
@@ -56,7 +55,6 @@ __all__ = [
     "RESIDUAL",
     "HPSSSeparator",
     "Separator",
-    "Sources",
     "StemSeparator",
     "TorchSeparator",
     "read_beside",
