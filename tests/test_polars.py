@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from contract import why_no_polars
 from sklearn.compose import make_column_transformer
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
@@ -21,6 +22,8 @@ from sklearn_musiclime.metrics import SCORERS
 from sklearn_musiclime.songs import SongTable
 
 pl = pytest.importorskip("polars")
+if why_no_polars():
+    pytest.skip(why_no_polars(), allow_module_level=True)
 
 RATE = 22050
 
