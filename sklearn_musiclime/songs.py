@@ -728,7 +728,8 @@ def _read_blocks(file: soundfile.SoundFile, n_frames: float, row: int) -> np.nda
         block = file.read(int(min(size, n_frames - n_read)), dtype="float32", always_2d=True)
         if not len(block):
             break
-        blocks.append(block.mean(axis=1))
+        with np.errstate(over="ignore", invalid="ignore"):  # found when all of it is there
+            blocks.append(block.mean(axis=1))
         n_read += len(block)
         _check_length(n_read, row)
     return np.concatenate(blocks)

@@ -363,6 +363,18 @@ def test_stems_that_are_not_the_songs(stems, path, cause, tmp_path, noise):
         )
 
 
+def test_broken_stems_are_named_once(tmp_path, noise):
+    path = write_stems(tmp_path, {"vocals": noise, "other": noise})
+    (tmp_path / "song" / "other.wav").write_bytes(b"RIFF")
+    with pytest.raises(ValueError, match=r"^the 'other' stem: file .* can't be decoded") as caught:
+        separate_sources(StemSeparator(sources=("vocals", "other")), noise, RATE, path=path)
+    assert not isinstance(caught.value, InvalidSongError)  # whose row would be none of X
+    with pytest.raises(ValueError, match="other braces"):
+        StemSeparator("{folder}/{source}.wav").stem_paths(path)
+    with pytest.raises(ValueError, match="at least one source"):
+        StemSeparator(sources=()).separate(noise, RATE, path=path)
+
+
 def test_uniform_segments():
     assert UniformSegmenter(4).segment(np.zeros(8), RATE).tolist() == [0, 2, 4, 6, 8]
     assert UniformSegmenter(4).segment(np.zeros(3), RATE).tolist() == [0, 1, 2, 3]

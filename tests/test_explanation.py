@@ -236,6 +236,9 @@ def bombs(folder, name):
         with zipfile.ZipFile(arrays, "w", zipfile.ZIP_DEFLATED) as archive:
             for member in ("mix.npy", "sources.npy"):
                 archive.writestr(member, npy + bytes(10**8))
+    elif name == "long name":
+        with zipfile.ZipFile(arrays, "w") as archive:
+            archive.writestr("x" * 60_000, b"")
     elif name == "nested":
         document.write_text("[" * 100_000 + "]" * 100_000)
     elif name == "nested object":
@@ -267,6 +270,7 @@ def bombs(folder, name):
     [
         ("declared", r"one\.npz.* of shape \(1000000000000,\)"),
         ("compressed", r"one\.npz.*compressed"),
+        ("long name", r"one\.npz.*holds other arrays.*xxx"),
         ("nested", r"one\.json.*not JSON"),
         ("nested object", r"one\.json.*not JSON"),
         ("sparse", r"one\.json.*too large"),
@@ -284,8 +288,9 @@ def test_bombs_take_no_memory(name, cause, explanation, tmp_path):
         path.stat().st_size for path in tmp_path.iterdir() if name not in ("sparse", "endless")
     )
     tracemalloc.start()
-    with pytest.raises(ValueError, match=cause):
+    with pytest.raises(ValueError, match=cause) as caught:
         LocalExplanation.load(tmp_path / "one.json")
+    assert len(str(caught.value)) < 1000
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < 2e6 + 30 * size

@@ -107,6 +107,8 @@ def test_totals_that_are_none(bad):
         GlobalExplanation.from_totals({"a": {"x": bad}})
     with pytest.raises(ValueError, match="no totals"):
         GlobalExplanation.from_totals({})
+    with pytest.raises(ValueError, match="segment 0 of source 'bass' has 2 names"):
+        GlobalExplanation.from_totals({"a": {"bass0": (1.0, 1), "bass@0": (2.0, 1)}})
 
 
 def test_positive_parts_are_summed_and_presence_is_counted():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from os import PathLike
@@ -242,14 +243,14 @@ class GlobalExplanation:
         Raises
         ------
         ValueError
-            A sum is negative or NaN, or a count is no whole number of at least 1; or there are no
-            totals.
+            A sum is negative or NaN, or a count is no whole number of at least 1; a segment of a
+            source has two names; or there are no totals.
         """
         if not totals:
             raise ValueError("no totals to aggregate")
         labels = [list(totals)[i] for i in _label_order(list(totals))]
         named = "|".join(map(re.escape, sources)) or "(?!)"  # which nothing matches
-        audio = re.compile(rf"({named})(\d+)|(.+)@(\d+)")
+        audio = re.compile(rf"({named})(\d{{1,9}})|(.+)@(\d{{1,9}})")
         names = dict.fromkeys(name for of_class in totals.values() for name in of_class)
         found = []
         for name in names:
@@ -261,6 +262,10 @@ class GlobalExplanation:
                 found.append(
                     Component(name, "audio", source or named_source, int(segment or named_segment))
                 )
+        places = Counter((c.source, c.segment) for c in found if c.modality == "audio")
+        for (source, segment), n_names in places.items():
+            if n_names > 1:
+                raise ValueError(f"segment {segment} of source {source!r} has {n_names} names")
         components, _ = _in_order(found)
         column = {component.name: i for i, component in enumerate(components)}
         sums = np.zeros((len(labels), len(components)))

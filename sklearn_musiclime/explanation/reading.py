@@ -27,6 +27,8 @@ MAX_WHOLE = 2**53
 """Whole numbers lie below: so much is exact in double precision, too."""
 MAX_SHOWN = 60
 """Letters of a wrong value that an error shows."""
+MAX_REASON = 500
+"""Letters of an error, which may quote what a file says."""
 NOT_AN_ARCHIVE = (
     ValueError, OSError, EOFError, OverflowError, RuntimeError, struct.error, zipfile.BadZipFile,
 )  # fmt: skip
@@ -59,7 +61,8 @@ class Record:
 
     def error(self, name: str, reason: str) -> ValueError:
         """Return the error that says what is wrong with an entry."""
-        return ValueError(f"{str(self._path)!r}: {self._within}{name}: {reason}")
+        place = f"{self._within}{name}"
+        return ValueError(f"{str(self._path)!r}: {place:.{MAX_SHOWN}}: {reason:.{MAX_REASON}}")
 
     def value(self, name: str) -> Any:
         """Return an entry, whatever it is."""
@@ -231,7 +234,9 @@ def read_arrays(
                     _check_header(archive, member, *expected[name])
                 arrays = {name: _read_member(archive, m) for name, m in members.items()}
         except NOT_AN_ARCHIVE as error:
-            raise ValueError(f"{str(path)!r} holds other arrays than it should: {error}") from error
+            raise ValueError(
+                f"{str(path)!r} holds other arrays than it should: {error!s:.{MAX_REASON}}"
+            ) from error
     for name, array in arrays.items():
         if not np.isfinite(array).all():
             raise ValueError(f"{str(path)!r}: {name}: NaN or infinite")
