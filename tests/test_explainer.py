@@ -365,13 +365,13 @@ def test_linking_needs_times_and_vocals(song, separator, match, noise):
 
 
 @pytest.mark.parametrize(("parameters", "match"), [
-    ({"kernel": "linear"}, "kernel must be one of"),
+    ({"kernel": "linear"}, "'kernel' parameter"),
     ({"kernel": "shapley", "regressor": Ridge()}, "neither a regressor"),
     ({"kernel": "shapley", "design": "crossed"}, "use design='paired'"),
     ({"linked": True, "design": "crossed"}, "use design='paired'"),
     ({"linked": True, "modality": "audio"}, "modality='both'"),
-    ({"interactions": "some"}, "interactions must be"),
-    ({"tol": 0}, "tol must be positive"),
+    ({"interactions": "some"}, "'interactions' parameter"),
+    ({"tol": 0}, "'tol' parameter"),
     ({"tol": 0.1, "max_samples": 10}, "less than n_samples"),
 ])  # fmt: skip
 def test_bad_parameters_of_these(parameters, match, X):

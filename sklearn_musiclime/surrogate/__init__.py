@@ -1,8 +1,9 @@
 """Surrogates: from masks and scores to weights, their standard errors, and interactions."""
 
-from sklearn_musiclime.surrogate.fitting import KERNELS, fit_neighbourhood
+from sklearn_musiclime.surrogate.fitting import KERNELS, fit_neighbourhood, safe_exponents
 from sklearn_musiclime.surrogate.interactions import (
     Interactions,
+    check_n_pairs,
     crossed_interactions,
     fit_interactions,
     joint_interactions,
@@ -11,6 +12,7 @@ from sklearn_musiclime.surrogate.interactions import (
 from sklearn_musiclime.surrogate.linear import (
     FEATURE_SELECTION,
     Surrogate,
+    check_regressor,
     check_selection,
     fit_crossed_surrogate,
     fit_surrogate,
@@ -27,6 +29,8 @@ __all__ = [
     "KERNELS",
     "Interactions",
     "Surrogate",
+    "check_n_pairs",
+    "check_regressor",
     "check_selection",
     "crossed_interactions",
     "fit_crossed_surrogate",
@@ -39,6 +43,7 @@ __all__ = [
     "joint_shares",
     "kernel_weights",
     "modality_shares",
+    "safe_exponents",
     "shapley_interactions",
     "shapley_kernel_weights",
 ]
