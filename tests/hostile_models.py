@@ -1620,7 +1620,7 @@ KINDS = {
     "model: factored": Kind(factored, 0.8),
     "model: bad factored": Kind(bad_factored, 0.8),
     "model: pipelines": Kind(pipelines, 0.4),
-    "model: raising": Kind(raising, 0.3),
+    "model: raising": Kind(raising, 0.15),
     "model: mutating": Kind(mutating, 0.6),
     "model: random": Kind(random_models, 0.4),
     "model: scales": Kind(scales, 0.6),

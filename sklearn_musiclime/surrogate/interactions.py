@@ -393,7 +393,8 @@ def shapley_interactions(
         chance = 1 / ((p - 1) * comb(p - 2, n_others))
         weights[:, column] = (chance * coded[:, k] * coded[:, m]) @ predictions
     floor = 1e-9 * np.abs(predictions).max(axis=0, initial=0.0)[:, np.newaxis]
-    q_values = np.where(np.abs(weights) <= floor, 1.0, 0.0)
+    weights = _without_rounding(weights, floor)
+    q_values = np.where(weights == 0, 1.0, 0.0)
     return Interactions(pairs, weights, np.zeros_like(weights), q_values)
 
 
