@@ -820,6 +820,8 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
             converged = bool(error <= self.tol) and neighbourhood.is_sufficient
             if converged or neighbourhood.is_exhaustive:
                 break
+            if not neighbourhood.is_sufficient:
+                error = np.inf  # whatever it seems to be
             n_more = n_more_samples(neighbourhood, error, self.tol, self.max_samples)
             if n_more is None:
                 warnings.warn(

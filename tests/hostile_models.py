@@ -250,7 +250,6 @@ LEGAL_FORMS = {
     "masked without mask": _masked,
     "read only": _read_only,
     "strided": lambda s: np.repeat(s, 2, axis=0)[::2],
-    "matrix": np.matrix,
 }  # fmt: skip
 
 
