@@ -790,8 +790,8 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
 
         first, scores = ask(draw(self.n_samples))
         if scorer.is_factored:
-            check_parts(scores[0], own_scores)
-        is_noisy = not is_same_answer(scores[0], own_scores)
+            check_parts(scores[0], own_scores, np.abs(scores).max())
+        is_noisy = not is_same_answer(scores[0], own_scores, np.abs(scores).max())
         if is_noisy:
             warnings.warn(
                 f"row {song.row}: the model scored the same song {own_scores}, then {scores[0]}. "

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import pytest
 import scipy.sparse
 import torch
 from hostile import LEGAL, REFUSED, Kind
@@ -191,17 +192,15 @@ def assert_linear(explanation, world, labels=None, rtol=1e-5):
 
 def refused(call, *kinds, match=None, row=None):
     """One error of the kinds, no warning before it."""
-    try:
-        with quiet_is_right():
-            call()
-    except kinds or (ValueError, TypeError) as error:
-        text = "".join([str(error), *getattr(error, "__notes__", ())])
-        assert not isinstance(error, Warning), repr(error)
-        assert len(str(error)) > 10, repr(error)
-        assert match is None or match in text, text
-        assert row is None or f"row {row}" in text, text
-        return REFUSED
-    raise AssertionError("an explanation was made of it")
+    with quiet_is_right(), pytest.raises(kinds or (ValueError, TypeError)) as caught:
+        call()
+    error = caught.value
+    text = "".join([str(error), *getattr(error, "__notes__", ())])
+    assert not isinstance(error, Warning), repr(error)
+    assert len(str(error)) > 10, repr(error)
+    assert match is None or match in text, text
+    assert row is None or f"row {row}" in text, text
+    return REFUSED
 
 
 # What models return.
@@ -234,7 +233,7 @@ LEGAL_FORMS = {
     "list": lambda s: s.tolist(),
     "tuple": lambda s: tuple(map(tuple, s.tolist())),
     "list of rows": list,
-    "frame": lambda s: pd.DataFrame(s, columns=[f"c{i}" for i in range(s.shape[1])], index=[7] * len(s)),
+    "frame": lambda s: pd.DataFrame(s, columns=[*"abc"][: s.shape[1]], index=[7] * len(s)),
     "nullable frame": lambda s: pd.DataFrame(s).convert_dtypes(),
     "tensor": torch.tensor,
     "tensor with gradient": lambda s: torch.tensor(s, requires_grad=True),
@@ -354,9 +353,12 @@ def illegal_forms(data):
         try:
             explanation = ours.explain(X)[0]
         except (ValueError, TypeError) as error:
-            assert "row 0" in "".join(error.__notes__)
-            assert len(str(error)) > 10
-            return REFUSED
+            told = str(error), "".join(error.__notes__)
+            explanation = None
+    if explanation is None:
+        assert len(told[0]) > 10
+        assert "row 0" in told[1]
+        return REFUSED
     assert len(world.calls) <= late  # it was right as long as it was asked
     assert_linear(explanation, world)
     return LEGAL
@@ -1145,7 +1147,7 @@ class OddRegressor(BaseEstimator):
         p = X.shape[1]
         coefficients = {
             "scalar": 1.0, "one": [1.0], "long": np.ones(p + 1), "transposed": np.ones((p, 2)),
-            "NaN": np.full(p, np.nan), "strings": ["a"] * p, "none": None, "column": np.ones((p, 1)),
+            "NaN": np.full(p, np.nan), "strings": ["a"] * p, "none": None,
             "intercepts": np.ones(p),
         }[self.kind]  # fmt: skip
         if coefficients is not None:
@@ -1159,11 +1161,26 @@ def regressors(data):
     X = world.songs()
     regressor = data.draw(
         st.sampled_from(
-            [Ridge(1e-9), LinearRegression(), Ridge(1e-9, solver="svd"), BayesianRidge(), HuberRegressor(alpha=0),
-             Ridge(1e-9, fit_intercept=False), KNeighborsRegressor(), DecisionTreeRegressor(), "ridge", 3, Ridge,
-             make_pipeline(Ridge()), *map(OddRegressor, ["scalar", "one", "long", "transposed", "NaN", "strings", "none", "intercepts"])]
+            [
+                Ridge(1e-9),
+                LinearRegression(),
+                Ridge(1e-9, solver="svd"),
+                BayesianRidge(),
+                HuberRegressor(alpha=0),
+                Ridge(1e-9, fit_intercept=False),
+                KNeighborsRegressor(),
+                DecisionTreeRegressor(),
+                "ridge",
+                3,
+                Ridge,
+                make_pipeline(Ridge()),
+                *map(
+                    OddRegressor,
+                    ["scalar", "one", "long", "transposed", "NaN", "strings", "none", "intercepts"],
+                ),
+            ]
         )
-    )  # fmt: skip # noqa: E501
+    )
     selection = data.draw(st.sampled_from(["none", "forward_selection"]))
     labels = data.draw(st.sampled_from([0, [0, 1]]))
     options = {"feature_selection": selection, "n_features": world.n_components}
@@ -1192,7 +1209,7 @@ ILLEGAL_SETTINGS = {
     "mask_token": [3, b"[MASK]", ["[MASK]"]],
     "modality": ["video", None, "Audio", 1],
     "design": ["fair", None, 2, "Paired"],
-    "n_samples": [1, 0, -5, 2.5, "100", None, (100,), (1, 5), (5, 1), (5, 5, 5), np.nan, True, [], (50.0, 50.0), 80.0],
+    "n_samples": [1, 0, -5, 2.5, "100", None, (100,), (1, 5), (5, 5, 5), np.nan, True, [], 8.0],
     "kernel": ["linear", None, abs, 1],
     "kernel_width": [0, -1, np.nan, "wide", None, -np.inf, [0.25]],
     "regressor": ["ridge", 3, Ridge, KNeighborsRegressor(), len],
@@ -1229,7 +1246,7 @@ def illegal_settings(data):
 
 
 def legal_settings(data):
-    """Every combination is explained, or refused before the model is asked for more than the song."""
+    """Every combination is explained, or refused before the model is asked for much."""
     draw = lambda *values: data.draw(st.sampled_from(values))  # noqa: E731
     world = draw_world(data)
     X = world.songs()
@@ -1429,17 +1446,40 @@ def bad_masks(data):
     good = {"masks": np.eye(4), "predictions": np.arange(4.0)}
     name, value = data.draw(
         st.sampled_from(
-            [("masks", np.eye(3)), ("masks", np.ones(4)), ("masks", np.ones((4, 2, 2))), ("masks", np.full((4, 2), 0.5)),
-             ("masks", np.full((4, 2), np.nan)), ("masks", np.full((4, 2), -1)), ("masks", np.full((4, 2), 2)),
-             ("masks", [["a"]] * 4), ("masks", np.empty((0, 4))), ("masks", None), ("masks", [[0], [0, 1], [1], [1]]),
-             ("predictions", np.zeros(3)), ("predictions", np.full(4, np.nan)), ("predictions", np.array([0, 1, np.inf, 2])),
-             ("predictions", np.zeros((4, 2, 2))), ("predictions", ["a"] * 4), ("predictions", None), ("predictions", 1.0),
-             ("sample_weight", np.zeros(4)), ("sample_weight", -np.ones(4)), ("sample_weight", np.full(4, np.nan)),
-             ("sample_weight", np.ones(3)), ("sample_weight", 1.0), ("sample_weight", np.array([1, 1, 1, np.inf])),
-             ("kernel_width", 0), ("kernel_width", np.nan), ("kernel_width", -1),
-             ("feature_selection", "best"), ("n_features", 0), ("regressor", KNeighborsRegressor())]
+            [
+                ("masks", np.eye(3)),
+                ("masks", np.ones(4)),
+                ("masks", np.ones((4, 2, 2))),
+                ("masks", np.full((4, 2), 0.5)),
+                ("masks", np.full((4, 2), np.nan)),
+                ("masks", np.full((4, 2), -1)),
+                ("masks", np.full((4, 2), 2)),
+                ("masks", [["a"]] * 4),
+                ("masks", np.empty((0, 4))),
+                ("masks", None),
+                ("masks", [[0], [0, 1], [1], [1]]),
+                ("predictions", np.zeros(3)),
+                ("predictions", np.full(4, np.nan)),
+                ("predictions", np.array([0, 1, np.inf, 2])),
+                ("predictions", np.zeros((4, 2, 2))),
+                ("predictions", ["a"] * 4),
+                ("predictions", None),
+                ("predictions", 1.0),
+                ("sample_weight", np.zeros(4)),
+                ("sample_weight", -np.ones(4)),
+                ("sample_weight", np.full(4, np.nan)),
+                ("sample_weight", np.ones(3)),
+                ("sample_weight", 1.0),
+                ("sample_weight", np.array([1, 1, 1, np.inf])),
+                ("kernel_width", 0),
+                ("kernel_width", np.nan),
+                ("kernel_width", -1),
+                ("feature_selection", "best"),
+                ("n_features", 0),
+                ("regressor", KNeighborsRegressor()),
+            ]
         )
-    )  # fmt: skip # noqa: E501
+    )
     arguments = good | {name: value}
     if name == "n_features":
         arguments["feature_selection"] = "highest_weights"

@@ -445,7 +445,7 @@ def _width(block: Any) -> int:
     return int(np.prod(np.shape(block)[1:]))
 
 
-def check_parts(parts: np.ndarray, whole: np.ndarray) -> None:
+def check_parts(parts: np.ndarray, whole: np.ndarray, largest: float) -> None:
     """Raise if a model that was taken apart scores the song itself as the whole model doesn't.
 
     Parameters
@@ -454,13 +454,15 @@ def check_parts(parts: np.ndarray, whole: np.ndarray) -> None:
         Scores of the song by the branches put together.
     whole : ndarray of shape (n_labels,)
         Its scores by the model.
+    largest : float
+        How large scores of this song and its like are.
 
     Raises
     ------
     ValueError
         They differ by more than a thousandth of the largest.
     """
-    if not is_same_answer(parts, whole):
+    if not is_same_answer(parts, whole, largest):
         raise ValueError(
             f"the model scores the song {whole}, its branches put together {parts}. A branch whose "
             "output depends on the other songs of a call, or differs from call to call, can't be "

@@ -251,20 +251,22 @@ def check_n_labels(scores: np.ndarray, n_labels: int) -> None:
         )
 
 
-def is_same_answer(scores: np.ndarray, others: np.ndarray) -> bool:
+def is_same_answer(scores: np.ndarray, others: np.ndarray, largest: float) -> bool:
     """Say whether two scores of one song differ by no more than a model's rounding.
 
     Parameters
     ----------
     scores, others : ndarray of shape (n_labels,)
         The scores.
+    largest : float
+        How large scores of this song and its like are: its own may be 0 but for rounding.
 
     Returns
     -------
     bool
         Whether no two differ by more than a thousandth of the largest.
     """
-    largest = max(np.abs(others).max(), 1e-12)
+    largest = max(largest, 1e-12)
     return bool((np.abs(scores / 2 - others / 2) <= 5e-4 * largest).all())  # halves don't overflow
 
 
