@@ -48,7 +48,11 @@ class Failure:
         """The error in a line."""
         if isinstance(self.error, InvalidSongError):
             return f"{self.error.column}: {self.error.reason}"
-        return f"{type(self.error).__name__}: {self.error}"
+        try:
+            text = str(self.error)
+        except Exception as error:  # of an error of somebody's own, when all else is done
+            text = f"({type(error).__name__} while its message was made)"
+        return f"{type(self.error).__name__}: {text}"
 
 
 def attempt(task: Callable[[SongTable], Any], table: SongTable) -> Any:

@@ -7,8 +7,10 @@ import warnings
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
+from numbers import Integral, Real
 from operator import attrgetter
-from typing import Any, Self
+from os import PathLike
+from typing import Any, ClassVar, Self
 
 import numpy as np
 from joblib import Memory, effective_n_jobs
@@ -17,6 +19,12 @@ from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import check_random_state
+from sklearn.utils._param_validation import (
+    HasMethods,
+    Interval,
+    InvalidParameterError,
+    StrOptions,
+)
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
 from tqdm.auto import tqdm
@@ -49,15 +57,18 @@ from sklearn_musiclime.explanation.aggregation import (
     summarise,
 )
 from sklearn_musiclime.neighbourhood import (
+    DESIGNS,
     MaskFunction,
     Neighbourhood,
     NeighbourhoodScorer,
     ScoreFunction,
     automatic_batch_size,
     check_design,
+    check_n_labels,
     draw_neighbourhood,
     find_factored,
     find_sampling_rate,
+    is_same_answer,
     n_more_samples,
     select_labels,
 )
@@ -65,12 +76,15 @@ from sklearn_musiclime.neighbourhood.factored import FactoredModel, check_parts
 from sklearn_musiclime.songs import InvalidSongError, Song, SongTable
 from sklearn_musiclime.streaming import StreamingParallel
 from sklearn_musiclime.surrogate import (
+    FEATURE_SELECTION,
     KERNELS,
+    check_n_pairs,
+    check_regressor,
     check_selection,
     fit_interactions,
     fit_neighbourhood,
     fit_shares,
-    kernel_weights,
+    safe_exponents,
 )
 
 NOT_DECISIVE = (
@@ -223,6 +237,35 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
     ['component', 'modality', 'source', 'segment', 'start', 'end', 'text', 'weight', 'std_err']
     """
 
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "model": "no_validation",
+        "separator": [HasMethods("separate"), None],
+        "segmenter": [HasMethods("segment")],
+        "lyric_units": [StrOptions(set(LYRIC_UNITS))],
+        "mask_token": [str, None],
+        "modality": [StrOptions({"both", "audio", "lyrics"})],
+        "design": [StrOptions({"auto", *DESIGNS})],
+        "n_samples": [Interval(Integral, 2, None, closed="left"), "array-like"],
+        "kernel": [StrOptions(set(KERNELS))],
+        "kernel_width": [Interval(Real, 0, np.inf, closed="right")],
+        "regressor": [HasMethods("fit"), None],
+        "feature_selection": [StrOptions(set(FEATURE_SELECTION))],
+        "n_features": [Interval(Integral, 1, None, closed="left"), None],
+        "interactions": [StrOptions({"cross", "all"}), None],
+        "linked": ["boolean"],
+        "tol": [Interval(Real, 0, None, closed="neither"), None],
+        "max_samples": [Interval(Integral, 2, None, closed="left")],
+        "sampling_rate": [Interval(Real, 0, None, closed="neither"), None],
+        "audio_column": [Hashable],
+        "lyrics_column": [Hashable],
+        "word_times_column": [Hashable],
+        "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
+        "memory": [str, PathLike, HasMethods("cache"), None],
+        "n_jobs": [Integral, None],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
     def __init__(
         self,
         model: Any,
@@ -303,7 +346,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
 
         Raises
         ------
-        ValueError
+        InvalidParameterError, ValueError
             A parameter is out of its range, or the sampling rate is not the model's.
         InvalidSongError
             A cell of X is no song; the message names its row.
@@ -618,27 +661,19 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         return tags
 
     def _check_parameters(self) -> None:
-        if self.modality not in ("both", "audio", "lyrics"):
-            raise ValueError(f"modality must be 'both', 'audio' or 'lyrics', got {self.modality!r}")
-        if self.lyric_units not in LYRIC_UNITS:
-            raise ValueError(f"lyric_units must be one of {LYRIC_UNITS}, got {self.lyric_units!r}")
-        if self.batch_size != "auto" and not (
-            isinstance(self.batch_size, (int, np.integer)) and self.batch_size >= 1
-        ):
-            raise ValueError(f"batch_size must be 'auto' or at least 1, got {self.batch_size!r}")
+        self._validate_params()
+        for name in ("separator", "segmenter", "regressor"):
+            if isinstance(getattr(self, name), type):
+                raise InvalidParameterError(
+                    f"{name} must be an estimator, got a class: {getattr(self, name).__name__}"
+                )
         # "auto" is "crossed" for some models, which takes all numbers of samples there are.
         check_design("crossed" if self.design == "auto" else self.design, self.n_samples)
         check_selection(self.feature_selection, self.n_features)
-        kernel_weights(np.ones((1, 1)), self.kernel_width)
-        if self.kernel not in KERNELS:
-            raise ValueError(f"kernel must be one of {KERNELS}, got {self.kernel!r}")
+        check_regressor(self.regressor)
         is_plain = self.regressor is None and self.feature_selection == "none"
         if self.kernel == "shapley" and not is_plain:
             raise ValueError("kernel='shapley' takes neither a regressor nor a feature_selection")
-        if self.interactions not in ("cross", "all", None):
-            raise ValueError(
-                f"interactions must be 'cross', 'all' or None, got {self.interactions!r}"
-            )
         if self.design == "crossed" and (self.linked or self.kernel == "shapley"):
             raise ValueError(
                 "design='crossed' draws audio and lyrics apart, which linked=True and "
@@ -646,8 +681,6 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
             )
         if self.linked and self.modality != "both":
             raise ValueError(f"linked=True needs modality='both', got {self.modality!r}")
-        if self.tol is not None and not self.tol > 0:
-            raise ValueError(f"tol must be positive or None, got {self.tol!r}")
         if self.tol is not None and self.max_samples < np.max(self.n_samples):
             raise ValueError(
                 f"max_samples={self.max_samples} is less than n_samples={self.n_samples}"
@@ -802,18 +835,35 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         rng = self._rng(song, components, seed)
         draw = partial(self._draw, self._design(scorer.factored), components, units, rng)
 
+        if self.interactions is not None and units is None:
+            check_n_pairs(components.n_audio, components.n_lyrics, self.interactions)
         # The song itself first: what the model can't do shows before the long work.
         own_scores = scorer.score_masks(np.ones((1, len(components)), dtype=bool))[0]
         known = score.labels(len(own_scores))
         explained = select_labels(labels, known, lambda: score.predicted(own_scores))
 
-        first = draw(self.n_samples)
-        if units is None:
-            first = first.with_corners()
-        scores = scorer.score_pairs(first, first.all_pairs)
+        def ask(drawn: Neighbourhood) -> tuple[Neighbourhood, np.ndarray]:
+            drawn = drawn.with_corners() if units is None else drawn
+            scores = scorer.score_pairs(drawn, drawn.all_pairs)
+            check_n_labels(scores, len(own_scores))
+            return drawn, scores
+
+        first, scores = ask(draw(self.n_samples))
         if scorer.is_factored:
-            check_parts(scores[0], own_scores)
-        scores, grid, corners = first.split(scores[:, explained])
+            check_parts(scores[0], own_scores, np.abs(scores).max())
+        is_noisy = not is_same_answer(scores[0], own_scores, np.abs(scores).max())
+        if is_noisy:
+            warnings.warn(
+                f"row {song.row}: the model scored the same song {own_scores}, then {scores[0]}. "
+                "What is explained is the average of its answers; standard errors tell how much "
+                "they vary",
+                UserWarning,
+                stacklevel=2,
+            )
+            if first.is_exhaustive and self.design != "exhaustive":  # then each mask more than once
+                first, scores = ask(draw(self.n_samples, enumerates=False))
+        exponents = safe_exponents(scores[:, explained])
+        scores, grid, corners = first.split(np.ldexp(scores[:, explained], -exponents))
         fit = partial(
             fit_neighbourhood,
             kernel=self.kernel,
@@ -821,14 +871,17 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
             feature_selection=self.feature_selection,
             n_features=self.n_features,
             regressor=self.regressor,
+            is_noisy=is_noisy,
         )
         neighbourhood, surrogate = first, fit(first, scores)
         converged = None
         while self.tol is not None:
             error = float(surrogate.relative_error.max(initial=0.0))
-            converged = bool(error <= self.tol)
-            if converged:
+            converged = bool(error <= self.tol) and neighbourhood.is_sufficient
+            if converged or neighbourhood.is_exhaustive:
                 break
+            if not neighbourhood.is_sufficient:
+                error = np.inf  # whatever it seems to be
             n_more = n_more_samples(neighbourhood, error, self.tol, self.max_samples)
             if n_more is None:
                 warnings.warn(
@@ -838,11 +891,21 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
                     stacklevel=2,
                 )
                 break
-            more = draw(n_more, with_grid=False)
-            new = scorer.score_pairs(more, more.pairs[more.n_known :])[:, explained]
+            more = draw(n_more, with_grid=False, enumerates=False)
+            new = scorer.score_pairs(more, more.pairs[more.n_known :])
+            check_n_labels(new, len(own_scores))
+            new = np.ldexp(new[:, explained], -exponents)
             neighbourhood, scores = neighbourhood.extended(more), np.vstack([scores, new])
             surrogate = fit(neighbourhood, scores)
 
+        if not neighbourhood.is_sufficient:
+            warnings.warn(
+                f"n_samples={self.n_samples} draws fewer masks than a song has components: their "
+                "weights can't be told apart, and standard errors do not show it. Draw more, or "
+                "use fewer segments or larger lyric_units",
+                UserWarning,
+                stacklevel=2,
+            )
         interactions = None
         if self.interactions is not None and units is None:
             interactions = fit_interactions(
@@ -853,6 +916,11 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         )
         if units is not None:
             surrogate = surrogate.spread(units)
+        with np.errstate(over="ignore"):
+            surrogate = surrogate.scaled(exponents)
+            interactions = None if interactions is None else interactions.scaled(exponents)
+        if not np.isfinite(surrogate.weights).all():
+            raise ValueError(f"scores of up to {np.abs(own_scores).max():.1g} are too large")
         return LocalExplanation(
             title=table.title(0),
             row=song.row,
@@ -867,7 +935,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
             interaction_terms=interactions,
             shares=shares,
             shares_std_err=shares_std_err,
-            corner_scores=corners.T,
+            corner_scores=np.ldexp(corners, exponents).T,
             links=None if units is None else units.tolist(),
             settings=self._settings(neighbourhood, scorer.is_factored, seed, converged),
         )
@@ -944,6 +1012,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         n_samples: int | tuple[int, int],
         *,
         with_grid: bool = True,
+        enumerates: bool = True,
     ) -> Neighbourhood:
         """Draw masks over a song's components, or over its linked units."""
         n_audio, n_lyrics = components.n_audio, components.n_lyrics
@@ -962,6 +1031,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
             rng,
             kernel=self.kernel,
             with_grid=with_grid and self.interactions is not None,
+            enumerates=enumerates,
         )
 
     def _settings(

@@ -16,7 +16,7 @@ from __future__ import annotations
 import copy
 import math
 import numbers
-from collections.abc import Iterator, Mapping, Sequence, Sized
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Sized
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -409,6 +409,8 @@ class Song:
         n_songs = len(next(iter(cells.values())))
         if isinstance(self.template, pd.DataFrame):
             songs = self.template.iloc[[0] * n_songs].reset_index(drop=True)
+            for at, copies in self._own_copies(n_songs, cells):
+                songs.isetitem(at, pd.Series(copies, dtype=object))
             for kind, values in cells.items():
                 name = songs.columns[self.columns[kind]]
                 is_text = isinstance(songs[name].dtype, pd.StringDtype)
@@ -420,10 +422,22 @@ class Song:
             return songs
         songs = np.empty((n_songs, self.template.shape[1]), dtype=object)
         songs[:] = self.template
+        for at, copies in self._own_copies(n_songs, cells):
+            for i, value in enumerate(copies):
+                songs[i, at] = value
         for kind, values in cells.items():
             for i, value in enumerate(values):
                 songs[i, self.columns[kind]] = value
         return songs
+
+    def _own_copies(self, n_songs: int, changed: Iterable[str]) -> Iterator[tuple[int, list[Any]]]:
+        """Columns whose cells a model may change in place, and a copy of the cell for each song."""
+        replaced = [self.columns[kind] for kind in changed]
+        is_frame = isinstance(self.template, pd.DataFrame)
+        for at in set(range(self.template.shape[1])).difference(replaced):
+            cell = self.template.iat[0, at] if is_frame else self.template[0, at]
+            if isinstance(cell, (list, dict, set, np.ndarray)):
+                yield at, [copy.deepcopy(cell) for _ in range(n_songs)]
 
 
 class SongTable:

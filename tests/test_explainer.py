@@ -289,6 +289,50 @@ def test_max_samples_is_said(made_songs, made_model):
     assert 200 < sum(explanation.settings[f"n_{h}_masks"] for h in ("audio", "lyric")) <= 500
 
 
+def test_what_is_drawn_later_comes_in_pairs_too(X):
+    """Also of a song with fewer masks in all than are drawn at a time, whose pairs are no order."""
+
+    def model(X):  # with effects of many components together
+        audio = np.array([[y[0] != 0, y[len(y) // 2] != 0] for y in X[:, 0]])
+        words = np.array(
+            [[w in text.split() for w in ["all", "you", "need", "is"]] for text in X[:, 1]]
+        )
+        codes = audio @ [1.0, 2.0] + words @ [1.0, 2.0, 3.0, 4.0]
+        return audio[:, 0] * words[:, 0] + 0.3 * np.sin(9 * codes)
+
+    settings = {"segmenter": UniformSegmenter(2), "lyric_units": "word_positions"}
+    exact = explainer(model, design="exhaustive", **settings).fit(X).explain(X[:1])[0]
+    ours = explainer(model, n_samples=200, tol=0.03, max_samples=5000, **settings)
+    explanation = ours.fit(X).explain(X[:1])[0]
+    assert explanation.settings["n_samples"] > 2 ** len(exact.components)
+    found, known = explanation.interaction_terms, exact.interaction_terms
+    np.testing.assert_array_equal(found.pairs, known.pairs)
+    assert (np.abs(found.weights - known.weights) < 5 * found.std_err).all()
+
+
+def test_too_few_masks_are_not_precise(X):
+    ours = explainer(n_samples=8, tol=10.0, max_samples=100, segmenter=UniformSegmenter(20)).fit(X)
+    assert 2 * 25 <= ours.explain(X[:1])[0].settings["n_samples"] <= 100
+    with pytest.warns(UserWarning, match="fewer masks than a song has components"):
+        ours.set_params(tol=None).explain(X[:1])
+
+
+def test_a_model_that_answers_at_random(X):
+    """Every mask is scored more than once, so that errors are those of its answers."""
+    rng = np.random.default_rng(0)
+    noisy = lambda X: loudness_and_love(X)[:, 1] + rng.normal(0, 0.3, len(X))  # noqa: E731
+    ours = explainer(
+        noisy, segmenter=UniformSegmenter(1), n_samples=600, regressor=Ridge(alpha=1e-9)
+    ).fit(X)
+    with pytest.warns(UserWarning, match="row 0: the model scored the same song"):
+        explanation = ours.explain(X[:1])[0]
+    assert explanation.settings["design"] == "paired"
+    love = list(explanation.components.names).index("love")
+    error = explanation.std_err[0, love]
+    assert 0.3 * 2 / np.sqrt(600) < error < 0.3 * 4 / np.sqrt(600)
+    assert abs(explanation.weights[0, love] + 1) < 4 * error
+
+
 def test_tol_is_reproducible(made_songs, made_model):
     X = made_songs[0].iloc[:2]
     ours = explainer(made_model, n_samples=100, tol=0.3).fit(X)
@@ -365,13 +409,13 @@ def test_linking_needs_times_and_vocals(song, separator, match, noise):
 
 
 @pytest.mark.parametrize(("parameters", "match"), [
-    ({"kernel": "linear"}, "kernel must be one of"),
+    ({"kernel": "linear"}, "'kernel' parameter"),
     ({"kernel": "shapley", "regressor": Ridge()}, "neither a regressor"),
     ({"kernel": "shapley", "design": "crossed"}, "use design='paired'"),
     ({"linked": True, "design": "crossed"}, "use design='paired'"),
     ({"linked": True, "modality": "audio"}, "modality='both'"),
-    ({"interactions": "some"}, "interactions must be"),
-    ({"tol": 0}, "tol must be positive"),
+    ({"interactions": "some"}, "'interactions' parameter"),
+    ({"tol": 0}, "'tol' parameter"),
     ({"tol": 0.1, "max_samples": 10}, "less than n_samples"),
 ])  # fmt: skip
 def test_bad_parameters_of_these(parameters, match, X):

@@ -114,7 +114,7 @@ def test_written_out_and_structured_standard_errors_agree():
 def test_standard_errors_do_not_depend_on_how_many_are_added_up_at_a_time(monkeypatch):
     game = Game(12, 10, seed=0)
     expected = explained(game, "crossed", 10, 60, 0)[2].std_err
-    monkeypatch.setattr(errors, "BLOCK_UNITS", 7)
+    monkeypatch.setattr(errors, "BLOCK_BYTES", 7 * 8 * 22)  # seven units of 22 components
     found = explained(game, "crossed", 10, 60, 0)[2].std_err
     np.testing.assert_allclose(found, expected, rtol=1e-10)
 

@@ -193,7 +193,7 @@ def test_no_components_leave_the_mean(method):
         ({"feature_selection": "lasso_path", "n_features": 0}, "needs n_features"),
         ({"kernel_width": 0}, "kernel_width"),
         ({"predictions": np.zeros(7)}, "don't match"),
-        ({"masks": np.ones(5)}, "don't match"),
+        ({"masks": np.ones(5)}, "masks must be of shape"),
     ],
 )
 def test_bad_arguments(arguments, cause):

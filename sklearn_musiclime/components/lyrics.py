@@ -271,7 +271,7 @@ def times_of_words(text: str, word_times: np.ndarray, row: int = 0) -> list[tupl
         raise InvalidSongError(
             row, "word_times", f"{len(times)} times for lyrics of {len(words)} words"
         )
-    ends = [end for _, end in tokens]
+    ends = np.array([end for _, end in tokens])
     return [times[np.searchsorted(ends, end)] for _, end in words]
 
 
@@ -281,7 +281,7 @@ def _span_times(
     times: list[tuple[float, float]] | None,
 ) -> tuple[tuple[tuple[float, float] | None, ...], ...]:
     """For each place of each component, when its words start and end."""
-    starts = [start for start, _ in words]
+    starts = np.array([start for start, _ in words], dtype=np.intp)  # a list is read each time
 
     def sung(start: int, end: int) -> tuple[float, float] | None:
         inside = slice(np.searchsorted(starts, start), np.searchsorted(starts, end))

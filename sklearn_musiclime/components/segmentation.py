@@ -344,22 +344,26 @@ def segment_audio(
     ValueError
         The borders are no such sequence.
     """
-    borders = np.asarray(
-        call_with_known(
-            segmenter.segment,
-            waveform,
-            sampling_rate,
-            path=path,
-            lyrics=lyrics,
-            word_times=word_times,
-        )
+    # Copies, since a segmenter may change what it is given.
+    returned = call_with_known(
+        segmenter.segment,
+        waveform.copy(),
+        sampling_rate,
+        path=path,
+        lyrics=lyrics,
+        word_times=None if word_times is None else word_times.copy(),
     )
     who, n_samples = type(segmenter).__name__, len(waveform)
+    try:
+        borders = np.asarray(returned)
+    except ValueError as error:
+        raise ValueError(f"{who} returned no array of borders: {error}") from error
     if borders.ndim != 1 or len(borders) < 2 or borders.dtype.kind not in "iu":
         raise ValueError(f"{who} returned {borders!r}; expected integer borders of segments")
+    borders = borders.astype(np.int64)  # differences of unsigned ones would never be negative
     if borders[0] != 0 or borders[-1] != n_samples or (np.diff(borders) <= 0).any():
         raise ValueError(f"{who}'s borders must increase from 0 to {n_samples}, got {borders}")
-    return borders.astype(np.int64)
+    return borders
 
 
 def _even_borders(n_samples: int, n_segments: int) -> np.ndarray:

@@ -64,13 +64,20 @@ The numbers of a design can be had without a model:
 """
 
 from sklearn_musiclime.neighbourhood.designs import (
+    DESIGNS,
     Neighbourhood,
     check_design,
     draw_masks,
     draw_neighbourhood,
 )
 from sklearn_musiclime.neighbourhood.factored import find_factored, score_factored
-from sklearn_musiclime.neighbourhood.models import ScoreFunction, find_sampling_rate, select_labels
+from sklearn_musiclime.neighbourhood.models import (
+    ScoreFunction,
+    check_n_labels,
+    find_sampling_rate,
+    is_same_answer,
+    select_labels,
+)
 from sklearn_musiclime.neighbourhood.perturbed import (
     AudioNeighbourhood,
     PerturbedAudio,
@@ -84,6 +91,7 @@ from sklearn_musiclime.neighbourhood.scoring import automatic_batch_size, score_
 from sklearn_musiclime.neighbourhood.sequential import n_more_samples
 
 __all__ = [
+    "DESIGNS",
     "AudioNeighbourhood",
     "MaskFunction",
     "Neighbourhood",
@@ -93,12 +101,14 @@ __all__ = [
     "ScoreFunction",
     "automatic_batch_size",
     "check_design",
+    "check_n_labels",
     "compose_audio",
     "compose_lyrics",
     "draw_masks",
     "draw_neighbourhood",
     "find_factored",
     "find_sampling_rate",
+    "is_same_answer",
     "n_more_samples",
     "perturbed_songs",
     "score_factored",

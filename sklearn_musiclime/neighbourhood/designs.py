@@ -113,6 +113,16 @@ class Neighbourhood:
         return len(self.audio_masks) - n_corners, len(self.lyric_masks) - n_corners
 
     @property
+    def is_sufficient(self) -> bool:
+        """Whether there are as many masks, a pair counting as one, as weights to be found."""
+        if self.is_exhaustive:
+            return True
+        audio, lyrics = self.audio_masks.shape[1], self.lyric_masks.shape[1]
+        if self.design == "crossed":
+            return all(n // 2 >= p for n, p in zip(self.n_halves, (audio, lyrics), strict=True))
+        return len(self) // (1 if self.design == "independent" else 2) >= audio + lyrics
+
+    @property
     def units(self) -> list[tuple[slice, np.ndarray]]:
         """Columns of the masks, and which samples were drawn together as far as these go."""
         n_audio = self.audio_masks.shape[1]
@@ -208,6 +218,7 @@ def draw_neighbourhood(
     *,
     kernel: str = "exponential",
     with_grid: bool = False,
+    enumerates: bool = True,
 ) -> Neighbourhood:
     """Draw the masks of a song.
 
@@ -229,6 +240,9 @@ def draw_neighbourhood(
         See :func:`draw_masks`; "shapley" is for joint designs.
     with_grid : bool, default=False
         In the crossed design, whether a complete grid of up to 200 x 200 of the masks is added.
+    enumerates : bool, default=True
+        Whether a song of few components gets all its masks instead of a joint design. Not where
+        masks are to be added to others, or are worth asking about more than once.
 
     Returns
     -------
@@ -242,7 +256,7 @@ def draw_neighbourhood(
     check_design(design, n_samples)
     if design == "crossed":
         return _crossed(n_audio, n_lyrics, np.broadcast_to(n_samples, 2), rng, with_grid)
-    few = _are_few(n_audio + n_lyrics, n_samples)
+    few = enumerates and _are_few(n_audio + n_lyrics, n_samples)
     design = "exhaustive" if few else design
     masks = draw_masks(design, n_audio + n_lyrics, n_samples, rng, kernel=kernel)
     exhaustive = design == "exhaustive"
@@ -288,7 +302,8 @@ def draw_masks(
     Raises
     ------
     ValueError
-        The design is unknown, `n_samples` is below 2, or "exhaustive" has over 20 components.
+        The design or the kernel is unknown or "crossed", `n_samples` is below 2 or no whole number,
+        `n_components` is negative, or "exhaustive" has over 20 components.
 
     Examples
     --------
@@ -301,7 +316,13 @@ def draw_masks(
            [0, 0]])
     """
     check_design(design, n_samples)
-    coins = {"exponential": _coins, "shapley": _shapley_coins}[kernel]
+    if design == "crossed":
+        raise ValueError("design='crossed' draws the masks of two halves: see draw_neighbourhood")
+    if kernel not in _COINS:
+        raise ValueError(f"kernel must be one of {tuple(_COINS)}, got {kernel!r}")
+    if n_components < 0:
+        raise ValueError(f"n_components must be at least 0, got {n_components}")
+    coins = _COINS[kernel]
     masks = _DESIGNS[design](n_components, n_samples, partial(coins, rng))
     if kernel == "shapley" and design != "exhaustive":
         masks[1] = False
@@ -321,16 +342,18 @@ def check_design(design: str, n_samples: int | tuple[int, int]) -> None:
     Raises
     ------
     ValueError
-        The design is unknown, a number is below 2, or two are given for a joint design.
+        The design is unknown, a number is below 2 or not whole, or two are given for a joint
+        design.
     """
-    if design not in (*_DESIGNS, "crossed"):
-        raise ValueError(f"design must be one of {(*_DESIGNS, 'crossed')}, got {design!r}")
+    if design not in DESIGNS:
+        raise ValueError(f"design must be one of {DESIGNS}, got {design!r}")
     if np.ndim(n_samples) > 0 and (design != "crossed" or np.shape(n_samples) != (2,)):
         raise ValueError(
             f"n_samples must be one number, or two with design='crossed', got {n_samples}"
         )
-    if np.min(n_samples) < 2:
-        raise ValueError(f"n_samples must be at least 2, got {n_samples}")
+    numbers = np.asarray(n_samples)
+    if numbers.dtype.kind not in "iu" or numbers.min() < 2:
+        raise ValueError(f"n_samples must be whole numbers of at least 2, got {n_samples!r}")
 
 
 def distinct_rows(masks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -442,6 +465,7 @@ def _shapley_coins(rng: np.random.Generator, n_samples: int, n_components: int) 
 
 
 Coins = Callable[[int, int], np.ndarray]
+_COINS = {"exponential": _coins, "shapley": _shapley_coins}
 
 
 def _independent(n_components: int, n_samples: int, coins: Coins) -> np.ndarray:
@@ -468,3 +492,4 @@ _DESIGNS: dict[str, Callable[[int, int, Coins], np.ndarray]] = {
     "paired": _paired,
     "exhaustive": _exhaustive,
 }
+DESIGNS = (*_DESIGNS, "crossed")

@@ -24,7 +24,12 @@ from sklearn.pipeline import Pipeline
 from sklearn_musiclime.batches import in_batches
 from sklearn_musiclime.components.decomposition import Decomposition
 from sklearn_musiclime.neighbourhood.designs import Neighbourhood, distinct_rows
-from sklearn_musiclime.neighbourhood.models import ScoreFunction
+from sklearn_musiclime.neighbourhood.models import (
+    ScoreFunction,
+    as_array,
+    check_n_labels,
+    is_same_answer,
+)
 from sklearn_musiclime.neighbourhood.perturbed import (
     AudioNeighbourhood,
     PerturbedAudio,
@@ -289,6 +294,7 @@ def score_factored(
             for name, block in blocks.items()
         }
         scores.append(factored.predict(encoded))
+        check_n_labels(scores[-1], scores[0].shape[1])
         progress(len(scores[-1]))
     return np.concatenate(scores)
 
@@ -302,9 +308,10 @@ def _encode_audio(
 ) -> dict[str, Any]:
     """Encode the audio of some masks, composing no more than a batch of them at a time."""
     if components.audio is None:
-        cells = {"array": song.waveform, "sampling_rate": song.sampling_rate}
-        cells = pd.Series([cells if song.audio_as_mapping else song.waveform], dtype=object)
-        return factored.encode(_frame(song, "audio", cells), "audio")
+        waveform = None if song.waveform is None else song.waveform.copy()
+        cell = {"array": waveform, "sampling_rate": song.sampling_rate}
+        cells = pd.Series([cell if song.audio_as_mapping else waveform], dtype=object)
+        return _encode_batch(factored, song, "audio", cells)
     neighbourhood = AudioNeighbourhood(components.audio, masks, song.audio_as_mapping)
     column = pd.Series(PerturbedAudio(neighbourhood))
     encoded, first = [], 0
@@ -321,13 +328,29 @@ def _encode_batch(
     factored: FactoredModel, song: Song, half: Half, cells: pd.Series
 ) -> dict[str, Any]:
     """Encode some cells of a half at once, or in as many steps as memory asks for."""
-    return _stacked(
-        list(
-            in_batches(
-                lambda some: factored.encode(_frame(song, half, some), half), cells, len(cells)
-            )
+
+    def encode(some: pd.Series) -> dict[str, Any]:
+        blocks = factored.encode(_frame(song, half, some), half)
+        return {name: _as_block(block, name, len(some)) for name, block in blocks.items()}
+
+    try:
+        return _stacked(list(in_batches(encode, cells, len(cells))))
+    except Exception as error:
+        error.add_note(f"in the encoding of {len(cells)} perturbed songs' {half}")
+        raise
+
+
+def _as_block(encoded: Any, name: str, n_songs: int) -> Any:
+    """What a branch returned, as our own: it may use its array again for the next call."""
+    if isinstance(encoded, pd.DataFrame) or scipy.sparse.issparse(encoded):
+        block = encoded.copy()
+    else:
+        block = as_array(encoded)
+    if not np.ndim(block) or block.shape[0] != n_songs:
+        raise ValueError(
+            f"{name}: encoded as an array of shape {np.shape(block)}, not of {n_songs} rows"
         )
-    )
+    return block.tocsr() if scipy.sparse.issparse(block) else block
 
 
 def _thawed(model: Any) -> Any:
@@ -417,7 +440,7 @@ def _width(block: Any) -> int:
     return int(np.prod(np.shape(block)[1:]))
 
 
-def check_parts(parts: np.ndarray, whole: np.ndarray) -> None:
+def check_parts(parts: np.ndarray, whole: np.ndarray, largest: float) -> None:
     """Raise if a model that was taken apart scores the song itself as the whole model doesn't.
 
     Parameters
@@ -426,16 +449,17 @@ def check_parts(parts: np.ndarray, whole: np.ndarray) -> None:
         Scores of the song by the branches put together.
     whole : ndarray of shape (n_labels,)
         Its scores by the model.
+    largest : float
+        How large scores of this song and its like are.
 
     Raises
     ------
     ValueError
         They differ by more than a thousandth of the largest.
     """
-    scale = max(np.abs(whole).max(), 1e-12)
-    if np.abs(parts - whole).max() > 1e-3 * scale:
+    if not is_same_answer(parts, whole, largest):
         raise ValueError(
             f"the model scores the song {whole}, its branches put together {parts}. A branch whose "
-            "output depends on the other songs of a call can't be explained apart: wrap the model "
-            "in a function, which makes it a black box"
+            "output depends on the other songs of a call, or differs from call to call, can't be "
+            "explained apart: wrap the model in a function, which makes it a black box"
         )

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, field
+from numbers import Real
 from typing import Any
 
 import numpy as np
+import scipy.sparse
 from sklearn.frozen import FrozenEstimator
 
 DEFAULT_SAMPLING_RATE = 22050
@@ -87,15 +89,18 @@ class ScoreFunction:
         Raises
         ------
         ValueError
-            The model returned another number of rows, or NaN.
+            The model returned another number of rows, NaN, or something other than numbers.
         """
         response = self.model(X) if self.method is None else getattr(self.model, self.method)(X)
         scores = self._as_columns(response)
         n_songs = X.shape[0] if hasattr(X, "shape") else len(X)
         if len(scores) != n_songs:
             raise ValueError(f"the model returned {len(scores)} rows for {n_songs} songs")
-        if not np.isfinite(scores).all():
-            raise ValueError("the model returned NaN or infinite scores")
+        n_bad = n_songs - np.count_nonzero(np.isfinite(scores).all(axis=1))
+        if n_bad:
+            raise ValueError(
+                f"the model returned NaN or infinite scores for {n_bad} of {n_songs} songs"
+            )
         return scores
 
     def labels(self, n_columns: int) -> list[Hashable]:
@@ -115,7 +120,7 @@ class ScoreFunction:
         Raises
         ------
         ValueError
-            The model has another number of classes.
+            The model has another number of classes, or two of one name.
         """
         classes = self.classes
         if classes is None:
@@ -128,6 +133,8 @@ class ScoreFunction:
             labels = list(classes)
         if len(labels) != n_columns:
             raise ValueError(f"the model has {len(labels)} classes but scores {n_columns}")
+        if len(set(labels)) != len(labels):
+            raise ValueError(f"the model has classes of the same name: {labels}")
         return labels
 
     def predicted(self, scores: np.ndarray) -> list[int]:
@@ -158,23 +165,134 @@ class ScoreFunction:
 
     def _as_columns(self, response: Any) -> np.ndarray:
         classes = self.classes
-        if isinstance(response, list) and response and np.ndim(response[0]) == 2:
-            return np.hstack(response).astype(np.float64)
+        if isinstance(response, list) and response and all(_n_dim(r) == 2 for r in response):
+            outputs = [_as_scores(output) for output in response]  # of a multi-output classifier
+            if len({len(output) for output in outputs}) > 1:
+                raise ValueError("the model's outputs have different numbers of rows")
+            return np.hstack(outputs)
         if self.method == "predict" and classes is not None:
-            response = np.asarray(response)
-            outputs = response.reshape(len(response), -1)
-            names = classes if _is_nested(classes) else [classes] * outputs.shape[1]
-            return np.hstack(
-                [outputs[:, [k]] == np.asarray(values) for k, values in enumerate(names)]
-            ).astype(np.float64)
-        scores = np.asarray(response, dtype=np.float64)
+            return self._one_hot(as_array(response))
+        scores = _as_scores(response)
         if scores.ndim == 1:
             scores = scores[:, np.newaxis]
         if scores.ndim != 2 or scores.shape[1] == 0:
             raise ValueError(f"the model returned shape {scores.shape}, not (n_songs, n_labels)")
-        if self.method == "decision_function" and scores.shape[1] == 1 and classes is not None:
+        is_binary = classes is not None and (_is_nested(classes) or len(classes) == 2)
+        if self.method == "decision_function" and scores.shape[1] == 1 and is_binary:
             scores = np.hstack([-scores, scores])
         return scores
+
+    def _one_hot(self, predicted: np.ndarray) -> np.ndarray:
+        """Class names, (n_songs,) or (n_songs, n_outputs), as columns of 0 and 1."""
+        if predicted.ndim not in (1, 2):
+            raise ValueError(f"the model returned shape {predicted.shape}, not (n_songs, n_labels)")
+        outputs = predicted.astype(object).reshape(len(predicted), -1)
+        classes = self.classes
+        names = classes if _is_nested(classes) else [classes] * outputs.shape[1]
+        if len(names) != outputs.shape[1]:
+            raise ValueError(f"the model has {len(names)} outputs, and predicts {outputs.shape[1]}")
+        columns = []
+        for output, values in zip(outputs.T, names, strict=True):
+            is_class = output[:, np.newaxis] == np.array([*values, None], dtype=object)[:-1]
+            unknown = np.flatnonzero(~is_class.any(axis=1))
+            if len(unknown):
+                raise ValueError(f"the model predicts {output[unknown[0]]!r}, none of its classes")
+            columns.append(is_class)
+        return np.hstack(columns).astype(np.float64)
+
+
+def as_array(response: Any) -> np.ndarray:
+    """Take what a model returns as an array of our own: models may use theirs for the next call.
+
+    Parameters
+    ----------
+    response : array-like, sparse array, DataFrame or tensor
+        A tensor may lie on a device and ask for its gradient.
+
+    Returns
+    -------
+    ndarray
+
+    Raises
+    ------
+    ValueError
+        It is no array, such as a ragged list, or some of it is masked.
+    """
+    if scipy.sparse.issparse(response):
+        return response.toarray()
+    if hasattr(response, "detach"):
+        response = response.detach().cpu()
+        # numpy has no bfloat16.
+        response = (response.double() if response.is_floating_point() else response).numpy()
+    if np.ma.is_masked(response):
+        raise ValueError("the model returned masked values where scores should be")
+    try:
+        return np.array(response)
+    except ValueError as error:
+        raise ValueError(f"the model returned no array: {error}") from error
+
+
+def check_n_labels(scores: np.ndarray, n_labels: int) -> None:
+    """Raise if a model scores other labels than it did.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_songs, n_labels)
+        What it returned now.
+    n_labels : int
+        How many columns there were before.
+
+    Raises
+    ------
+    ValueError
+        There are more or fewer.
+    """
+    if scores.shape[1] != n_labels:
+        raise ValueError(
+            f"the model scored {n_labels} label(s) in one call and {scores.shape[1]} in another"
+        )
+
+
+def is_same_answer(scores: np.ndarray, others: np.ndarray, largest: float) -> bool:
+    """Say whether two scores of one song differ by no more than a model's rounding.
+
+    Parameters
+    ----------
+    scores, others : ndarray of shape (n_labels,)
+        The scores.
+    largest : float
+        How large scores of this song and its like are: its own may be 0 but for rounding.
+
+    Returns
+    -------
+    bool
+        Whether no two differ by more than a thousandth of the largest.
+    """
+    largest = max(largest, 1e-12)
+    return bool((np.abs(scores / 2 - others / 2) <= 5e-4 * largest).all())  # halves don't overflow
+
+
+def _as_scores(response: Any) -> np.ndarray:
+    array = as_array(response)
+    if array.dtype == object and all(isinstance(value, Real) for value in array.flat):
+        try:
+            return array.astype(np.float64)
+        except OverflowError as error:
+            raise ValueError(f"the model returned numbers that are too large: {error}") from error
+    if array.dtype.kind not in "biuf":
+        raise ValueError(f"the model returned {array.dtype} values where numbers should be")
+    with np.errstate(over="ignore"):  # what double precision does not hold is infinite
+        return array.astype(np.float64, copy=False)
+
+
+def _n_dim(value: Any) -> int | None:
+    """Dimensions of an array-like; None of what is none."""
+    if hasattr(value, "ndim"):
+        return value.ndim
+    try:
+        return np.ndim(value)
+    except ValueError:  # ragged
+        return None
 
 
 def select_labels(

@@ -318,7 +318,7 @@ def perturbed_songs(song: Song, components: Decomposition, masks: np.ndarray) ->
         audio_masks = masks[:, : components.n_audio]
         waveforms = [compose_audio(components.audio, mask) for mask in audio_masks]
     elif song.waveform is not None:
-        waveforms = [song.waveform] * len(masks)
+        waveforms = [song.waveform.copy() for _ in masks]  # a model may change what it is given
     if components.lyrics is not None:
         lyrics = list(PerturbedLyrics(components.lyrics, masks[:, components.n_audio :]))
     elif song.lyrics is not None:

@@ -10,7 +10,7 @@ from joblib import delayed
 from sklearn_musiclime._malloc import keep_freed_memory
 from sklearn_musiclime.batches import in_batches
 from sklearn_musiclime.components.decomposition import Decomposition
-from sklearn_musiclime.neighbourhood.models import ScoreFunction
+from sklearn_musiclime.neighbourhood.models import ScoreFunction, check_n_labels
 from sklearn_musiclime.neighbourhood.perturbed import perturbed_songs
 from sklearn_musiclime.songs import Song
 from sklearn_musiclime.streaming import StreamingParallel
@@ -73,12 +73,22 @@ def score_masks(
     -------
     ndarray of shape (n_masks, n_labels)
         Scores.
+
+    Raises
+    ------
+    ValueError
+        The model returned something other than scores, or not of the same labels in each batch. To
+        whatever the model raises a note is added that says in which batch it was.
     """
     order = by_length(masks[:, components.n_audio :])
     batches = [masks[order[i : i + batch_size]] for i in range(0, len(masks), batch_size)]
     results = []
-    for scores in parallel(delayed(_score_batch)(score, song, components, b) for b in batches):
+    for scores in parallel(
+        delayed(_score_batch)(score, song, components, batch, f"batch {i} of {len(batches)}")
+        for i, batch in enumerate(batches, 1)
+    ):
         results.append(scores)
+        check_n_labels(scores, results[0].shape[1])
         progress(len(scores))
     return np.concatenate(results)[np.argsort(order)]
 
@@ -102,10 +112,18 @@ def by_length(lyric_masks: np.ndarray) -> np.ndarray:
 
 
 def _score_batch(
-    score: ScoreFunction, song: Song, components: Decomposition, masks: np.ndarray
+    score: ScoreFunction, song: Song, components: Decomposition, masks: np.ndarray, which: str
 ) -> np.ndarray:
     keep_freed_memory()
-    scores = in_batches(
-        lambda some: score(perturbed_songs(song, components, some)), masks, len(masks)
-    )
-    return np.concatenate(list(scores))
+    try:
+        parts = list(
+            in_batches(
+                lambda some: score(perturbed_songs(song, components, some)), masks, len(masks)
+            )
+        )
+    except Exception as error:
+        error.add_note(f"in {which} ({len(masks)} perturbed songs)")
+        raise
+    for part in parts:
+        check_n_labels(part, parts[0].shape[1])
+    return np.concatenate(parts)

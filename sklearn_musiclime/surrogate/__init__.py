@@ -38,9 +38,10 @@ array([[1.5, 0.5, 0. ]])
 array([[1.5, 0.5, 0. ]])
 """
 
-from sklearn_musiclime.surrogate.fitting import KERNELS, fit_neighbourhood
+from sklearn_musiclime.surrogate.fitting import KERNELS, fit_neighbourhood, safe_exponents
 from sklearn_musiclime.surrogate.interactions import (
     Interactions,
+    check_n_pairs,
     crossed_interactions,
     fit_interactions,
     joint_interactions,
@@ -49,6 +50,7 @@ from sklearn_musiclime.surrogate.interactions import (
 from sklearn_musiclime.surrogate.linear import (
     FEATURE_SELECTION,
     Surrogate,
+    check_regressor,
     check_selection,
     fit_crossed_surrogate,
     fit_surrogate,
@@ -65,6 +67,8 @@ __all__ = [
     "KERNELS",
     "Interactions",
     "Surrogate",
+    "check_n_pairs",
+    "check_regressor",
     "check_selection",
     "crossed_interactions",
     "fit_crossed_surrogate",
@@ -77,6 +81,7 @@ __all__ = [
     "joint_shares",
     "kernel_weights",
     "modality_shares",
+    "safe_exponents",
     "shapley_interactions",
     "shapley_kernel_weights",
 ]

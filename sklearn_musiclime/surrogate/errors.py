@@ -13,24 +13,53 @@ References
 ----------
 MacKinnon, White, "Some heteroskedasticity-consistent covariance matrix estimators with improved
 finite sample properties", Journal of Econometrics 29, 1985.
-
 Bell, McCaffrey, "Bias reduction in standard errors for linear regression with multi-stage samples",
 Survey Methodology 28, 2002.
-
 Cameron, Gelbach, Miller, "Robust inference with multiway clustering", JBES 29, 2011.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import numpy as np
 import scipy.sparse
 
 Units = Sequence[tuple[slice, np.ndarray]]
 """Columns of the masks, and for each sample the number of the unit that drew them with it."""
-BLOCK_UNITS = 8192
-"""Units whose parts of the error are held at a time."""
+BLOCK_BYTES = 2**26
+"""Parts of the error, a row a unit, that are held at a time: 64 MiB."""
+
+
+def projection(rows: np.ndarray, weight: np.ndarray, penalty: float = 0.0) -> np.ndarray:
+    """Project on the columns: ``rows @ pinv(rows' W rows + penalty)``.
+
+    Takes the smaller of the two systems of equations, since lyrics may have many more words than
+    there are samples.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n, n_components)
+        The regressors.
+    weight : ndarray of shape (n,)
+        Their weights. What is returned for a row of weight 0 is not to be used.
+    penalty : float, default=0.0
+        Of a ridge.
+
+    Returns
+    -------
+    ndarray of shape (n, n_components)
+    """
+    n, n_components = rows.shape
+    if n_components <= n:
+        gram = (rows.T * weight) @ rows
+        return rows @ np.linalg.pinv(gram + penalty * np.eye(n_components), hermitian=True)
+    root = np.sqrt(weight)[:, np.newaxis]
+    weighted = rows * root
+    kernel = weighted @ weighted.T
+    projected = np.linalg.pinv(kernel + penalty * np.eye(n), hermitian=True) @ weighted
+    return np.divide(projected, root, out=np.zeros_like(projected), where=root > 0)
 
 
 def clustered_std_err(
@@ -60,18 +89,16 @@ def clustered_std_err(
     ndarray of shape (n_labels, n_components)
     """
     centred = masks - np.average(masks, axis=0, weights=weight)
-    X = np.column_stack([centred, np.ones(len(masks))])  # the intercept takes leverage as well
-    gram = (X.T * weight) @ X + np.diag([penalty] * masks.shape[1] + [0.0])
-    inverse = np.linalg.pinv(gram, hermitian=True)
+    projected = projection(centred, weight, penalty)
+    scale = partial(unit_scale, centred, projected, weight, intercept=True)
     score = weight[:, np.newaxis] * residual
     variance = np.zeros((residual.shape[1], masks.shape[1]))
     for number, (columns, own) in enumerate(units):
-        variance[:, columns] = sandwich(X, weight, score, own, inverse)[:, :-1][:, columns]
+        variance[:, columns] = sandwich(projected, score, own, scale(own))[:, columns]
         for other in (ids for n, (_, ids) in enumerate(units) if n != number):
-            both = own * (other.max() + 1) + other
-            more = sandwich(X, None, score, other, inverse)
-            more -= sandwich(X, None, score, both, inverse)
-            variance[:, columns] += np.maximum(more[:, :-1][:, columns], 0.0)
+            both = own * (other.max(initial=0) + 1) + other
+            more = sandwich(projected, score, other) - sandwich(projected, score, both)
+            variance[:, columns] += np.maximum(more[:, columns], 0.0)
     return np.sqrt(variance)
 
 
@@ -81,6 +108,7 @@ def crossed_std_err(
     pairs: np.ndarray,
     score: np.ndarray,
     inverse: np.ndarray,
+    bases: tuple[np.ndarray | None, np.ndarray | None] = (None, None),
 ) -> np.ndarray:
     """Standard errors of a fit to pairs of masks.
 
@@ -96,24 +124,35 @@ def crossed_std_err(
         Weighted residuals.
     inverse : ndarray of shape (n_components, n_components)
         Of the normal equations' left side.
+    bases : (ndarray or None, ndarray or None), default=(None, None)
+        Of each half, the orthonormal columns that `centred` is given in, of shape
+        (n_components, n_columns); None: it is given in the components themselves.
 
     Returns
     -------
     ndarray of shape (n_labels, n_components)
     """
     which = tuple(pairs.T)
-    n_audio = centred[0].shape[1]
-    halves = (slice(0, n_audio), slice(n_audio, None))
-    scales = []
-    for c, w, columns in zip(centred, weights, halves, strict=True):
-        X = np.column_stack([c, np.ones(len(c))])  # the intercept takes leverage as well
-        projected = np.column_stack([c @ inverse[columns, columns], X[:, -1] / w.sum()])
-        scales.append(_unit_scale(X, projected, w, np.arange(len(w)) // 2))
+    n_columns = centred[0].shape[1]
+    parts = (slice(0, n_columns), slice(n_columns, None))
+    scales = [
+        unit_scale(c, c @ inverse[part, part], w, np.arange(len(w)) // 2, intercept=True)
+        for c, w, part in zip(centred, weights, parts, strict=True)
+    ]
+    if any(basis is not None for basis in bases):
+        inverse = np.hstack(
+            [
+                inverse[:, part] if basis is None else inverse[:, part] @ basis.T
+                for part, basis in zip(parts, bases, strict=True)
+            ]
+        )
+        n_columns = n_columns if bases[0] is None else len(bases[0])
+    halves = (slice(0, n_columns), slice(n_columns, None))
     # Single combinations count in both halves' variances, so once too often; less so the more of
     # all combinations there are, since along a complete grid what masks add on their own cancels.
     twice = 1 - len(pairs) / max(np.prod([np.count_nonzero(w) for w in weights]), 1)
     meeting = which[0] // 2 * len(centred[1]) + which[1] // 2
-    variance = np.empty((score.shape[1], len(inverse)))
+    variance = np.empty((score.shape[1], inverse.shape[1]))
     for label, values in enumerate(score.T):
         added = [
             np.square(_influence(centred, which, values, mask // 2, inverse)) for mask in which
@@ -127,38 +166,29 @@ def crossed_std_err(
 
 
 def sandwich(
-    centred: np.ndarray,
-    weight: np.ndarray | None,
-    score: np.ndarray,
-    units: np.ndarray,
-    inverse: np.ndarray,
+    projected: np.ndarray, score: np.ndarray, units: np.ndarray, scale: np.ndarray | None = None
 ) -> np.ndarray:
     """The variance of weights, from what each unit adds to the error.
 
     Parameters
     ----------
-    centred : ndarray of shape (n, n_components)
-        The regressors.
-    weight : ndarray of shape (n,), or None
-        Their weights, for the leverage. None leaves it out of account.
+    projected : ndarray of shape (n, n_components)
+        See :func:`projection`.
     score : ndarray of shape (n, n_labels)
-        Their weighted residuals.
+        Weighted residuals.
     units : ndarray of shape (n,) of int
-        Which of them were drawn together.
-    inverse : ndarray of shape (n_components, n_components)
-        Of the normal equations' left side.
+        Which samples were drawn together.
+    scale : ndarray of shape (n_units,), or None, default=None
+        What each unit's square is multiplied by, see :func:`unit_scale`. None: 1.
 
     Returns
     -------
     ndarray of shape (n_labels, n_components)
     """
     _, units = np.unique(units, return_inverse=True)
-    n = len(units)
-    together = scipy.sparse.csr_array((np.ones(n), (units, np.arange(n))))  # (n_units, n)
-    projected = centred @ inverse
-    scale = np.ones(1 + units.max())
-    if weight is not None:
-        scale = _unit_scale(centred, projected, weight, units)
+    n, n_units = len(units), units.max(initial=-1) + 1
+    together = scipy.sparse.csr_array((np.ones(n), (units, np.arange(n))), shape=(n_units, n))
+    scale = np.ones(n_units) if scale is None else scale
     return np.stack(
         [scale @ np.square(together @ (projected * label[:, np.newaxis])) for label in score.T]
     )
@@ -180,11 +210,37 @@ def leverage_scale(leverage: np.ndarray) -> np.ndarray:
     return 1 / np.maximum(1 - leverage, 0.01)
 
 
-def _unit_scale(
-    centred: np.ndarray, projected: np.ndarray, weight: np.ndarray, units: np.ndarray
+def unit_scale(
+    rows: np.ndarray,
+    projected: np.ndarray,
+    weight: np.ndarray,
+    units: np.ndarray,
+    *,
+    intercept: bool = False,
 ) -> np.ndarray:
-    """:func:`leverage_scale` of units, from masks and their products with the inverse."""
-    return leverage_scale(np.bincount(units, weight * np.einsum("ij,ij->i", projected, centred)))
+    """Find what each unit's squared residuals are multiplied by, see :func:`leverage_scale`.
+
+    Parameters
+    ----------
+    rows, projected : ndarray of shape (n, n_components)
+        Regressors, and their :func:`projection`.
+    weight : ndarray of shape (n,)
+        Their weights.
+    units : ndarray of shape (n,) of int
+        Which of them were drawn together.
+    intercept : bool, default=False
+        Whether an intercept was fitted too, `rows` being centred; it takes leverage as well.
+
+    Returns
+    -------
+    ndarray of shape (n_units,)
+        In the order of the units' numbers.
+    """
+    _, units = np.unique(units, return_inverse=True)
+    leverage = np.einsum("ij,ij->i", projected, rows)
+    if intercept:
+        leverage = leverage + 1 / weight.sum()
+    return leverage_scale(np.bincount(units, weight * leverage))
 
 
 def _influence(
@@ -199,7 +255,7 @@ def _influence(
     `which` is (the audio mask of each sample, its lyric mask), `units` the unit of each sample; the
     rest is as in :func:`crossed_std_err`.
     """
-    n_units = units.max() + 1
+    n_units = units.max(initial=-1) + 1
     parts = [
         scipy.sparse.csr_array((score, (units, rows)), shape=(n_units, len(masks))) @ masks
         for masks, rows in zip(centred, which, strict=True)
@@ -217,9 +273,10 @@ def _squares_by_unit(
     """Sum over many units of the squares of :func:`_influence`, (n_components,)."""
     order = np.argsort(units, kind="stable")
     numbers = np.cumsum(np.diff(units[order], prepend=units[order[:1]]) != 0)
-    total = np.zeros(len(inverse))
-    for first in range(0, numbers[-1] + 1, BLOCK_UNITS):  # a row a unit at a time, not of all
-        low, high = np.searchsorted(numbers, [first, first + BLOCK_UNITS])
+    total = np.zeros(inverse.shape[1])
+    n_units = max(BLOCK_BYTES // (8 * max(len(total), 1)), 1)
+    for first in range(0, numbers[-1] + 1, n_units):
+        low, high = np.searchsorted(numbers, [first, first + n_units])
         rows = order[low:high]
         influence = _influence(
             centred,

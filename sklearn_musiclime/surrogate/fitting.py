@@ -15,6 +15,34 @@ if TYPE_CHECKING:
     from sklearn_musiclime.neighbourhood import Neighbourhood
 
 KERNELS = ("exponential", "shapley")
+SAFE_EXPONENT = 300
+"""Scores between 2 ** -300 and 2 ** 300 have squares that double precision holds."""
+
+
+def safe_exponents(scores: np.ndarray) -> np.ndarray:
+    """Say by which powers of two to divide scores, so that their squares stay in range.
+
+    A naive Bayes classifier gives probabilities of 1e-300 to what it thinks unlikely.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_samples, n_labels)
+        The scores.
+
+    Returns
+    -------
+    ndarray of shape (n_labels,) of int
+        0 for labels whose scores are well in range.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_musiclime.surrogate import safe_exponents
+    >>> safe_exponents(np.array([[0.25, 1e-300], [0.75, 3e-300]])).tolist()
+    [0, -994]
+    """
+    _, exponents = np.frexp(np.abs(scores).max(axis=0, initial=0.0))
+    return np.where(np.abs(exponents) > SAFE_EXPONENT, exponents, 0)
 
 
 def fit_neighbourhood(
@@ -26,6 +54,7 @@ def fit_neighbourhood(
     feature_selection: str = "none",
     n_features: int | None = None,
     regressor: BaseEstimator | None = None,
+    is_noisy: bool = False,
 ) -> Surrogate:
     """Fit the surrogate of a neighbourhood.
 
@@ -48,6 +77,9 @@ def fit_neighbourhood(
         How many components a label keeps.
     regressor : estimator or None, default=None
         None: ``Ridge(alpha=1.0)``.
+    is_noisy : bool, default=False
+        Whether the model answers differently each time, so that also of all masks there is an
+        error.
 
     Returns
     -------
@@ -79,6 +111,6 @@ def fit_neighbourhood(
             sample_weight=np.full(len(neighbourhood), neighbourhood.repeats),
             units=neighbourhood.units,
         )
-    if neighbourhood.is_exhaustive:  # nothing was left to chance
+    if neighbourhood.is_exhaustive and not is_noisy:  # nothing was left to chance
         surrogate = replace(surrogate, std_err=np.zeros_like(surrogate.std_err))
     return surrogate

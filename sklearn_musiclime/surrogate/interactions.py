@@ -51,6 +51,10 @@ FALSE_DISCOVERIES = 0.05
 """Share of false ones among the interactions that are held to be real."""
 WELL_POSED = 1.5
 """Units a component that least squares needs; with fewer each component is estimated apart."""
+MAX_PAIRS = 10_000_000
+"""Pairs that are estimated at most."""
+MAX_SCREENED = 2_000_000
+"""Pairs up to which all are screened, those of 2,000 components; of more, those asked for."""
 MAX_ROUNDS = 20
 """How often interactions that stand out are taken out before the rest is tested again."""
 ROUNDING = 1e-7
@@ -78,6 +82,26 @@ class Interactions:
     std_err: np.ndarray
     q_values: np.ndarray
 
+    def scaled(self, exponent: np.ndarray) -> Interactions:
+        """Multiply by a power of two.
+
+        Parameters
+        ----------
+        exponent : ndarray of shape (n_labels,) of int
+            The power of each label.
+
+        Returns
+        -------
+        Interactions
+            What would have been found in scores that are as many times as large.
+        """
+        exponent = exponent[:, np.newaxis]
+        return replace(
+            self,
+            weights=np.ldexp(self.weights, exponent),
+            std_err=np.ldexp(self.std_err, exponent),
+        )
+
     @classmethod
     def concatenate(cls, parts: list[Interactions]) -> Interactions:
         """Put the interactions of different pairs together.
@@ -97,6 +121,31 @@ class Interactions:
                 np.hstack([getattr(part, name) for part in parts])
                 for name in ("weights", "std_err", "q_values")
             ),
+        )
+
+
+def check_n_pairs(n_audio: int, n_lyrics: int, which: str) -> None:
+    """Raise for more pairs of components than can be estimated.
+
+    Parameters
+    ----------
+    n_audio, n_lyrics : int
+        Number of components.
+    which : {"cross", "all"}
+        Pairs of an audio and a lyric component, or all pairs.
+
+    Raises
+    ------
+    ValueError
+        They are more than ten million.
+    """
+    n = n_audio + n_lyrics
+    n_pairs = n_audio * n_lyrics if which == "cross" else n * (n - 1) // 2
+    if n_pairs > MAX_PAIRS:
+        raise ValueError(
+            f"interactions={which!r} of {n_audio} audio and {n_lyrics} lyric components are "
+            f"{n_pairs} pairs, and at most {MAX_PAIRS} are estimated; use interactions=None, or "
+            "fewer segments or larger lyric_units"
         )
 
 
@@ -131,11 +180,8 @@ def fit_interactions(
     Interactions
     """
     n_audio, n_lyrics = neighbourhood.audio_masks.shape[1], neighbourhood.lyric_masks.shape[1]
-    first, second = np.triu_indices(n_audio + n_lyrics, 1)
-    pairs = np.stack([first, second], axis=1)
-    crossing = (first < n_audio) & (second >= n_audio)
     if neighbourhood.design != "crossed":
-        pairs = pairs if which == "all" else pairs[crossing]
+        pairs = _pairs(n_audio, n_lyrics, which)
         if kernel == "shapley" and neighbourhood.is_exhaustive:
             return shapley_interactions(neighbourhood.masks, scores, pairs)
         return joint_interactions(neighbourhood.masks, scores, pairs, design=neighbourhood.design)
@@ -152,8 +198,16 @@ def fit_interactions(
             found.append(_within(masks, neighbourhood.pairs[:, side], residual, offset))
     if not found:
         nothing = np.zeros((scores.shape[1], 0))
-        found = [Interactions(pairs[:0], nothing, nothing, nothing)]
+        found = [Interactions(_pairs(0, 0, which), nothing, nothing, nothing)]
     return Interactions.concatenate(found)
+
+
+def _pairs(n_audio: int, n_lyrics: int, which: str) -> np.ndarray:
+    """Positions of the pairs that are asked for, (n_pairs, 2)."""
+    if which == "all":
+        return np.stack(np.triu_indices(n_audio + n_lyrics, 1), axis=1)
+    first, second = np.divmod(np.arange(n_audio * n_lyrics), max(n_lyrics, 1))
+    return np.stack([first, n_audio + second], axis=1)
 
 
 def _within(masks: np.ndarray, rows: np.ndarray, residual: np.ndarray, offset: int) -> Interactions:
@@ -274,7 +328,8 @@ def joint_interactions(
     scores : ndarray of shape (n_samples, n_labels)
         The model's scores.
     pairs : ndarray of shape (n_pairs, 2) of int
-        The pairs of components that are asked for; all pairs are screened.
+        The pairs of components that are asked for; all pairs are screened, unless they are over
+        two million.
     design : {"paired", "independent", "exhaustive"}
         How the masks were drawn.
 
@@ -283,6 +338,9 @@ def joint_interactions(
     Interactions
     """
     floors = ROUNDING * np.abs(scores).max(axis=0, initial=0.0)
+    if not len(masks) or not len(pairs):
+        nothing = np.zeros((scores.shape[1], len(pairs)))
+        return Interactions(pairs, nothing, nothing, np.ones_like(nothing))
     if design == "exhaustive":
         coded = masks - 0.5
         weights = [
@@ -337,7 +395,8 @@ def shapley_interactions(
         chance = 1 / ((p - 1) * comb(p - 2, n_others))
         weights[:, column] = (chance * coded[:, k] * coded[:, m]) @ predictions
     floor = 1e-9 * np.abs(predictions).max(axis=0, initial=0.0)[:, np.newaxis]
-    q_values = np.where(np.abs(weights) <= floor, 1.0, 0.0)
+    weights = _without_rounding(weights, floor)
+    q_values = np.where(weights == 0, 1.0, 0.0)
     return Interactions(pairs, weights, np.zeros_like(weights), q_values)
 
 
@@ -346,15 +405,21 @@ def _screened(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Weights, standard errors and q-values of pairs; see the module."""
     n, p = coded.shape
-    everyone = np.triu_indices(p, 1)
-    place = np.zeros((p, p), dtype=int)
-    place[everyone] = np.arange(len(everyone[0]))
-    asked = place[np.minimum(*pairs.T), np.maximum(*pairs.T)]
+    if p * (p - 1) // 2 <= MAX_SCREENED:
+        everyone = np.triu_indices(p, 1)
+        place = np.zeros((p, p), dtype=int)
+        place[everyone] = np.arange(len(everyone[0]))
+        asked = place[np.minimum(*pairs.T), np.maximum(*pairs.T)]
+    else:
+        everyone, asked = tuple(pairs.T), np.arange(len(pairs))
+    firsts, first_at = np.unique(everyone[0], return_inverse=True)
+    seconds, second_at = np.unique(everyone[1], return_inverse=True)
     chosen: list[int] = []
     residual = response
     for _ in range(MAX_ROUNDS):
         # Products of the coded columns are 1/4 or -1/4, so a product's own fit is one sum.
-        weights = 16 / n * (coded.T @ (coded * residual[:, np.newaxis]))[everyone]
+        products = coded[:, firsts].T @ (coded[:, seconds] * residual[:, np.newaxis])
+        weights = 16 / n * products[first_at, second_at]
         weights = _without_rounding(weights, floor)
         spread = 4 * np.sqrt(np.sum(np.square(residual)) / max(n - len(chosen) - 1, 1) / n)
         std_err = np.full(len(weights), spread)

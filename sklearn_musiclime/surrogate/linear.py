@@ -15,13 +15,16 @@ Ribeiro, Singh, Guestrin, "Why should I trust you?", KDD 2016.
 
 from __future__ import annotations
 
+import warnings
 from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 import scipy.sparse
 from sklearn.base import BaseEstimator, clone
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import Ridge, lars_path
+from sklearn.utils.validation import has_fit_parameter
 
 from sklearn_musiclime.surrogate.errors import Units, clustered_std_err, crossed_std_err
 
@@ -58,6 +61,28 @@ class Surrogate:
         largest = np.abs(self.weights).max(axis=1, initial=0.0)
         worst = self.std_err.max(axis=1, initial=0.0)
         return np.divide(worst, largest, out=np.zeros_like(worst), where=largest > 0)
+
+    def scaled(self, exponent: np.ndarray) -> Surrogate:
+        """Multiply by a power of two.
+
+        Parameters
+        ----------
+        exponent : ndarray of shape (n_labels,) of int
+            The power of each label.
+
+        Returns
+        -------
+        Surrogate
+            What would have been fitted to scores that are as many times as large.
+        """
+        by_component = exponent[:, np.newaxis]
+        return replace(
+            self,
+            weights=np.ldexp(self.weights, by_component),
+            intercept=np.ldexp(self.intercept, exponent),
+            local_prediction=np.ldexp(self.local_prediction, exponent),
+            std_err=np.ldexp(self.std_err, by_component),
+        )
 
     def spread(self, units: np.ndarray) -> Surrogate:
         """Spread the weights of linked units evenly over their components.
@@ -96,7 +121,7 @@ def kernel_weights(masks: np.ndarray, kernel_width: float = 0.25) -> np.ndarray:
     Raises
     ------
     ValueError
-        `kernel_width` is not positive.
+        `kernel_width` is not positive, or `masks` are not two-dimensional.
 
     Examples
     --------
@@ -106,8 +131,115 @@ def kernel_weights(masks: np.ndarray, kernel_width: float = 0.25) -> np.ndarray:
     """
     if not kernel_width > 0:
         raise ValueError(f"kernel_width must be positive, got {kernel_width}")
-    masks = np.asarray(masks, dtype=bool)
+    masks = check_masks(masks)
     return _kernel(masks.sum(axis=1), masks.shape[1], kernel_width)
+
+
+def check_masks(masks: np.ndarray) -> np.ndarray:
+    """Raise for what can't be masks.
+
+    Parameters
+    ----------
+    masks : array-like of shape (n_samples, n_components), bool
+        The masks.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_components), dtype bool
+
+    Raises
+    ------
+    ValueError
+        There is no mask, they have another number of dimensions, or are not of 0 and 1.
+    """
+    given = np.asarray(masks)
+    if given.ndim != 2 or not len(given) or given.dtype.kind not in "biuf":
+        raise ValueError(
+            f"masks must be of shape (n_samples, n_components) and of 0 and 1, got an array of "
+            f"{given.dtype} of shape {given.shape}"
+        )
+    if given.dtype != bool and not np.isin(given, (0, 1)).all():
+        raise ValueError("masks must be of 0 and 1")
+    return given.astype(bool, copy=False)
+
+
+def check_scores(scores: np.ndarray, n_samples: int) -> np.ndarray:
+    """Raise for what can't be the scores of masks.
+
+    Parameters
+    ----------
+    scores : array-like of shape (n_samples,) or (n_samples, n_labels)
+        The scores.
+    n_samples : int
+        How many masks there are.
+
+    Returns
+    -------
+    ndarray of shape (n_samples, n_labels)
+
+    Raises
+    ------
+    ValueError
+        They are NaN or infinite, or the shapes don't match.
+    """
+    scores = np.asarray(scores, dtype=float)
+    scores = scores[:, np.newaxis] if scores.ndim == 1 else scores
+    if scores.ndim != 2 or len(scores) != n_samples:
+        raise ValueError(f"{n_samples} masks and predictions {scores.shape} don't match")
+    if not np.isfinite(scores).all():
+        raise ValueError("predictions are NaN or infinite")
+    return scores
+
+
+def check_sample_weight(sample_weight: np.ndarray | None, n_samples: int) -> np.ndarray:
+    """Raise for what can't be the weights of samples.
+
+    Parameters
+    ----------
+    sample_weight : array-like of shape (n_samples,), or None
+        The weights.
+    n_samples : int
+        How many there must be.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,)
+        Ones, for None.
+
+    Raises
+    ------
+    ValueError
+        Some are negative, NaN or infinite, or there are more or fewer.
+    """
+    if sample_weight is None:
+        return np.ones(n_samples)
+    weight = np.asarray(sample_weight, dtype=float)
+    if weight.shape != (n_samples,):
+        raise ValueError(f"sample_weight of shape {weight.shape} for {n_samples} masks")
+    if not (np.isfinite(weight).all() and (weight >= 0).all()):
+        raise ValueError("sample_weight must be finite and at least 0")
+    return weight
+
+
+def check_regressor(regressor: BaseEstimator | None) -> None:
+    """Raise for a regressor that can't be a surrogate, as far as that shows before it is fitted.
+
+    Parameters
+    ----------
+    regressor : estimator or None
+        The regressor.
+
+    Raises
+    ------
+    ValueError
+        Its ``fit`` takes no ``sample_weight``.
+    """
+    if regressor is not None and not (
+        hasattr(regressor, "fit") and has_fit_parameter(regressor, "sample_weight")
+    ):
+        raise ValueError(
+            f"regressor must be an estimator whose fit takes sample_weight, got {regressor!r}"
+        )
 
 
 def _kernel(n_kept: np.ndarray, n_components: int, kernel_width: float) -> np.ndarray:
@@ -200,15 +332,13 @@ def fit_surrogate(
     array([1.])
     """
     check_selection(feature_selection, n_features)
-    masks = np.asarray(masks, dtype=float)
-    predictions = np.asarray(predictions, dtype=float)
-    if predictions.ndim == 1:
-        predictions = predictions[:, np.newaxis]
-    if masks.ndim != 2 or predictions.ndim != 2 or len(masks) != len(predictions):
-        raise ValueError(f"masks {masks.shape} and predictions {predictions.shape} don't match")
-    weight = kernel_weights(masks, kernel_width)
-    if sample_weight is not None:
-        weight = weight * np.asarray(sample_weight, dtype=float)
+    check_regressor(regressor)
+    masks = check_masks(masks).astype(float)
+    predictions = check_scores(predictions, len(masks))
+    weight = kernel_weights(masks, kernel_width) * check_sample_weight(sample_weight, len(masks))
+    if not weight.any():
+        raise ValueError("all masks have a weight of 0")
+    _check_reach(weight, kernel_width)
     regressor = Ridge(alpha=1.0) if regressor is None else regressor
 
     n_labels, n_components = predictions.shape[1], masks.shape[1]
@@ -298,10 +428,16 @@ def fit_crossed_surrogate(
     True
     """
     A, L = np.asarray(audio_masks, dtype=float), np.asarray(lyric_masks, dtype=float)
-    predictions = np.asarray(predictions, dtype=float)
+    predictions = check_scores(predictions, len(pairs))
     i, j = pairs.T
+    n_components = A.shape[1], L.shape[1]
+    # Of more words than masks only the differences between masks can be told: these are their own
+    # columns then, orthonormal ones, which a ridge takes as it takes the words.
+    bases = tuple(_basis(masks) for masks in (A, L))
     n_kept = A.sum(axis=1)[i] + L.sum(axis=1)[j]
-    weight = repeats * _kernel(n_kept, A.shape[1] + L.shape[1], kernel_width)
+    weight = repeats * _kernel(n_kept, sum(n_components), kernel_width)
+    _check_reach(weight, kernel_width)
+    A, L = (m if b is None else m @ b for m, b in zip((A, L), bases, strict=True))
     W = scipy.sparse.csr_array((weight, (i, j)), shape=(len(A), len(L)))
     of_audio, of_lyrics = W.sum(axis=1), W.sum(axis=0)
 
@@ -321,15 +457,46 @@ def fit_crossed_surrogate(
     n_audio = A.shape[1]
     fitted = intercept + (A @ weights[:, :n_audio].T)[i] + (L @ weights[:, n_audio:].T)[j]
     score = weight[:, np.newaxis] * (predictions - fitted)
+    std_err = crossed_std_err(
+        (A - mean[:n_audio], L - mean[n_audio:]),
+        (of_audio, of_lyrics),
+        pairs,
+        score,
+        inverse,
+        bases,
+    )
+    weights = np.hstack(
+        [
+            of_half if basis is None else of_half @ basis.T
+            for of_half, basis in zip(np.split(weights, [n_audio], axis=1), bases, strict=True)
+        ]
+    )
     return Surrogate(
         weights=weights,
         intercept=intercept,
         score=weighted_r2(predictions, fitted, weight),
         local_prediction=intercept + weights.sum(axis=1),
-        std_err=crossed_std_err(
-            (A - mean[:n_audio], L - mean[n_audio:]), (of_audio, of_lyrics), pairs, score, inverse
-        ),
+        std_err=std_err,
     )
+
+
+def _basis(masks: np.ndarray) -> np.ndarray | None:
+    """Orthonormal columns (n_components, n_masks) that span masks; None if they are no fewer."""
+    n_masks, n_components = masks.shape
+    return np.linalg.qr(masks.T)[0] if n_components > n_masks else None
+
+
+def _check_reach(weight: np.ndarray, kernel_width: float) -> None:
+    """Warn if all perturbed songs together weigh next to nothing."""
+    others = weight.sum() - weight.max()
+    if len(weight) > 1 and others < 1e-4 * weight.max():
+        warnings.warn(
+            f"kernel_width={kernel_width} is so narrow that all perturbed songs together weigh "
+            f"{others / weight.max():.1g} times what the song weighs: there is nothing to tell "
+            "weights from",
+            UserWarning,
+            stacklevel=3,
+        )
 
 
 def _sums(values: np.ndarray, rows: np.ndarray, n_rows: int) -> np.ndarray:
@@ -344,7 +511,22 @@ def _fit(
         mean = np.average(target, axis=0, weights=weight)
         return np.zeros((*np.shape(mean), 0)), mean
     fitted = clone(regressor).fit(masks, target, sample_weight=weight)
-    return np.asarray(fitted.coef_), np.asarray(fitted.intercept_)
+    who = type(regressor).__name__
+    if not hasattr(fitted, "coef_"):
+        raise ValueError(f"{who} has no coef_ after its fit, so it can't be the surrogate")
+    coefficients = np.asarray(fitted.coef_, dtype=float)
+    intercept = np.asarray(getattr(fitted, "intercept_", 0.0), dtype=float)
+    n_labels = 1 if target.ndim == 1 else target.shape[1]
+    if coefficients.size != n_labels * masks.shape[1] or intercept.size not in (1, n_labels):
+        raise ValueError(
+            f"{who} has coef_ of shape {coefficients.shape} and intercept_ of shape "
+            f"{intercept.shape} for {n_labels} label(s) and {masks.shape[1]} components"
+        )
+    if not (np.isfinite(coefficients).all() and np.isfinite(intercept).all()):
+        raise ValueError(f"{who} has NaN or infinite coefficients")
+    if target.ndim == 1:
+        return coefficients.ravel(), intercept.ravel()[0]
+    return coefficients, intercept
 
 
 def weighted_r2(predictions: np.ndarray, fitted: np.ndarray, weight: np.ndarray) -> np.ndarray:
@@ -371,7 +553,9 @@ def _select(
     y = (target - np.average(target, weights=weight)) * root
     if method == "forward_selection":
         return _forward_selection(X, y, n_features)
-    _, _, path = lars_path(X, y, method="lasso")
+    with warnings.catch_warnings():  # columns that say the same as others, it drops
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        _, _, path = lars_path(X, y, method="lasso")
     sizes = np.count_nonzero(path, axis=0)
     step = np.flatnonzero(sizes <= n_features)[-1]  # step 0 has none
     return np.flatnonzero(path[:, step])

@@ -19,8 +19,14 @@ from __future__ import annotations
 import numpy as np
 from scipy.special import comb
 
-from sklearn_musiclime.surrogate.errors import sandwich
-from sklearn_musiclime.surrogate.linear import Surrogate, weighted_r2
+from sklearn_musiclime.surrogate.errors import projection, sandwich, unit_scale
+from sklearn_musiclime.surrogate.linear import (
+    Surrogate,
+    check_masks,
+    check_sample_weight,
+    check_scores,
+    weighted_r2,
+)
 
 
 def shapley_kernel_weights(masks: np.ndarray) -> np.ndarray:
@@ -44,11 +50,12 @@ def shapley_kernel_weights(masks: np.ndarray) -> np.ndarray:
     >>> shapley_kernel_weights(np.tri(4, 3, -1, dtype=bool)).round(3)
     array([0.   , 0.333, 0.333, 0.   ])
     """
-    p = masks.shape[1]
-    kept = np.asarray(masks, dtype=bool).sum(axis=1)
+    masks = check_masks(masks)
+    p, kept = masks.shape[1], masks.sum(axis=1)
     inside = (kept > 0) & (kept < p)
     s = np.where(inside, kept, 1)
-    return np.where(inside, (p - 1) / (comb(p, s) * s * np.maximum(p - s, 1)), 0.0)
+    chance = np.where(inside, comb(p, s) * s * (p - s), 1)
+    return np.where(inside, (p - 1) / chance, 0.0)
 
 
 def fit_shapley(
@@ -81,7 +88,8 @@ def fit_shapley(
     Raises
     ------
     ValueError
-        The mask of everything or that of nothing is missing.
+        The mask of everything or that of nothing is missing, or there is no other; shapes don't
+        match; scores are NaN or infinite.
 
     Examples
     --------
@@ -94,33 +102,37 @@ def fit_shapley(
     >>> shapley.weights.round(6)
     array([[1. , 1.5, 1.5]])
     """
-    masks = np.asarray(masks, dtype=bool)
+    masks = check_masks(masks)
+    predictions = check_scores(predictions, len(masks))
     n_samples, p = masks.shape
     everything, nothing = np.flatnonzero(masks.all(axis=1)), np.flatnonzero(~masks.any(axis=1))
     if not (len(everything) and len(nothing)):
         raise ValueError("Shapley values need the mask of everything and the mask of nothing")
     empty, total = predictions[nothing[0]], predictions[everything[0]] - predictions[nothing[0]]
-    weight = np.ones(n_samples) if sample_weight is None else np.array(sample_weight, dtype=float)
+    weight = check_sample_weight(sample_weight, n_samples).copy()
     weight[[everything[0], nothing[0]]] = 0.0  # constraints
+    if p > 1 and not weight.any():
+        raise ValueError("Shapley values need masks between everything and nothing: more n_samples")
     units = np.arange(n_samples) if units is None else units
 
     # Least squares under the constraint that the weights add up to the total, by a multiplier.
     Z = masks.astype(float)
     Y = predictions - empty
-    inverse = np.linalg.pinv((Z.T * weight) @ Z, hermitian=True)
-    free = inverse @ (Z.T @ (weight[:, np.newaxis] * Y))
-    ones = inverse.sum(axis=1)
+    projected = projection(Z, weight)
+    free = projected.T @ (weight[:, np.newaxis] * Y)
+    ones = projected.T @ (weight * projected.sum(axis=1))  # the inverse times 1
     norm = ones.sum() if p and ones.sum() != 0 else 1.0
     weights = (free + np.outer(ones, total - free.sum(axis=0)) / norm).T
     if p == 1:  # nothing lies between everything and nothing
         weights = total[:, np.newaxis]
     fitted = Z @ weights.T + empty
     residual = weight[:, np.newaxis] * (predictions - fitted)
-    constrained = inverse - np.outer(ones, ones) / norm
+    constrained = projected - np.outer(Z @ ones, ones) / norm
+    scale = unit_scale(Z, constrained, weight, units)
     return Surrogate(
         weights=weights,
         intercept=empty,
         score=weighted_r2(predictions, fitted, weight) if p > 1 else np.ones(len(total)),
         local_prediction=empty + weights.sum(axis=1),
-        std_err=np.sqrt(sandwich(Z, weight, residual, units, constrained)),
+        std_err=np.sqrt(sandwich(constrained, residual, units, scale)),
     )

@@ -89,14 +89,16 @@ def separate_sources(
     Raises
     ------
     ValueError
-        The separator returned the wrong shape, names that are not unique, or NaN.
+        The separator returned no names and sources, the wrong shape, names that are not unique, or
+        NaN.
     """
     if separator is None:
         return ("mix",), waveform[np.newaxis]
-    names, sources = call_with_known(
-        separator.separate, waveform, sampling_rate, path=path, span=span
+    # A copy, since a separator may change what it is given.
+    separated = call_with_known(
+        separator.separate, waveform.copy(), sampling_rate, path=path, span=span
     )
-    names, sources = _check_sources(separator, tuple(names), sources, len(waveform))
+    names, sources = _check_sources(separator, separated, len(waveform))
     residual = waveform - sources.sum(axis=0, dtype=np.float64)
     level = 10 ** (INAUDIBLE_DB / 20) * np.sqrt(np.mean(np.square(waveform, dtype=np.float64)))
     if np.sqrt(np.mean(np.square(residual))) <= level:
@@ -106,7 +108,10 @@ def separate_sources(
     else:
         names, sources = (*names, RESIDUAL), np.vstack([sources, np.zeros_like(waveform)])
         holder = len(names) - 1
-    sources[holder] = sources[holder] + residual
+    with np.errstate(over="ignore"):
+        sources[holder] = sources[holder] + residual
+    if not np.isfinite(sources[holder]).all():
+        raise ValueError(f"{type(separator).__name__}'s sources are too loud to add up to the mix")
     return names, sources
 
 
@@ -168,10 +173,24 @@ def read_beside(separator: Separator | None, path: Path | None) -> Any:
 
 
 def _check_sources(
-    separator: Any, names: tuple[str, ...], sources: Any, n_samples: int
+    separator: Any, separated: Any, n_samples: int
 ) -> tuple[tuple[str, ...], np.ndarray]:
     who = type(separator).__name__
-    sources = np.array(sources, dtype=np.float32)  # a copy: the residual is added in place
+    try:
+        names, sources = separated
+        names = (names,) if isinstance(names, str) else tuple(names)
+        sources = np.asarray(sources)
+    except (TypeError, ValueError) as error:
+        raise ValueError(
+            f"{who} returned a {type(separated).__name__}; expected (names, array of sources): "
+            f"{error}"
+        ) from error
+    if not all(isinstance(name, str) for name in names):
+        raise ValueError(f"{who} returned names that are no text: {list(names)}")
+    if sources.dtype.kind not in "biuf":
+        raise ValueError(f"{who} returned {sources.dtype} values where samples should be")
+    with np.errstate(over="ignore"):  # what single precision does not hold is infinite
+        sources = np.array(sources, dtype=np.float32)  # a copy: the residual is added in place
     if sources.shape != (len(names), n_samples) or not names:
         raise ValueError(
             f"{who} returned {len(names)} names and sources of shape {sources.shape}; "
