@@ -5,6 +5,7 @@ from math import factorial
 
 import numpy as np
 import pytest
+from scipy import stats
 from sklearn.linear_model import LinearRegression, Ridge
 
 from sklearn_musiclime.neighbourhood import draw_masks, draw_neighbourhood
@@ -222,22 +223,23 @@ def test_masks_drawn_for_shapley_values_show_them_as_well(design):
         np.testing.assert_allclose(found.weights[0][real], 1.5, atol=0.1)
 
 
+@pytest.mark.parametrize("unit", [1e3, 1e-6])
 @pytest.mark.parametrize("design", ["crossed", "paired", "independent", "exhaustive"])
-def test_the_unit_of_the_scores_is_of_no_account(design):
-    """Scores times a thousand, and fifty more: so are the interactions, and as real."""
+def test_the_unit_of_the_scores_is_of_no_account(design, unit):
+    """Scores times a thousand, and some more: so are the interactions, and as real."""
     game = Game(6, 5, seed=1, main=0.3)
     n_samples = 2048 if design == "exhaustive" else 500
 
     def in_another_unit(masks):
-        return 1000 * game(masks) + 50
+        return unit * (game(masks) + 0.05)
 
     in_another_unit.n_audio = 6
     ours, theirs = (
         explained(g, design, 5, n_samples, 0, which="all")[3] for g in (game, in_another_unit)
     )
     np.testing.assert_array_equal(theirs.pairs, ours.pairs)
-    np.testing.assert_allclose(theirs.weights, 1000 * ours.weights, rtol=1e-6, atol=1e-3)
-    np.testing.assert_allclose(theirs.std_err, 1000 * ours.std_err, rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(theirs.weights / unit, ours.weights, rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(theirs.std_err / unit, ours.std_err, rtol=1e-6, atol=1e-9)
     np.testing.assert_allclose(theirs.q_values, ours.q_values, rtol=1e-5, atol=1e-12)
 
 
@@ -343,9 +345,22 @@ def test_a_song_of_two_words():
         return (together + x[:, :12].prod(axis=1) + x[:, 5])[:, np.newaxis]
 
     score.n_audio = 12
-    drawn, _, _, found, _ = explained(score, "crossed", 2, 200, 0)
+    drawn, _, _, found, grid = explained(score, "crossed", 2, 200, 0)
     assert len(drawn.lyric_masks) == 4
     assert found.pairs[found.q_values[0] < 0.05].tolist() == [[0, 13], [1, 13], [3, 13]]
+    # Of the audio alone are the degrees of freedom of the tests.
+    dof = len(drawn.grid[0]) // 2 - 12
+    ratio = np.abs(found.weights[0]) / np.maximum(found.std_err[0], 1e-99)
+    expected = stats.false_discovery_control(2 * stats.t.sf(ratio, dof))
+    np.testing.assert_allclose(found.q_values[0], expected)
+    # And so it is with the halves changed over.
+    audio, lyrics = drawn.grid
+    turned = crossed_interactions(
+        drawn.lyric_masks[lyrics], drawn.audio_masks[audio], grid.transpose(1, 0, 2)
+    )
+    for name in ("weights", "std_err", "q_values"):
+        there = getattr(turned, name).reshape(2, 12).T.ravel()
+        np.testing.assert_allclose(there, getattr(found, name)[0], rtol=1e-8, atol=1e-15)
 
 
 @pytest.mark.parametrize(("design", "alone"), [("crossed", 10), ("paired", 0)])

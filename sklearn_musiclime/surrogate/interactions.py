@@ -280,7 +280,7 @@ def joint_interactions(
     -------
     Interactions
     """
-    floors = ROUNDING * np.abs(scores).max(axis=0, initial=0.0)
+    floors = ROUNDING * np.abs(scores).max(axis=0)
     if design == "exhaustive":
         coded = masks - 0.5
         weights = [
@@ -334,7 +334,7 @@ def shapley_interactions(
         n_others = kept - masks[:, k] - masks[:, m]
         chance = 1 / ((p - 1) * comb(p - 2, n_others))
         weights[:, column] = (chance * coded[:, k] * coded[:, m]) @ predictions
-    floor = 1e-9 * np.abs(predictions).max(axis=0, initial=0.0)[:, np.newaxis]
+    floor = 1e-9 * np.abs(predictions).max(axis=0)[:, np.newaxis]
     q_values = np.where(np.abs(weights) <= floor, 1.0, 0.0)
     return Interactions(pairs, weights, np.zeros_like(weights), q_values)
 
