@@ -1,7 +1,7 @@
 """Standard errors, interactions, shares and Shapley values, against truths known otherwise."""
 
 from itertools import combinations
-from math import factorial
+from math import comb, factorial
 
 import numpy as np
 import pytest
@@ -524,6 +524,14 @@ def test_shares_of_joint_masks_vary_as_they_say():
     assert (shares_of_weights(noise)[0][:, 1] > 0.98).mean() > 0.5  # an error's square is no effect
 
 
+def test_interactions_that_were_not_looked_for_have_no_share():
+    masks = draw_masks("exhaustive", 3, 2, None)
+    surrogate = fit_surrogate(masks, masks @ [1.0, 2.0, 2.0], regressor=LinearRegression())
+    shares, std_err = fit_shares(surrogate, None, None, 1, masks[:, :1], linked=False)
+    np.testing.assert_allclose(shares[0], [1 / 9, 8 / 9, 0], atol=1e-12)
+    np.testing.assert_allclose(std_err, 0, atol=1e-12)
+
+
 def test_linked_components_have_no_shares():
     surrogate = fit_surrogate(np.eye(3), np.eye(3)[:, :2])
     for values in fit_shares(surrogate, None, None, 2, np.eye(3)[:, :2], linked=True):
@@ -592,6 +600,45 @@ def test_sampled_shapley_values_are_within_their_errors(design, random_game):
     assert 0.91 <= np.mean(covered) <= 0.98
 
 
+@pytest.mark.parametrize("p", [1, 2, 5])
+def test_shapley_kernel(p):
+    masks = draw_masks("exhaustive", p, 2, None)
+    with np.errstate(all="raise"):
+        weights = shapley_kernel_weights(masks)
+    for mask, weight in zip(masks, weights, strict=True):
+        s = mask.sum()
+        expected = (p - 1) / (comb(p, s) * s * (p - s)) if 0 < s < p else 0
+        assert weight == pytest.approx(expected)
+
+
+def test_sampled_shapley_values_are_the_constrained_least_squares(random_game):
+    """Whatever the order of the masks, and whatever is added to all scores."""
+    _, _, values = random_game
+    rng = np.random.default_rng(0)
+    masks = draw_masks("independent", 10, 300, rng, kernel="shapley")
+    scores = np.array([[values[tuple(mask)]] for mask in masks.tolist()])
+    # The last value follows from the others: what is left to fit is free of the constraint.
+    nothing, total = scores[1, 0], scores[0, 0] - scores[1, 0]
+    X = masks[2:, :9] - 1.0 * masks[2:, [9]]
+    target = scores[2:, 0] - nothing - total * masks[2:, 9]
+    first = np.linalg.lstsq(X, target, rcond=None)[0]
+    expected = np.append(first, total - first.sum())
+    fitted = nothing + masks[2:] @ expected
+    order = rng.permutation(300)
+    found = fit_shapley(masks[order], scores[order] + 100)
+    np.testing.assert_allclose(found.weights[0], expected, atol=1e-9)
+    np.testing.assert_allclose(found.intercept, nothing + 100)
+    rest = np.square(scores[2:, 0] - fitted).sum() / np.square(scores[2:] - scores[2:].mean()).sum()
+    np.testing.assert_allclose(found.score, 1 - rest)
+
+
+def test_one_component_has_all_of_it():
+    found = fit_shapley(np.array([[True], [False]]), np.array([[0.7, 0.1], [0.2, 0.4]]))
+    np.testing.assert_allclose(found.weights, [[0.5], [-0.3]])
+    np.testing.assert_array_equal(found.std_err, [[0], [0]])
+    np.testing.assert_array_equal(found.score, [1, 1])
+
+
 def test_shapley_interactions_of_a_product():
     """Of k components that only count together each pair has 1 / (k - 1)."""
     masks = draw_masks("exhaustive", 5, 2, np.random.default_rng(0))
@@ -619,5 +666,6 @@ def test_the_kernel_says_which_index_all_masks_give(kernel, expected):
 
 
 def test_shapley_needs_both_ends():
-    with pytest.raises(ValueError, match="mask of nothing"):
-        fit_shapley(np.ones((2, 3), dtype=bool), np.zeros((2, 1)))
+    for masks in (np.ones((2, 3), dtype=bool), np.zeros((2, 3), dtype=bool)):
+        with pytest.raises(ValueError, match="mask of nothing"):
+            fit_shapley(masks, np.zeros((2, 1)))
