@@ -630,6 +630,14 @@ def test_sampled_shapley_values_are_the_constrained_least_squares(random_game):
     np.testing.assert_allclose(found.intercept, nothing + 100)
     rest = np.square(scores[2:, 0] - fitted).sum() / np.square(scores[2:] - scores[2:].mean()).sum()
     np.testing.assert_allclose(found.score, 1 - rest)
+    np.testing.assert_allclose(found.local_prediction, scores[0] + 100)
+    # HC2 of that regression; the last value is the total less their sum.
+    bread = np.linalg.inv(1.0 * X.T @ X)
+    leverage = np.einsum("ij,jk,ik->i", X, bread, X)
+    meat = (X.T * (np.square(scores[2:, 0] - fitted) / (1 - leverage))) @ X
+    covariance = bread @ meat @ bread
+    expected = np.sqrt(np.append(np.diag(covariance), covariance.sum()))
+    np.testing.assert_allclose(found.std_err[0], expected, rtol=1e-8)
 
 
 def test_one_component_has_all_of_it():
