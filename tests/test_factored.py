@@ -112,6 +112,7 @@ def test_perturbed_audio_is_a_column(noise):
         column == pd.Series(column.array.take([3] * 120)), column.index == 3
     )
     assert not (column == pd.Series(PerturbedAudio(neighbourhood_of(noise)))).any()
+    assert not (column == 3).any()
     assert "perturbed_audio" in repr(column.dtype.name)
 
 

@@ -1,10 +1,11 @@
 """Standard errors, interactions, shares and Shapley values, against truths known otherwise."""
 
 from itertools import combinations
-from math import factorial
+from math import comb, factorial
 
 import numpy as np
 import pytest
+from scipy import stats
 from sklearn.linear_model import LinearRegression, Ridge
 
 from sklearn_musiclime.neighbourhood import draw_masks, draw_neighbourhood
@@ -222,22 +223,23 @@ def test_masks_drawn_for_shapley_values_show_them_as_well(design):
         np.testing.assert_allclose(found.weights[0][real], 1.5, atol=0.1)
 
 
+@pytest.mark.parametrize("unit", [1e3, 1e-6])
 @pytest.mark.parametrize("design", ["crossed", "paired", "independent", "exhaustive"])
-def test_the_unit_of_the_scores_is_of_no_account(design):
-    """Scores times a thousand, and fifty more: so are the interactions, and as real."""
+def test_the_unit_of_the_scores_is_of_no_account(design, unit):
+    """Scores times a thousand, and some more: so are the interactions, and as real."""
     game = Game(6, 5, seed=1, main=0.3)
     n_samples = 2048 if design == "exhaustive" else 500
 
     def in_another_unit(masks):
-        return 1000 * game(masks) + 50
+        return unit * (game(masks) + 0.05)
 
     in_another_unit.n_audio = 6
     ours, theirs = (
         explained(g, design, 5, n_samples, 0, which="all")[3] for g in (game, in_another_unit)
     )
     np.testing.assert_array_equal(theirs.pairs, ours.pairs)
-    np.testing.assert_allclose(theirs.weights, 1000 * ours.weights, rtol=1e-6, atol=1e-3)
-    np.testing.assert_allclose(theirs.std_err, 1000 * ours.std_err, rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(theirs.weights / unit, ours.weights, rtol=1e-6, atol=1e-6)
+    np.testing.assert_allclose(theirs.std_err / unit, ours.std_err, rtol=1e-6, atol=1e-9)
     np.testing.assert_allclose(theirs.q_values, ours.q_values, rtol=1e-5, atol=1e-12)
 
 
@@ -343,9 +345,22 @@ def test_a_song_of_two_words():
         return (together + x[:, :12].prod(axis=1) + x[:, 5])[:, np.newaxis]
 
     score.n_audio = 12
-    drawn, _, _, found, _ = explained(score, "crossed", 2, 200, 0)
+    drawn, _, _, found, grid = explained(score, "crossed", 2, 200, 0)
     assert len(drawn.lyric_masks) == 4
     assert found.pairs[found.q_values[0] < 0.05].tolist() == [[0, 13], [1, 13], [3, 13]]
+    # Of the audio alone are the degrees of freedom of the tests.
+    dof = len(drawn.grid[0]) // 2 - 12
+    ratio = np.abs(found.weights[0]) / np.maximum(found.std_err[0], 1e-99)
+    expected = stats.false_discovery_control(2 * stats.t.sf(ratio, dof))
+    np.testing.assert_allclose(found.q_values[0], expected)
+    # And so it is with the halves changed over.
+    audio, lyrics = drawn.grid
+    turned = crossed_interactions(
+        drawn.lyric_masks[lyrics], drawn.audio_masks[audio], grid.transpose(1, 0, 2)
+    )
+    for name in ("weights", "std_err", "q_values"):
+        there = getattr(turned, name).reshape(2, 12).T.ravel()
+        np.testing.assert_allclose(there, getattr(found, name)[0], rtol=1e-8, atol=1e-15)
 
 
 @pytest.mark.parametrize(("design", "alone"), [("crossed", 10), ("paired", 0)])
@@ -509,6 +524,14 @@ def test_shares_of_joint_masks_vary_as_they_say():
     assert (shares_of_weights(noise)[0][:, 1] > 0.98).mean() > 0.5  # an error's square is no effect
 
 
+def test_interactions_that_were_not_looked_for_have_no_share():
+    masks = draw_masks("exhaustive", 3, 2, None)
+    surrogate = fit_surrogate(masks, masks @ [1.0, 2.0, 2.0], regressor=LinearRegression())
+    shares, std_err = fit_shares(surrogate, None, None, 1, masks[:, :1], linked=False)
+    np.testing.assert_allclose(shares[0], [1 / 9, 8 / 9, 0], atol=1e-12)
+    np.testing.assert_allclose(std_err, 0, atol=1e-12)
+
+
 def test_linked_components_have_no_shares():
     surrogate = fit_surrogate(np.eye(3), np.eye(3)[:, :2])
     for values in fit_shares(surrogate, None, None, 2, np.eye(3)[:, :2], linked=True):
@@ -577,6 +600,53 @@ def test_sampled_shapley_values_are_within_their_errors(design, random_game):
     assert 0.91 <= np.mean(covered) <= 0.98
 
 
+@pytest.mark.parametrize("p", [1, 2, 5])
+def test_shapley_kernel(p):
+    masks = draw_masks("exhaustive", p, 2, None)
+    with np.errstate(all="raise"):
+        weights = shapley_kernel_weights(masks)
+    for mask, weight in zip(masks, weights, strict=True):
+        s = mask.sum()
+        expected = (p - 1) / (comb(p, s) * s * (p - s)) if 0 < s < p else 0
+        assert weight == pytest.approx(expected)
+
+
+def test_sampled_shapley_values_are_the_constrained_least_squares(random_game):
+    """Whatever the order of the masks, and whatever is added to all scores."""
+    _, _, values = random_game
+    rng = np.random.default_rng(0)
+    masks = draw_masks("independent", 10, 300, rng, kernel="shapley")
+    scores = np.array([[values[tuple(mask)]] for mask in masks.tolist()])
+    # The last value follows from the others: what is left to fit is free of the constraint.
+    nothing, total = scores[1, 0], scores[0, 0] - scores[1, 0]
+    X = masks[2:, :9] - 1.0 * masks[2:, [9]]
+    target = scores[2:, 0] - nothing - total * masks[2:, 9]
+    first = np.linalg.lstsq(X, target, rcond=None)[0]
+    expected = np.append(first, total - first.sum())
+    fitted = nothing + masks[2:] @ expected
+    order = rng.permutation(300)
+    found = fit_shapley(masks[order], scores[order] + 100)
+    np.testing.assert_allclose(found.weights[0], expected, atol=1e-9)
+    np.testing.assert_allclose(found.intercept, nothing + 100)
+    rest = np.square(scores[2:, 0] - fitted).sum() / np.square(scores[2:] - scores[2:].mean()).sum()
+    np.testing.assert_allclose(found.score, 1 - rest)
+    np.testing.assert_allclose(found.local_prediction, scores[0] + 100)
+    # HC2 of that regression; the last value is the total less their sum.
+    bread = np.linalg.inv(1.0 * X.T @ X)
+    leverage = np.einsum("ij,jk,ik->i", X, bread, X)
+    meat = (X.T * (np.square(scores[2:, 0] - fitted) / (1 - leverage))) @ X
+    covariance = bread @ meat @ bread
+    expected = np.sqrt(np.append(np.diag(covariance), covariance.sum()))
+    np.testing.assert_allclose(found.std_err[0], expected, rtol=1e-8)
+
+
+def test_one_component_has_all_of_it():
+    found = fit_shapley(np.array([[True], [False]]), np.array([[0.7, 0.1], [0.2, 0.4]]))
+    np.testing.assert_allclose(found.weights, [[0.5], [-0.3]])
+    np.testing.assert_array_equal(found.std_err, [[0], [0]])
+    np.testing.assert_array_equal(found.score, [1, 1])
+
+
 def test_shapley_interactions_of_a_product():
     """Of k components that only count together each pair has 1 / (k - 1)."""
     masks = draw_masks("exhaustive", 5, 2, np.random.default_rng(0))
@@ -604,5 +674,6 @@ def test_the_kernel_says_which_index_all_masks_give(kernel, expected):
 
 
 def test_shapley_needs_both_ends():
-    with pytest.raises(ValueError, match="mask of nothing"):
-        fit_shapley(np.ones((2, 3), dtype=bool), np.zeros((2, 1)))
+    for masks in (np.ones((2, 3), dtype=bool), np.zeros((2, 3), dtype=bool)):
+        with pytest.raises(ValueError, match="mask of nothing"):
+            fit_shapley(masks, np.zeros((2, 1)))

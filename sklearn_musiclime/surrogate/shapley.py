@@ -121,7 +121,7 @@ def fit_shapley(
     projected = projection(Z, weight)
     free = projected.T @ (weight[:, np.newaxis] * Y)
     ones = projected.T @ (weight * projected.sum(axis=1))  # the inverse times 1
-    norm = ones.sum() if p and ones.sum() != 0 else 1.0
+    norm = ones.sum() or 1.0  # 0 where no mask lies between everything and nothing
     weights = (free + np.outer(ones, total - free.sum(axis=0)) / norm).T
     if p == 1:  # nothing lies between everything and nothing
         weights = total[:, np.newaxis]
