@@ -38,8 +38,8 @@ def safe_exponents(scores: np.ndarray) -> np.ndarray:
     --------
     >>> import numpy as np
     >>> from sklearn_musiclime.surrogate import safe_exponents
-    >>> safe_exponents(np.array([[0.25, 1e-300], [0.75, 3e-300]]))
-    array([   0, -994])
+    >>> safe_exponents(np.array([[0.25, 1e-300], [0.75, 3e-300]])).tolist()
+    [0, -994]
     """
     _, exponents = np.frexp(np.abs(scores).max(axis=0, initial=0.0))
     return np.where(np.abs(exponents) > SAFE_EXPONENT, exponents, 0)
