@@ -388,7 +388,7 @@ def test_uniform_segments():
             bad.segment(np.zeros(5), 10)
 
 
-@pytest.mark.parametrize("rate", [RATE, 16000])
+@pytest.mark.parametrize("rate", [RATE, 11025])
 def test_beats_lie_on_the_clicks(rate):
     clicks = np.zeros(10 * rate, dtype=np.float32)
     period = rate // 2
