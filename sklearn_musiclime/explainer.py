@@ -78,6 +78,7 @@ from sklearn_musiclime.streaming import StreamingParallel
 from sklearn_musiclime.surrogate import (
     FEATURE_SELECTION,
     KERNELS,
+    Surrogate,
     check_n_pairs,
     check_regressor,
     check_selection,
@@ -842,70 +843,19 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         known = score.labels(len(own_scores))
         explained = select_labels(labels, known, lambda: score.predicted(own_scores))
 
-        def ask(drawn: Neighbourhood) -> tuple[Neighbourhood, np.ndarray]:
-            drawn = drawn.with_corners() if units is None else drawn
-            scores = scorer.score_pairs(drawn, drawn.all_pairs)
-            check_n_labels(scores, len(own_scores))
-            return drawn, scores
-
-        first, scores = ask(draw(self.n_samples))
-        if scorer.is_factored:
-            check_parts(scores[0], own_scores, np.abs(scores).max())
-        is_noisy = not is_same_answer(scores[0], own_scores, np.abs(scores).max())
-        if is_noisy:
-            warnings.warn(
-                f"row {song.row}: the model scored the same song {own_scores}, then {scores[0]}. "
-                "What is explained is the average of its answers; standard errors tell how much "
-                "they vary",
-                UserWarning,
-                stacklevel=2,
-            )
-            if first.is_exhaustive and self.design != "exhaustive":  # then each mask more than once
-                first, scores = ask(draw(self.n_samples, enumerates=False))
+        first, scores, is_noisy = self._first_answers(scorer, draw, own_scores)
+        # In units in which their squares can be computed, however large or small they are.
         exponents = safe_exponents(scores[:, explained])
         scores, grid, corners = first.split(np.ldexp(scores[:, explained], -exponents))
-        fit = partial(
-            fit_neighbourhood,
-            kernel=self.kernel,
-            kernel_width=self.kernel_width,
-            feature_selection=self.feature_selection,
-            n_features=self.n_features,
-            regressor=self.regressor,
-            is_noisy=is_noisy,
-        )
-        neighbourhood, surrogate = first, fit(first, scores)
-        converged = None
-        while self.tol is not None:
-            error = float(surrogate.relative_error.max(initial=0.0))
-            converged = bool(error <= self.tol) and neighbourhood.is_sufficient
-            if converged or neighbourhood.is_exhaustive:
-                break
-            if not neighbourhood.is_sufficient:
-                error = np.inf  # whatever it seems to be
-            n_more = n_more_samples(neighbourhood, error, self.tol, self.max_samples)
-            if n_more is None:
-                warnings.warn(
-                    f"row {song.row}: standard errors are up to {error:.3g} of the largest "
-                    f"weight, not tol={self.tol}, at max_samples={self.max_samples}",
-                    ConvergenceWarning,
-                    stacklevel=2,
-                )
-                break
-            more = draw(n_more, with_grid=False, enumerates=False)
+
+        def more_scores(more: Neighbourhood) -> np.ndarray:
             new = scorer.score_pairs(more, more.pairs[more.n_known :])
             check_n_labels(new, len(own_scores))
-            new = np.ldexp(new[:, explained], -exponents)
-            neighbourhood, scores = neighbourhood.extended(more), np.vstack([scores, new])
-            surrogate = fit(neighbourhood, scores)
+            return np.ldexp(new[:, explained], -exponents)
 
-        if not neighbourhood.is_sufficient:
-            warnings.warn(
-                f"n_samples={self.n_samples} draws fewer masks than a song has components: their "
-                "weights can't be told apart, and standard errors do not show it. Draw more, or "
-                "use fewer segments or larger lyric_units",
-                UserWarning,
-                stacklevel=2,
-            )
+        neighbourhood, scores, surrogate, converged = self._until_precise(
+            first, scores, draw, more_scores, is_noisy=is_noisy, row=song.row
+        )
         interactions = None
         if self.interactions is not None and units is None:
             interactions = fit_interactions(
@@ -939,6 +889,87 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
             links=None if units is None else units.tolist(),
             settings=self._settings(neighbourhood, scorer.is_factored, seed, converged),
         )
+
+    def _first_answers(
+        self,
+        scorer: NeighbourhoodScorer,
+        draw: Callable[..., Neighbourhood],
+        own_scores: np.ndarray,
+    ) -> tuple[Neighbourhood, np.ndarray, bool]:
+        """Draw the first masks and score them; say whether the model answers by chance."""
+
+        def ask(drawn: Neighbourhood) -> tuple[Neighbourhood, np.ndarray]:
+            drawn = drawn.with_corners() if scorer.units is None else drawn
+            scores = scorer.score_pairs(drawn, drawn.all_pairs)
+            check_n_labels(scores, len(own_scores))
+            return drawn, scores
+
+        first, scores = ask(draw(self.n_samples))
+        if scorer.is_factored:
+            check_parts(scores[0], own_scores, np.abs(scores).max())
+        is_noisy = not is_same_answer(scores[0], own_scores, np.abs(scores).max())
+        if is_noisy:
+            warnings.warn(
+                f"row {scorer.song.row}: the model scored the same song {own_scores}, then "
+                f"{scores[0]}. What is explained is the average of its answers; standard errors "
+                "tell how much they vary",
+                UserWarning,
+                stacklevel=2,
+            )
+            if first.is_exhaustive and self.design != "exhaustive":  # then each mask more than once
+                first, scores = ask(draw(self.n_samples, enumerates=False))
+        return first, scores, is_noisy
+
+    def _until_precise(
+        self,
+        neighbourhood: Neighbourhood,
+        scores: np.ndarray,
+        draw: Callable[..., Neighbourhood],
+        more_scores: Callable[[Neighbourhood], np.ndarray],
+        *,
+        is_noisy: bool,
+        row: int,
+    ) -> tuple[Neighbourhood, np.ndarray, Surrogate, bool | None]:
+        """Fit the surrogate, and draw more masks until its errors are what `tol` asks for."""
+        fit = partial(
+            fit_neighbourhood,
+            kernel=self.kernel,
+            kernel_width=self.kernel_width,
+            feature_selection=self.feature_selection,
+            n_features=self.n_features,
+            regressor=self.regressor,
+            is_noisy=is_noisy,
+        )
+        surrogate, converged = fit(neighbourhood, scores), None
+        while self.tol is not None:
+            # Of fewer masks than weights errors tell nothing.
+            is_told = neighbourhood.is_sufficient
+            error = float(surrogate.relative_error.max(initial=0.0)) if is_told else np.inf
+            converged = bool(error <= self.tol)
+            if converged or neighbourhood.is_exhaustive:
+                break
+            n_more = n_more_samples(neighbourhood, error, self.tol, self.max_samples)
+            if n_more is None:
+                warnings.warn(
+                    f"row {row}: standard errors are up to {error:.3g} of the largest weight, not "
+                    f"tol={self.tol}, at max_samples={self.max_samples}",
+                    ConvergenceWarning,
+                    stacklevel=2,
+                )
+                break
+            more = draw(n_more, with_grid=False, enumerates=False)
+            scores = np.vstack([scores, more_scores(more)])
+            neighbourhood = neighbourhood.extended(more)
+            surrogate = fit(neighbourhood, scores)
+        if not neighbourhood.is_sufficient:
+            warnings.warn(
+                f"n_samples={self.n_samples} draws fewer masks than a song has components: their "
+                "weights can't be told apart, and standard errors do not show it. Draw more, or "
+                "use fewer segments or larger lyric_units",
+                UserWarning,
+                stacklevel=2,
+            )
+        return neighbourhood, scores, surrogate, converged
 
     def _scorer(
         self,
