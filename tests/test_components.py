@@ -29,7 +29,7 @@ from sklearn_musiclime.components import (
 )
 from sklearn_musiclime.components.decomposition import link_components
 from sklearn_musiclime.components.lyrics import LYRIC_UNITS
-from sklearn_musiclime.components.separation import read_beside, recall_sources
+from sklearn_musiclime.components.separation import hpss, read_beside, recall_sources
 from sklearn_musiclime.neighbourhood import compose_audio, compose_lyrics
 
 RATE = 22050
@@ -157,6 +157,15 @@ def test_hpss_is_librosas(noise):
         _, sources = HPSSSeparator(**options).separate(noise[:50_000], RATE)
         expected = librosa.effects.hpss(noise[:50_000], **options)
         np.testing.assert_allclose(sources, expected, atol=1e-6)
+
+
+@pytest.mark.parametrize("options", [{}, {"margin": 2.0}, {"hop_length": 700}])
+@pytest.mark.parametrize("n_frames", [1, 7, 32])
+def test_hpss_of_a_long_song_is_that_of_its_stretches(n_frames, options, noise, monkeypatch):
+    _, whole = HPSSSeparator(**options).separate(noise, RATE)
+    monkeypatch.setattr(hpss, "STRETCH_FRAMES", n_frames)
+    _, stretches = HPSSSeparator(**options).separate(noise, RATE)
+    np.testing.assert_allclose(stretches, whole, atol=1e-6)
 
 
 @pytest.mark.parametrize("kernel_size", [31, (17, 5), 8, (8, 31)])
