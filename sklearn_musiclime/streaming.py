@@ -57,7 +57,7 @@ class StreamingParallel:
         object
         """
         config = get_config()  # of this thread: one of the backend's would have its own
-        tasks = ((_configured, (config, task, args, kwargs), {}) for task, args, kwargs in tasks)
+        tasks = ((_configured, (config, task, *args), kwargs) for task, args, kwargs in tasks)
         if self._block is None:
             yield from self._parallel(tasks)
             return
@@ -77,7 +77,7 @@ class StreamingParallel:
         self._parallel.__exit__(*error)
 
 
-def _configured(config: dict[str, Any], task: Callable, args: tuple, kwargs: dict) -> Any:
+def _configured(config: dict[str, Any], task: Callable, *args: Any, **kwargs: Any) -> Any:
     with config_context(**config):
         return task(*args, **kwargs)
 
