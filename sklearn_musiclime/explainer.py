@@ -966,7 +966,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
                 f"n_samples={self.n_samples} draws fewer masks than a song has components: their "
                 "weights can't be told apart, and standard errors do not show it. Draw more, or "
                 "use fewer segments or larger lyric_units",
-                UserWarning,
+                ConvergenceWarning,
                 stacklevel=2,
             )
         return neighbourhood, scores, surrogate, converged

@@ -460,7 +460,7 @@ def check_output_of_steps_is_set_for_all(entry):
     kinds = ["pandas"] if why_no_polars() else ["pandas", "polars"]
     for kind in kinds:
         with sklearn.config_context(transform_output=kind), warnings.catch_warnings():
-            warnings.simplefilter("error")  # of names that were not there at the fit
+            warnings.filterwarnings("error", message=".*feature names")
             refitted = clone(estimator).fit(entry.X, entry.y)
             assert_same(answers(refitted, entry.X), expected, tolerance=1e-9)
 
