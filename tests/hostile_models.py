@@ -1390,14 +1390,13 @@ def surrogates(data):
     np.testing.assert_allclose(ours.intercept, solution[0], atol=1e-8)
     centred = masks - np.average(masks, axis=0, weights=weight)
     inverse = np.linalg.inv((centred.T * weight) @ centred + np.eye(p))
+    hat = X @ np.linalg.inv((X.T * weight) @ X + penalty)  # the intercept takes leverage as well
     residual = scores - X @ solution
     for label in range(scores.shape[1]):
         variance = np.zeros(p)
         for unit in np.unique(units):
             rows = units == unit
-            leverage = (
-                weight[rows] * ((centred[rows] @ inverse) * centred[rows]).sum(axis=1)
-            ).sum()
+            leverage = (weight[rows] * (hat[rows] * X[rows]).sum(axis=1)).sum()
             added = inverse @ (centred[rows].T @ (weight[rows] * residual[rows, label]))
             variance += np.square(added) / max(1 - leverage, 0.01)
         np.testing.assert_allclose(ours.std_err[label], np.sqrt(variance), atol=1e-8)

@@ -687,7 +687,10 @@ def test_a_model_that_raises_is_reported_with_the_row(X):
 
     with pytest.raises(RuntimeError, match="no sun") as caught:
         explainer(model).fit(X).explain(X)
-    assert caught.value.__notes__ == ["while explaining row 1"]
+    assert caught.value.__notes__ == [
+        "in batch 1 of 1 (1 perturbed songs)",
+        "while explaining row 1",
+    ]
 
 
 def test_a_segmenter_that_needs_more_than_a_song_has(X):

@@ -69,14 +69,14 @@ def songs(made_songs):
 def found(made_songs, made_model):
     """The global explanation of three songs, and with it their own."""
     X = made_songs[0].iloc[:3]
-    ours = MusicLimeExplainer(made_model, n_samples=40, random_state=0).fit(X)
+    ours = MusicLimeExplainer(made_model, n_samples=200, random_state=0).fit(X)
     return ours.explain_global(X, keep_explanations=True)
 
 
 def explainer(log, **parameters):
     first = parameters.pop("first", None)
     return MusicLimeExplainer(
-        scores, separator=Halves(str(log), first), n_samples=40, random_state=0, **parameters
+        scores, separator=Halves(str(log), first), n_samples=200, random_state=0, **parameters
     )
 
 

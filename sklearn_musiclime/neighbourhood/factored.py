@@ -100,15 +100,17 @@ class FactoredPipeline:
 
         Returns
         -------
-        dict of str to array or sparse array of len(frame) rows
+        dict of str to array, sparse array or DataFrame of len(frame) rows
             The output of each branch.
         """
         encoded = {}
         for branch in self.branches:
             if branch.half == half:
                 output = branch.transform(_select(frame, branch.columns))
-                output = _with_rows(output)
-                encoded[branch.name] = output if branch.weight == 1 else output * branch.weight
+                if branch.weight != 1:
+                    is_sparse = scipy.sparse.issparse(output)
+                    output = (output if is_sparse else np.asarray(output)) * branch.weight
+                encoded[branch.name] = output
         return encoded
 
     def predict(self, encoded: dict[str, Any]) -> np.ndarray:
@@ -164,7 +166,7 @@ class FactoredEstimator:
         """
         if half is None or half not in self.columns:
             return {}
-        return {half: _with_rows(self.encoders[half](frame.iloc[:, self.columns[half]]))}
+        return {half: self.encoders[half](frame.iloc[:, self.columns[half]])}
 
     def predict(self, encoded: dict[str, Any]) -> np.ndarray:
         """Score songs whose halves have been encoded, see :meth:`FactoredPipeline.predict`.
@@ -277,7 +279,7 @@ def score_factored(
     halves = {
         "audio": _encode_audio(factored, song, components, audio_masks, batch_size),
         "lyrics": _encode_batch(factored, song, "lyrics", pd.Series(lyrics)),
-        None: factored.encode(_frame(song, None, None), None),
+        None: _encoded(factored, _frame(song, None, None), None),
     }
     rows = {
         "audio": which_audio[neighbourhood.pairs[:, 0]],
@@ -330,8 +332,7 @@ def _encode_batch(
     """Encode some cells of a half at once, or in as many steps as memory asks for."""
 
     def encode(some: pd.Series) -> dict[str, Any]:
-        blocks = factored.encode(_frame(song, half, some), half)
-        return {name: _as_block(block, name, len(some)) for name, block in blocks.items()}
+        return _encoded(factored, _frame(song, half, some), half)
 
     try:
         return _stacked(list(in_batches(encode, cells, len(cells))))
@@ -340,17 +341,23 @@ def _encode_batch(
         raise
 
 
+def _encoded(factored: FactoredModel, frame: pd.DataFrame, half: Half | None) -> dict[str, Any]:
+    blocks = factored.encode(frame, half)
+    return {name: _as_block(block, name, len(frame)) for name, block in blocks.items()}
+
+
 def _as_block(encoded: Any, name: str, n_songs: int) -> Any:
-    """What a branch returned, as our own: it may use its array again for the next call."""
-    if isinstance(encoded, pd.DataFrame) or scipy.sparse.issparse(encoded):
-        block = encoded.copy()
-    else:
-        block = as_array(encoded)
+    """What a branch returned, as our own: it may use its array again for the next call.
+
+    An array, or a sparse one whose rows can be picked.
+    """
+    is_sparse = scipy.sparse.issparse(encoded)
+    block = encoded.copy().tocsr() if is_sparse else as_array(encoded)
     if not np.ndim(block) or block.shape[0] != n_songs:
         raise ValueError(
             f"{name}: encoded as an array of shape {np.shape(block)}, not of {n_songs} rows"
         )
-    return block.tocsr() if scipy.sparse.issparse(block) else block
+    return block
 
 
 def _thawed(model: Any) -> Any:
@@ -426,11 +433,6 @@ def _concatenated(blocks: list[Any]) -> Any:
     if scipy.sparse.issparse(blocks[0]):
         return scipy.sparse.vstack(blocks).tocsr()
     return np.concatenate(blocks)
-
-
-def _with_rows(block: Any) -> Any:
-    """A block whose rows can be picked, as those of frames and of some sparse formats can't."""
-    return block.tocsr() if scipy.sparse.issparse(block) else np.asarray(block)
 
 
 def _width(block: Any) -> int:

@@ -122,10 +122,13 @@ class MaskFunction:
     ----------
     components : Decomposition
         What the columns of a mask stand for.
+    n_calls : int
+        How many masks have been scored.
     """
 
     def __init__(self, scorer: NeighbourhoodScorer):
         self.components = scorer.components
+        self.n_calls = 0
         self._scorer = replace(scorer, units=None)
 
     def __call__(self, masks: np.ndarray) -> np.ndarray:
@@ -142,6 +145,7 @@ class MaskFunction:
             The model's scores.
         """
         masks = np.asarray(masks, dtype=bool)
+        self.n_calls += len(masks)
         n_audio = self.components.n_audio
         drawn = Neighbourhood.joint("independent", masks, n_audio)
         return self._scorer.score_pairs(drawn, drawn.pairs)
