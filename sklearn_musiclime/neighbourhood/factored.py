@@ -100,16 +100,18 @@ class FactoredPipeline:
 
         Returns
         -------
-        dict of str to array, sparse array or DataFrame of len(frame) rows
+        dict of str to array or sparse array of len(frame) rows
             The output of each branch.
         """
         encoded = {}
         for branch in self.branches:
             if branch.half == half:
                 output = branch.transform(_select(frame, branch.columns))
-                if branch.weight != 1:
-                    is_sparse = scipy.sparse.issparse(output)
-                    output = (output if is_sparse else np.asarray(output)) * branch.weight
+                if not scipy.sparse.issparse(output):  # a frame, where that is what steps put out
+                    output = np.asarray(output)
+                output = output if branch.weight == 1 else output * branch.weight
+                if self.columns.sparse_output_:  # here once, or else with every combination
+                    output = scipy.sparse.csr_array(output)
                 encoded[branch.name] = output
         return encoded
 
