@@ -90,6 +90,19 @@ def remember_columns(estimator: BaseEstimator, X: Any, n_features: int) -> None:
     validate_data(estimator, X if has_names else np.empty((1, n_features)), skip_check_array=True)
 
 
+def remember_audio(estimator: BaseEstimator, X: Any) -> None:
+    """Set what scikit-learn has an estimator of audio remember of the column that it is fitted to.
+
+    Parameters
+    ----------
+    estimator : estimator
+        See :func:`remember_columns`.
+    X : audio column
+        What it is fitted to.
+    """
+    remember_columns(estimator, X, 1 if perturbed_audio(X) is not None else audio_cells(X)[1])
+
+
 def lyrics_cells(X: Any) -> list[str]:
     """Return the cells of a column of lyrics, checked.
 

@@ -11,7 +11,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from sklearn_musiclime import _torch
 from sklearn_musiclime.featurizers.audio.encoder import POOLINGS, AudioEncoder
-from sklearn_musiclime.featurizers.columns import audio_cells, perturbed_audio, remember_columns
+from sklearn_musiclime.featurizers.columns import remember_audio
 from sklearn_musiclime.featurizers.embedder import Embedder
 
 if TYPE_CHECKING:
@@ -156,8 +156,7 @@ class AudioEmbedder(Embedder):
         encoder = self._encoder(model)
         silence = np.zeros((1, encoder.windows(encoder.n_samples)[1]), dtype=np.float32)
         self.n_dimensions_ = encoder.encode(silence, 1).shape[1]
-        n_features = 1 if perturbed_audio(X) is not None else audio_cells(X)[1]
-        remember_columns(self, X, n_features)
+        remember_audio(self, X)
         return self
 
     def transform(self, X: Any) -> np.ndarray:

@@ -16,7 +16,7 @@ from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import _check_feature_names_in
 
 from sklearn_musiclime.featurizers.audio.table import BLOCK_FRAMES, FrameTable, frame_table
-from sklearn_musiclime.featurizers.columns import audio_cells, perturbed_audio, remember_columns
+from sklearn_musiclime.featurizers.columns import audio_cells, perturbed_audio, remember_audio
 from sklearn_musiclime.neighbourhood.perturbed import AudioNeighbourhood
 from sklearn_musiclime.songs import read_audio
 
@@ -232,8 +232,7 @@ class SpectralStatistics(TransformerMixin, BaseEstimator):
                 f"'contrast' needs a sampling_rate over {2 * top_band:.0f} Hz for its highest "
                 f"band, got {self.sampling_rate}"
             )
-        n_features = 1 if perturbed_audio(X) is not None else audio_cells(X)[1]
-        remember_columns(self, X, n_features)
+        remember_audio(self, X)
         return self
 
     def transform(self, X: Any) -> np.ndarray:
