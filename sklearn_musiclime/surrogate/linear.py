@@ -333,12 +333,14 @@ def fit_surrogate(
     """
     check_selection(feature_selection, n_features)
     check_regressor(regressor)
-    masks = check_masks(masks).astype(float)
-    predictions = check_scores(predictions, len(masks))
-    weight = kernel_weights(masks, kernel_width) * check_sample_weight(sample_weight, len(masks))
+    is_kept = check_masks(masks)
+    predictions = check_scores(predictions, len(is_kept))
+    weight = kernel_weights(is_kept, kernel_width)
+    weight = weight * check_sample_weight(sample_weight, len(is_kept))
     if not weight.any():
         raise ValueError("all masks have a weight of 0")
     _check_reach(weight, kernel_width)
+    masks = is_kept.astype(float)
     regressor = Ridge(alpha=1.0) if regressor is None else regressor
 
     n_labels, n_components = predictions.shape[1], masks.shape[1]
