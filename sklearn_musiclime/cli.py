@@ -504,13 +504,15 @@ def _show(explanation: LocalExplanation) -> None:
             seconds = "" if np.isnan(row.start) else f"{row.start:.1f}-{row.end:.1f}"
             print(
                 f"{' '.join(name.split())[:24]:<24} {seconds:>13} {row.weight:>+9.4f} "
-                f"{1.96 * row.std_err:>9.4f}"
+                f"{row.high - row.weight:>9.4f}"
             )
         print()
     pairs = explanation.interactions().head(5)
     print(f"Together, beyond what each adds: {'nothing that stands out' if pairs.empty else ''}")
     for row in pairs.itertuples():
-        print(f"{f'{row.first} x {row.second}':<38} {row.weight:>+9.4f} {1.96 * row.std_err:>9.4f}")
+        print(
+            f"{f'{row.first} x {row.second}':<38} {row.weight:>+9.4f} {row.high - row.weight:>9.4f}"
+        )
     shares = explanation.modality_share()["share"]
     print("What moves the score: " + ", ".join(f"{m} {x:.0%}" for m, x in shares.items()))
     alone = explanation.modality_scores()

@@ -62,6 +62,7 @@ from sklearn_musiclime.neighbourhood import (
     Neighbourhood,
     NeighbourhoodScorer,
     ScoreFunction,
+    Scores,
     automatic_batch_size,
     check_design,
     check_n_labels,
@@ -78,13 +79,17 @@ from sklearn_musiclime.streaming import StreamingParallel
 from sklearn_musiclime.surrogate import (
     FEATURE_SELECTION,
     KERNELS,
+    LINKS,
     Surrogate,
+    apply_link,
     check_n_pairs,
     check_regressor,
     check_selection,
     fit_interactions,
     fit_neighbourhood,
     fit_shares,
+    invert_link,
+    n_without_odds,
     safe_exponents,
 )
 
@@ -95,6 +100,8 @@ NOT_DECISIVE = (
 """Parameters that change no result, or act by what is made of them."""
 DEFAULT_N_SEGMENTS = 10
 """Columns a source has in ``transform`` where the segmenter does not fix their number."""
+FEW_DOF = 12
+"""Degrees of freedom of a large weight below which its interval is not to be trusted."""
 
 _DEFAULT_SEPARATOR = HPSSSeparator()
 _DEFAULT_SEGMENTER = UniformSegmenter()
@@ -141,21 +148,27 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         `kernel_width`, `regressor` or `feature_selection`.
     kernel_width : float, default=0.25
         How fast a perturbed song counts less as more of it is left out, see
-        :func:`~sklearn_musiclime.surrogate.kernel_weights`.
+        :func:`~sklearn_musiclime.surrogate.kernel_weights`. ``numpy.inf``: weights are Banzhaf
+        values, what a component adds on average over all that else may be left out.
+    link : {"identity", "logit"}, default="identity"
+        The scale on which scores are explained: as they are, or as the log-odds of a probability
+        (:mod:`sklearn_musiclime.surrogate.links`).
     regressor : estimator or None, default=None
-        The surrogate: any linear regressor with ``coef_`` and ``sample_weight``. None:
-        ``Ridge(alpha=1.0)``.
+        The surrogate: any linear regressor with ``coef_`` and ``sample_weight``. None: least
+        squares, with a penalty where masks are too few for them. ``Ridge(alpha=1.0)``: LIME's.
     feature_selection : {"none", "highest_weights", "forward_selection", "lasso_path"}, \
             default="none"
         How `n_features` components are chosen for each label, see
         :func:`~sklearn_musiclime.surrogate.fit_surrogate`.
     n_features : int or None, default=None
         How many components a label keeps, if they are chosen.
-    interactions : {"cross", "all"} or None, default="cross"
+    interactions : {"auto", "cross", "all"} or None, default="auto"
         Pairs of components whose interaction is estimated
         (:mod:`sklearn_musiclime.surrogate.interactions`): one of the audio with one of the lyrics,
         all pairs, or none. In the crossed design the model's head scores up to 40,000
-        combinations for it; joint designs take no more calls, and see less.
+        combinations for it; joint designs take no more calls, and see less. With
+        ``kernel="shapley"`` they need all masks, ``design="exhaustive"``. "auto": "cross", where
+        they can be estimated.
     linked : bool, default=False
         Whether a unit of lyrics and the "vocals" of the segments in which it is sung are left out
         together, so that no perturbed song sings what its lyrics lack. Needs word times, a source
@@ -235,7 +248,8 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
     >>> explainer = MusicLimeExplainer(model, n_samples=100, random_state=0)
     >>> explanation = explainer.fit(songs, classes).explain(songs[:1])[0]
     >>> explanation.to_frame().columns.tolist()
-    ['component', 'modality', 'source', 'segment', 'start', 'end', 'text', 'weight', 'std_err']
+    ['component', 'modality', 'source', 'segment', 'start', 'end', 'text', 'weight', 'std_err',
+     'low', 'high']
     """
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
@@ -249,10 +263,11 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         "n_samples": [Interval(Integral, 2, None, closed="left"), "array-like"],
         "kernel": [StrOptions(set(KERNELS))],
         "kernel_width": [Interval(Real, 0, np.inf, closed="right")],
+        "link": [StrOptions(set(LINKS))],
         "regressor": [HasMethods("fit"), None],
         "feature_selection": [StrOptions(set(FEATURE_SELECTION))],
         "n_features": [Interval(Integral, 1, None, closed="left"), None],
-        "interactions": [StrOptions({"cross", "all"}), None],
+        "interactions": [StrOptions({"auto", "cross", "all"}), None],
         "linked": ["boolean"],
         "tol": [Interval(Real, 0, None, closed="neither"), None],
         "max_samples": [Interval(Integral, 2, None, closed="left")],
@@ -280,10 +295,11 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         n_samples: int | tuple[int, int] = 1000,
         kernel: str = "exponential",
         kernel_width: float = 0.25,
+        link: str = "identity",
         regressor: BaseEstimator | None = None,
         feature_selection: str = "none",
         n_features: int | None = None,
-        interactions: str | None = "cross",
+        interactions: str | None = "auto",
         linked: bool = False,
         tol: float | None = None,
         max_samples: int = 100_000,
@@ -309,6 +325,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         self.n_samples = n_samples
         self.kernel = kernel
         self.kernel_width = kernel_width
+        self.link = link
         self.regressor = regressor
         self.feature_selection = feature_selection
         self.n_features = n_features
@@ -513,9 +530,9 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         >>> weights = explainer.fit_transform(songs)
         >>> explainer.get_feature_names_out().tolist()
         ['all', 'is', 'love', 'need', 'you']
-        >>> weights.round(2) + 0.0
-        array([[0.  , 0.  , 0.99, 0.  , 0.  ],
-               [0.  , 0.  , 0.  , 0.  , 0.  ]])
+        >>> weights.round(6) + 0.0
+        array([[0., 0., 1., 0., 0.],
+               [0., 0., 0., 0., 0.]])
         """
         names = self.get_feature_names_out()
         columns = {name: column for column, name in enumerate(names)}
@@ -635,7 +652,8 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         Returns
         -------
         float
-            Mean over songs and labels of the surrogate's weighted R^2, at most 1.
+            Mean over songs and labels of the surrogate's weighted R^2 on masks that it was not
+            fitted to, at most 1; below 0 where it foretells less than the mean does.
         """
         return float(
             np.mean([e.fidelity.mean() for e in self._explanations(X, needs_waveforms=False)])
@@ -675,6 +693,16 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         is_plain = self.regressor is None and self.feature_selection == "none"
         if self.kernel == "shapley" and not is_plain:
             raise ValueError("kernel='shapley' takes neither a regressor nor a feature_selection")
+        if (
+            self.kernel == "shapley"
+            and self.interactions in ("cross", "all")
+            and self.design != "exhaustive"
+        ):
+            raise ValueError(
+                f"interactions={self.interactions!r} with kernel='shapley' need all masks: use "
+                "design='exhaustive' (up to 20 components), or interactions='auto', which goes "
+                "without them where masks are drawn"
+            )
         if self.design == "crossed" and (self.linked or self.kernel == "shapley"):
             raise ValueError(
                 "design='crossed' draws audio and lyrics apart, which linked=True and "
@@ -836,34 +864,37 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         rng = self._rng(song, components, seed)
         draw = partial(self._draw, self._design(scorer.factored), components, units, rng)
 
-        if self.interactions is not None and units is None:
-            check_n_pairs(components.n_audio, components.n_lyrics, self.interactions)
+        which = self._which_interactions(units)
+        if which is not None:
+            check_n_pairs(components.n_audio, components.n_lyrics, which)
         # The song itself first: what the model can't do shows before the long work.
         own_scores = scorer.score_masks(np.ones((1, len(components)), dtype=bool))[0]
         known = score.labels(len(own_scores))
         explained = select_labels(labels, known, lambda: score.predicted(own_scores))
 
-        first, scores, is_noisy = self._first_answers(scorer, draw, own_scores)
+        first, scores = self._first_answers(scorer, draw, own_scores)
+        self._check_odds(scores[:, explained], song.row)
+        corners = first.split(scores[:, explained]).corners
+        linked = apply_link(self.link, scores[:, explained])
         # In units in which their squares can be computed, however large or small they are.
-        exponents = safe_exponents(scores[:, explained])
-        scores, grid, corners = first.split(np.ldexp(scores[:, explained], -exponents))
+        exponents = safe_exponents(linked)
+        answers = first.split(np.ldexp(linked, -exponents))
 
         def more_scores(more: Neighbourhood) -> np.ndarray:
             new = scorer.score_pairs(more, more.pairs[more.n_known :])
             check_n_labels(new, len(own_scores))
-            return np.ldexp(new[:, explained], -exponents)
+            return np.ldexp(apply_link(self.link, new[:, explained]), -exponents)
 
-        neighbourhood, scores, surrogate, converged = self._until_precise(
-            first, scores, draw, more_scores, is_noisy=is_noisy, row=song.row
+        neighbourhood, answers, surrogate, converged = self._until_precise(
+            first, answers, draw, more_scores, row=song.row
         )
         interactions = None
-        if self.interactions is not None and units is None:
+        if which is not None and (self.kernel != "shapley" or neighbourhood.design == "exhaustive"):
             interactions = fit_interactions(
-                neighbourhood, scores, surrogate, grid, which=self.interactions, kernel=self.kernel
-            )
-        shares, shares_std_err = fit_shares(
-            surrogate, interactions, grid, components.n_audio, scores, linked=units is not None
-        )
+                neighbourhood, answers.pairs, surrogate, answers.grid, which=which,
+                kernel=self.kernel,
+            )  # fmt: skip
+        shares = fit_shares(neighbourhood, answers, linked=units is not None)
         if units is not None:
             surrogate = surrogate.spread(units)
         with np.errstate(over="ignore"):
@@ -879,24 +910,46 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
             components=components,
             weights=surrogate.weights,
             std_err=surrogate.std_err,
+            dof=surrogate.dof,
+            penalty=surrogate.penalty,
             intercept=surrogate.intercept,
-            fidelity=surrogate.score,
-            local_prediction=surrogate.local_prediction,
+            fidelity=surrogate.fidelity,
+            local_prediction=invert_link(self.link, surrogate.local_prediction),
             interaction_terms=interactions,
-            shares=shares,
-            shares_std_err=shares_std_err,
-            corner_scores=np.ldexp(corners, exponents).T,
+            shares=shares.values,
+            shares_std_err=shares.std_err,
+            shares_dof=shares.dof,
+            corner_scores=corners.T,
             links=None if units is None else units.tolist(),
             settings=self._settings(neighbourhood, scorer.is_factored, seed, converged),
         )
+
+    def _which_interactions(self, units: np.ndarray | None) -> str | None:
+        """Which pairs are asked for; none, where components are linked."""
+        if units is not None:
+            return None
+        return "cross" if self.interactions == "auto" else self.interactions
+
+    def _check_odds(self, scores: np.ndarray, row: int) -> None:
+        """Raise for scores that have no log-odds, if these are explained; warn of infinite ones."""
+        apply_link(self.link, scores)
+        n_without = n_without_odds(self.link, scores)
+        if n_without:
+            warnings.warn(
+                f"row {row}: {n_without} of {scores.size} probabilities are 0 or 1, or nearer to "
+                "it than 1e-9, and are taken as that near: their log-odds are infinite. "
+                "link='identity' explains the probability itself",
+                UserWarning,
+                stacklevel=2,
+            )
 
     def _first_answers(
         self,
         scorer: NeighbourhoodScorer,
         draw: Callable[..., Neighbourhood],
         own_scores: np.ndarray,
-    ) -> tuple[Neighbourhood, np.ndarray, bool]:
-        """Draw the first masks and score them; say whether the model answers by chance."""
+    ) -> tuple[Neighbourhood, np.ndarray]:
+        """Draw the first masks and score them; see whether the model answers by chance."""
 
         def ask(drawn: Neighbourhood) -> tuple[Neighbourhood, np.ndarray]:
             drawn = drawn.with_corners() if scorer.units is None else drawn
@@ -906,30 +959,29 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
 
         first, scores = ask(draw(self.n_samples))
         if scorer.is_factored:
-            check_parts(scores[0], own_scores, np.abs(scores).max())
-        is_noisy = not is_same_answer(scores[0], own_scores, np.abs(scores).max())
-        if is_noisy:
-            warnings.warn(
-                f"row {scorer.song.row}: the model scored the same song {own_scores}, then "
-                f"{scores[0]}. What is explained is the average of its answers; standard errors "
-                "tell how much they vary",
-                UserWarning,
-                stacklevel=2,
-            )
-            if first.is_exhaustive and self.design != "exhaustive":  # then each mask more than once
-                first, scores = ask(draw(self.n_samples, enumerates=False))
-        return first, scores, is_noisy
+            check_parts(scores[0], own_scores, scores)
+        if is_same_answer(scores[0], own_scores, scores):
+            return first, scores
+        warnings.warn(
+            f"row {scorer.song.row}: the model scored the same song {own_scores}, then "
+            f"{scores[0]}. What is explained is the average of its answers; standard errors "
+            "tell how much they vary",
+            UserWarning,
+            stacklevel=2,
+        )
+        if first.is_exhaustive and self.design != "exhaustive":  # then each mask more than once
+            return ask(draw(self.n_samples, replacement=True))
+        return replace(first, is_noisy=True), scores
 
     def _until_precise(
         self,
         neighbourhood: Neighbourhood,
-        scores: np.ndarray,
+        answers: Scores,
         draw: Callable[..., Neighbourhood],
         more_scores: Callable[[Neighbourhood], np.ndarray],
         *,
-        is_noisy: bool,
         row: int,
-    ) -> tuple[Neighbourhood, np.ndarray, Surrogate, bool | None]:
+    ) -> tuple[Neighbourhood, Scores, Surrogate, bool | None]:
         """Fit the surrogate, and draw more masks until its errors are what `tol` asks for."""
         fit = partial(
             fit_neighbourhood,
@@ -938,17 +990,17 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
             feature_selection=self.feature_selection,
             n_features=self.n_features,
             regressor=self.regressor,
-            is_noisy=is_noisy,
         )
-        surrogate, converged = fit(neighbourhood, scores), None
+        surrogate, converged = fit(neighbourhood, answers.pairs), None
         while self.tol is not None:
-            # Of fewer masks than weights errors tell nothing.
-            is_told = neighbourhood.is_sufficient
-            error = float(surrogate.relative_error.max(initial=0.0)) if is_told else np.inf
-            converged = bool(error <= self.tol)
+            # Of too few masks, and of a few that decide, errors tell little.
+            is_told = surrogate.is_sufficient and surrogate.fewest_dof() >= FEW_DOF
+            error = float(surrogate.relative_error.max(initial=0.0))
+            converged = bool(is_told and error <= self.tol)
             if converged or neighbourhood.is_exhaustive:
                 break
-            n_more = n_more_samples(neighbourhood, error, self.tol, self.max_samples)
+            wanted = error if is_told else np.inf
+            n_more = n_more_samples(neighbourhood, wanted, self.tol, self.max_samples)
             if n_more is None:
                 warnings.warn(
                     f"row {row}: standard errors are up to {error:.3g} of the largest weight, not "
@@ -957,19 +1009,35 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
                     stacklevel=2,
                 )
                 break
-            more = draw(n_more, with_grid=False, enumerates=False)
-            scores = np.vstack([scores, more_scores(more)])
+            more = draw(
+                n_more, with_grid=False, replacement=neighbourhood.is_noisy,
+                besides=None if neighbourhood.is_noisy else neighbourhood,
+            )  # fmt: skip
+            answers = replace(answers, pairs=np.vstack([answers.pairs, more_scores(more)]))
             neighbourhood = neighbourhood.extended(more)
-            surrogate = fit(neighbourhood, scores)
-        if not neighbourhood.is_sufficient:
-            warnings.warn(
-                f"n_samples={self.n_samples} draws fewer masks than a song has components: their "
-                "weights can't be told apart, and standard errors do not show it. Draw more, or "
-                "use fewer segments or larger lyric_units",
-                ConvergenceWarning,
-                stacklevel=2,
+            surrogate = fit(neighbourhood, answers.pairs)
+        self._warn_of_few(surrogate, row)
+        return neighbourhood, answers, surrogate, converged
+
+    def _warn_of_few(self, surrogate: Surrogate, row: int) -> None:
+        """Warn where there are too few masks to tell weights apart, or to say how sure they are."""
+        if not surrogate.is_sufficient:
+            message = (
+                f"row {row}: n_samples={self.n_samples} draws too few masks for so many "
+                "components: their weights can't well be told apart"
             )
-        return neighbourhood, scores, surrogate, converged
+            if self.regressor is None and self.kernel != "shapley":
+                message += ", so they are shrunk by a penalty and have no intervals"
+            message += ". Draw more, or use fewer segments or larger lyric_units"
+        elif surrogate.fewest_dof() < FEW_DOF:
+            message = (
+                f"row {row}: a few of n_samples={self.n_samples} masks decide on a large weight, "
+                f"as if there were {surrogate.fewest_dof():.0f}: its interval may be too narrow. "
+                "Draw more, use a larger kernel_width, or explain log-odds (link='logit')"
+            )
+        else:
+            return
+        warnings.warn(message, ConvergenceWarning, stacklevel=2)
 
     def _scorer(
         self,
@@ -1043,7 +1111,8 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         n_samples: int | tuple[int, int],
         *,
         with_grid: bool = True,
-        enumerates: bool = True,
+        replacement: bool = False,
+        besides: Neighbourhood | None = None,
     ) -> Neighbourhood:
         """Draw masks over a song's components, or over its linked units."""
         n_audio, n_lyrics = components.n_audio, components.n_lyrics
@@ -1062,7 +1131,9 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
             rng,
             kernel=self.kernel,
             with_grid=with_grid and self.interactions is not None,
-            enumerates=enumerates,
+            with_shares=with_grid,
+            replacement=replacement,
+            besides=besides,
         )
 
     def _settings(
@@ -1084,6 +1155,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
             "converged": converged,
             "kernel": self.kernel,
             "kernel_width": self.kernel_width,
+            "link": self.link,
             "regressor": None if self.regressor is None else repr(self.regressor),
             "feature_selection": self.feature_selection,
             "n_features": self.n_features,

@@ -22,6 +22,7 @@ from sklearn_musiclime.explanation.aggregation import Component, PairTotals
 from sklearn_musiclime.explanation.importance import totals
 from sklearn_musiclime.explanation.reading import Record, Shape, read_arrays, read_document
 from sklearn_musiclime.songs import MAX_SAMPLES
+from sklearn_musiclime.surrogate.errors import MOST_DOF
 from sklearn_musiclime.surrogate.interactions import Interactions
 
 if TYPE_CHECKING:
@@ -30,8 +31,9 @@ if TYPE_CHECKING:
 
 LOCAL = "sklearn_musiclime.LocalExplanation"
 GLOBAL = "sklearn_musiclime.GlobalExplanation"
-VERSION = 1
-INTERACTION_VALUES = ("weights", "std_err", "q_values")
+VERSION = 2
+"""Version 1 knew no degrees of freedom: its intervals were those of the normal distribution."""
+INTERACTION_VALUES = ("weights", "std_err", "q_values", "dof")
 WEIGHT_ARRAYS = ("data", "indices", "indptr")
 PAIR_ARRAYS: dict[str, tuple[str, Shape]] = {
     "pair_labels": ("i", (None,)),
@@ -70,8 +72,11 @@ def save_local(explanation: LocalExplanation, path: str | PathLike[str]) -> None
         "fidelity": explanation.fidelity.tolist(),
         "local_prediction": explanation.local_prediction.tolist(),
         "std_err": explanation.std_err.tolist(),
+        "dof": explanation.dof.tolist(),
+        "penalty": explanation.penalty.tolist(),
         "shares": explanation.shares.tolist(),
         "shares_std_err": explanation.shares_std_err.tolist(),
+        "shares_dof": explanation.shares_dof.tolist(),
         "corner_scores": explanation.corner_scores.tolist(),
         "interactions": None
         if terms is None
@@ -151,16 +156,21 @@ def load_local(path: str | PathLike[str]) -> dict[str, Any]:
         "labels": labels,
         "components": components,
         "weights": document.numbers("weights", shape),
-        "std_err": document.numbers("std_err", shape),
+        "std_err": document.numbers("std_err", shape, nan=True),
+        "dof": _dof(document, "dof", shape),
+        "penalty": np.zeros(n_labels)
+        if document.whole("version") < 2
+        else document.numbers("penalty", (n_labels,)),
         "intercept": document.numbers("intercept", (n_labels,)),
         "fidelity": document.numbers("fidelity", (n_labels,)),
         "local_prediction": document.numbers("local_prediction", (n_labels,)),
         "shares": document.numbers("shares", (n_labels, 3), nan=True),
         "shares_std_err": document.numbers("shares_std_err", (n_labels, 3), nan=True),
+        "shares_dof": _dof(document, "shares_dof", (n_labels,)),
         "corner_scores": document.numbers("corner_scores", (n_labels, n_corners)),
         "interaction_terms": None
         if document.is_null("interactions")
-        else _load_interactions(document.record("interactions"), *shape),
+        else _load_interactions(document, *shape),
         "links": document.wholes("links", shape[1:], shape[1]).tolist() if is_linked else None,
         "settings": _load_settings(document.record("settings")),
     }
@@ -315,10 +325,20 @@ def _load_settings(saved: Record) -> dict[str, Any]:
     return settings
 
 
-def _load_interactions(saved: Record, n_labels: int, n_components: int) -> Interactions:
+def _dof(document: Record, name: str, shape: Shape) -> np.ndarray:
+    """Degrees of freedom; as many as there can be in files of a version that had none."""
+    if document.whole("version") < 2:
+        return np.full(shape, MOST_DOF)
+    return document.numbers(name, shape)
+
+
+def _load_interactions(document: Record, n_labels: int, n_components: int) -> Interactions:
+    saved = document.record("interactions")
     pairs = saved.wholes("pairs", (None, 2), n_components)
     shape = (n_labels, len(pairs))
-    return Interactions(pairs, *(saved.numbers(name, shape) for name in INTERACTION_VALUES))
+    has_dof = document.whole("version") >= 2
+    values = {n: saved.numbers(n, shape) for n in INTERACTION_VALUES if has_dof or n != "dof"}
+    return Interactions(pairs, **({"dof": np.full(shape, MOST_DOF)} | values))
 
 
 def _load_audio(saved: Record, path: Path) -> AudioComponents:

@@ -18,6 +18,8 @@ from sklearn_musiclime.explanation.frames import check_modality, largest_first, 
 from sklearn_musiclime.report.html import local_summary
 from sklearn_musiclime.report.page import local_page
 from sklearn_musiclime.report.plots import plot_local
+from sklearn_musiclime.surrogate import margin
+from sklearn_musiclime.surrogate.errors import CONFIDENCE_LEVEL
 from sklearn_musiclime.surrogate.interactions import FALSE_DISCOVERIES, Interactions
 
 if TYPE_CHECKING:
@@ -46,21 +48,30 @@ class LocalExplanation:
     components : Decomposition
         The components, their names, waveforms and texts.
     weights : ndarray of shape (n_labels, n_components)
-        What each component adds to a label's score: positive speaks for it, negative against.
+        What each component adds to a label's score (to its log-odds, with ``link="logit"``):
+        positive speaks for it, negative against.
     intercept : ndarray of shape (n_labels,)
-        The surrogate's score with everything off.
+        The surrogate's score with everything off, in the unit of the weights.
     fidelity : ndarray of shape (n_labels,)
-        Weighted R^2 of the surrogate on its neighbourhood; 1 where it says all.
+        Weighted R^2 of the surrogate over all masks: those drawn are foretold by fits that have not
+        seen them. 1 where it says all; below 0 where the mean says more.
     local_prediction : ndarray of shape (n_labels,)
-        The surrogate's score of the song itself, beside `prediction`.
+        The surrogate's score of the song itself, beside `prediction`, in the unit of that.
     std_err : ndarray of shape (n_labels, n_components)
         Standard errors of `weights`: by how much they vary with the masks that were drawn. 0 where
-        all masks were. A weight within two of them of 0 may be none.
+        all masks were, NaN where ``feature_selection`` left a component out.
+    dof : ndarray of shape (n_labels, n_components)
+        Degrees of freedom of `std_err`; below 1 where no interval is known.
+    penalty : ndarray of shape (n_labels,)
+        Of the ridge that was fitted where masks are too few for least squares, which shrinks
+        weights; 0 where there is none.
     interaction_terms : Interactions or None
         Pairs of components and what they do together, see :meth:`interactions`. None: not asked
         for.
     shares, shares_std_err : ndarray of shape (n_labels, 3)
         See :meth:`modality_share`.
+    shares_dof : ndarray of shape (n_labels,)
+        Degrees of freedom of `shares_std_err`.
     corner_scores : ndarray of shape (n_labels, 4)
         See :meth:`modality_scores`; of shape (n_labels, 0) where components were linked.
     links : list of int, or None
@@ -94,8 +105,11 @@ class LocalExplanation:
     fidelity: np.ndarray
     local_prediction: np.ndarray
     std_err: np.ndarray
+    dof: np.ndarray
+    penalty: np.ndarray
     shares: np.ndarray
     shares_std_err: np.ndarray
+    shares_dof: np.ndarray
     corner_scores: np.ndarray
     interaction_terms: Interactions | None = None
     links: list[int] | None = None
@@ -124,22 +138,33 @@ class LocalExplanation:
             raise ValueError(f"{label!r} was not explained; {self.labels} were")
         return self.labels.index(label)
 
-    def to_frame(self, label: Hashable | None = None) -> pd.DataFrame:
+    def to_frame(
+        self, label: Hashable | None = None, *, interval: float = CONFIDENCE_LEVEL
+    ) -> pd.DataFrame:
         """List the components, one a row.
 
         Parameters
         ----------
         label : label or None, default=None
             One of `labels`. None: the first.
+        interval : float, default=0.95
+            How often the intervals shall hold the weight that all masks would give.
 
         Returns
         -------
         DataFrame
             Columns ``component``; ``modality`` ("audio" or "lyrics"); ``source`` and ``segment``
             (audio); ``start`` and ``end`` in seconds (of the segment, or of the first time that
-            the words are sung, if known); ``text`` (lyrics); ``weight``; ``std_err``. Where
-            components were linked also ``unit``: the number of the unit, over whose components its
-            weight is spread.
+            the words are sung, if known); ``text`` (lyrics); ``weight``; ``std_err``; the interval
+            from ``low`` to ``high``, NaN where none is known. Where masks were too few for least
+            squares also ``penalty``: of the ridge that shrinks the weights. Where components were
+            linked also ``unit``: the number of the unit, over whose components its weight is
+            spread.
+
+        Raises
+        ------
+        ValueError
+            The label was not explained, or `interval` is not between 0 and 1.
         """
         audio, lyrics = self.components.audio, self.components.lyrics
         rows: list[dict[str, Any]] = []
@@ -164,14 +189,23 @@ class LocalExplanation:
         frame["segment"] = frame["segment"].astype("Int64")
         frame = frame.astype({"start": float, "end": float})
         frame.insert(0, "component", list(self.components.names))
-        frame["weight"] = self.weights[self.label_index(label)]
-        frame["std_err"] = self.std_err[self.label_index(label)]
+        index = self.label_index(label)
+        frame["weight"], frame["std_err"] = self.weights[index], self.std_err[index]
+        reach = margin(self.std_err[index], self.dof[index], interval)
+        frame["low"], frame["high"] = frame["weight"] - reach, frame["weight"] + reach
+        if self.penalty[index] > 0:
+            frame["penalty"] = self.penalty[index]
         if self.links is not None:
             frame["unit"] = self.links
         return frame
 
     def top(
-        self, n: int = 10, label: Hashable | None = None, *, modality: str | None = None
+        self,
+        n: int = 10,
+        label: Hashable | None = None,
+        *,
+        modality: str | None = None,
+        interval: float = CONFIDENCE_LEVEL,
     ) -> pd.DataFrame:
         """List the components of the largest weights, of either sign.
 
@@ -183,13 +217,15 @@ class LocalExplanation:
             One of `labels`. None: the first.
         modality : {"audio", "lyrics"} or None, default=None
             Those of one modality. None: of both.
+        interval : float, default=0.95
+            See :meth:`to_frame`.
 
         Returns
         -------
         DataFrame
             Rows of :meth:`to_frame`, the largest ``|weight|`` first, numbered anew.
         """
-        frame = self.to_frame(label)
+        frame = self.to_frame(label, interval=interval)
         if modality is not None:
             check_modality(modality)
             frame = frame[frame["modality"] == modality]
@@ -219,7 +255,11 @@ class LocalExplanation:
         )
 
     def interactions(
-        self, label: Hashable | None = None, *, fdr: float | None = FALSE_DISCOVERIES
+        self,
+        label: Hashable | None = None,
+        *,
+        fdr: float | None = FALSE_DISCOVERIES,
+        interval: float = CONFIDENCE_LEVEL,
     ) -> pd.DataFrame:
         """List what pairs of components do together, beyond what each adds.
 
@@ -233,12 +273,15 @@ class LocalExplanation:
         fdr : float or None, default=0.05
             False-discovery rate: the share of the rows that may be none. None: all pairs that were
             looked at.
+        interval : float, default=0.95
+            See :meth:`to_frame`.
 
         Returns
         -------
         DataFrame
             Columns ``first`` and ``second`` (names of components), ``modalities`` ("audio x lyrics"
-            and so on), ``weight``, ``std_err``, ``q_value``; the largest ``|weight|`` first.
+            and so on), ``weight``, ``std_err``, ``low``, ``high``, ``q_value``; the largest
+            ``|weight|`` first.
 
         Raises
         ------
@@ -247,9 +290,13 @@ class LocalExplanation:
         """
         terms = self.interaction_terms
         if terms is None:
-            raise ValueError("interactions were not estimated (interactions=None, or linked=True)")
+            raise ValueError(
+                "interactions were not estimated (interactions=None, linked=True, or masks drawn "
+                "for kernel='shapley')"
+            )
         index = self.label_index(label)
         n_audio, n_lyrics = self.components.n_audio, self.components.n_lyrics
+        reach = margin(terms.std_err[index], terms.dof[index], interval)
         return pair_frame(
             self.components.names,
             ["audio"] * n_audio + ["lyrics"] * n_lyrics,
@@ -257,35 +304,43 @@ class LocalExplanation:
             fdr,
             weight=terms.weights[index],
             std_err=terms.std_err[index],
+            low=terms.weights[index] - reach,
+            high=terms.weights[index] + reach,
             q_value=terms.q_values[index],
         )
 
-    def modality_share(self, label: Hashable | None = None) -> pd.DataFrame:
+    def modality_share(
+        self, label: Hashable | None = None, *, interval: float = CONFIDENCE_LEVEL
+    ) -> pd.DataFrame:
         """Say how much of what moves a label's score is the audio, the lyrics, or both together.
 
         As parts of the song are left out the score varies, partly with what is left of the audio,
-        partly with what is left of the lyrics, partly with how the two meet. See
-        :mod:`sklearn_musiclime.surrogate.shares`.
+        partly with what is left of the lyrics, partly with how the two meet: Sobol's indices of the
+        score over fair masks, whatever the design. See :mod:`sklearn_musiclime.surrogate.shares`.
 
         Parameters
         ----------
         label : label or None, default=None
             One of `labels`. None: the first.
+        interval : float, default=0.95
+            See :meth:`to_frame`.
 
         Returns
         -------
         DataFrame of shape (3, 4)
             Rows "audio", "lyrics", "interaction"; columns ``share`` (they add up to 1), ``std_err``
-            and the 95 % interval from ``low`` to ``high``. NaN where components were linked.
+            and the interval from ``low`` to ``high``. NaN where components were linked, or masks
+            drawn for ``kernel="shapley"``.
         """
         index = self.label_index(label)
         share, std_err = self.shares[index], self.shares_std_err[index]
+        reach = margin(std_err, self.shares_dof[index], interval)
         return pd.DataFrame(
             {
                 "share": share,
                 "std_err": std_err,
-                "low": np.clip(share - 1.96 * std_err, 0, 1),
-                "high": np.clip(share + 1.96 * std_err, 0, 1),
+                "low": np.clip(share - reach, 0, 1),
+                "high": np.clip(share + reach, 0, 1),
             },
             index=pd.Index(["audio", "lyrics", "interaction"], name="modality"),
         )
@@ -301,7 +356,8 @@ class LocalExplanation:
         Returns
         -------
         Series
-            "both", "audio" (lyrics empty), "lyrics" (silence), "neither".
+            "both", "audio" (lyrics empty), "lyrics" (silence), "neither", as the model says them,
+            whatever the link.
 
         Raises
         ------

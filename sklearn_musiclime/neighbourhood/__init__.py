@@ -63,14 +63,9 @@ The numbers of a design can be had without a model:
 (15773, 39960)
 """
 
-from sklearn_musiclime.neighbourhood.designs import (
-    DESIGNS,
-    Neighbourhood,
-    check_design,
-    draw_masks,
-    draw_neighbourhood,
-)
+from sklearn_musiclime.neighbourhood.designs import Neighbourhood, Scores, draw_neighbourhood
 from sklearn_musiclime.neighbourhood.factored import find_factored, score_factored
+from sklearn_musiclime.neighbourhood.masks import DESIGNS, check_design, draw_masks
 from sklearn_musiclime.neighbourhood.models import (
     ScoreFunction,
     check_n_labels,
@@ -86,6 +81,7 @@ from sklearn_musiclime.neighbourhood.perturbed import (
     compose_lyrics,
     perturbed_songs,
 )
+from sklearn_musiclime.neighbourhood.sampling import Sampling, Side
 from sklearn_musiclime.neighbourhood.scorer import MaskFunction, NeighbourhoodScorer
 from sklearn_musiclime.neighbourhood.scoring import automatic_batch_size, score_masks
 from sklearn_musiclime.neighbourhood.sequential import n_more_samples
@@ -98,7 +94,10 @@ __all__ = [
     "NeighbourhoodScorer",
     "PerturbedAudio",
     "PerturbedLyrics",
+    "Sampling",
     "ScoreFunction",
+    "Scores",
+    "Side",
     "automatic_batch_size",
     "check_design",
     "check_n_labels",

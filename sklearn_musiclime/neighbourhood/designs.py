@@ -1,7 +1,4 @@
-"""Designs: which components are on in which perturbed song.
-
-A mask is a row of a boolean array (n_samples, n_components), True where a component is kept. Row 0
-of every design keeps them all: it is the song itself.
+"""Designs: how the masks of a song's audio and of its lyrics are put together.
 
 In a joint design ("independent", "paired", "exhaustive") a mask is drawn over all components. In
 the crossed design masks of the audio and masks of the lyrics are drawn apart and put together in
@@ -11,21 +8,32 @@ many combinations: for a model that encodes the two apart, combinations are near
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
-from functools import partial
+from functools import cached_property
 from math import isqrt
 
 import numpy as np
 
-MAX_EXHAUSTIVE = 20
-"""More components than this have too many subsets (over a million) to score them all."""
-
+from sklearn_musiclime.neighbourhood.masks import (
+    MAX_EXHAUSTIVE,
+    check_design,
+    draw_masks,
+    fraction_of_all,
+    n_known_masks,
+    n_of_size,
+    shapley_strata,
+    shapley_weights,
+)
+from sklearn_musiclime.neighbourhood.sampling import Sampling, Side
 
 PAIRS_A_HALF = 8
 """Masks of the other modality that each mask is combined with in the crossed design."""
 GRID_SAMPLES = 40_000
 """Combinations that a complete grid of masks has at most, such as 200 x 200."""
+SHARES_GRID = 2_500
+"""Combinations of the grid where it is for modality shares alone."""
+SWAP_EVERY, MIN_SWAPS, MAX_SWAPS = 20, 8, 50
+"""A joint design of n masks swaps halves of n / 20 couples of them, at least 8 and at most 50."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -42,29 +50,48 @@ class Neighbourhood:
         Lyric components that are kept.
     pairs : ndarray of shape (n_samples, 2), dtype int
         The audio mask and the lyric mask of each perturbed song. Song 0 keeps everything.
-    repeats : float
-        How many samples each perturbed song stands for. Over 1 where all masks there are were
-        enumerated, since a ridge weighs its penalty against the number of samples.
+    kernel : {"exponential", "shapley"}
+        What the masks were drawn for.
+    known : (int, int)
+        How many masks of each half come first that were not drawn: those of the song itself and
+        of silence. 0 where all masks that there are were enumerated.
+    is_noisy : bool
+        Whether the model answers by chance, so that no number of masks leaves no error.
+    n_samples : int
+        How many were asked for; more than there are, where all there are were enumerated.
     grid : (ndarray of int, ndarray of int) or None
-        Audio masks and lyric masks all of whose combinations are scored, for interactions; each
-        mask is followed by its complement.
+        Audio masks and lyric masks all of whose combinations are scored, for interactions and
+        shares; each mask is followed by its complement.
+    swaps : ndarray of shape (n_swaps, 2) of int
+        In a joint design couples of samples that are scored also with their lyrics exchanged, for
+        shares. Of paired masks couples ``2 * i`` and ``2 * i + 1`` are complements.
     corner_pairs : ndarray of shape (4, 2) of int, or (0, 2)
         The song, its audio alone, its lyrics alone, and neither.
-    is_exhaustive : bool
-        Whether the pairs are all that there can be, so that nothing was left to chance.
     """
 
     design: str
     audio_masks: np.ndarray
     lyric_masks: np.ndarray
     pairs: np.ndarray
-    repeats: float = 1.0
+    kernel: str = "exponential"
+    known: tuple[int, int] = (0, 0)
+    is_noisy: bool = False
+    n_samples: int = 0
     grid: tuple[np.ndarray, np.ndarray] | None = None
+    swaps: np.ndarray = field(default_factory=lambda: np.empty((0, 2), dtype=np.intp))
     corner_pairs: np.ndarray = field(default_factory=lambda: np.empty((0, 2), dtype=np.intp))
-    is_exhaustive: bool = False
 
     @classmethod
-    def joint(cls, design: str, masks: np.ndarray, n_audio: int) -> Neighbourhood:
+    def joint(
+        cls,
+        design: str,
+        masks: np.ndarray,
+        n_audio: int,
+        *,
+        kernel: str = "exponential",
+        is_noisy: bool = False,
+        n_samples: int = 0,
+    ) -> Neighbourhood:
         """Make a neighbourhood of masks over all components.
 
         Parameters
@@ -75,6 +102,8 @@ class Neighbourhood:
             The masks.
         n_audio : int
             How many of the components are of the audio.
+        kernel, is_noisy, n_samples
+            See the class.
 
         Returns
         -------
@@ -82,7 +111,17 @@ class Neighbourhood:
             Sample i is row i of both halves.
         """
         pairs = np.repeat(np.arange(len(masks))[:, np.newaxis], 2, axis=1)
-        return cls(design, masks[:, :n_audio], masks[:, n_audio:], pairs)
+        known = n_known_masks(design, kernel)
+        return cls(
+            design,
+            masks[:, :n_audio],
+            masks[:, n_audio:],
+            pairs,
+            kernel=kernel,
+            known=(known, known),
+            is_noisy=is_noisy,
+            n_samples=n_samples,
+        )
 
     def __len__(self) -> int:
         return len(self.pairs)
@@ -113,24 +152,88 @@ class Neighbourhood:
         return len(self.audio_masks) - n_corners, len(self.lyric_masks) - n_corners
 
     @property
-    def is_sufficient(self) -> bool:
-        """Whether there are as many masks, a pair counting as one, as weights to be found."""
-        if self.is_exhaustive:
-            return True
-        audio, lyrics = self.audio_masks.shape[1], self.lyric_masks.shape[1]
-        if self.design == "crossed":
-            return all(n // 2 >= p for n, p in zip(self.n_halves, (audio, lyrics), strict=True))
-        return len(self) // (1 if self.design == "independent" else 2) >= audio + lyrics
+    def repeats(self) -> float:
+        """How many of the samples asked for each stands for: over 1 where all are enumerated."""
+        return max(self.n_samples / len(self), 1.0) if self.sampling.is_complete else 1.0
 
     @property
-    def units(self) -> list[tuple[slice, np.ndarray]]:
-        """Columns of the masks, and which samples were drawn together as far as these go."""
-        n_audio = self.audio_masks.shape[1]
-        if self.design == "crossed":
-            audio, lyrics = self.pairs.T // 2
-            return [(slice(None, n_audio), audio), (slice(n_audio, None), lyrics)]
-        together = 1 if self.design == "independent" else 2
-        return [(slice(None), np.arange(len(self)) // together)]
+    def is_exhaustive(self) -> bool:
+        """Whether the pairs are all that there can be, so that nothing was left to chance."""
+        return self.sampling.is_complete
+
+    @property
+    def n_known(self) -> int:
+        """How many pairs every draw begins with, such as the song itself, that were not drawn."""
+        return int(any(self.known)) if self.design == "crossed" else self.known[0]
+
+    @property
+    def _n_components(self) -> tuple[int, int]:
+        return self.audio_masks.shape[1], self.lyric_masks.shape[1]
+
+    @cached_property
+    def sampling(self) -> Sampling:
+        """How the pairs were drawn, for whatever is estimated from their scores."""
+        is_drawn = np.arange(len(self)) >= self.n_known
+        if self.design != "crossed":
+            sampling = self._joint_sampling(is_drawn)
+        else:
+            halves = slice(None, self._n_components[0]), slice(self._n_components[0], None)
+            drawn = [np.unique(rows) for rows in self.pairs[is_drawn].T]
+            sides = tuple(
+                Side(columns, rows // 2, fraction_of_all(len(own), p))
+                for columns, rows, own, p in zip(
+                    halves, self.pairs.T, drawn, self._n_components, strict=True
+                )
+            )
+            density = int(is_drawn.sum()) / max(len(drawn[0]) * len(drawn[1]), 1)
+            sampling = Sampling(sides, is_drawn.astype(float), density, self._grid_fractions)
+        return sampling.of_noisy_scores() if self.is_noisy else sampling
+
+    @property
+    def _grid_fractions(self) -> tuple[float, float]:
+        """The part of all masks of each half that is in the grid."""
+        if self.grid is None:
+            return 0.0, 0.0
+        return tuple(
+            fraction_of_all(len(rows), p)
+            for rows, p in zip(self.grid, self._n_components, strict=True)
+        )
+
+    def _joint_sampling(self, is_drawn: np.ndarray) -> Sampling:
+        """Masks over all components: one side."""
+        clusters = np.arange(len(self)) // (2 if self.design == "paired" else 1)
+        if self.kernel == "shapley" and self.design != "exhaustive":
+            return self._shapley_sampling(clusters, is_drawn)
+        fraction = fraction_of_all(int(is_drawn.sum()), sum(self._n_components))
+        if self.kernel == "shapley":
+            weight = shapley_weights(self.masks)
+        else:
+            weight = is_drawn.astype(float) if is_drawn.any() else np.ones(len(self))
+        return Sampling((Side(slice(None), clusters, fraction),), weight)
+
+    def _shapley_sampling(self, clusters: np.ndarray, is_drawn: np.ndarray) -> Sampling:
+        """Masks drawn by size: each stands for the others of its size, or of the sizes about it."""
+        masks, is_paired = self.masks, self.design == "paired"
+        p, kept = masks.shape[1], masks.sum(axis=1)
+        inside = (kept > 0) & (kept < p) & is_drawn
+        side = Side(slice(None), clusters)
+        if not inside.any():
+            return Sampling((side,), np.ones(len(masks)))
+        first = np.unique(clusters, return_index=True)[1]
+        strata = shapley_strata(p, int(inside[first].sum()), is_paired)
+        stratum = np.where(inside, strata[kept], -1)
+        n_sizes = np.bincount(strata[1 : (p // 2 if is_paired else p - 1) + 1])
+        n_drawn = np.bincount(stratum[first][inside[first]], minlength=len(n_sizes))
+        n_all = n_of_size(p, is_paired)[kept]  # masks, or pairs of them, of each one's size
+        weight = np.where(
+            inside, shapley_weights(masks) * n_all * (n_sizes / np.maximum(n_drawn, 1))[stratum], 0
+        )
+        fractions = np.where(inside & (n_sizes[stratum] == 1), n_drawn[stratum] / n_all, 0.0)[first]
+        is_complete = (n_drawn > 0).all() and (fractions[inside[first]] == 1).all()
+        side = replace(
+            side, fraction=float(is_complete), strata=stratum[first], fractions=fractions
+        )
+        return Sampling((side,), weight)
 
     @property
     def grid_pairs(self) -> np.ndarray:
@@ -140,11 +243,16 @@ class Neighbourhood:
         return np.stack(np.meshgrid(*self.grid, indexing="ij"), axis=-1).reshape(-1, 2)
 
     @property
-    def all_pairs(self) -> np.ndarray:
-        """What has to be scored: the pairs, those of the grid, the corners."""
-        return np.vstack([self.pairs, self.grid_pairs, self.corner_pairs])
+    def swap_pairs(self) -> np.ndarray:
+        """Audio of the first with lyrics of the second of each couple, then the other way round."""
+        return np.stack([self.swaps, self.swaps[:, ::-1]], axis=1).reshape(-1, 2)
 
-    def split(self, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
+    @property
+    def all_pairs(self) -> np.ndarray:
+        """What has to be scored: the pairs, those of the grid, of the swaps, the corners."""
+        return np.vstack([self.pairs, self.grid_pairs, self.swap_pairs, self.corner_pairs])
+
+    def split(self, scores: np.ndarray) -> Scores:
         """Take the scores of `all_pairs` apart.
 
         Parameters
@@ -154,17 +262,12 @@ class Neighbourhood:
 
         Returns
         -------
-        scores : ndarray of shape (n_samples, n_labels)
-            Of the pairs.
-        grid : ndarray of shape (n_audio_masks, n_lyric_masks, n_labels), or None
-            Of the grid, if there is one.
-        corners : ndarray of shape (n_corners, n_labels)
-            Of the corners.
+        Scores
         """
-        scores, grid, corners = np.split(scores, np.cumsum([len(self.pairs), len(self.grid_pairs)]))
-        if self.grid is None:
-            return scores, None, corners
-        return scores, grid.reshape(*map(len, self.grid), -1), corners
+        sizes = [len(self.pairs), len(self.grid_pairs), len(self.swap_pairs)]
+        of_pairs, grid, swapped, corners = np.split(scores, np.cumsum(sizes))
+        grid = None if self.grid is None else grid.reshape(*map(len, self.grid), -1)
+        return Scores(of_pairs, grid, swapped.reshape(-1, 2, scores.shape[1]), corners)
 
     def with_corners(self) -> Neighbourhood:
         """Add the song with its audio alone, with its lyrics alone, and with neither.
@@ -182,31 +285,70 @@ class Neighbourhood:
         corners = np.array([[n, m], [n, m + 1], [n + 1, m], [n + 1, m + 1]])
         return replace(self, audio_masks=audio, lyric_masks=lyrics, corner_pairs=corners)
 
-    @property
-    def n_known(self) -> int:
-        """How many pairs every draw begins with."""
-        return 1 if self.design in ("crossed", "independent") else 2
-
     def extended(self, other: Neighbourhood) -> Neighbourhood:
         """Add the masks of another draw, all but those that every draw begins with.
 
         Parameters
         ----------
         other : Neighbourhood
-            Of the same design, without corners.
+            Of the same design, without corners; drawn `besides` this one.
 
         Returns
         -------
         Neighbourhood
             This one's pairs and grid, then the other's pairs.
         """
-        offset = [len(self.audio_masks), len(self.lyric_masks)]
+        pairs, halves = other.pairs[other.n_known :].copy(), []
+        own = (self.audio_masks, self.lyric_masks)
+        new = (other.audio_masks, other.lyric_masks)
+        for side, (before, after) in enumerate(zip(own, new, strict=True)):
+            if self.design == "crossed" and not self.known[side]:
+                halves.append(before)  # the same masks, which have the same places
+                continue
+            pairs[:, side] += len(before) - other.known[side]
+            halves.append(np.vstack([before, after[other.known[side] :]]))
         return replace(
-            self,
-            audio_masks=np.vstack([self.audio_masks, other.audio_masks]),
-            lyric_masks=np.vstack([self.lyric_masks, other.lyric_masks]),
-            pairs=np.vstack([self.pairs, other.pairs[other.n_known :] + offset]),
+            self, audio_masks=halves[0], lyric_masks=halves[1], pairs=np.vstack([self.pairs, pairs])
         )
+
+    def drawn_masks(self, side: int | None = None) -> np.ndarray:
+        """Return the masks that were drawn, without those that every draw begins with.
+
+        Parameters
+        ----------
+        side : {0, 1} or None, default=None
+            Of the audio (0) or of the lyrics (1) in the crossed design. None: of all components.
+
+        Returns
+        -------
+        ndarray of shape (n_drawn, n_components), dtype bool
+        """
+        if side is None:
+            return self.masks[self.n_known :]
+        half = (self.audio_masks, self.lyric_masks)[side]
+        return half[np.unique(self.pairs[self.n_known :, side])]
+
+
+@dataclass(frozen=True)
+class Scores:
+    """What a model said of a neighbourhood.
+
+    Attributes
+    ----------
+    pairs : ndarray of shape (n_samples, n_labels)
+        Of the pairs.
+    grid : ndarray of shape (n_audio_masks, n_lyric_masks, n_labels), or None
+        Of the grid, if there is one.
+    swapped : ndarray of shape (n_swaps, 2, n_labels)
+        Of the swaps: audio of the first with lyrics of the second, and the other way round.
+    corners : ndarray of shape (n_corners, n_labels)
+        Of the corners.
+    """
+
+    pairs: np.ndarray
+    grid: np.ndarray | None
+    swapped: np.ndarray
+    corners: np.ndarray
 
 
 def draw_neighbourhood(
@@ -218,7 +360,9 @@ def draw_neighbourhood(
     *,
     kernel: str = "exponential",
     with_grid: bool = False,
-    enumerates: bool = True,
+    with_shares: bool = False,
+    replacement: bool = False,
+    besides: Neighbourhood | None = None,
 ) -> Neighbourhood:
     """Draw the masks of a song.
 
@@ -227,8 +371,7 @@ def draw_neighbourhood(
     design : {"crossed", "independent", "paired", "exhaustive"}
         "crossed": for each half a paired design of its own; each mask is combined with 8 of the
         other half, or all, if they are fewer; with a pair come all four combinations of the two
-        masks and their complements. Masks that keep all or nothing of a sampled half are left out,
-        but for the song itself. The others are joint, see :func:`draw_masks`.
+        masks and their complements. The others are joint, see :func:`draw_masks`.
     n_audio, n_lyrics : int
         Number of components.
     n_samples : int or (int, int)
@@ -240,9 +383,15 @@ def draw_neighbourhood(
         See :func:`draw_masks`; "shapley" is for joint designs.
     with_grid : bool, default=False
         In the crossed design, whether a complete grid of up to 200 x 200 of the masks is added.
-    enumerates : bool, default=True
-        Whether a song of few components gets all its masks instead of a joint design. Not where
-        masks are to be added to others, or are worth asking about more than once.
+    with_shares : bool, default=False
+        Whether what modality shares need is added: in the crossed design a grid of 50 x 50, if
+        there is no other; in joint designs couples of samples with their lyrics exchanged, a
+        twentieth of `n_samples`, at least 8 and at most 50.
+    replacement : bool, default=False
+        Whether a mask may be drawn more than once, and nothing is enumerated: for models that
+        answer by chance.
+    besides : Neighbourhood or None, default=None
+        An earlier draw, whose masks are not drawn again; halves that it enumerates stay.
 
     Returns
     -------
@@ -255,128 +404,33 @@ def draw_neighbourhood(
     """
     check_design(design, n_samples)
     if design == "crossed":
-        return _crossed(n_audio, n_lyrics, np.broadcast_to(n_samples, 2), rng, with_grid)
-    few = enumerates and _are_few(n_audio + n_lyrics, n_samples)
-    design = "exhaustive" if few else design
-    masks = draw_masks(design, n_audio + n_lyrics, n_samples, rng, kernel=kernel)
-    exhaustive = design == "exhaustive"
-    repeats = max(n_samples / len(masks), 1.0) if exhaustive else 1.0
-    drawn = Neighbourhood.joint(design, masks, n_audio)
-    return replace(drawn, repeats=repeats, is_exhaustive=exhaustive)
+        size = GRID_SAMPLES if with_grid else SHARES_GRID if with_shares else 0
+        counts = np.broadcast_to(n_samples, 2)
+        return _crossed((n_audio, n_lyrics), counts, rng, size, replacement, besides)
+    p = n_audio + n_lyrics
+    if besides is None and not replacement and _are_few(p, n_samples):
+        design = "exhaustive"
+    masks = draw_masks(
+        design, p, n_samples, rng, kernel=kernel, replacement=replacement,
+        besides=None if besides is None else besides.drawn_masks(),
+    )  # fmt: skip
+    drawn = Neighbourhood.joint(
+        design, masks, n_audio, kernel=kernel, is_noisy=replacement, n_samples=n_samples
+    )
+    wants_swaps = with_shares and kernel == "exponential" and min(n_audio, n_lyrics) > 0
+    return replace(drawn, swaps=_swaps(drawn)) if wants_swaps else drawn
 
 
-def draw_masks(
-    design: str,
-    n_components: int,
-    n_samples: int,
-    rng: np.random.Generator,
-    *,
-    kernel: str = "exponential",
-) -> np.ndarray:
-    """Draw the masks of a neighbourhood.
-
-    Parameters
-    ----------
-    design : {"independent", "paired", "exhaustive"}
-        "independent": a fair coin for every component of every mask, as in MusicLIME and audioLIME.
-        "paired": every mask comes with its complement. What is even in the masks (every interaction
-        of two components) then cancels out of the linear weights, so they have less sampling error.
-        "exhaustive": all ``2 ** n_components`` masks once; the result has no sampling error.
-    n_components : int
-        Number of components.
-    n_samples : int
-        Number of masks, the one with everything on among them. "paired" rounds an odd number down;
-        "exhaustive" does not use it. At least 2.
-    rng : numpy.random.Generator
-        Where the coins come from.
-    kernel : {"exponential", "shapley"}, default="exponential"
-        "shapley": a mask's size is drawn first, s of p components in proportion to
-        ``1 / (s * (p - s))``, so that masks come as often as Shapley's kernel weighs them; the mask
-        of nothing is row 1. "exponential": coins, for weights to come afterwards.
-
-    Returns
-    -------
-    ndarray of shape (n_masks, n_components), dtype bool
-        Row 0 is all True. In "paired" rows ``2 * i`` and ``2 * i + 1`` are complements.
-
-    Raises
-    ------
-    ValueError
-        The design or the kernel is unknown or "crossed", `n_samples` is below 2 or no whole number,
-        `n_components` is negative, or "exhaustive" has over 20 components.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from sklearn_musiclime.neighbourhood import draw_masks
-    >>> draw_masks("exhaustive", 2, 100, np.random.default_rng(0)).astype(int)
-    array([[1, 1],
-           [0, 1],
-           [1, 0],
-           [0, 0]])
-    """
-    check_design(design, n_samples)
-    if design == "crossed":
-        raise ValueError("design='crossed' draws the masks of two halves: see draw_neighbourhood")
-    if kernel not in _COINS:
-        raise ValueError(f"kernel must be one of {tuple(_COINS)}, got {kernel!r}")
-    if n_components < 0:
-        raise ValueError(f"n_components must be at least 0, got {n_components}")
-    coins = _COINS[kernel]
-    masks = _DESIGNS[design](n_components, n_samples, partial(coins, rng))
-    if kernel == "shapley" and design != "exhaustive":
-        masks[1] = False
-    return masks
-
-
-def check_design(design: str, n_samples: int | tuple[int, int]) -> None:
-    """Raise for a design or a number of samples that can't be.
-
-    Parameters
-    ----------
-    design : str
-        Name of a design.
-    n_samples : int or (int, int)
-        Number of masks, or those of audio and lyrics.
-
-    Raises
-    ------
-    ValueError
-        The design is unknown, a number is below 2 or not whole, or two are given for a joint
-        design.
-    """
-    if design not in DESIGNS:
-        raise ValueError(f"design must be one of {DESIGNS}, got {design!r}")
-    if np.ndim(n_samples) > 0 and (design != "crossed" or np.shape(n_samples) != (2,)):
-        raise ValueError(
-            f"n_samples must be one number, or two with design='crossed', got {n_samples}"
-        )
-    numbers = np.asarray(n_samples)
-    if numbers.dtype.kind not in "iu" or numbers.min() < 2:
-        raise ValueError(f"n_samples must be whole numbers of at least 2, got {n_samples!r}")
-
-
-def distinct_rows(masks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Find the distinct rows of a boolean array.
-
-    Parameters
-    ----------
-    masks : ndarray of shape (n, n_components), dtype bool
-        The rows.
-
-    Returns
-    -------
-    rows : ndarray of shape (n_distinct, n_components), dtype bool
-        Each once.
-    which : ndarray of shape (n,) of int
-        Which of them each row is.
-    """
-    if masks.shape[1] == 0:
-        return masks[:1], np.zeros(len(masks), dtype=np.intp)
-    packed = np.ascontiguousarray(np.packbits(masks, axis=1))
-    codes = packed.view(np.dtype((np.void, packed.shape[1]))).ravel()
-    _, first, which = np.unique(codes, return_index=True, return_inverse=True)
-    return masks[first], which
+def _swaps(drawn: Neighbourhood) -> np.ndarray:
+    """Couples of samples whose lyrics are exchanged; of clusters that follow one another."""
+    if drawn.design == "exhaustive":
+        return np.empty((0, 2), dtype=np.intp)
+    together = 2 if drawn.design == "paired" else 1
+    n_wanted = int(np.clip(drawn.n_samples // SWAP_EVERY, MIN_SWAPS, MAX_SWAPS)) // together
+    first = np.arange(drawn.n_known, len(drawn) - 2 * together + 1, 2 * together)[:n_wanted]
+    return np.concatenate(
+        [np.stack([first + k, first + together + k], axis=1) for k in range(together)], axis=1
+    ).reshape(-1, 2)
 
 
 def _are_few(n_components: int, n_samples: int) -> bool:
@@ -384,43 +438,52 @@ def _are_few(n_components: int, n_samples: int) -> bool:
 
 
 def _crossed(
-    n_audio: int,
-    n_lyrics: int,
+    n_components: tuple[int, int],
     n_samples: np.ndarray,
     rng: np.random.Generator,
-    with_grid: bool,
+    grid_size: int,
+    replacement: bool,
+    besides: Neighbourhood | None,
 ) -> Neighbourhood:
-    halves, sampled = [], []
-    for p, n in zip((n_audio, n_lyrics), n_samples.tolist(), strict=True):
-        sampled.append(not _are_few(p, n))
-        masks = draw_masks("paired" if sampled[-1] else "exhaustive", p, n, rng)
-        if len(masks) == 2**p > 1:  # a mask and its complement next to one another
+    halves, n_known = [], []
+    for side, (p, n) in enumerate(zip(n_components, n_samples.tolist(), strict=True)):
+        if besides is not None and not besides.known[side]:
+            n_known.append(0)
+            halves.append((besides.audio_masks, besides.lyric_masks)[side][: 2**p])
+            continue
+        is_sampled = p > 0 and (replacement or besides is not None or not _are_few(p, n))
+        seen = None if besides is None else besides.drawn_masks(side)
+        design, n = ("paired", max(n, 4)) if is_sampled else ("exhaustive", n)
+        masks = draw_masks(design, p, n, rng, besides=seen, replacement=replacement)
+        if not is_sampled and p > 0:  # a mask and its complement next to one another
             half = len(masks) // 2
             masks = np.stack([masks[:half], masks[: half - 1 : -1]], axis=1)
             # In no order, since a grid may have room for the first of them only.
             masks = masks[[0, *(1 + rng.permutation(half - 1))]].reshape(-1, p)
         halves.append(masks)
-    # Where masks are sampled, those that keep all or nothing lie far from the rest: a song without
-    # any lyrics, or silence with all of them, would outweigh hundreds of others. Only the song
-    # itself stays.
-    usual = [
-        np.arange(2 if is_sampled and len(masks) > 2 else 0, len(masks))
-        for masks, is_sampled in zip(halves, sampled, strict=True)
-    ]
-    is_exhaustive = not any(sampled) and len(halves[0]) * len(halves[1]) <= GRID_SAMPLES
-    grid = _grid(usual) if with_grid and min(n_audio, n_lyrics) > 0 else None
-    if is_exhaustive:
+        n_known.append(2 if is_sampled else 0)
+    # The song itself and its silence come first, and were not drawn.
+    usual = [np.arange(known, len(m)) for known, m in zip(n_known, halves, strict=True)]
+    grid = _grid(usual, grid_size) if grid_size and min(n_components) > 0 else None
+    if not any(n_known) and len(halves[0]) * len(halves[1]) <= GRID_SAMPLES:
         pairs = np.stack(np.meshgrid(*usual, indexing="ij"), axis=-1).reshape(-1, 2)
     else:
         pairs = _circle(halves, usual)
-    repeats = max(float(n_samples.max()) / len(pairs), 1.0)
-    return Neighbourhood("crossed", *halves, pairs, repeats, grid=grid, is_exhaustive=is_exhaustive)
+    return Neighbourhood(
+        "crossed",
+        *halves,
+        pairs,
+        known=tuple(n_known),
+        is_noisy=replacement,
+        n_samples=int(n_samples.max()),
+        grid=grid,
+    )
 
 
-def _grid(usual: list[np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+def _grid(usual: list[np.ndarray], n_combinations: int) -> tuple[np.ndarray, np.ndarray]:
     """As many masks of each half as have all their combinations in a grid."""
-    sizes = [min(len(masks), isqrt(GRID_SAMPLES)) for masks in usual]
-    sizes = [min(len(usual[i]), GRID_SAMPLES // sizes[1 - i]) for i in (0, 1)]
+    sizes = [min(len(masks), isqrt(n_combinations)) for masks in usual]
+    sizes = [min(len(usual[i]), n_combinations // sizes[1 - i]) for i in (0, 1)]
     sizes = [size - size % 2 for size in sizes]
     return usual[0][: sizes[0]], usual[1][: sizes[1]]
 
@@ -430,7 +493,7 @@ def _circle(halves: list[np.ndarray], usual: list[np.ndarray]) -> np.ndarray:
     # Blocks of a pair of audio masks and a pair of lyric masks, on a circle, so that every mask is
     # in as many blocks as every other of its half. A half without components is one mask.
     sizes = [min(len(masks), 2) for masks in halves]
-    n_blocks = [len(masks) // size for masks, size in zip(halves, sizes, strict=True)]
+    n_blocks = [len(masks) // size for masks, size in zip(usual, sizes, strict=True)]
     large, small = int(np.argmax(n_blocks)), int(np.argmin(n_blocks))
     if large == small:
         large, small = 0, 1
@@ -441,55 +504,7 @@ def _circle(halves: list[np.ndarray], usual: list[np.ndarray]) -> np.ndarray:
     blocks[:, :, small] = (blocks[:, :, large] + shifts[:, np.newaxis]) % n_blocks[small]
     within = np.stack(np.meshgrid(*map(np.arange, sizes), indexing="ij"), axis=-1).reshape(-1, 2)
     pairs = (blocks.reshape(-1, 1, 2) * sizes + within).reshape(-1, 2)
-    kept = (pairs >= [masks[0] for masks in usual]).all(axis=1)
-    kept[0] = True  # the song itself
-    return pairs[kept] if kept.sum() > 1 else pairs
-
-
-def _coins(rng: np.random.Generator, n_samples: int, n_components: int) -> np.ndarray:
-    masks = rng.integers(0, 2, size=(n_samples, n_components), dtype=np.uint8).astype(bool)
-    masks[0] = True
-    return masks
-
-
-def _shapley_coins(rng: np.random.Generator, n_samples: int, n_components: int) -> np.ndarray:
-    masks = np.zeros((n_samples, n_components), dtype=bool)
-    masks[0] = True
-    if n_components > 1:
-        sizes = np.arange(1, n_components)
-        chance = 1 / (sizes * (n_components - sizes))
-        drawn = rng.choice(sizes, size=n_samples, p=chance / chance.sum())
-        order = rng.random((n_samples, n_components)).argsort(axis=1).argsort(axis=1)
-        masks[1:] = (order < drawn[:, np.newaxis])[1:]
-    return masks
-
-
-Coins = Callable[[int, int], np.ndarray]
-_COINS = {"exponential": _coins, "shapley": _shapley_coins}
-
-
-def _independent(n_components: int, n_samples: int, coins: Coins) -> np.ndarray:
-    return coins(n_samples, n_components)
-
-
-def _paired(n_components: int, n_samples: int, coins: Coins) -> np.ndarray:
-    half = coins(n_samples // 2, n_components)
-    return np.stack([half, ~half], axis=1).reshape(2 * len(half), n_components)
-
-
-def _exhaustive(n_components: int, n_samples: int, coins: Coins) -> np.ndarray:
-    if n_components > MAX_EXHAUSTIVE:
-        raise ValueError(
-            f"an exhaustive design of {n_components} components has 2**{n_components} masks; "
-            f"it takes at most {MAX_EXHAUSTIVE} components"
-        )
-    subsets = np.arange(2**n_components)[:, np.newaxis]
-    return (subsets >> np.arange(n_components)) & 1 == 0
-
-
-_DESIGNS: dict[str, Callable[[int, int, Coins], np.ndarray]] = {
-    "independent": _independent,
-    "paired": _paired,
-    "exhaustive": _exhaustive,
-}
-DESIGNS = (*_DESIGNS, "crossed")
+    pairs = np.stack([rows[of_half] for rows, of_half in zip(usual, pairs.T, strict=True)], axis=1)
+    if any(masks[0] for masks in usual):  # the song itself first, as in every draw
+        pairs = np.vstack([[[0, 0]], pairs])
+    return pairs

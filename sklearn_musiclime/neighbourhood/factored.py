@@ -23,7 +23,8 @@ from sklearn.pipeline import Pipeline
 
 from sklearn_musiclime.batches import in_batches
 from sklearn_musiclime.components.decomposition import Decomposition
-from sklearn_musiclime.neighbourhood.designs import Neighbourhood, distinct_rows
+from sklearn_musiclime.neighbourhood.designs import Neighbourhood
+from sklearn_musiclime.neighbourhood.masks import distinct_rows
 from sklearn_musiclime.neighbourhood.models import (
     ScoreFunction,
     as_array,
@@ -444,7 +445,7 @@ def _width(block: Any) -> int:
     return int(np.prod(np.shape(block)[1:]))
 
 
-def check_parts(parts: np.ndarray, whole: np.ndarray, largest: float) -> None:
+def check_parts(parts: np.ndarray, whole: np.ndarray, among: np.ndarray) -> None:
     """Raise if a model that was taken apart scores the song itself as the whole model doesn't.
 
     Parameters
@@ -453,15 +454,15 @@ def check_parts(parts: np.ndarray, whole: np.ndarray, largest: float) -> None:
         Scores of the song by the branches put together.
     whole : ndarray of shape (n_labels,)
         Its scores by the model.
-    largest : float
-        How large scores of this song and its like are.
+    among : ndarray of shape (n_songs, n_labels)
+        Scores of this song and its like.
 
     Raises
     ------
     ValueError
-        They differ by more than a thousandth of the largest.
+        They differ by more than a thousandth of what these vary by.
     """
-    if not is_same_answer(parts, whole, largest):
+    if not is_same_answer(parts, whole, among):
         raise ValueError(
             f"the model scores the song {whole}, its branches put together {parts}. A branch whose "
             "output depends on the other songs of a call, or differs from call to call, can't be "

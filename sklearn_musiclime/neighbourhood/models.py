@@ -253,23 +253,26 @@ def check_n_labels(scores: np.ndarray, n_labels: int) -> None:
         )
 
 
-def is_same_answer(scores: np.ndarray, others: np.ndarray, largest: float) -> bool:
+def is_same_answer(scores: np.ndarray, others: np.ndarray, among: np.ndarray) -> bool:
     """Say whether two scores of one song differ by no more than a model's rounding.
 
     Parameters
     ----------
     scores, others : ndarray of shape (n_labels,)
         The scores.
-    largest : float
-        How large scores of this song and its like are: its own may be 0 but for rounding.
+    among : ndarray of shape (n_songs, n_labels)
+        Scores of the song and its like: by how much they vary is what a difference is held against.
 
     Returns
     -------
     bool
-        Whether no two differ by more than a thousandth of the largest.
+        Whether no two differ by more than a thousandth of what the label's scores vary by, or by
+        what single precision leaves of numbers as large.
     """
-    largest = max(largest, 1e-12)
-    return bool((np.abs(scores / 2 - others / 2) <= 5e-4 * largest).all())  # halves don't overflow
+    halves = among / 2  # which don't overflow
+    size = np.abs(halves).max(axis=0, initial=1e-12)
+    allowed = 1e-3 * np.ptp(halves, axis=0) + 32 * np.finfo(np.float32).eps * size
+    return bool((np.abs(scores / 2 - others / 2) <= allowed).all())
 
 
 def _as_scores(response: Any) -> np.ndarray:

@@ -31,8 +31,8 @@ def n_more_samples(
     Returns
     -------
     int, (int, int) or None
-        Samples, or masks of audio and of lyrics of a crossed design; None if `max_samples` leaves
-        none.
+        Samples, or masks of audio and of lyrics of a crossed design (2 of a half that is complete,
+        which stays as it is); None if `max_samples` leaves none, or there are no more.
 
     Examples
     --------
@@ -45,6 +45,10 @@ def n_more_samples(
     50
     """
     drawn = np.array(neighbourhood.n_halves)
+    sides = neighbourhood.sampling.sides
+    sampled = np.array([not side.is_complete for side in sides])
+    if not sampled.any():
+        return None
     crossed = neighbourhood.design == "crossed"
     n_drawn = int(drawn.sum()) if crossed else len(neighbourhood)
     factor = min(np.clip((error / tol) ** 2 - 1, LEAST, MOST), max_samples / n_drawn - 1)
@@ -52,4 +56,6 @@ def n_more_samples(
         n_more = int(n_drawn * factor)
         return n_more - n_more % 2 if n_more >= 4 else None
     n_more = np.maximum((drawn * factor).astype(int) // 2 * 2, 4)
-    return None if n_drawn + n_more.sum() > max_samples else tuple(n_more.tolist())
+    if n_drawn + n_more[sampled].sum() > max_samples:
+        return None
+    return tuple(np.where(sampled, n_more, 2).tolist())

@@ -37,7 +37,12 @@ def local_summary(explanation: LocalExplanation, n: int = 8) -> str:
     parts = {"audio": explanation.components.audio, "lyrics": lyrics}
     tables = {
         modality: [
-            (row.component if modality == "audio" else row.text, row.weight, row.std_err, colour)
+            (
+                row.component if modality == "audio" else row.text,
+                row.weight,
+                row.high - row.weight,
+                colour,
+            )
             for row, colour in zip(
                 top.itertuples(), weight_colours(top["weight"], largest), strict=True
             )
@@ -126,9 +131,11 @@ def _coloured(lyrics: LyricComponents, colours: list[str]) -> list[tuple[str, st
 @cache
 def environment() -> Environment:
     """Return what renders the templates, and escapes what it puts in."""
-    return Environment(
+    found = Environment(
         loader=PackageLoader("sklearn_musiclime.report"),
         autoescape=True,
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    found.filters["reach"] = lambda value: "–" if np.isnan(value) else f"{value:.2g}"
+    return found

@@ -66,6 +66,7 @@ def local_page(explanation: LocalExplanation) -> str:
             **_own_code("local_page.js"),
             has_audio=audio is not None,
             has_lyrics=lyrics is not None,
+            in_log_odds=explanation.settings.get("link") == "logit",
             settings=[(name, str(value)) for name, value in explanation.settings.items()],
             data={
                 "components": list(explanation.components.names),
@@ -191,16 +192,21 @@ def _prediction(explanation: LocalExplanation) -> list[tuple[str, float]]:
 
 def _label(explanation: LocalExplanation, index: int) -> dict[str, Any]:
     label = explanation.labels[index]
-    pairs: list[tuple[int, int, float, float]] = []
+    pairs: list[tuple[int, int, float, float | None]] = []
     if explanation.interaction_terms is not None:
         at = {name: i for i, name in enumerate(explanation.components.names)}
         found = explanation.interactions(label).head(MAX_INTERACTIONS)
-        pairs = [(at[p.first], at[p.second], p.weight, p.std_err) for p in found.itertuples()]
+        reach = _numbers(found["high"] - found["weight"])
+        pairs = [
+            (at[p.first], at[p.second], p.weight, error)
+            for p, error in zip(found.itertuples(), reach, strict=True)
+        ]
+    frame = explanation.to_frame(label)
     return {
         "name": str(label),
         "score": float(explanation.prediction[label]),
         "weights": explanation.weights[index].tolist(),
-        "std_err": explanation.std_err[index].tolist(),
+        "reach": _numbers(frame["high"] - frame["weight"]),
         "interactions": pairs,
     }
 

@@ -129,7 +129,8 @@ def plot_audio(
         raise ValueError("the audio was not explained (modality='lyrics')")
     ax = column_axes(ax, 0.6 + 0.45 * len(audio.source_names))
     weights = explanation.weights[explanation.label_index(label)]
-    _draw_lanes(ax, audio, weights[: explanation.components.n_audio], _largest(weights))
+    own = weights[: explanation.components.n_audio]
+    _draw_lanes(ax, audio, own, _largest(weights), f"weight{_in_log_odds(explanation)}")
     return ax
 
 
@@ -164,7 +165,8 @@ def plot_top(
     names = top["text"].where(top["modality"] == "lyrics", top["component"])
     ax = column_axes(ax, 0.5 + 0.19 * max(len(top), MIN_BARS))
     largest = _largest(explanation.weights[explanation.label_index(label)])
-    _draw_bars(ax, f"{modality or 'components'}: against  |  for", names, top, largest)
+    title = f"{modality or 'components'}: against  |  for{_in_log_odds(explanation)}"
+    _draw_bars(ax, title, names, top, largest)
     ax.set_ylim(max(len(top), MIN_BARS) - 0.5, -0.5)
     return ax
 
@@ -253,6 +255,11 @@ def column_axes(ax: Axes | None, height: float) -> Axes:
     return Figure(figsize=(COLUMN_WIDTH, height), layout="constrained").add_subplot()
 
 
+def _in_log_odds(explanation: LocalExplanation) -> str:
+    """What is said of weights that are not in the unit of the score."""
+    return " (log-odds)" if explanation.settings.get("link") == "logit" else ""
+
+
 def _largest(weights: np.ndarray) -> float:
     return float(np.abs(weights).max(initial=0.0)) or 1.0
 
@@ -267,7 +274,9 @@ def _heading(explanation: LocalExplanation, index: int) -> str:
     )
 
 
-def _draw_lanes(ax: Axes, audio: AudioComponents, weights: np.ndarray, largest: float) -> None:
+def _draw_lanes(
+    ax: Axes, audio: AudioComponents, weights: np.ndarray, largest: float, unit: str
+) -> None:
     """A lane a source: segments coloured by weight, the source's waveform, if known, over them."""
     n_sources = len(audio.source_names)
     tiles = ax.pcolormesh(
@@ -294,7 +303,7 @@ def _draw_lanes(ax: Axes, audio: AudioComponents, weights: np.ndarray, largest: 
     ax.set_yticks(np.arange(n_sources) + 0.5)
     write_text(ax.set_yticklabels, [shorten(name) for name in audio.source_names])
     ax.set_xlabel("seconds")
-    ax.figure.colorbar(tiles, ax=ax, label="weight", pad=0.01, aspect=12)
+    ax.figure.colorbar(tiles, ax=ax, label=unit, pad=0.01, aspect=12)
 
 
 def envelope(waveform: np.ndarray, n_spans: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -306,7 +315,7 @@ def envelope(waveform: np.ndarray, n_spans: int) -> tuple[np.ndarray, np.ndarray
 
 def _draw_bars(ax: Axes, title: str, names: pd.Series, frame: pd.DataFrame, largest: float) -> None:
     """Weights with their 95 % intervals, the largest on top; numbers instead of an axis."""
-    weights, reach = frame["weight"].to_numpy(), 1.96 * frame["std_err"].to_numpy()
+    weights, reach = frame["weight"].to_numpy(), (frame["high"] - frame["weight"]).to_numpy()
     places = np.arange(len(frame))
     ax.barh(
         places,
@@ -315,8 +324,9 @@ def _draw_bars(ax: Axes, title: str, names: pd.Series, frame: pd.DataFrame, larg
         xerr=reach,
         error_kw=WHISKERS,
     )
-    limit = 1.6 * max(largest, float(np.max(np.abs(weights) + reach, initial=0.0)))
-    for place, weight, error in zip(places, weights, reach, strict=True):
+    known = np.nan_to_num(reach)  # where no interval is known, there are no whiskers
+    limit = 1.6 * max(largest, float(np.max(np.abs(weights) + known, initial=0.0)))
+    for place, weight, error in zip(places, weights, known, strict=True):
         ax.annotate(
             f"{weight:+.3g}",
             (weight + np.copysign(error, weight), place),

@@ -38,6 +38,7 @@ array([[1.5, 0.5, 0. ]])
 array([[1.5, 0.5, 0. ]])
 """
 
+from sklearn_musiclime.surrogate.errors import margin
 from sklearn_musiclime.surrogate.fitting import KERNELS, fit_neighbourhood, safe_exponents
 from sklearn_musiclime.surrogate.interactions import (
     Interactions,
@@ -56,17 +57,18 @@ from sklearn_musiclime.surrogate.linear import (
     fit_surrogate,
     kernel_weights,
 )
-from sklearn_musiclime.surrogate.shapley import (
-    fit_shapley,
-    shapley_kernel_weights,
-)
-from sklearn_musiclime.surrogate.shares import fit_shares, joint_shares, modality_shares
+from sklearn_musiclime.surrogate.links import LINKS, apply_link, invert_link, n_without_odds
+from sklearn_musiclime.surrogate.shapley import fit_shapley, shapley_kernel_weights
+from sklearn_musiclime.surrogate.shares import Shares, fit_shares, modality_shares
 
 __all__ = [
     "FEATURE_SELECTION",
     "KERNELS",
+    "LINKS",
     "Interactions",
+    "Shares",
     "Surrogate",
+    "apply_link",
     "check_n_pairs",
     "check_regressor",
     "check_selection",
@@ -77,10 +79,12 @@ __all__ = [
     "fit_shapley",
     "fit_shares",
     "fit_surrogate",
+    "invert_link",
     "joint_interactions",
-    "joint_shares",
     "kernel_weights",
+    "margin",
     "modality_shares",
+    "n_without_odds",
     "safe_exponents",
     "shapley_interactions",
     "shapley_kernel_weights",

@@ -1,35 +1,137 @@
 """Standard errors of the weights, from how the masks were drawn.
 
-Masks are drawn at random, and in units: a mask alone, or with its complement
-("paired"), or, in the crossed design, a mask of one half with all the masks of the other half that
-it meets. Units are independent of each other, so the variance of a weight is the sum of the squares
-of what each unit adds to its error: the cluster-robust sandwich, with residuals divided by the root
-of one minus the unit's leverage (HC2; MacKinnon and White 1985, Bell and McCaffrey 2002). In the
-crossed design a weight varies with the masks of its own half and, as far as modalities interact,
-with those of the other half: their variances are added, less what the single combinations add to
-both (two-way clusters; Cameron, Gelbach, Miller 2011).
+Masks are drawn in clusters (:class:`~sklearn_musiclime.neighbourhood.Sampling`): a mask alone, or
+with its complement ("paired"), or, in the crossed design, a mask of one side with all the masks of
+the other side that it meets. Clusters are independent of each other, so the variance of a weight is
+the sum of the squares of what each cluster adds to its error: the cluster-robust sandwich, with
+residuals divided by the root of one minus the cluster's leverage (HC2; MacKinnon and White 1985,
+Bell and McCaffrey 2002). In the crossed design a weight varies with the masks of its own side and,
+as far as modalities interact, with those of the other side: their variances are added, less what
+the single combinations add to both (two-way clusters; Cameron, Gelbach, Miller 2011). Where masks
+run out, what is left to chance is the part that was not drawn (finite population correction;
+Cochran 1977): nothing, on a side that is complete.
+
+Intervals are Student's t. Degrees of freedom are those of the fit (the clusters that tell
+something, less the weights that are fitted), or, where few clusters make most of the variance,
+those with which such a variance varies (Satterthwaite 1946).
 
 References
 ----------
 MacKinnon, White, "Some heteroskedasticity-consistent covariance matrix estimators with improved
 finite sample properties", Journal of Econometrics 29, 1985.
+
 Bell, McCaffrey, "Bias reduction in standard errors for linear regression with multi-stage samples",
 Survey Methodology 28, 2002.
+
 Cameron, Gelbach, Miller, "Robust inference with multiway clustering", JBES 29, 2011.
+
+Cochran, "Sampling Techniques", 3rd edition, Wiley, 1977.
+
+Satterthwaite, "An approximate distribution of estimates of variance components", Biometrics
+Bulletin 2, 1946.
+
+Kish, "Survey Sampling", Wiley, 1965.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import partial
+from dataclasses import dataclass
 
 import numpy as np
 import scipy.sparse
+from scipy import stats
 
-Units = Sequence[tuple[slice, np.ndarray]]
-"""Columns of the masks, and for each sample the number of the unit that drew them with it."""
+from sklearn_musiclime.neighbourhood.sampling import Sampling, Side
+
 BLOCK_BYTES = 2**26
-"""Parts of the error, a row a unit, that are held at a time: 64 MiB."""
+"""Parts of the error, a row a cluster, that are held at a time: 64 MiB."""
+CONFIDENCE_LEVEL = 0.95
+"""Of intervals, where nothing else is asked for."""
+MOST_DOF = 1e6
+"""Degrees of freedom of what is known for sure: Student's t is the normal distribution there."""
+
+
+@dataclass(frozen=True)
+class Errors:
+    """How far weights are known.
+
+    Attributes
+    ----------
+    std_err : ndarray of shape (n_labels, n_components)
+        Standard errors.
+    dof : ndarray of shape (n_labels, n_components)
+        Degrees of freedom of these.
+    """
+
+    std_err: np.ndarray
+    dof: np.ndarray
+
+
+def margin(
+    std_err: np.ndarray, dof: np.ndarray, confidence_level: float = CONFIDENCE_LEVEL
+) -> np.ndarray:
+    """Say how far intervals reach to either side, by Student's t.
+
+    Parameters
+    ----------
+    std_err : ndarray
+        Standard errors.
+    dof : ndarray or float
+        Their degrees of freedom.
+    confidence_level : float, default=0.95
+        How often intervals shall hold what they are about.
+
+    Returns
+    -------
+    ndarray
+        0 where the standard error is; NaN where there is less than one degree of freedom, so that
+        no interval is known.
+
+    Raises
+    ------
+    ValueError
+        The level is not between 0 and 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_musiclime.surrogate import margin
+    >>> margin(np.array([0.1, 0.1, 0.1, 0.0]), np.array([np.inf, 9, 0, 0])).round(3)
+    array([0.196, 0.226,   nan, 0.   ])
+    """
+    if not 0 < confidence_level < 1:
+        raise ValueError(f"an interval's level must be between 0 and 1, got {confidence_level!r}")
+    std_err = np.asarray(std_err, dtype=float)
+    dof = np.broadcast_to(dof, std_err.shape)
+    known = dof >= 1
+    quantile = stats.t.ppf((1 + confidence_level) / 2, np.where(known, dof, 1.0))
+    return np.where(std_err == 0, 0.0, np.where(known, quantile, np.nan) * std_err)
+
+
+def n_usable(weight: np.ndarray, clusters: np.ndarray) -> float:
+    """Count the clusters that tell something: as many of one weight would tell as much (Kish 1965).
+
+    Parameters
+    ----------
+    weight : ndarray of shape (n_samples,)
+        Weights of the samples.
+    clusters : ndarray of shape (n_samples,) of int
+        Which of them were drawn together.
+
+    Returns
+    -------
+    float
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_musiclime.surrogate.errors import n_usable
+    >>> n_usable(np.array([1.0, 1.0, 1.0, 1.0, 0.0]), np.array([0, 0, 1, 1, 2]))
+    2.0
+    """
+    total = np.bincount(clusters, weight)
+    square = np.square(total).sum()
+    return float(np.square(total.sum()) / square) if square > 0 else 0.0
 
 
 def projection(rows: np.ndarray, weight: np.ndarray, penalty: float = 0.0) -> np.ndarray:
@@ -62,14 +164,14 @@ def projection(rows: np.ndarray, weight: np.ndarray, penalty: float = 0.0) -> np
     return np.divide(projected, root, out=np.zeros_like(projected), where=root > 0)
 
 
-def clustered_std_err(
+def clustered_errors(
     masks: np.ndarray,
     weight: np.ndarray,
     residual: np.ndarray,
-    units: Sequence[tuple[np.ndarray, np.ndarray]],
-    penalty: float,
-) -> np.ndarray:
-    """Standard errors of least squares with a ridge penalty.
+    sampling: Sampling,
+    penalty: float = 0.0,
+) -> Errors:
+    """Errors of weighted least squares with an intercept, from written-out masks.
 
     Parameters
     ----------
@@ -79,38 +181,57 @@ def clustered_std_err(
         Weights of the samples.
     residual : ndarray of shape (n_samples, n_labels)
         What the fit leaves.
-    units : sequence of (columns, ndarray of shape (n_samples,) of int)
-        Columns, and which samples were drawn together as far as these go.
-    penalty : float
-        Of the ridge.
+    sampling : Sampling
+        How the masks were drawn; its sides' columns are those of `masks`.
+    penalty : float, default=0.0
+        Of a ridge.
 
     Returns
     -------
-    ndarray of shape (n_labels, n_components)
+    Errors
     """
     centred = masks - np.average(masks, axis=0, weights=weight)
     projected = projection(centred, weight, penalty)
-    scale = partial(unit_scale, centred, projected, weight, intercept=True)
-    score = weight[:, np.newaxis] * residual
-    variance = np.zeros((residual.shape[1], masks.shape[1]))
-    for number, (columns, own) in enumerate(units):
-        variance[:, columns] = sandwich(projected, score, own, scale(own))[:, columns]
-        for other in (ids for n, (_, ids) in enumerate(units) if n != number):
-            both = own * (other.max(initial=0) + 1) + other
-            more = sandwich(projected, score, other) - sandwich(projected, score, both)
-            variance[:, columns] += np.maximum(more[:, columns], 0.0)
-    return np.sqrt(variance)
+    leverage = weight * (np.einsum("ij,ij->i", projected, centred) + 1 / weight.sum())
+    std_err, dof = np.zeros((2, residual.shape[1], masks.shape[1]))
+    of_fit = [
+        n_usable(weight, side.clusters) - masks[:, side.columns].shape[1] - 1
+        for side in sampling.sides
+    ]
+    for label, rest in enumerate(residual.T):
+        error = projected * (weight * rest)[:, np.newaxis]
+        for number, side in enumerate(sampling.sides):
+            columns = side.columns
+            own = cluster_squares(error, side, leverage)[:, columns]
+            if len(sampling.sides) == 1:
+                own = own * side.left_to_chance
+                variance = own.sum(axis=0)
+                dof[label] = degrees_of_freedom(own, of_fit[0])
+            else:
+                other = sampling.sides[1 - number]
+                met = side.clusters * (other.clusters.max(initial=0) + 1) + other.clusters
+                by_meeting = np.square(sum_by_cluster(error, met)).sum(axis=0)[columns]
+                variance, dof[label, columns] = two_way(
+                    own,
+                    np.square(sum_by_cluster(error, other.clusters))[:, columns],
+                    (1 - sampling.density) * by_meeting,
+                    (side.fraction, other.fraction, sampling.density),
+                    (of_fit[number], of_fit[1 - number]),
+                )
+            std_err[label, columns] = np.sqrt(variance)
+    return Errors(std_err, dof)
 
 
-def crossed_std_err(
+def crossed_errors(
     centred: tuple[np.ndarray, np.ndarray],
     weights: tuple[np.ndarray, np.ndarray],
     pairs: np.ndarray,
     score: np.ndarray,
     inverse: np.ndarray,
+    sampling: Sampling,
     bases: tuple[np.ndarray | None, np.ndarray | None] = (None, None),
-) -> np.ndarray:
-    """Standard errors of a fit to pairs of masks.
+) -> Errors:
+    """Errors of a fit to pairs of masks, which are not written out.
 
     Parameters
     ----------
@@ -124,21 +245,25 @@ def crossed_std_err(
         Weighted residuals.
     inverse : ndarray of shape (n_components, n_components)
         Of the normal equations' left side.
+    sampling : Sampling
+        How the masks were drawn.
     bases : (ndarray or None, ndarray or None), default=(None, None)
-        Of each half, the orthonormal columns that `centred` is given in, of shape
+        Of each side, the orthonormal columns that `centred` is given in, of shape
         (n_components, n_columns); None: it is given in the components themselves.
 
     Returns
     -------
-    ndarray of shape (n_labels, n_components)
+    Errors
     """
     which = tuple(pairs.T)
     n_columns = centred[0].shape[1]
     parts = (slice(0, n_columns), slice(n_columns, None))
-    scales = [
-        unit_scale(c, c @ inverse[part, part], w, np.arange(len(w)) // 2, intercept=True)
-        for c, w, part in zip(centred, weights, parts, strict=True)
-    ]
+    scales, dofs = [], []
+    for c, w, part in zip(centred, weights, parts, strict=True):
+        leverage = w * (np.einsum("ij,ij->i", c @ inverse[part, part], c) + 1 / w.sum())
+        clusters = np.arange(len(w)) // 2
+        scales.append(leverage_scale(np.bincount(clusters, leverage)))
+        dofs.append(n_usable(w, clusters) - c.shape[1] - 1)
     if any(basis is not None for basis in bases):
         inverse = np.hstack(
             [
@@ -148,50 +273,147 @@ def crossed_std_err(
         )
         n_columns = n_columns if bases[0] is None else len(bases[0])
     halves = (slice(0, n_columns), slice(n_columns, None))
-    # Single combinations count in both halves' variances, so once too often; less so the more of
-    # all combinations there are, since along a complete grid what masks add on their own cancels.
-    twice = 1 - len(pairs) / max(np.prod([np.count_nonzero(w) for w in weights]), 1)
+    fractions = [side.fraction for side in sampling.sides]
     meeting = which[0] // 2 * len(centred[1]) + which[1] // 2
-    variance = np.empty((score.shape[1], inverse.shape[1]))
+    std_err, dof = np.zeros((2, score.shape[1], inverse.shape[1]))
     for label, values in enumerate(score.T):
         added = [
             np.square(_influence(centred, which, values, mask // 2, inverse)) for mask in which
         ]
-        by_meeting = twice * _squares_by_unit(centred, which, values, meeting, inverse)
+        # Single combinations count in both sides' variances, so once too often; less so the more of
+        # all combinations there are, since along a complete grid what masks add on their own
+        # cancels.
+        by_meeting = (1 - sampling.density) * _squares_by_cluster(
+            centred, which, values, meeting, inverse
+        )
         for half, columns in enumerate(halves):
             own, other = added[half][:, columns], added[1 - half][:, columns]
-            more = np.maximum(other.sum(axis=0) - by_meeting[columns], 0.0)
-            variance[label, columns] = scales[half][: len(own)] @ own + more
-    return np.sqrt(variance)
+            variance, dof[label, columns] = two_way(
+                scales[half][: len(own), np.newaxis] * own, other, by_meeting[columns],
+                (fractions[half], fractions[1 - half], sampling.density),
+                (dofs[half], dofs[1 - half]),
+            )  # fmt: skip
+            std_err[label, columns] = np.sqrt(variance)
+    return Errors(std_err, dof)
 
 
-def sandwich(
-    projected: np.ndarray, score: np.ndarray, units: np.ndarray, scale: np.ndarray | None = None
-) -> np.ndarray:
-    """The variance of weights, from what each unit adds to the error.
+def two_way(
+    own: np.ndarray,
+    other: np.ndarray,
+    by_meeting: np.ndarray,
+    fractions: tuple[float, float, float],
+    dofs: tuple[float, float],
+) -> tuple[np.ndarray, np.ndarray]:
+    """Add up the variances that both sides of a crossed design leave.
 
     Parameters
     ----------
-    projected : ndarray of shape (n, n_components)
-        See :func:`projection`.
-    score : ndarray of shape (n, n_labels)
-        Weighted residuals.
-    units : ndarray of shape (n,) of int
-        Which samples were drawn together.
-    scale : ndarray of shape (n_units,), or None, default=None
-        What each unit's square is multiplied by, see :func:`unit_scale`. None: 1.
+    own : ndarray of shape (n_clusters, n_components)
+        Squares of what each cluster of the components' own side adds to their error.
+    other : ndarray of shape (n_other_clusters, n_components)
+        The same of the other side.
+    by_meeting : ndarray of shape (n_components,)
+        What single combinations add to both.
+    fractions : (float, float, float)
+        The part of all masks that was drawn on the own side, and on the other; and the part of
+        their combinations.
+    dofs : (float, float)
+        Degrees of freedom of the fit to the own side, and to the other.
 
     Returns
     -------
-    ndarray of shape (n_labels, n_components)
+    variance, dof : ndarray of shape (n_components,)
     """
-    _, units = np.unique(units, return_inverse=True)
-    n, n_units = len(units), units.max(initial=-1) + 1
-    together = scipy.sparse.csr_array((np.ones(n), (units, np.arange(n))), shape=(n_units, n))
-    scale = np.ones(n_units) if scale is None else scale
-    return np.stack(
-        [scale @ np.square(together @ (projected * label[:, np.newaxis])) for label in score.T]
+    f_own, f_other, density = fractions
+    first = (1 - f_own) * own.sum(axis=0)
+    second = (1 - f_other) * np.maximum(other.sum(axis=0) - by_meeting, 0.0)
+    # A complete side does not count what its meetings with a sampled one leave to chance.
+    second = second + f_own * (1 - f_other * density) * by_meeting
+    variance = first + second
+    parts = np.square(first) / np.maximum(degrees_of_freedom(own, dofs[0]), 1)
+    parts = parts + np.square(second) / np.maximum(degrees_of_freedom(other, dofs[1]), 1)
+    dof = np.divide(np.square(variance), parts, out=np.full_like(parts, MOST_DOF), where=parts > 0)
+    # Without freedom of its own a side has none to share.
+    return variance, np.where((dofs[0] < 1) & (f_own < 1), dofs[0], np.minimum(dof, MOST_DOF))
+
+
+def degrees_of_freedom(squares: np.ndarray, of_fit: float) -> np.ndarray:
+    """Count the degrees of freedom of variances that are sums of squares.
+
+    Parameters
+    ----------
+    squares : ndarray of shape (n_clusters, n_components)
+        What each cluster adds to each variance.
+    of_fit : float
+        Clusters less what was fitted to them: the largest that there can be.
+
+    Returns
+    -------
+    ndarray of shape (n_components,)
+        At least 1, unless `of_fit` is less.
+    """
+    total = squares.sum(axis=0)
+    n_clusters = np.count_nonzero(squares, axis=0)
+    uneven = np.divide(
+        np.square(squares).sum(axis=0), np.square(total), out=np.zeros_like(total), where=total > 0
     )
+    # Of normal errors the squares have 3 / n in place of 1 / n, and the variance n degrees.
+    excess = uneven - 1 / np.maximum(n_clusters, 1)
+    known = np.divide(2.0, excess, out=np.full_like(total, MOST_DOF), where=excess > 1e-9)
+    return np.minimum(np.clip(known, 1.0, MOST_DOF), of_fit)
+
+
+def sum_by_cluster(values: np.ndarray, clusters: np.ndarray) -> np.ndarray:
+    """Add rows up by cluster.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_samples, n_components)
+        The rows.
+    clusters : ndarray of shape (n_samples,) of int
+        The cluster of each.
+
+    Returns
+    -------
+    ndarray of shape (n_clusters, n_components)
+        In the order of the clusters' numbers.
+    """
+    _, clusters = np.unique(clusters, return_inverse=True)
+    n = len(clusters)
+    shape = (clusters.max(initial=-1) + 1, n)
+    return scipy.sparse.csr_array((np.ones(n), (clusters, np.arange(n))), shape=shape) @ values
+
+
+def cluster_squares(error: np.ndarray, side: Side, leverage: np.ndarray) -> np.ndarray:
+    """Square what each cluster of a side adds to the error of weights.
+
+    Parameters
+    ----------
+    error : ndarray of shape (n_samples, n_components)
+        What each sample adds.
+    side : Side
+        Which samples were drawn together, and from which strata.
+    leverage : ndarray of shape (n_samples,)
+        Of each sample on the fit.
+
+    Returns
+    -------
+    ndarray of shape (n_clusters, n_components)
+        For the leverage that clusters had; of clusters from strata, about the mean of each stratum.
+    """
+    added = sum_by_cluster(error, side.clusters)
+    scale = leverage_scale(sum_by_cluster(leverage[:, np.newaxis], side.clusters)[:, 0])
+    if side.strata is not None:
+        inside = side.strata >= 0
+        own = side.strata[inside]
+        n_there = np.bincount(own)
+        mean = np.zeros((len(n_there), added.shape[1]))
+        np.add.at(mean, own, added[inside])
+        alone = n_there == 1
+        mean = np.where(alone[:, np.newaxis], 0.0, mean / np.maximum(n_there, 1)[:, np.newaxis])
+        added[inside] -= mean[own]
+        scale[inside] *= np.where(alone, 1.0, n_there / np.maximum(n_there - 1, 1))[own]
+    return scale[:, np.newaxis] * np.square(added)
 
 
 def leverage_scale(leverage: np.ndarray) -> np.ndarray:
@@ -199,84 +421,113 @@ def leverage_scale(leverage: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    leverage : ndarray of shape (n_units,)
-        Diagonal of the hat matrix, added up over each unit.
+    leverage : ndarray of shape (n_clusters,)
+        Diagonal of the hat matrix, added up over each cluster.
 
     Returns
     -------
-    ndarray of shape (n_units,)
+    ndarray of shape (n_clusters,)
     """
-    # A unit that the fit all but passes through says nothing of its own error.
+    # A cluster that the fit all but passes through says nothing of its own error.
     return 1 / np.maximum(1 - leverage, 0.01)
 
 
-def unit_scale(
+def left_out_residuals(
+    residual: np.ndarray,
     rows: np.ndarray,
     projected: np.ndarray,
     weight: np.ndarray,
-    units: np.ndarray,
-    *,
-    intercept: bool = False,
+    clusters: np.ndarray,
 ) -> np.ndarray:
-    """Find what each unit's squared residuals are multiplied by, see :func:`leverage_scale`.
+    """Residuals of a linear fit that had not seen the sample's own cluster.
 
     Parameters
     ----------
-    rows, projected : ndarray of shape (n, n_components)
-        Regressors, and their :func:`projection`.
-    weight : ndarray of shape (n,)
-        Their weights.
-    units : ndarray of shape (n,) of int
-        Which of them were drawn together.
-    intercept : bool, default=False
-        Whether an intercept was fitted too, `rows` being centred; it takes leverage as well.
+    residual : ndarray of shape (n_samples, n_labels)
+        Of the fit to all samples.
+    rows, projected : ndarray of shape (n_samples, n_components)
+        Regressors, and their :func:`projection`: ``rows @ (projected * weight).T`` is the hat
+        matrix.
+    weight : ndarray of shape (n_samples,)
+        Weights of the samples.
+    clusters : ndarray of shape (n_samples,) of int
+        Which samples were drawn together; one sample a cluster, or two that follow one another.
 
     Returns
     -------
-    ndarray of shape (n_units,)
-        In the order of the units' numbers.
+    ndarray of shape (n_samples, n_labels)
+        ``(I - H)^-1 r`` in each cluster.
     """
-    _, units = np.unique(units, return_inverse=True)
-    leverage = np.einsum("ij,ij->i", projected, rows)
-    if intercept:
-        leverage = leverage + 1 / weight.sum()
-    return leverage_scale(np.bincount(units, weight * leverage))
+    _, number, size = np.unique(clusters, return_inverse=True, return_counts=True)
+    out = residual.copy()
+    rest = np.maximum(1 - weight * np.einsum("ij,ij->i", rows, projected), 0.01)
+    alone = size[number] == 1
+    out[alone] /= rest[alone, np.newaxis]
+    first = np.flatnonzero(~alone)[::2]
+    second = first + 1
+    met = np.einsum("ij,ij->i", rows[first], projected[second])
+    determinant = rest[first] * rest[second] - weight[first] * weight[second] * np.square(met)
+    determinant = np.maximum(determinant, 1e-4)[:, np.newaxis]
+    for own, mate in ((first, second), (second, first)):
+        taken = (weight[mate] * met)[:, np.newaxis] * residual[mate]
+        out[own] = (rest[mate, np.newaxis] * residual[own] + taken) / determinant
+    return out
+
+
+def with_intercept(
+    rows: np.ndarray, projected: np.ndarray, weight: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Add the intercept to regressors that are about their means, and to their projection.
+
+    Parameters
+    ----------
+    rows, projected : ndarray of shape (n_samples, n_components)
+        The regressors, and their :func:`projection`.
+    weight : ndarray of shape (n_samples,)
+        Weights of the samples.
+
+    Returns
+    -------
+    rows, projected : ndarray of shape (n_samples, n_components + 1)
+    """
+    one = np.ones((len(rows), 1))
+    return np.hstack([rows, one]), np.hstack([projected, one / weight.sum()])
 
 
 def _influence(
     centred: tuple[np.ndarray, np.ndarray],
     which: tuple[np.ndarray, np.ndarray],
     score: np.ndarray,
-    units: np.ndarray,
+    clusters: np.ndarray,
     inverse: np.ndarray,
 ) -> np.ndarray:
-    """What each unit of a crossed design adds to a label's error, (n_units, n_components).
+    """What each cluster of a crossed design adds to a label's error, (n_clusters, n_components).
 
-    `which` is (the audio mask of each sample, its lyric mask), `units` the unit of each sample; the
-    rest is as in :func:`crossed_std_err`.
+    `which` is (the audio mask of each sample, its lyric mask), `clusters` the cluster of each
+    sample; the rest is as in :func:`crossed_errors`.
     """
-    n_units = units.max(initial=-1) + 1
+    n_clusters = clusters.max(initial=-1) + 1
     parts = [
-        scipy.sparse.csr_array((score, (units, rows)), shape=(n_units, len(masks))) @ masks
+        scipy.sparse.csr_array((score, (clusters, rows)), shape=(n_clusters, len(masks))) @ masks
         for masks, rows in zip(centred, which, strict=True)
     ]
     return np.hstack(parts) @ inverse
 
 
-def _squares_by_unit(
+def _squares_by_cluster(
     centred: tuple[np.ndarray, np.ndarray],
     which: tuple[np.ndarray, np.ndarray],
     score: np.ndarray,
-    units: np.ndarray,
+    clusters: np.ndarray,
     inverse: np.ndarray,
 ) -> np.ndarray:
-    """Sum over many units of the squares of :func:`_influence`, (n_components,)."""
-    order = np.argsort(units, kind="stable")
-    numbers = np.cumsum(np.diff(units[order], prepend=units[order[:1]]) != 0)
+    """Sum over many clusters of the squares of :func:`_influence`, (n_components,)."""
+    order = np.argsort(clusters, kind="stable")
+    numbers = np.cumsum(np.diff(clusters[order], prepend=clusters[order[:1]]) != 0)
     total = np.zeros(inverse.shape[1])
-    n_units = max(BLOCK_BYTES // (8 * max(len(total), 1)), 1)
-    for first in range(0, numbers[-1] + 1, n_units):
-        low, high = np.searchsorted(numbers, [first, first + n_units])
+    n_clusters = max(BLOCK_BYTES // (8 * max(len(total), 1)), 1)
+    for first in range(0, numbers[-1] + 1, n_clusters):
+        low, high = np.searchsorted(numbers, [first, first + n_clusters])
         rows = order[low:high]
         influence = _influence(
             centred,

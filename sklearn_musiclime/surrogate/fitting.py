@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 from sklearn.base import BaseEstimator
 
 from sklearn_musiclime.surrogate.linear import Surrogate, fit_crossed_surrogate, fit_surrogate
-from sklearn_musiclime.surrogate.shapley import fit_shapley, shapley_kernel_weights
+from sklearn_musiclime.surrogate.shapley import fit_shapley
 
 if TYPE_CHECKING:
     from sklearn_musiclime.neighbourhood import Neighbourhood
@@ -54,7 +53,6 @@ def fit_neighbourhood(
     feature_selection: str = "none",
     n_features: int | None = None,
     regressor: BaseEstimator | None = None,
-    is_noisy: bool = False,
 ) -> Surrogate:
     """Fit the surrogate of a neighbourhood.
 
@@ -76,41 +74,33 @@ def fit_neighbourhood(
     n_features : int or None, default=None
         How many components a label keeps.
     regressor : estimator or None, default=None
-        None: ``Ridge(alpha=1.0)``.
-    is_noisy : bool, default=False
-        Whether the model answers differently each time, so that also of all masks there is an
-        error.
+        None: least squares, see :func:`~sklearn_musiclime.surrogate.fit_surrogate`.
 
     Returns
     -------
     Surrogate
-        Without sampling errors where the neighbourhood is exhaustive.
+        Without errors where the neighbourhood is exhaustive.
     """
+    sampling = neighbourhood.sampling
     if kernel == "shapley":
-        masks = neighbourhood.masks
-        weight = shapley_kernel_weights(masks) if neighbourhood.is_exhaustive else None
-        units = neighbourhood.units[0][1]
-        surrogate = fit_shapley(masks, scores, sample_weight=weight, units=units)
-    elif neighbourhood.design == "crossed" and regressor is None and feature_selection == "none":
-        surrogate = fit_crossed_surrogate(
+        return fit_shapley(neighbourhood.masks, scores, sampling=sampling)
+    if neighbourhood.design == "crossed" and regressor is None and feature_selection == "none":
+        return fit_crossed_surrogate(
             neighbourhood.audio_masks,
             neighbourhood.lyric_masks,
             neighbourhood.pairs,
             scores,
             kernel_width=kernel_width,
-            repeats=neighbourhood.repeats,
+            sampling=sampling,
         )
-    else:
-        surrogate = fit_surrogate(
-            neighbourhood.masks,
-            scores,
-            kernel_width=kernel_width,
-            feature_selection=feature_selection,
-            n_features=n_features,
-            regressor=regressor,
-            sample_weight=np.full(len(neighbourhood), neighbourhood.repeats),
-            units=neighbourhood.units,
-        )
-    if neighbourhood.is_exhaustive and not is_noisy:  # nothing was left to chance
-        surrogate = replace(surrogate, std_err=np.zeros_like(surrogate.std_err))
-    return surrogate
+    return fit_surrogate(
+        neighbourhood.masks,
+        scores,
+        kernel_width=kernel_width,
+        feature_selection=feature_selection,
+        n_features=n_features,
+        regressor=regressor,
+        # A penalty is weighed against the number of samples.
+        sample_weight=np.full(len(neighbourhood), neighbourhood.repeats),
+        sampling=sampling,
+    )

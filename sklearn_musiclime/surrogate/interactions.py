@@ -18,9 +18,12 @@ of the lyrics along columns), as of a two-way cluster (Cameron, Gelbach, Miller 
 *Joint masks.* The mean of a mask's and its complement's score holds no effect of a single
 component. Products of two columns are all but orthogonal, so each interaction is estimated on its
 own, and those that stand out are fitted together and their part is taken out before the rest is
-tested again. Of independent masks the residuals of the linear surrogate are screened alike.
+tested again. Of independent masks what the single components explain is taken out of the scores,
+and of the products alike.
 
-*All masks.* Of an exhaustive design the fit is exact.
+*All masks.* Where they are all there the fit is exact. Shapley's interaction index is found there
+alone: masks that are drawn for Shapley values are no fair coins, and what they would show of pairs
+is mostly something else.
 
 Which of thousands are real is told by the Benjamini-Hochberg q-value: of those below 0.05, a
 twentieth is expected to be none.
@@ -44,8 +47,8 @@ from scipy import stats
 from scipy.special import comb
 
 from sklearn_musiclime.neighbourhood.designs import Neighbourhood
-from sklearn_musiclime.surrogate.errors import leverage_scale
-from sklearn_musiclime.surrogate.linear import Surrogate
+from sklearn_musiclime.surrogate.errors import MOST_DOF, leverage_scale
+from sklearn_musiclime.surrogate.linear import Surrogate, negligible
 
 FALSE_DISCOVERIES = 0.05
 """Share of false ones among the interactions that are held to be real."""
@@ -57,8 +60,6 @@ MAX_SCREENED = 2_000_000
 """Pairs up to which all are screened, those of 2,000 components; of more, those asked for."""
 MAX_ROUNDS = 20
 """How often interactions that stand out are taken out before the rest is tested again."""
-ROUNDING = 1e-7
-"""What is below this part of the largest score is what single precision leaves over."""
 
 
 @dataclass(frozen=True)
@@ -75,12 +76,15 @@ class Interactions:
         Their standard errors.
     q_values : ndarray of shape (n_labels, n_pairs)
         The false-discovery rate at which each would be held to be real.
+    dof : ndarray of shape (n_labels, n_pairs)
+        Degrees of freedom of `std_err`.
     """
 
     pairs: np.ndarray
     weights: np.ndarray
     std_err: np.ndarray
     q_values: np.ndarray
+    dof: np.ndarray
 
     def scaled(self, exponent: np.ndarray) -> Interactions:
         """Multiply by a power of two.
@@ -119,7 +123,7 @@ class Interactions:
             np.concatenate([part.pairs for part in parts]),
             *(
                 np.hstack([getattr(part, name) for part in parts])
-                for name in ("weights", "std_err", "q_values")
+                for name in ("weights", "std_err", "q_values", "dof")
             ),
         )
 
@@ -173,32 +177,49 @@ def fit_interactions(
     which : {"cross", "all"}
         Pairs of an audio and a lyric component, or all pairs.
     kernel : {"exponential", "shapley"}
-        With "shapley" and all masks the indices are Shapley's.
+        "shapley" needs all masks, and the indices are Shapley's.
 
     Returns
     -------
     Interactions
+
+    Raises
+    ------
+    ValueError
+        Masks were drawn for Shapley values, and are not all there.
     """
     n_audio, n_lyrics = neighbourhood.audio_masks.shape[1], neighbourhood.lyric_masks.shape[1]
+    sampling, n_known = neighbourhood.sampling, neighbourhood.n_known
     if neighbourhood.design != "crossed":
         pairs = _pairs(n_audio, n_lyrics, which)
-        if kernel == "shapley" and neighbourhood.is_exhaustive:
-            return shapley_interactions(neighbourhood.masks, scores, pairs)
-        return joint_interactions(neighbourhood.masks, scores, pairs, design=neighbourhood.design)
+        masks, scores = neighbourhood.masks[n_known:], scores[n_known:]
+        if kernel == "shapley":
+            if not neighbourhood.design == "exhaustive":
+                raise ValueError("Shapley's interactions are estimated from all masks alone")
+            return shapley_interactions(masks, scores, pairs)
+        design = neighbourhood.design
+        if sampling.is_complete:
+            design = "exhaustive"
+        elif design == "exhaustive":  # of a model that answers by chance
+            design = "independent"
+        return joint_interactions(
+            masks, scores, pairs, design=design, fraction=sampling.sides[0].fraction
+        )
     found = []
     if grid is not None:
         audio, lyrics = neighbourhood.grid
         halves = neighbourhood.audio_masks[audio], neighbourhood.lyric_masks[lyrics]
-        found.append(crossed_interactions(*halves, grid))
+        found.append(crossed_interactions(*halves, grid, fractions=sampling.grid_fractions))
     if which == "all":
         residual = scores - surrogate.intercept - neighbourhood.masks @ surrogate.weights.T
-        for side, (masks, offset) in enumerate(
-            ((neighbourhood.audio_masks, 0), (neighbourhood.lyric_masks, n_audio))
-        ):
-            found.append(_within(masks, neighbourhood.pairs[:, side], residual, offset))
+        halves = (neighbourhood.audio_masks, neighbourhood.lyric_masks)
+        for number, (masks, offset) in enumerate(zip(halves, (0, n_audio), strict=True)):
+            rows = neighbourhood.pairs[n_known:, number]
+            fraction = sampling.sides[number].fraction
+            found.append(_within(masks, rows, residual[n_known:], offset, fraction))
     if not found:
         nothing = np.zeros((scores.shape[1], 0))
-        found = [Interactions(_pairs(0, 0, which), nothing, nothing, nothing)]
+        found = [Interactions(_pairs(0, 0, which), *[nothing] * 4)]
     return Interactions.concatenate(found)
 
 
@@ -210,7 +231,9 @@ def _pairs(n_audio: int, n_lyrics: int, which: str) -> np.ndarray:
     return np.stack([first, n_audio + second], axis=1)
 
 
-def _within(masks: np.ndarray, rows: np.ndarray, residual: np.ndarray, offset: int) -> Interactions:
+def _within(
+    masks: np.ndarray, rows: np.ndarray, residual: np.ndarray, offset: int, fraction: float
+) -> Interactions:
     """Interactions within a half: from what the linear fit leaves, averaged over each mask."""
     n_met = np.bincount(rows, minlength=len(masks))
     means = [np.bincount(rows, r, minlength=len(masks)) / np.maximum(n_met, 1) for r in residual.T]
@@ -218,24 +241,31 @@ def _within(masks: np.ndarray, rows: np.ndarray, residual: np.ndarray, offset: i
     first = first[(n_met[first] > 0) & (n_met[first + 1] > 0)]
     both = np.stack([first, first + 1], axis=1).ravel()
     pairs = np.stack(np.triu_indices(masks.shape[1], 1), axis=1)
-    found = joint_interactions(masks[both], np.stack(means, axis=1)[both], pairs, design="paired")
+    found = joint_interactions(
+        masks[both], np.stack(means, axis=1)[both], pairs, design="paired", fraction=fraction
+    )
     return replace(found, pairs=pairs + offset)
 
 
 def crossed_interactions(
-    audio_masks: np.ndarray, lyric_masks: np.ndarray, scores: np.ndarray
+    audio_masks: np.ndarray,
+    lyric_masks: np.ndarray,
+    scores: np.ndarray,
+    *,
+    fractions: tuple[float, float] = (0.0, 0.0),
 ) -> Interactions:
     """Estimate all interactions of an audio and a lyric component from a complete grid.
 
     Parameters
     ----------
     audio_masks : ndarray of shape (n_audio_masks, n_audio), dtype bool
-        Rows ``2 * i`` and ``2 * i + 1`` are complements. If they are ``2 ** n_audio``, they are all
-        there are, and nothing is left to chance on that side.
+        Rows ``2 * i`` and ``2 * i + 1`` are complements.
     lyric_masks : ndarray of shape (n_lyric_masks, n_lyrics), dtype bool
         The same of the lyrics.
     scores : ndarray of shape (n_audio_masks, n_lyric_masks, n_labels)
         The model's score of every combination.
+    fractions : (float, float), default=(0, 0)
+        The part of all masks of each side that these are. 1: nothing is left to chance there.
 
     Returns
     -------
@@ -264,13 +294,11 @@ def crossed_interactions(
     folded = (
         scores[::2, ::2] - scores[1::2, ::2] - scores[::2, 1::2] + scores[1::2, 1::2]
     ) / 4  # (n_audio_units, n_lyric_units, n_labels)
-    by_chance = [len(masks) < 2 ** masks.shape[1] for masks in (audio_masks, lyric_masks)]
-    dof = [
-        d for d, is_sampled in zip((dof_audio, dof_lyrics), by_chance, strict=True) if is_sampled
-    ]
+    chance = [1 - fraction for fraction in fractions]
+    dof = [d for d, left in zip((dof_audio, dof_lyrics), chance, strict=True) if left > 0]
+    floors = negligible(scores.reshape(-1, scores.shape[2]))
     weights, std_err = [], []
-    for label in range(scores.shape[2]):
-        floor = ROUNDING * np.abs(scores[:, :, label]).max()
+    for label, floor in enumerate(floors):
         R = folded[:, :, label]
         B = _without_rounding(P.T @ R @ Q, floor)
         # What one unit of the audio adds: how its slopes in the lyrics differ from those that all
@@ -278,12 +306,11 @@ def crossed_interactions(
         along = np.square(R @ Q - of_audio.fitted(A, B))
         across = np.square(P.T @ R - of_lyrics.fitted(L, B.T).T)
         cells = np.square(R - of_audio.fitted(A, of_lyrics.fitted(L, B.T).T))
-        by_audio = (np.square(P) * of_audio.scale).T @ along
-        by_lyrics = across @ (np.square(Q) * of_lyrics.scale)
+        by_audio = chance[0] * ((np.square(P) * of_audio.scale).T @ along)
+        by_lyrics = chance[1] * (across @ (np.square(Q) * of_lyrics.scale))
         by_cell = (np.square(P) * of_audio.scale).T @ cells @ (np.square(Q) * of_lyrics.scale)
-        both = np.maximum(by_audio + by_lyrics - by_cell, np.maximum(by_audio, by_lyrics))
-        none = np.zeros_like(B)
-        variance = {(1, 1): both, (1, 0): by_audio, (0, 1): by_lyrics, (0, 0): none}[*by_chance]
+        both = by_audio + by_lyrics - chance[0] * chance[1] * by_cell
+        variance = np.maximum(both, np.maximum(by_audio, by_lyrics))
         weights.append(B.ravel())
         std_err.append(np.sqrt(variance).ravel())
     pairs = np.stack(np.meshgrid(np.arange(n_audio), n_audio + np.arange(n_lyrics)), axis=-1)
@@ -291,7 +318,7 @@ def crossed_interactions(
         pairs.transpose(1, 0, 2).reshape(-1, 2),
         np.stack(weights),
         np.stack(std_err),
-        min(dof, default=1),
+        min(dof, default=MOST_DOF),
     )
 
 
@@ -317,7 +344,12 @@ def _projection(masks: np.ndarray) -> tuple[np.ndarray, _Fit, int]:
 
 
 def joint_interactions(
-    masks: np.ndarray, scores: np.ndarray, pairs: np.ndarray, *, design: str
+    masks: np.ndarray,
+    scores: np.ndarray,
+    pairs: np.ndarray,
+    *,
+    design: str,
+    fraction: float = 0.0,
 ) -> Interactions:
     """Estimate interactions from masks over all components.
 
@@ -332,15 +364,17 @@ def joint_interactions(
         two million.
     design : {"paired", "independent", "exhaustive"}
         How the masks were drawn.
+    fraction : float, default=0
+        The part of all masks that these are, if none was drawn twice.
 
     Returns
     -------
     Interactions
     """
-    floors = ROUNDING * np.abs(scores).max(axis=0, initial=0.0)
+    floors = negligible(scores)
     if not len(masks) or not len(pairs):
         nothing = np.zeros((scores.shape[1], len(pairs)))
-        return Interactions(pairs, nothing, nothing, np.ones_like(nothing))
+        return Interactions(pairs, nothing, nothing, np.ones_like(nothing), nothing)
     if design == "exhaustive":
         coded = masks - 0.5
         weights = [
@@ -348,17 +382,18 @@ def joint_interactions(
             for s in scores.T
         ]
         weights = _without_rounding(np.stack(weights), floors[:, np.newaxis])
-        q_values = np.where(weights == 0, 1.0, 0.0)
-        return Interactions(pairs, weights, np.zeros_like(weights), q_values)
+        return _known(pairs, weights)
     if design == "paired":
         coded = masks[::2] - 0.5
         response = (scores[::2] + scores[1::2]) / 2
+        main = np.ones((len(coded), 1))
     else:
         coded = masks - 0.5
-        X = np.column_stack([np.ones(len(coded)), coded])
-        response = scores - X @ np.linalg.lstsq(X, scores, rcond=None)[0]
+        response = scores
+        main = np.column_stack([np.ones(len(coded)), coded])
+    basis = np.linalg.qr(main)[0]
     parts = [
-        _screened(coded, r - r.mean(), pairs, floor)
+        _screened(coded, r, basis, pairs, floor, 1 - fraction)
         for r, floor in zip(response.T, floors, strict=True)
     ]
     return Interactions(pairs, *(np.stack(values) for values in zip(*parts, strict=True)))
@@ -394,17 +429,33 @@ def shapley_interactions(
         n_others = kept - masks[:, k] - masks[:, m]
         chance = 1 / ((p - 1) * comb(p - 2, n_others))
         weights[:, column] = (chance * coded[:, k] * coded[:, m]) @ predictions
-    floor = 1e-9 * np.abs(predictions).max(axis=0, initial=0.0)[:, np.newaxis]
-    weights = _without_rounding(weights, floor)
-    q_values = np.where(weights == 0, 1.0, 0.0)
-    return Interactions(pairs, weights, np.zeros_like(weights), q_values)
+    return _known(pairs, _without_rounding(weights, negligible(predictions)[:, np.newaxis]))
+
+
+def _known(pairs: np.ndarray, weights: np.ndarray) -> Interactions:
+    """Interactions of all masks, which have no error."""
+    exact = np.zeros_like(weights)
+    return Interactions(pairs, weights, exact, np.where(weights == 0, 1.0, 0.0), exact + MOST_DOF)
 
 
 def _screened(
-    coded: np.ndarray, response: np.ndarray, pairs: np.ndarray, floor: float
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Weights, standard errors and q-values of pairs; see the module."""
+    coded: np.ndarray,
+    response: np.ndarray,
+    basis: np.ndarray,
+    pairs: np.ndarray,
+    floor: float,
+    left_to_chance: float,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Weights, standard errors, q-values and degrees of freedom of pairs; see the module.
+
+    `basis` are orthonormal columns of what is taken out of scores and products alike.
+    """
     n, p = coded.shape
+    response = response - basis @ (basis.T @ response)
+    n_free = n - basis.shape[1]
+    if n_free < 1:
+        unknown = np.zeros(len(pairs))
+        return unknown, unknown, np.ones(len(pairs)), unknown
     if p * (p - 1) // 2 <= MAX_SCREENED:
         everyone = np.triu_indices(p, 1)
         place = np.zeros((p, p), dtype=int)
@@ -417,38 +468,44 @@ def _screened(
     chosen: list[int] = []
     residual = response
     for _ in range(MAX_ROUNDS):
-        # Products of the coded columns are 1/4 or -1/4, so a product's own fit is one sum.
+        # Products of the coded columns are 1/4 or -1/4, so a product's own fit is one sum; of its
+        # square n / 16 the single components take their part.
         products = coded[:, firsts].T @ (coded[:, seconds] * residual[:, np.newaxis])
-        weights = 16 / n * products[first_at, second_at]
+        weights = 16 / n_free * products[first_at, second_at]
         weights = _without_rounding(weights, floor)
-        spread = 4 * np.sqrt(np.sum(np.square(residual)) / max(n - len(chosen) - 1, 1) / n)
-        std_err = np.full(len(weights), spread)
-        q_values = _q_values(weights, std_err, n - len(chosen) - 1)
+        dof = n_free - len(chosen)
+        variance = left_to_chance * np.sum(np.square(residual)) / max(dof, 1)
+        std_err = np.full(len(weights), 4 * np.sqrt(variance / n_free))
+        q_values = _q_values(weights, std_err, dof)
         new = np.flatnonzero(q_values <= FALSE_DISCOVERIES)
         new = new[~np.isin(new, chosen)]
-        new = new[np.argsort(q_values[new], kind="stable")][: max(n // 4 - len(chosen), 0)]
+        new = new[np.argsort(q_values[new], kind="stable")][: max(n_free // 4 - len(chosen), 0)]
         if not len(new):
             break
         chosen += new.tolist()
         left, right = (index[chosen] for index in everyone)
         X = coded[:, left] * coded[:, right]
-        X = X - X.mean(axis=0)
+        X = X - basis @ (basis.T @ X)
         inverse = np.linalg.pinv(X.T @ X, hermitian=True)
         together = _without_rounding(inverse @ (X.T @ response), floor)
         residual = response - X @ together
     if chosen:
         projected = X @ inverse
-        scale = leverage_scale(np.einsum("ij,ij->i", projected, X))
+        taken = np.einsum("ij,ij->i", projected, X) + np.square(basis).sum(axis=1)
+        squares = leverage_scale(taken) * np.square(residual)
         weights[chosen] = together
-        std_err[chosen] = np.sqrt((scale * np.square(residual)) @ np.square(projected))
+        std_err[chosen] = np.sqrt(left_to_chance * (squares @ np.square(projected)))
     weights, std_err = weights[asked], std_err[asked]
     # Among those asked for: true ones that were not must not make room for false ones.
-    return weights, std_err, _q_values(weights, std_err, n - len(chosen) - 1)
+    dof = n_free - len(chosen)
+    return weights, std_err, _q_values(weights, std_err, dof), np.full(len(weights), float(dof))
 
 
 def _tested(pairs: np.ndarray, weights: np.ndarray, std_err: np.ndarray, dof: int) -> Interactions:
     q_values = [_q_values(w, s, dof) for w, s in zip(weights, std_err, strict=True)]
-    return Interactions(pairs, weights, std_err, np.stack(q_values))
+    return Interactions(
+        pairs, weights, std_err, np.stack(q_values), np.full(weights.shape, float(dof))
+    )
 
 
 def _q_values(weights: np.ndarray, std_err: np.ndarray, dof: int) -> np.ndarray:

@@ -2,20 +2,31 @@
 
 Rows near the song count more: ``sqrt(exp(-d ** 2 / kernel_width ** 2))`` with d the cosine distance
 of a mask to the one that keeps everything, which for k of p components kept is ``1 - sqrt(k / p)``.
-With the same masks, scores and kernel this is LIME's surrogate to the last digits, solved once for
-all labels where LIME solves it once a label.
+
+It is fitted by least squares, so that a weight is no smaller than it is and intervals hold. Where
+masks barely exceed components (less than 1.5 clusters of them a component, on either side) least
+squares follow the noise; there a ridge is fitted whose penalty foretells clusters best that were
+left out. Its weights are shrunk by what no interval knows, so there is none.
+``regressor=Ridge(alpha=1.0)`` is LIME's surrogate to the last digits, solved once for all labels
+where LIME solves it once a label.
 
 How wide a kernel. d is 0.29 where half of the components are on, so at the default width of 0.25
-such a row weighs 0.50, and one with a quarter of them on 0.14. MusicLIME's 25 weighs all alike.
+such a row weighs 0.50, and one with a quarter of them on 0.14. Of 100 components nearly all masks
+keep 40 to 60, which weigh 0.36 to 0.65: that is hardly local. ``numpy.inf`` weighs all alike, as
+does, to four digits, MusicLIME's 25, and the weights are then Banzhaf values.
 
 References
 ----------
 Ribeiro, Singh, Guestrin, "Why should I trust you?", KDD 2016.
+
+Hammer, Holzman, "Approximations of pseudo-Boolean functions; applications to game theory", ZOR 36,
+1992: the weights of least squares over all masks are Banzhaf values.
 """
 
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,12 +34,28 @@ import numpy as np
 import scipy.sparse
 from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.linear_model import Ridge, lars_path
+from sklearn.linear_model import LinearRegression, Ridge, lars_path
 from sklearn.utils.validation import has_fit_parameter
 
-from sklearn_musiclime.surrogate.errors import Units, clustered_std_err, crossed_std_err
+from sklearn_musiclime.neighbourhood.sampling import Sampling, Side
+from sklearn_musiclime.surrogate.errors import (
+    CONFIDENCE_LEVEL,
+    clustered_errors,
+    crossed_errors,
+    left_out_residuals,
+    margin,
+    n_usable,
+    projection,
+    with_intercept,
+)
 
 FEATURE_SELECTION = ("none", "highest_weights", "forward_selection", "lasso_path")
+ENOUGH = 1.5
+"""Clusters of masks a component from which on least squares are better than a penalty."""
+PENALTIES = np.logspace(-4, 3, 22)
+"""Penalties that are tried where they are not, as parts of what a component has of the masks."""
+N_FOLDS = 5
+"""Parts of the masks that are left out in turn where what is left out has no formula."""
 
 
 @dataclass(frozen=True)
@@ -42,25 +69,83 @@ class Surrogate:
     intercept : ndarray of shape (n_labels,)
         The score with everything off.
     score : ndarray of shape (n_labels,)
-        Fidelity: the weighted R^2 on the masks of the fit.
+        The weighted R^2 on the masks of the fit, as LIME's.
+    fidelity : ndarray of shape (n_labels,)
+        The weighted R^2 over all masks: of those drawn each cluster is foretold by a fit without
+        it. It may be negative.
     local_prediction : ndarray of shape (n_labels,)
         The surrogate's score with everything on, to compare with the model's.
     std_err : ndarray of shape (n_labels, n_components)
-        Standard errors of `weights`: by how much they vary from draw to draw of the masks.
+        Standard errors of `weights`: by how much they vary from draw to draw of the masks. NaN
+        where a component was not selected.
+    dof : ndarray of shape (n_labels, n_components)
+        Degrees of freedom of `std_err`; below 1 where no interval is known.
+    penalty : ndarray of shape (n_labels,)
+        Of the ridge that was fitted, the larger one of the two sides; 0: least squares.
+    is_sufficient : bool
+        Whether there were enough masks to tell the weights apart.
     """
 
     weights: np.ndarray
     intercept: np.ndarray
     score: np.ndarray
+    fidelity: np.ndarray
     local_prediction: np.ndarray
     std_err: np.ndarray
+    dof: np.ndarray
+    penalty: np.ndarray
+    is_sufficient: bool = True
+
+    @property
+    def low(self) -> np.ndarray:
+        """Lower ends of the 95 % intervals of `weights`."""
+        return self.bounds()[0]
+
+    @property
+    def high(self) -> np.ndarray:
+        """Upper ends of the 95 % intervals of `weights`."""
+        return self.bounds()[1]
+
+    def bounds(self, interval: float = CONFIDENCE_LEVEL) -> tuple[np.ndarray, np.ndarray]:
+        """Return intervals of the weights.
+
+        Parameters
+        ----------
+        interval : float, default=0.95
+            How often they shall hold the weights that all masks would give.
+
+        Returns
+        -------
+        low, high : ndarray of shape (n_labels, n_components)
+            NaN where none is known.
+        """
+        reach = margin(self.std_err, self.dof, interval)
+        return self.weights - reach, self.weights + reach
 
     @property
     def relative_error(self) -> np.ndarray:
         """The largest standard error of each label, by its largest weight, shape (n_labels,)."""
         largest = np.abs(self.weights).max(axis=1, initial=0.0)
-        worst = self.std_err.max(axis=1, initial=0.0)
+        worst = np.nan_to_num(self.std_err).max(axis=1, initial=0.0)
         return np.divide(worst, largest, out=np.zeros_like(worst), where=largest > 0)
+
+    def fewest_dof(self, part: float = 0.3) -> float:
+        """Say how few degrees of freedom an uncertain large weight has.
+
+        Parameters
+        ----------
+        part : float, default=0.3
+            Weights of at least this part of the largest are large.
+
+        Returns
+        -------
+        float
+            Infinite where no large weight is uncertain.
+        """
+        size = np.abs(self.weights)
+        largest = size.max(axis=1, keepdims=True, initial=0.0)
+        counts = (size >= part * largest) & (self.std_err > 1e-6 * largest)
+        return float(self.dof.min(initial=np.inf, where=counts))
 
     def scaled(self, exponent: np.ndarray) -> Surrogate:
         """Multiply by a power of two.
@@ -99,7 +184,10 @@ class Surrogate:
         """
         size = np.bincount(units)[units]
         return replace(
-            self, weights=self.weights[:, units] / size, std_err=self.std_err[:, units] / size
+            self,
+            weights=self.weights[:, units] / size,
+            std_err=self.std_err[:, units] / size,
+            dof=self.dof[:, units],
         )
 
 
@@ -282,7 +370,7 @@ def fit_surrogate(
     n_features: int | None = None,
     regressor: BaseEstimator | None = None,
     sample_weight: np.ndarray | None = None,
-    units: Units | None = None,
+    sampling: Sampling | None = None,
 ) -> Surrogate:
     """Fit a weighted linear model of a model's scores in the masks.
 
@@ -302,14 +390,14 @@ def fit_surrogate(
     n_features : int or None, default=None
         How many components a label keeps, unless `feature_selection` is "none".
     regressor : estimator or None, default=None
-        Any scikit-learn regressor with ``coef_``, ``intercept_`` and ``sample_weight``. None:
-        ``Ridge(alpha=1.0)``.
+        Any scikit-learn regressor with ``coef_``, ``intercept_`` and ``sample_weight``. None: least
+        squares, with a penalty where masks are few. ``Ridge(alpha=1.0)``: LIME's.
     sample_weight : array-like of shape (n_samples,), or None, default=None
         How many samples each mask stands for, on top of the kernel. None: one.
-    units : sequence of (slice, ndarray of shape (n_samples,) of int), or None, default=None
-        Columns, and which samples were drawn together as far as these columns go, such as
-        ``[(slice(None), np.arange(n_samples) // 2)]`` for masks and their complements. None: each
-        sample was drawn on its own. Standard errors follow from it.
+    sampling : Sampling or None, default=None
+        How the masks were drawn, which standard errors follow from. Least squares leave out what
+        was not drawn, such as the song itself; a `regressor` takes all rows, as LIME's does.
+        None: each was drawn on its own.
 
     Returns
     -------
@@ -326,7 +414,7 @@ def fit_surrogate(
     >>> from sklearn_musiclime.surrogate import fit_surrogate
     >>> masks = np.random.default_rng(0).integers(0, 2, (500, 3))
     >>> surrogate = fit_surrogate(masks, masks @ [2.0, 0.0, -1.0])
-    >>> surrogate.weights.round(1) + 0.0
+    >>> surrogate.weights.round(6) + 0.0
     array([[ 2.,  0., -1.]])
     >>> surrogate.score.round(2)
     array([1.])
@@ -335,47 +423,63 @@ def fit_surrogate(
     check_regressor(regressor)
     is_kept = check_masks(masks)
     predictions = check_scores(predictions, len(is_kept))
+    sampling = Sampling.independent(len(is_kept)) if sampling is None else sampling
     weight = kernel_weights(is_kept, kernel_width)
     weight = weight * check_sample_weight(sample_weight, len(is_kept))
+    if regressor is None:
+        weight = weight * sampling.sample_weight
     if not weight.any():
         raise ValueError("all masks have a weight of 0")
     _check_reach(weight, kernel_width)
     masks = is_kept.astype(float)
-    regressor = Ridge(alpha=1.0) if regressor is None else regressor
+    is_sufficient = all(
+        side.is_complete
+        or n_usable(weight, side.clusters) >= ENOUGH * masks[:, side.columns].shape[1]
+        for side in sampling.sides
+    )
 
-    n_labels, n_components = predictions.shape[1], masks.shape[1]
-    if units is None:
-        units = [(slice(None), np.arange(len(masks)))]
-    # A ridge of several labels is one factorisation; of other regressors it is not known that a
-    # label's weights don't depend on which labels it is fitted with.
-    if feature_selection == "none" and isinstance(regressor, Ridge):
-        coefficients, intercept = _fit(regressor, masks, predictions, weight)
-        weights = coefficients.reshape(n_labels, n_components)  # of one label it may come flat
-        chosen = [(np.arange(n_labels), np.arange(n_components))]
+    def fit(rows: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Fit some of the samples, see `_fit_labels`."""
+        return _fit_labels(
+            masks[rows], predictions[rows], weight[rows],
+            regressor=regressor, feature_selection=feature_selection, n_features=n_features,
+            clusters=None if is_sufficient else sampling.sides[0].clusters[rows],
+        )  # fmt: skip
+
+    n_labels = predictions.shape[1]
+    weights, intercept, penalty, is_chosen = fit(np.arange(len(masks)))
+    residual = predictions - masks @ weights.T - intercept
+    std_err, dof = np.full(weights.shape, np.nan), np.zeros(weights.shape)
+    groups = {}
+    for label in range(n_labels):
+        groups.setdefault((is_chosen[label].tobytes(), penalty[label]), []).append(label)
+    for (_, alpha), labels in groups.items():
+        kept = np.flatnonzero(is_chosen[labels[0]])
+        own = _of_columns(sampling, kept, masks.shape[1])
+        errors = clustered_errors(masks[:, kept], weight, residual[:, labels], own, alpha)
+        std_err[np.ix_(labels, kept)], dof[np.ix_(labels, kept)] = errors.std_err, errors.dof
+    if regressor is None:
+        dof = np.where(penalty[:, np.newaxis] > 0, 0.0, dof)
+
+    is_plain = feature_selection == "none" and (
+        regressor is None or type(regressor) in (LinearRegression, Ridge)
+    )
+    if sampling.is_complete:
+        left_out = residual
+    elif is_plain and len(sampling.sides) == 1:
+        left_out = _left_out(masks, weight, residual, sampling.sides[0].clusters, penalty)
     else:
-        weights, intercept, chosen = np.zeros((n_labels, n_components)), np.zeros(n_labels), []
-        for label, target in enumerate(predictions.T):
-            kept = _select(feature_selection, masks, target, weight, n_features)
-            weights[label, kept], intercept[label] = _fit(regressor, masks[:, kept], target, weight)
-            chosen.append((np.array([label]), kept))
-    fitted = masks @ weights.T + intercept
-    std_err = np.zeros_like(weights)
-    penalty = float(regressor.alpha) if isinstance(regressor, Ridge) else 0.0
-    residual = predictions - fitted
-    for labels, kept in chosen:
-        std_err[np.ix_(labels, kept)] = clustered_std_err(
-            masks[:, kept],
-            weight,
-            residual[:, labels],
-            [(np.isin(kept, np.arange(n_components)[columns]), ids) for columns, ids in units],
-            penalty,
-        )
+        left_out = _left_out_by_folds(fit, masks, predictions, sampling)
     return Surrogate(
         weights=weights,
         intercept=intercept,
-        score=weighted_r2(predictions, fitted, weight),
+        score=weighted_r2(predictions, residual, weight),
+        fidelity=_fidelity(predictions, residual, left_out, weight, sampling),
         local_prediction=intercept + weights.sum(axis=1),
         std_err=std_err,
+        dof=dof,
+        penalty=penalty if regressor is None else np.zeros(n_labels),
+        is_sufficient=is_sufficient,
     )
 
 
@@ -386,7 +490,7 @@ def fit_crossed_surrogate(
     predictions: np.ndarray,
     *,
     kernel_width: float = 0.25,
-    repeats: float = 1.0,
+    sampling: Sampling | None = None,
 ) -> Surrogate:
     """Fit the default surrogate to pairs of masks without writing out a row a pair.
 
@@ -407,14 +511,14 @@ def fit_crossed_surrogate(
         The model's scores.
     kernel_width : float, default=0.25
         See :func:`kernel_weights`.
-    repeats : float, default=1.0
-        How many samples each pair stands for.
+    sampling : Sampling or None, default=None
+        How the masks were drawn. None: masks ``2 * i`` and ``2 * i + 1`` of a side together, from
+        more than can be counted.
 
     Returns
     -------
     Surrogate
-        Weights of the audio components first. Masks ``2 * i`` and ``2 * i + 1`` of a half count as
-        drawn together for the standard errors.
+        Weights of the audio components first.
 
     Examples
     --------
@@ -433,12 +537,16 @@ def fit_crossed_surrogate(
     predictions = check_scores(predictions, len(pairs))
     i, j = pairs.T
     n_components = A.shape[1], L.shape[1]
+    if sampling is None:
+        halves = slice(None, n_components[0]), slice(n_components[0], None)
+        sides = tuple(Side(c, rows // 2) for c, rows in zip(halves, (i, j), strict=True))
+        sampling = Sampling(sides, np.ones(len(pairs)), len(pairs) / (len(A) * len(L)))
+    n_kept = A.sum(axis=1)[i] + L.sum(axis=1)[j]
+    weight = sampling.sample_weight * _kernel(n_kept, sum(n_components), kernel_width)
+    _check_reach(weight, kernel_width)
     # Of more words than masks only the differences between masks can be told: these are their own
     # columns then, orthonormal ones, which a ridge takes as it takes the words.
     bases = tuple(_basis(masks) for masks in (A, L))
-    n_kept = A.sum(axis=1)[i] + L.sum(axis=1)[j]
-    weight = repeats * _kernel(n_kept, sum(n_components), kernel_width)
-    _check_reach(weight, kernel_width)
     A, L = (m if b is None else m @ b for m, b in zip((A, L), bases, strict=True))
     W = scipy.sparse.csr_array((weight, (i, j)), shape=(len(A), len(L)))
     of_audio, of_lyrics = W.sum(axis=1), W.sum(axis=0)
@@ -451,34 +559,71 @@ def fit_crossed_surrogate(
     gram = np.block([[(A.T * of_audio) @ A, cross], [cross.T, (L.T * of_lyrics) @ L]])
     gram -= total * np.outer(mean, mean)
     target = weight[:, np.newaxis] * (predictions - mean_score)
-    right = np.vstack([A.T @ _sums(target, i, len(A)), L.T @ _sums(target, j, len(L))])
-    inverse = np.linalg.inv(gram + np.eye(len(gram)))
-    weights = (inverse @ right).T
+    sums = _sums(target, i, len(A)), _sums(target, j, len(L))
+    right = np.vstack([A.T @ sums[0], L.T @ sums[1]])
 
-    intercept = mean_score - weights @ mean
     n_audio = A.shape[1]
-    fitted = intercept + (A @ weights[:, :n_audio].T)[i] + (L @ weights[:, n_audio:].T)[j]
-    score = weight[:, np.newaxis] * (predictions - fitted)
-    std_err = crossed_std_err(
-        (A - mean[:n_audio], L - mean[n_audio:]),
-        (of_audio, of_lyrics),
-        pairs,
-        score,
-        inverse,
-        bases,
-    )
-    weights = np.hstack(
+    centred = A - mean[:n_audio], L - mean[n_audio:]
+    halves = slice(None, n_audio), slice(n_audio, None)
+    of_masks = of_audio, of_lyrics
+    n_labels = predictions.shape[1]
+    penalties = np.zeros((n_labels, len(gram)))
+    is_sufficient = True
+    for side, half, rows, w, y, p in zip(
+        sampling.sides, halves, centred, of_masks, sums, n_components, strict=True
+    ):
+        clusters = np.arange(len(rows)) // 2
+        if not side.is_complete and n_usable(w, clusters) < ENOUGH * p:
+            is_sufficient = False
+            means = np.divide(y, w[:, np.newaxis], out=np.zeros_like(y), where=w[:, np.newaxis] > 0)
+            penalties[:, half] = [
+                [_left_out_penalty(rows, w, label, clusters)] for label in means.T
+            ]
+    groups = {}
+    for label, of_label in enumerate(penalties):
+        groups.setdefault(of_label.tobytes(), []).append(label)
+
+    weights = np.empty((n_labels, sum(n_components)))
+    std_err, dof = np.empty((2, *weights.shape))
+    intercept, residual = np.empty(n_labels), np.empty_like(predictions)
+    left_out = np.empty_like(predictions)
+    for labels in groups.values():
+        inverse = np.linalg.pinv(gram + np.diag(penalties[labels[0]]), hermitian=True)
+        found = (inverse @ right[:, labels]).T
+        intercept[labels] = mean_score[labels] - found @ mean
+        fitted = (A @ found[:, :n_audio].T)[i] + (L @ found[:, n_audio:].T)[j] + intercept[labels]
+        rest = predictions[:, labels] - fitted
+        score = weight[:, np.newaxis] * rest
+        errors = crossed_errors(centred, of_masks, pairs, score, inverse, sampling, bases)
+        std_err[labels], dof[labels] = errors.std_err, errors.dof
+        residual[:, labels] = rest
+        # What a cluster's own masks took of the fit, on one side and on the other.
+        left_out[:, labels] = rest + sum(
+            _taken_by_cluster(rows, w, inverse[half, half], _sums(score, at, len(rows)))[at]
+            for rows, w, half, at in zip(centred, of_masks, halves, (i, j), strict=True)
+        )
+        weights[labels] = np.hstack(
+            [
+                of_half if basis is None else of_half @ basis.T
+                for of_half, basis in zip(np.split(found, [n_audio], axis=1), bases, strict=True)
+            ]
+        )
+    is_shrunk = np.hstack(
         [
-            of_half if basis is None else of_half @ basis.T
-            for of_half, basis in zip(np.split(weights, [n_audio], axis=1), bases, strict=True)
+            np.repeat(penalties[:, half].max(axis=1, initial=0.0)[:, np.newaxis] > 0, p, axis=1)
+            for half, p in zip(halves, n_components, strict=True)
         ]
     )
     return Surrogate(
         weights=weights,
         intercept=intercept,
-        score=weighted_r2(predictions, fitted, weight),
+        score=weighted_r2(predictions, residual, weight),
+        fidelity=_fidelity(predictions, residual, left_out, weight, sampling),
         local_prediction=intercept + weights.sum(axis=1),
         std_err=std_err,
+        dof=np.where(is_shrunk, 0.0, dof),
+        penalty=penalties.max(axis=1, initial=0.0),
+        is_sufficient=is_sufficient,
     )
 
 
@@ -486,6 +631,150 @@ def _basis(masks: np.ndarray) -> np.ndarray | None:
     """Orthonormal columns (n_components, n_masks) that span masks; None if they are no fewer."""
     n_masks, n_components = masks.shape
     return np.linalg.qr(masks.T)[0] if n_components > n_masks else None
+
+
+def _taken_by_cluster(
+    rows: np.ndarray, weight: np.ndarray, inverse: np.ndarray, score: np.ndarray
+) -> np.ndarray:
+    """How much residuals of masks grow where their cluster is left out, (n_masks, n_labels).
+
+    `score` are the weighted residuals, summed by mask; rows ``2 * i`` and ``2 * i + 1`` are
+    together.
+    """
+    there = weight[:, np.newaxis] > 0
+    residual = np.divide(score, weight[:, np.newaxis], out=np.zeros_like(score), where=there)
+    hat = with_intercept(rows, rows @ inverse, weight)
+    return left_out_residuals(residual, *hat, weight, np.arange(len(rows)) // 2) - residual
+
+
+def _fit_labels(
+    masks: np.ndarray,
+    predictions: np.ndarray,
+    weight: np.ndarray,
+    *,
+    regressor: BaseEstimator | None,
+    feature_selection: str,
+    n_features: int | None,
+    clusters: np.ndarray | None,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
+    """Weights, intercepts and penalties of labels, and which components each of them keeps.
+
+    `clusters` choose the penalty of least squares where masks are few; None: they are enough.
+    """
+    n_labels, n_components = predictions.shape[1], masks.shape[1]
+    alpha = regressor.alpha if isinstance(regressor, Ridge) else 0.0
+    penalty = np.full(n_labels, alpha) if np.ndim(alpha) == 0 else np.zeros(n_labels)
+    # A ridge of several labels is one factorisation; of other regressors it is not known that a
+    # label's weights don't depend on which labels it is fitted with.
+    is_one_fit = isinstance(regressor, Ridge) or (regressor is None and clusters is None)
+    if feature_selection == "none" and is_one_fit:
+        coefficients, intercept = _fit(regressor, masks, predictions, weight)
+        weights = coefficients.reshape(n_labels, n_components)  # of one label it may come flat
+        return weights, intercept, penalty, np.ones_like(weights, dtype=bool)
+    weights, intercept = np.zeros((n_labels, n_components)), np.zeros(n_labels)
+    is_chosen = np.zeros_like(weights, dtype=bool)
+    for label, target in enumerate(predictions.T):
+        kept = _select(feature_selection, masks, target, weight, n_features)
+        columns, is_chosen[label, kept] = masks[:, kept], True
+        if regressor is None and clusters is not None and len(kept):
+            centred = columns - np.average(columns, axis=0, weights=weight)
+            about = target - np.average(target, weights=weight)
+            penalty[label] = _left_out_penalty(centred, weight, about, clusters)
+        weights[label, kept], intercept[label] = _fit(
+            regressor, columns, target, weight, penalty[label]
+        )
+    return weights, intercept, penalty, is_chosen
+
+
+def _left_out_penalty(
+    rows: np.ndarray, weight: np.ndarray, target: np.ndarray, clusters: np.ndarray
+) -> float:
+    """The penalty of the ridge that foretells clusters best that it has not seen.
+
+    `rows` and `target` are about their weighted means.
+    """
+    seen = weight > 0
+    rows, weight, target, clusters = rows[seen], weight[seen], target[seen], clusters[seen]
+    root = np.sqrt(weight)[:, np.newaxis]
+    U, values, _ = np.linalg.svd(rows * root, full_matrices=False)
+    U = U / root
+    squares = np.square(values)
+    scale = squares.sum() / max(rows.shape[1], 1)
+    if scale == 0:
+        return 1.0
+    errors = []
+    for alpha in PENALTIES * scale:
+        kept = U * (squares / (squares + alpha))
+        residual = target - kept @ (U.T @ (weight * target))
+        hat = with_intercept(U, kept, weight)
+        left_out = left_out_residuals(residual[:, np.newaxis], *hat, weight, clusters)[:, 0]
+        errors.append(weight @ np.square(left_out))
+    return float(PENALTIES[int(np.argmin(errors))] * scale)
+
+
+def _of_columns(sampling: Sampling, kept: np.ndarray, n_components: int) -> Sampling:
+    """The sampling of masks of which only some columns are looked at."""
+    sides, first = [], 0
+    for side in sampling.sides:
+        n_own = int(np.isin(kept, np.arange(n_components)[side.columns]).sum())
+        sides.append(replace(side, columns=slice(first, first + n_own)))
+        first += n_own
+    return replace(sampling, sides=tuple(sides))
+
+
+def _left_out(
+    masks: np.ndarray,
+    weight: np.ndarray,
+    residual: np.ndarray,
+    clusters: np.ndarray,
+    penalty: np.ndarray,
+) -> np.ndarray:
+    """Residuals of ridges that have not seen the sample's own cluster, (n_samples, n_labels)."""
+    centred = masks - np.average(masks, axis=0, weights=weight)
+    out = np.empty_like(residual)
+    for alpha in np.unique(penalty):
+        hat = with_intercept(centred, projection(centred, weight, alpha), weight)
+        labels = penalty == alpha
+        out[:, labels] = left_out_residuals(residual[:, labels], *hat, weight, clusters)
+    return out
+
+
+def _left_out_by_folds(
+    fit: Callable[[np.ndarray], tuple[np.ndarray, ...]],
+    masks: np.ndarray,
+    predictions: np.ndarray,
+    sampling: Sampling,
+) -> np.ndarray:
+    """Residuals of fits that have not seen the sample's own part of any side's clusters."""
+    n_folds = N_FOLDS if len(sampling.sides) == 1 else N_FOLDS - 2
+    folds = [np.unique(side.clusters, return_inverse=True)[1] % n_folds for side in sampling.sides]
+    number = sum(fold * n_folds**k for k, fold in enumerate(folds))
+    out = np.zeros_like(predictions)
+    for n in np.unique(number):
+        own = np.flatnonzero(number == n)
+        others = np.ones(len(masks), dtype=bool)
+        for fold in folds:
+            others &= fold != fold[own[0]]
+        rows = np.flatnonzero(others)
+        if not len(rows) or not sampling.sample_weight[rows].any():
+            out[own] = predictions[own] - predictions.mean(axis=0)
+            continue
+        weights, intercept, *_ = fit(rows)
+        out[own] = predictions[own] - masks[own] @ weights.T - intercept
+    return out
+
+
+def _fidelity(
+    predictions: np.ndarray,
+    residual: np.ndarray,
+    left_out: np.ndarray,
+    weight: np.ndarray,
+    sampling: Sampling,
+) -> np.ndarray:
+    """R^2 over all masks: those that were drawn, and those that were not."""
+    drawn = sampling.density * np.prod([side.fraction for side in sampling.sides])
+    size = np.sqrt(drawn * np.square(residual) + (1 - drawn) * np.square(left_out))
+    return weighted_r2(predictions, size, weight)
 
 
 def _check_reach(weight: np.ndarray, kernel_width: float) -> None:
@@ -507,11 +796,22 @@ def _sums(values: np.ndarray, rows: np.ndarray, n_rows: int) -> np.ndarray:
 
 
 def _fit(
-    regressor: Any, masks: np.ndarray, target: np.ndarray, weight: np.ndarray
+    regressor: Any,
+    masks: np.ndarray,
+    target: np.ndarray,
+    weight: np.ndarray,
+    penalty: float = 0.0,
 ) -> tuple[np.ndarray, np.ndarray]:
+    """Coefficients and intercept; `penalty` is of a fit without a regressor."""
     if masks.shape[1] == 0:
         mean = np.average(target, axis=0, weights=weight)
         return np.zeros((*np.shape(mean), 0)), mean
+    if regressor is None:
+        mean, mean_score = (np.average(x, axis=0, weights=weight) for x in (masks, target))
+        projected = projection(masks - mean, weight, penalty)
+        about = (target - mean_score).T * weight
+        coefficients = about @ projected
+        return coefficients, mean_score - coefficients @ mean
     fitted = clone(regressor).fit(masks, target, sample_weight=weight)
     who = type(regressor).__name__
     if not hasattr(fitted, "coef_"):
@@ -531,13 +831,58 @@ def _fit(
     return coefficients, intercept
 
 
-def weighted_r2(predictions: np.ndarray, fitted: np.ndarray, weight: np.ndarray) -> np.ndarray:
+def weighted_r2(predictions: np.ndarray, residual: np.ndarray, weight: np.ndarray) -> np.ndarray:
     """R^2 of each label; 1 where the scores are constant but for rounding, and so explained."""
     spread = predictions - np.average(predictions, axis=0, weights=weight)
-    total, rest = weight @ np.square(spread), weight @ np.square(predictions - fitted)
-    rounding = weight.sum() * np.square(1e-12 * np.abs(predictions).max(axis=0))
-    varies = total > rounding
+    total, rest = weight @ np.square(spread), weight @ np.square(residual)
+    varies = total > weight.sum() * np.square(rounding(predictions))
     return np.where(varies, 1 - rest / np.where(varies, total, 1.0), 1.0)
+
+
+def rounding(scores: np.ndarray) -> np.ndarray:
+    """Say what of scores rounding may have made.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_samples, n_labels)
+        The scores.
+
+    Returns
+    -------
+    ndarray of shape (n_labels,)
+        Eight units in the last place of the largest score: of single precision, where all scores
+        are numbers of it, else of double.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_musiclime.surrogate.linear import rounding
+    >>> bool(rounding(np.array([[1.0], [1.0 - 1e-7]]))[0] < 1e-14)
+    True
+    """
+    scores = np.asarray(scores, dtype=float)
+    with np.errstate(over="ignore"):
+        is_single = (scores == scores.astype(np.float32)).all(axis=0)
+    unit = np.where(is_single, np.finfo(np.float32).eps, np.finfo(np.float64).eps)
+    return 8 * unit * np.abs(scores).max(axis=0, initial=0.0)
+
+
+def negligible(scores: np.ndarray) -> np.ndarray:
+    """Say which effects on scores are too small to be told from what a model's arithmetic leaves.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_samples, n_labels)
+        The scores.
+
+    Returns
+    -------
+    ndarray of shape (n_labels,)
+        A ten millionth of what they vary by, and :func:`rounding`.
+    """
+    if not len(scores):
+        return np.zeros(scores.shape[1])
+    return 1e-7 * np.ptp(scores, axis=0) + rounding(scores)
 
 
 def _select(

@@ -2,9 +2,10 @@
 
 The Shapley values are the weights of the linear model that keeps to the score of the song itself
 and of its silence (their difference is what the weights add up to) and is closest to all other
-scores, each subset of s of p components weighing ``(p - 1) / (C(p, s) * s * (p - s))``. Masks that
-are drawn as often as they weigh all count alike; with their complements the answer has far less
-noise (Covert and Lee 2021). On all masks it is exact.
+scores, each subset of s of p components weighing ``(p - 1) / (C(p, s) * s * (p - s))``. Masks are
+drawn by size, as many of each as of every other, and none twice; small sizes, of which there are
+few, are all there (Musco and Witter 2024). With their complements the answer has far less noise
+(Covert and Lee 2021). On all masks it is exact.
 
 References
 ----------
@@ -12,15 +13,26 @@ Lundberg, Lee, "A unified approach to interpreting model predictions", NeurIPS 2
 
 Covert, Lee, "Improving KernelSHAP: practical Shapley value estimation via linear regression",
 AISTATS 2021.
+
+Musco, Witter, "Provably accurate Shapley value estimation via leverage score sampling", arXiv
+2410.01917.
 """
 
 from __future__ import annotations
 
 import numpy as np
-from scipy.special import comb
 
-from sklearn_musiclime.surrogate.errors import projection, sandwich, unit_scale
+from sklearn_musiclime.neighbourhood.masks import shapley_weights
+from sklearn_musiclime.neighbourhood.sampling import Sampling
+from sklearn_musiclime.surrogate.errors import (
+    cluster_squares,
+    degrees_of_freedom,
+    left_out_residuals,
+    n_usable,
+    projection,
+)
 from sklearn_musiclime.surrogate.linear import (
+    ENOUGH,
     Surrogate,
     check_masks,
     check_sample_weight,
@@ -50,12 +62,7 @@ def shapley_kernel_weights(masks: np.ndarray) -> np.ndarray:
     >>> shapley_kernel_weights(np.tri(4, 3, -1, dtype=bool)).round(3)
     array([0.   , 0.333, 0.333, 0.   ])
     """
-    masks = check_masks(masks)
-    p, kept = masks.shape[1], masks.sum(axis=1)
-    inside = (kept > 0) & (kept < p)
-    s = np.where(inside, kept, 1)
-    chance = np.where(inside, comb(p, s) * s * (p - s), 1)
-    return np.where(inside, (p - 1) / chance, 0.0)
+    return shapley_weights(check_masks(masks))
 
 
 def fit_shapley(
@@ -63,7 +70,7 @@ def fit_shapley(
     predictions: np.ndarray,
     *,
     sample_weight: np.ndarray | None = None,
-    units: np.ndarray | None = None,
+    sampling: Sampling | None = None,
 ) -> Surrogate:
     """Fit Shapley values.
 
@@ -74,10 +81,9 @@ def fit_shapley(
     predictions : ndarray of shape (n_samples, n_labels)
         The model's scores.
     sample_weight : ndarray of shape (n_samples,), or None, default=None
-        :func:`shapley_kernel_weights`, for masks that were enumerated. None: masks were drawn in
-        proportion to them.
-    units : ndarray of shape (n_samples,) of int, or None, default=None
-        Which masks were drawn together. None: each on its own.
+        :func:`shapley_kernel_weights`, for masks that were enumerated. None: that of `sampling`.
+    sampling : Sampling or None, default=None
+        How the masks were drawn. None: in proportion to Shapley's kernel, each on its own.
 
     Returns
     -------
@@ -109,11 +115,13 @@ def fit_shapley(
     if not (len(everything) and len(nothing)):
         raise ValueError("Shapley values need the mask of everything and the mask of nothing")
     empty, total = predictions[nothing[0]], predictions[everything[0]] - predictions[nothing[0]]
+    sampling = Sampling.independent(n_samples) if sampling is None else sampling
+    if sample_weight is None:
+        sample_weight = sampling.sample_weight
     weight = check_sample_weight(sample_weight, n_samples).copy()
     weight[[everything[0], nothing[0]]] = 0.0  # constraints
     if p > 1 and not weight.any():
         raise ValueError("Shapley values need masks between everything and nothing: more n_samples")
-    units = np.arange(n_samples) if units is None else units
 
     # Least squares under the constraint that the weights add up to the total, by a multiplier.
     Z = masks.astype(float)
@@ -126,13 +134,29 @@ def fit_shapley(
     if p == 1:  # nothing lies between everything and nothing
         weights = total[:, np.newaxis]
     fitted = Z @ weights.T + empty
-    residual = weight[:, np.newaxis] * (predictions - fitted)
+    residual = predictions - fitted
     constrained = projected - np.outer(Z @ ones, ones) / norm
-    scale = unit_scale(Z, constrained, weight, units)
+    side = sampling.sides[0]
+    leverage = weight * np.einsum("ij,ij->i", constrained, Z)
+    n_clusters = n_usable(weight, side.clusters)
+    std_err, dof = np.empty((2, *weights.shape))
+    for label, rest in enumerate(residual.T):
+        error = constrained * (weight * rest)[:, np.newaxis]
+        squares = cluster_squares(error, side, leverage) * side.left_to_chance
+        std_err[label] = np.sqrt(squares.sum(axis=0))
+        dof[label] = degrees_of_freedom(squares, n_clusters - p)
+    # What the constraint leaves no room for is known whatever the masks.
+    left_out = residual
+    if not side.is_complete and p > 1:
+        left_out = left_out_residuals(residual, Z, constrained, weight, side.clusters)
     return Surrogate(
         weights=weights,
         intercept=empty,
-        score=weighted_r2(predictions, fitted, weight) if p > 1 else np.ones(len(total)),
+        score=weighted_r2(predictions, residual, weight) if p > 1 else np.ones(len(total)),
+        fidelity=weighted_r2(predictions, left_out, weight) if p > 1 else np.ones(len(total)),
         local_prediction=empty + weights.sum(axis=1),
-        std_err=np.sqrt(sandwich(constrained, residual, units, scale)),
+        std_err=std_err,
+        dof=dof,
+        penalty=np.zeros(len(total)),
+        is_sufficient=side.is_complete or n_clusters >= ENOUGH * (p - 1),
     )

@@ -31,7 +31,7 @@ from itertools import pairwise
 import numpy as np
 
 from sklearn_musiclime.components.decomposition import AudioComponents
-from sklearn_musiclime.neighbourhood.designs import distinct_rows
+from sklearn_musiclime.neighbourhood.masks import distinct_rows
 from sklearn_musiclime.neighbourhood.perturbed import AudioNeighbourhood
 
 FrameFeatures = Callable[[np.ndarray], np.ndarray]

@@ -1,6 +1,8 @@
 (() => {
   const FADE = 0.005;
   const number = (value) => (value < 0 ? "−" : "+") + Math.abs(value).toPrecision(3);
+  // No error is known where masks were too few: the weight is shown without.
+  const withError = (weight, error) => number(weight) + (error === null ? " (no interval known)" : ` ± ${error.toPrecision(2)}`);
   const audio = data.audio, nSegments = audio ? audio.borders.length - 1 : 0;
   const nAudio = audio ? audio.sources.length * nSegments : 0;
   const seconds = audio ? audio.borders[nSegments] : 0;
@@ -20,8 +22,7 @@
   let label = 0;
   const explained = () => data.labels[label];
   const describe = (component) => {
-    const weight = explained().weights[component], error = 1.96 * explained().std_err[component];
-    return `${data.components[component]}, weight ${number(weight)} ± ${error.toPrecision(2)}`;
+    return `${data.components[component]}, weight ${withError(explained().weights[component], explained().reach[component])}`;
   };
 
   // Sound: a buffer a source, played together through gains that open where a mask is on.
@@ -156,8 +157,9 @@
     at("lyrics").append(unit);
   });
   const bar = (names, weight, error, reach, components) => {
-    const text = `${number(weight)} ± ${error.toPrecision(2)}`;
-    const [item, row] = drawBar("button", names.join(" × "), weight, weight - error, weight + error, reach, true, text);
+    const [low, high] = error === null ? [null, null] : [weight - error, weight + error];
+    const text = error === null ? number(weight) : withError(weight, error);
+    const [item, row] = drawBar("button", names.join(" × "), weight, low, high, reach, true, text);
     row.type = "button";
     row.addEventListener("mouseenter", () => light(components));
     row.addEventListener("mouseleave", () => light([]));
@@ -171,7 +173,7 @@
     return item;
   };
   const render = () => {
-    const { name, score, weights, std_err: errors, interactions } = explained();
+    const { name, score, weights, reach: errors, interactions } = explained();
     at("said").textContent = `${name} (${score.toPrecision(3)})`;
     const largest = Math.max(...weights.map(Math.abs), 0);
     places.forEach((elements, component) => elements.forEach((element) => {
@@ -184,11 +186,11 @@
       }
     }));
     const order = weights.map((_, i) => i).sort((a, b) => Math.abs(weights[b]) - Math.abs(weights[a]));
-    const shown = order.slice(0, 12), reach = Math.max(...shown.map((i) => Math.abs(weights[i]) + 1.96 * errors[i]), 1e-12);
-    at("bars").replaceChildren(...shown.map((i) => bar([data.components[i]], weights[i], 1.96 * errors[i], reach, [i])));
-    const width = Math.max(...interactions.map(([, , w, e]) => Math.abs(w) + 1.96 * e), 1e-12);
+    const shown = order.slice(0, 12), reach = Math.max(...shown.map((i) => Math.abs(weights[i]) + errors[i]), 1e-12);
+    at("bars").replaceChildren(...shown.map((i) => bar([data.components[i]], weights[i], errors[i], reach, [i])));
+    const width = Math.max(...interactions.map(([, , w, e]) => Math.abs(w) + e), 1e-12);
     at("interactions").replaceChildren(...(interactions.length
-      ? interactions.map(([a, b, w, e]) => bar([data.components[a], data.components[b]], w, 1.96 * e, width, [a, b]))
+      ? interactions.map(([a, b, w, e]) => bar([data.components[a], data.components[b]], w, e, width, [a, b]))
       : [make("li", "hint", data.no_interactions)]));
     document.querySelectorAll(".score").forEach((row) => row.classList.toggle("explained", row.dataset.name === name));
   };

@@ -1,0 +1,372 @@
+"""Masks: which components are on, a row a perturbed song.
+
+A mask is a row of a boolean array (n_samples, n_components), True where a component is kept. Row 0
+of every draw keeps them all: it is the song itself.
+
+Of up to 20 components no mask is drawn twice: no model is asked again what it has said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from itertools import combinations
+from math import comb
+
+import numpy as np
+
+MAX_EXHAUSTIVE = 20
+"""More components than this have too many subsets (over a million) to score them all."""
+
+
+def draw_masks(
+    design: str,
+    n_components: int,
+    n_samples: int,
+    rng: np.random.Generator,
+    *,
+    kernel: str = "exponential",
+    besides: np.ndarray | None = None,
+    replacement: bool = False,
+) -> np.ndarray:
+    """Draw the masks of a neighbourhood.
+
+    Parameters
+    ----------
+    design : {"independent", "paired", "exhaustive"}
+        "independent": a fair coin for every component of every mask, as in MusicLIME and audioLIME.
+        "paired": every mask comes with its complement. What is even in the masks (every interaction
+        of two components) then cancels out of the linear weights, so they have less sampling error.
+        "exhaustive": all ``2 ** n_components`` masks once; the result has no sampling error.
+    n_components : int
+        Number of components.
+    n_samples : int
+        Number of masks, the one with everything on among them. "paired" rounds an odd number down;
+        "exhaustive" does not use it. At least 2. Fewer come where there are no more.
+    rng : numpy.random.Generator
+        Where the coins come from.
+    kernel : {"exponential", "shapley"}, default="exponential"
+        "exponential": coins. "shapley": as many of each size as of every other (a size is the
+        smaller number of components that are on or off), which are the leverage scores of the
+        regression that gives Shapley values (Musco and Witter 2024); all of a size where they are
+        no more. The mask of nothing is row 1.
+    besides : ndarray of shape (n_masks, n_components), dtype bool, or None, default=None
+        Masks of an earlier draw, which are not drawn again.
+    replacement : bool, default=False
+        Whether a mask may be drawn more than once: for models that answer by chance.
+
+    Returns
+    -------
+    ndarray of shape (n_masks, n_components), dtype bool
+        Row 0 is all True. In "paired" rows ``2 * i`` and ``2 * i + 1`` are complements.
+
+    Raises
+    ------
+    ValueError
+        The design or the kernel is unknown or "crossed", `n_samples` is below 2 or no whole number,
+        `n_components` is negative, or "exhaustive" has over 20 components.
+
+    References
+    ----------
+    Musco, Witter, "Provably accurate Shapley value estimation via leverage score sampling",
+    arXiv 2410.01917.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_musiclime.neighbourhood import draw_masks
+    >>> draw_masks("exhaustive", 2, 100, np.random.default_rng(0)).astype(int)
+    array([[1, 1],
+           [0, 1],
+           [1, 0],
+           [0, 0]])
+    """
+    check_design(design, n_samples)
+    if design == "crossed":
+        raise ValueError("design='crossed' draws the masks of two halves: see draw_neighbourhood")
+    if kernel not in KERNEL_DRAWS:
+        raise ValueError(f"kernel must be one of {tuple(KERNEL_DRAWS)}, got {kernel!r}")
+    if n_components < 0:
+        raise ValueError(f"n_components must be at least 0, got {n_components}")
+    if design == "exhaustive":
+        return _exhaustive(n_components)
+    is_paired = design == "paired"
+    n_known = 2 if is_paired or kernel == "shapley" else 1
+    n_drawn = max(n_samples - n_known, 0) // (2 if is_paired else 1)
+    seen = np.empty((0, n_components), dtype=bool) if besides is None else besides
+    if replacement:
+        seen = None
+    drawn = KERNEL_DRAWS[kernel](n_components, n_drawn, is_paired, seen, rng)
+    known = np.array([[True], [False]])[:n_known].repeat(n_components, axis=1)
+    if is_paired:
+        drawn = np.stack([drawn, ~drawn], axis=1).reshape(-1, n_components)
+    return np.vstack([known, drawn])[:n_samples]
+
+
+def n_known_masks(design: str, kernel: str = "exponential") -> int:
+    """Say how many masks every draw begins with: the song itself, and silence.
+
+    Parameters
+    ----------
+    design : str
+        A design.
+    kernel : {"exponential", "shapley"}, default="exponential"
+        What the masks are drawn for.
+
+    Returns
+    -------
+    int
+    """
+    if design == "exhaustive":
+        return 0
+    return 2 if design == "paired" or kernel == "shapley" else 1
+
+
+def check_design(design: str, n_samples: int | tuple[int, int]) -> None:
+    """Raise for a design or a number of samples that can't be.
+
+    Parameters
+    ----------
+    design : str
+        Name of a design.
+    n_samples : int or (int, int)
+        Number of masks, or those of audio and lyrics.
+
+    Raises
+    ------
+    ValueError
+        The design is unknown, a number is below 2 or not whole, or two are given for a joint
+        design.
+    """
+    if design not in DESIGNS:
+        raise ValueError(f"design must be one of {DESIGNS}, got {design!r}")
+    if np.ndim(n_samples) > 0 and (design != "crossed" or np.shape(n_samples) != (2,)):
+        raise ValueError(
+            f"n_samples must be one number, or two with design='crossed', got {n_samples}"
+        )
+    numbers = np.asarray(n_samples)
+    if numbers.dtype.kind not in "iu" or numbers.min() < 2:
+        raise ValueError(f"n_samples must be whole numbers of at least 2, got {n_samples!r}")
+
+
+def fraction_of_all(n_masks: int, n_components: int) -> float:
+    """Say what part of all masks so many are.
+
+    Parameters
+    ----------
+    n_masks : int
+        Distinct masks.
+    n_components : int
+        Components.
+
+    Returns
+    -------
+    float
+        1 for all of them; 0 for more than 20 components, where masks are drawn as if there were no
+        end of them.
+    """
+    return n_masks / 2**n_components if n_components <= MAX_EXHAUSTIVE else 0.0
+
+
+def distinct_rows(masks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Find the distinct rows of a boolean array.
+
+    Parameters
+    ----------
+    masks : ndarray of shape (n, n_components), dtype bool
+        The rows.
+
+    Returns
+    -------
+    rows : ndarray of shape (n_distinct, n_components), dtype bool
+        Each once.
+    which : ndarray of shape (n,) of int
+        Which of them each row is.
+    """
+    if masks.shape[1] == 0:
+        return masks[:1], np.zeros(len(masks), dtype=np.intp)
+    packed = np.ascontiguousarray(np.packbits(masks, axis=1))
+    codes = packed.view(np.dtype((np.void, packed.shape[1]))).ravel()
+    _, first, which = np.unique(codes, return_index=True, return_inverse=True)
+    return masks[first], which
+
+
+def _exhaustive(n_components: int) -> np.ndarray:
+    if n_components > MAX_EXHAUSTIVE:
+        raise ValueError(
+            f"an exhaustive design of {n_components} components has 2**{n_components} masks; "
+            f"it takes at most {MAX_EXHAUSTIVE} components"
+        )
+    return ~_masks_of(np.arange(2**n_components), n_components)
+
+
+def _masks_of(codes: np.ndarray, n_components: int) -> np.ndarray:
+    """The binary digits of whole numbers, (n, n_components)."""
+    return (codes[:, np.newaxis] >> np.arange(n_components)) & 1 == 1
+
+
+def _fair(
+    p: int, n: int, is_paired: bool, seen: np.ndarray | None, rng: np.random.Generator
+) -> np.ndarray:
+    """Coins for n masks (of pairs, for one of each), without those seen; None: with replacement."""
+    if seen is None or p > MAX_EXHAUSTIVE:
+        return rng.integers(0, 2, size=(n, p), dtype=np.uint8).astype(bool)
+    # A pair is known by the one of its two masks that is without the last component.
+    n_codes = 2 ** max(p - 1, 0) if is_paired else 2**p
+    codes = seen @ (1 << np.arange(p))
+    codes = np.minimum(codes, 2**p - 1 - codes) if is_paired else codes
+    if len(codes):
+        free = np.setdiff1d(np.arange(n_codes), codes)
+        drawn = free[rng.permutation(len(free))[:n]]
+    else:
+        drawn = rng.choice(n_codes, size=min(n, n_codes), replace=False)
+    masks = _masks_of(drawn, p)
+    return masks ^ (rng.random((len(masks), 1)) < 0.5) if is_paired else masks
+
+
+def shapley_strata(n_components: int, n_drawn: int, is_paired: bool) -> np.ndarray:
+    """Group the sizes of masks into strata, so that each has two masks of a draw or more.
+
+    Parameters
+    ----------
+    n_components : int
+        Components, p.
+    n_drawn : int
+        Masks that are drawn; pairs of them if they are paired.
+    is_paired : bool
+        Whether a mask comes with its complement, so that sizes s and p - s are one.
+
+    Returns
+    -------
+    ndarray of shape (n_components + 1,) of int
+        The stratum of a mask that keeps 0, 1, ... components; -1 for none and all of them.
+    """
+    sizes = np.arange(n_components + 1)
+    order = np.minimum(sizes, n_components - sizes) if is_paired else sizes
+    n_sizes = n_components // 2 if is_paired else n_components - 1
+    n_strata = min(n_sizes, max(n_drawn // 2, 1))
+    strata = (order - 1) * n_strata // max(n_sizes, 1)
+    strata[[0, -1]] = -1
+    return strata
+
+
+def shapley_weights(masks: np.ndarray) -> np.ndarray:
+    """Weigh masks so that a linear fit to all of them gives Shapley values.
+
+    Parameters
+    ----------
+    masks : ndarray of shape (n_samples, n_components), dtype bool
+        Masks, each subset once.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,)
+        ``(p - 1) / (C(p, s) * s * (p - s))`` for s of p components kept; 0 for all and for none,
+        whose weight would be infinite: they are constraints.
+    """
+    p, kept = masks.shape[1], masks.sum(axis=1)
+    inside = (kept > 0) & (kept < p)
+    s = np.where(inside, kept, 1)
+    chance = np.where(inside, n_of_size(p, False)[s] * s * (p - s), 1)
+    return np.where(inside, (p - 1) / chance, 0.0)
+
+
+def n_of_size(n_components: int, is_paired: bool) -> np.ndarray:
+    """Count the masks of each size.
+
+    Parameters
+    ----------
+    n_components : int
+        Components, p.
+    is_paired : bool
+        Whether a mask and its complement count as one, of the smaller size.
+
+    Returns
+    -------
+    ndarray of shape (n_components + 1,) of float
+        For 0, 1, ... components that are kept; those of size s and of p - s are the same masks if
+        they are paired.
+    """
+    counts = np.array([float(comb(n_components, s)) for s in range(n_components + 1)])
+    if is_paired and n_components % 2 == 0:
+        counts[n_components // 2] /= 2
+    return counts
+
+
+def _of_every_size(
+    p: int, n: int, is_paired: bool, seen: np.ndarray | None, rng: np.random.Generator
+) -> np.ndarray:
+    """Masks (of pairs, one of each), as many of each size as of every other."""
+    if p < 2:
+        return np.empty((0, p), dtype=bool)
+    n_sizes = p // 2 if is_paired else p - 1
+    sizes, room = np.arange(1, n_sizes + 1), n_of_size(p, is_paired)[1 : n_sizes + 1]
+    known = set() if seen is None else {_key(mask, is_paired) for mask in seen}
+    used = np.zeros(n_sizes)
+    for key in known:
+        size = _size(key, p, is_paired)
+        if 1 <= size <= n_sizes:
+            used[size - 1] += 1
+    wanted = _evenly(n, used, np.full(n_sizes, np.inf) if seen is None else room, rng)
+    drawn = []
+    for size, count, n_all in zip(sizes, wanted, room, strict=True):
+        if seen is not None and n_all <= 4 * (count + used[size - 1]):  # nearly all: listed
+            free = [m for m in _all_of_size(p, size, is_paired) if _key(m, is_paired) not in known]
+            drawn += [free[i] for i in rng.permutation(len(free))[:count]]
+            continue
+        n_left = count
+        while n_left:
+            mask = np.zeros(p, dtype=bool)
+            mask[rng.choice(p, size, replace=False)] = True
+            key = _key(mask, is_paired)
+            if seen is None or key not in known:
+                known.add(key)
+                drawn.append(mask)
+                n_left -= 1
+    order = rng.permutation(len(drawn))
+    masks = np.array(drawn, dtype=bool).reshape(-1, p)[order]
+    return masks ^ (rng.random((len(masks), 1)) < 0.5) if is_paired else masks
+
+
+def _key(mask: np.ndarray, is_paired: bool) -> bytes:
+    """What tells a mask, or a pair of complements, from others."""
+    kept = int(mask.sum())
+    flip = is_paired and (kept > len(mask) - kept or (2 * kept == len(mask) and not mask[0]))
+    return (~mask if flip else mask).tobytes()
+
+
+def _size(key: bytes, p: int, is_paired: bool) -> int:
+    kept = sum(key)
+    return min(kept, p - kept) if is_paired else kept
+
+
+def _all_of_size(p: int, size: int, is_paired: bool) -> np.ndarray:
+    """All masks of a size (one of each pair), as rows."""
+    masks = np.zeros((comb(p, size), p), dtype=bool)
+    for row, kept in enumerate(combinations(range(p), size)):
+        masks[row, list(kept)] = True
+    return masks[masks[:, 0]] if is_paired and 2 * size == p else masks
+
+
+def _evenly(n: int, used: np.ndarray, room: np.ndarray, rng: np.random.Generator) -> np.ndarray:
+    """Share n out so that `used` and what is added are as even as `room` allows."""
+    n = int(min(n, (room - used).sum()))
+    low, high = 0.0, float(used.max(initial=0.0) + n + 1)
+    for _ in range(100):  # the level up to which all are filled
+        level = (low + high) / 2
+        filled = np.clip(np.minimum(level, room) - used, 0, None).sum()
+        low, high = (level, high) if filled < n else (low, level)
+    exact = np.clip(np.minimum(high, room) - used, 0, None)
+    whole = np.floor(exact + 1e-9)
+    rest = round(n - whole.sum())
+    if rest > 0:  # systematic, so that each is drawn with the chance of its fraction
+        places = np.cumsum(exact - whole)
+        at = np.searchsorted(places, (np.arange(rest) + rng.random()) * places[-1] / rest)
+        np.add.at(whole, np.minimum(at, len(whole) - 1), 1)
+    return np.minimum(whole, room - used).astype(int)
+
+
+KERNEL_DRAWS: dict[str, Callable[..., np.ndarray]] = {
+    "exponential": _fair,
+    "shapley": _of_every_size,
+}
+DESIGNS = ("independent", "paired", "exhaustive", "crossed")
