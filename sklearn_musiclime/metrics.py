@@ -408,7 +408,7 @@ def randomisation(explainer: MusicLimeExplainer, X: Any, *, random_state: int = 
     X : DataFrame or object array
         The songs.
     random_state : int, default=0
-        Seed of the shuffling.
+        Seed of the shuffling, and of the masks of both explanations.
 
     Returns
     -------
@@ -432,7 +432,8 @@ def randomisation(explainer: MusicLimeExplainer, X: Any, *, random_state: int = 
     step of a pipeline, what comes before staying as it is, and to all models that an ensemble, a
     search or a calibration predicts with.
     """
-    shuffled = _reseeded(explainer, None)
+    # With one seed, so that they differ in the model alone.
+    explainer, shuffled = (_reseeded(explainer, random_state) for _ in range(2))
     shuffled.model_ = _shuffled(explainer.model_, np.random.default_rng(random_state))
     correlations, has_changed = [], False
     for row, own in enumerate(explainer.explain(X)):
@@ -505,11 +506,9 @@ def _area(explanation: LocalExplanation, score: Callable, *, back: bool) -> floa
     return float(np.mean(curve[:-1] / 2 + curve[1:] / 2))
 
 
-def _reseeded(explainer: MusicLimeExplainer, seed: int | None) -> MusicLimeExplainer:
-    """A fitted copy that shares the model; with another seed, if one is given."""
-    copy = clone(explainer)
-    if seed is not None:
-        copy.set_params(random_state=seed)
+def _reseeded(explainer: MusicLimeExplainer, seed: int) -> MusicLimeExplainer:
+    """A fitted copy that shares the model, with another seed."""
+    copy = clone(explainer).set_params(random_state=seed)
     for name in ("model_", "classes_", "vocabulary_", "sampling_rate_", "n_features_in_"):
         if hasattr(explainer, name):
             setattr(copy, name, getattr(explainer, name))
