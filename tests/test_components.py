@@ -30,6 +30,7 @@ from sklearn_musiclime.components import (
 from sklearn_musiclime.components.decomposition import link_components
 from sklearn_musiclime.components.lyrics import LYRIC_UNITS
 from sklearn_musiclime.components.separation import hpss, read_beside, recall_sources
+from sklearn_musiclime.datasets import read_lrc
 from sklearn_musiclime.neighbourhood import compose_audio, compose_lyrics
 
 RATE = 22050
@@ -438,6 +439,18 @@ def test_lyric_lines_follow_the_word_times():
         segmenter.segment(np.zeros(120), 10, lyrics="la")
 
 
+@pytest.mark.parametrize("rate", [10, 22050, 44100])
+@pytest.mark.parametrize("first", [0.1, 0.7, 1.3, 2.3, 4.1, 9.7])
+def test_a_pause_of_exactly_the_least_gap_is_a_segment(first, rate):
+    """Whatever the difference of its seconds rounds to: 3.3 - 1.3 is less than 2."""
+    times = np.array([[0.0, first], [round(first + 2, 1), round(first + 3, 1)]])
+    length = round((first + 5) * rate)
+    segmenter = LyricLineSegmenter(min_gap=2.0)
+    borders = segmenter.segment(np.zeros(length), rate, lyrics="one\ntwo", word_times=times)
+    expected = [0, *(round((first + pause) * rate) for pause in (0, 2, 3)), length]
+    assert borders.tolist() == expected
+
+
 # Lyrics.
 
 
@@ -578,6 +591,65 @@ def test_words_are_linked_to_the_vocals_of_their_segments(units, per_token, nois
         assert set(np.flatnonzero(links == links[k]).tolist()) == together
     assert len(reached[0]) == 1  # a drum is a unit of its own
     assert len(reached[11]) > 1
+
+
+def sung_in(start, end, borders):
+    """Segments of the samples of a word, one sample after the other."""
+    first = round(start * RATE)
+    samples = range(first, max(round(end * RATE), first + 1))
+    inside = [k for k in samples if 0 <= k < borders[-1]]
+    return {s for s in range(len(borders) - 1) for k in inside if borders[s] <= k < borders[s + 1]}
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    times=st.lists(
+        # Samples around a song of 60, whole ones or not, many on a border.
+        st.tuples(st.integers(-8, 68), st.integers(0, 25), st.sampled_from([0.0, 0.3, -0.4])),
+        min_size=1,
+        max_size=5,
+    ),
+    cuts=st.lists(st.integers(1, 59), max_size=6),
+)
+def test_a_word_is_linked_to_the_segments_of_its_samples(times, cuts):
+    borders = np.unique([0, *cuts, 60])
+    times = [((at + off) / RATE, (at + off + length) / RATE) for at, length, off in times]
+    lyrics = " ".join("abcde"[: len(times)])
+    sung = song(np.ones(60, dtype=np.float32), lyrics, np.array(times))
+    segmenter = SimpleNamespace(segment=lambda waveform, sampling_rate: borders)
+    stems = SimpleNamespace(separate=lambda y, rate: (("vocals",), y[np.newaxis]))
+    components = decompose(sung, separator=stems, segmenter=segmenter)
+    links = link_components(components, sung)
+    units = [{s} for s in range(len(borders) - 1)]
+    for word, (start, end) in enumerate(times):
+        heard = sung_in(start, end, borders)
+        together = [unit for unit in units if unit & heard]
+        units = [unit for unit in units if not unit & heard]
+        units.append({len(borders) - 1 + word}.union(*together))
+    found = [set(np.flatnonzero(links == unit).tolist()) for unit in range(links.max() + 1)]
+    assert sorted(map(sorted, found)) == sorted(map(sorted, units))
+
+
+@pytest.mark.parametrize("segmenter", [LyricLineSegmenter(), UniformSegmenter(10)], ids=repr)
+def test_lines_that_touch_are_units_of_their_own(segmenter):
+    """As an LRC file tells them: each line is sung until the next begins."""
+    stamps = [2.0 * line for line in range(10)]
+    lrc = "\n".join(f"[00:{at:05.2f}]line{line} w{line}" for line, at in enumerate(stamps))
+    timed = read_lrc(lrc)
+    sung = song(np.ones(20 * RATE, dtype=np.float32), timed.text, np.array(timed.word_times))
+    stems = SimpleNamespace(separate=lambda y, rate: (("vocals",), y[np.newaxis]))
+    components = decompose(sung, separator=stems, segmenter=segmenter, lyric_units="lines")
+    links = link_components(components, sung)
+    np.testing.assert_array_equal(links, np.tile(np.arange(10), 2))
+
+
+def test_words_outside_the_song_are_not_sung_in_it(noise):
+    times = np.array([[-1.0, 0.0], [-0.5, 0.1], [1.0, 1.0], [0.95, 3.0], [2.0, 3.0]])
+    sung = song(noise, "before into end over after", times)  # a second of sound
+    stems = SimpleNamespace(separate=lambda y, rate: (("vocals",), y[np.newaxis]))
+    components = decompose(sung, separator=stems, segmenter=UniformSegmenter(5))
+    links = link_components(components, sung)
+    assert links[5:].tolist() == [5, links[0], 6, links[4], 7]
 
 
 def test_real_lyrics_have_a_time_a_word(real_clips):

@@ -8,6 +8,7 @@ import soundfile
 from sklearn_musiclime import StemSeparator
 from sklearn_musiclime.components import separate_sources, word_spans
 from sklearn_musiclime.datasets import load_jamendo_lyrics, make_songs, save_songs
+from sklearn_musiclime.datasets.jamendo import _windows
 from sklearn_musiclime.datasets.synthetic import BANDS
 from sklearn_musiclime.songs import read_audio
 
@@ -132,6 +133,16 @@ def test_windows_have_the_words_that_begin_in_them(small_jamendo):
     assert songs["word_times"][3][-1] == pytest.approx((0.9, 1.0))
     assert {len(cell["array"]) for cell in songs["audio"]} == {22050}
     assert set(songs["song"]) == {"Someone - One"}
+
+
+def test_a_word_on_the_border_of_windows_begins_in_the_later_one():
+    """Also where 0.2 + 0.1 is more than 0.3."""
+    words = [(f"w{i}", 0) for i in range(40)]
+    starts = np.arange(40) / 10
+    times = np.stack([starts, starts + 0.1], axis=1)
+    windows = list(_windows(np.zeros(88200), words, times, 0.1, 22050))
+    assert [lyrics for _, _, lyrics, _ in windows] == [word for word, _ in words]
+    np.testing.assert_allclose([t[0] for *_, t in windows], [(0, 0.1)] * 40, atol=1e-12)
 
 
 def test_whole_songs(small_jamendo):

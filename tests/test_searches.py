@@ -4,6 +4,7 @@ from itertools import combinations
 
 import numpy as np
 import pytest
+from scipy.integrate import trapezoid
 from scipy.stats import entropy, loguniform, randint
 from sklearn.base import clone
 from sklearn.experimental import enable_halving_search_cv  # noqa: F401
@@ -67,7 +68,8 @@ def curve(explanation, score, *, back):
     for component in np.argsort(-explanation.weights[0], kind="stable"):
         masks.append(masks[-1].copy())
         masks[-1][component] = back
-    return np.mean(score(np.array(masks)))
+    shares = np.linspace(0, 1, len(masks))
+    return trapezoid(score(np.array(masks)), shares)
 
 
 BY_HAND = {
@@ -80,13 +82,17 @@ BY_HAND = {
 
 
 def stability(ours, X):
+    """Kuncheva's index of the ten largest weights, of half of them if that is less."""
     agreements = []
     for row in range(len(X)):
-        tops = [
-            set(np.argsort(-np.abs(one.explain(X.iloc[[row]])[0].weights[0]))[:10])
-            for one in (clone(ours).set_params(random_state=seed).fit(X) for seed in range(5))
+        weights = [
+            clone(ours).set_params(random_state=seed).fit(X).explain(X.iloc[[row]])[0].weights[0]
+            for seed in range(5)
         ]
-        agreements += [len(a & b) / len(a | b) for a, b in combinations(tops, 2)]
+        p = len(weights[0])
+        k = min(10, p // 2)
+        tops = [set(np.argsort(-np.abs(w))[:k]) for w in weights]
+        agreements += [(len(a & b) * p - k**2) / (k * (p - k)) for a, b in combinations(tops, 2)]
     return np.mean(agreements)
 
 

@@ -10,7 +10,10 @@ from conftest import song_array
 from sklearn.compose import make_column_transformer
 
 from sklearn_musiclime import SpectralStatistics
+from sklearn_musiclime.components.decomposition import AudioComponents
 from sklearn_musiclime.featurizers.audio import FEATURES, STATISTICS
+from sklearn_musiclime.neighbourhood import compose_audio, draw_masks
+from sklearn_musiclime.neighbourhood.perturbed import AudioNeighbourhood, PerturbedAudio
 
 RATE, N_FFT, HOP = 22050, 2048, 512
 
@@ -59,6 +62,49 @@ def test_a_frame_depends_on_its_own_samples_alone(name, noise):
     np.testing.assert_array_equal(after[:, untouched], before[:, untouched])
     if name in ("mel", "mfcc", "rms"):  # the others don't know how loud a frame is as a whole
         assert not np.array_equal(after[:, :2], before[:, :2])
+
+
+@pytest.mark.filterwarnings("ignore:n_fft=.* is too large for input signal")
+@pytest.mark.parametrize("n_samples", [1, 300, 1024, 5120, 9001])
+@pytest.mark.parametrize("hop", [100, 256, 512, 2500])
+@pytest.mark.parametrize("n_fft", [255, 256, 1001, 2047, 2048])
+def test_the_table_holds_librosas_frames(n_fft, hop, n_samples):
+    """Perturbed songs by the table and composed, against librosa on their samples."""
+    rng = np.random.default_rng(n_samples)
+    waveform = rng.normal(0, 0.1, n_samples).astype(np.float32)
+    sources = np.stack([waveform * share for share in (np.float32(0.3), np.float32(0.7))])
+    borders = np.unique([0, n_samples // 3, n_samples // 2 + 1, n_samples])
+    audio = AudioComponents(waveform, ("a", "b"), sources, borders, RATE)
+    masks = draw_masks("paired", len(audio), 300, rng)
+    neighbourhood = AudioNeighbourhood(audio, masks)
+
+    ours = SpectralStatistics(
+        features=("mel", "centroid", "rms", "zero_crossing_rate"),
+        statistics=tuple(STATISTICS),
+        n_fft=n_fft, hop_length=hop, n_mels=8, n_mfcc=8,
+    ).fit([waveform])  # fmt: skip
+    from_table = ours.transform(pd.Series(PerturbedAudio(neighbourhood)))
+    assert neighbourhood.composed == []
+
+    spectrum = {"sr": RATE, "n_fft": n_fft, "hop_length": hop}
+    frames = {"frame_length": n_fft, "hop_length": hop}
+    for row in range(6):
+        y = compose_audio(audio, masks[row])
+        mel = librosa.feature.melspectrogram(y=y, n_mels=8, **spectrum)
+        padded = np.pad(y, n_fft // 2)
+        values = [
+            librosa.power_to_db(mel, top_db=None),
+            librosa.feature.spectral_centroid(y=y, **spectrum),
+            librosa.feature.rms(y=y, **frames),
+            librosa.feature.zero_crossing_rate(padded, center=False, **frames),
+        ]
+        pooled = [
+            np.concatenate([f(v, axis=1) for v in values])
+            for f in (np.mean, np.std, np.min, np.max)
+        ]
+        size = np.tile(np.abs(pooled).max(axis=0) + 1e-9, 4)  # of each feature
+        for found in (from_table[row], ours.transform([y])[0]):
+            np.testing.assert_allclose(found / size, np.concatenate(pooled) / size, atol=1e-4)
 
 
 def test_names_match_columns(noise):

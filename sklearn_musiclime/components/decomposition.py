@@ -178,6 +178,10 @@ def decompose(
 def link_components(components: Decomposition, song: Song) -> np.ndarray:
     """Join each unit of lyrics with the vocals of the segments in which it is sung.
 
+    A word is sung in the samples from its start up to, not including, its end, times being rounded
+    to samples; in one sample at least. So a word that ends where a segment begins is not sung in
+    that segment, and one outside the song is not sung in any.
+
     Parameters
     ----------
     components : Decomposition
@@ -211,10 +215,12 @@ def link_components(components: Decomposition, song: Song) -> np.ndarray:
     times = times_of_words(lyrics.text, song.word_times, song.row)
     for (at, _), (start, end) in zip(words, times, strict=True):
         if owner[at] >= 0:
-            first, last = np.searchsorted(audio.times[1:-1], [start, end], side="right")
+            first = np.rint(start * audio.sampling_rate)
+            stop = max(np.rint(end * audio.sampling_rate), first + 1)
+            sung = (audio.borders[:-1] < stop) & (audio.borders[1:] > first)
             links += [
                 (first_vocals + segment, components.n_audio + owner[at])
-                for segment in range(first, last + 1)
+                for segment in np.flatnonzero(sung)
             ]
     rows, columns = np.array(links, dtype=int).reshape(-1, 2).T
     graph = scipy.sparse.csr_array(

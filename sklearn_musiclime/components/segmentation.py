@@ -295,17 +295,20 @@ class LyricLineSegmenter(BaseEstimator):
         if word_times is None and lyrics and lyrics.strip():
             raise ValueError("LyricLineSegmenter needs word times, and this song has none")
         lines = split_lyrics(lyrics or "", "lines", word_times=word_times).times
+        # In whole samples, which a pause of exactly `min_gap` has and differences of seconds lack.
+        sung = sorted(np.rint(np.multiply(t, sampling_rate)).tolist() for t in lines if t)
+        min_gap = np.rint(self.min_gap * sampling_rate)
         borders, sung_until = [], 0.0
-        for line, (start, end) in enumerate(sorted(times for times in lines if times is not None)):
-            pause = start - sung_until >= self.min_gap
+        for line, (start, end) in enumerate(sung):
+            pause = start - sung_until >= min_gap
             if pause:
                 borders.append(sung_until)
             if pause or line > 0:
                 borders.append(start)
             sung_until = max(sung_until, end)
-        if len(waveform) / sampling_rate - sung_until >= self.min_gap:
+        if len(waveform) - sung_until >= min_gap:
             borders.append(sung_until)
-        return _borders(np.array(borders) * sampling_rate, len(waveform))
+        return _borders(borders, len(waveform))
 
 
 def segment_audio(

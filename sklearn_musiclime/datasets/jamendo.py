@@ -128,12 +128,12 @@ def _windows(
     """Yield start, audio, lyrics and word times of each window of a song."""
     length = len(waveform) if window is None else round(window * sampling_rate)
     for first in range(0, len(waveform) - length + 1, max(length, 1)):
-        start, seconds = first / sampling_rate, length / sampling_rate
-        inside = np.flatnonzero((times[:, 0] >= start) & (times[:, 0] < start + seconds))
+        start, stop = first / sampling_rate, (first + length) / sampling_rate
+        inside = np.flatnonzero((times[:, 0] >= start) & (times[:, 0] < stop))
         lyrics = ""
         for i in inside:
             word, breaks = words[i]
             # Blank lines separate sections; more of them than one say no more.
             lyrics += ("\n" * min(breaks, 2) or " ") * bool(lyrics) + word
-        word_times = [(float(a - start), float(min(b - start, seconds))) for a, b in times[inside]]
+        word_times = [(float(a - start), float(min(b, stop) - start)) for a, b in times[inside]]
         yield start, waveform[first : first + length], lyrics, word_times

@@ -15,7 +15,12 @@ from joblib import Parallel, delayed
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import _check_feature_names_in
 
-from sklearn_musiclime.featurizers.audio.table import BLOCK_FRAMES, FrameTable, frame_table
+from sklearn_musiclime.featurizers.audio.table import (
+    BLOCK_FRAMES,
+    FrameTable,
+    frame_table,
+    n_centred_frames,
+)
 from sklearn_musiclime.featurizers.columns import audio_cells, perturbed_audio, remember_audio
 from sklearn_musiclime.neighbourhood.perturbed import AudioNeighbourhood
 from sklearn_musiclime.songs import read_audio
@@ -303,7 +308,7 @@ class SpectralStatistics(TransformerMixin, BaseEstimator):
         waveform = read_audio(cell, self.sampling_rate, row=row)
         # Padded here, since librosa warns of songs shorter than a window although it takes them.
         padded = np.pad(waveform, self.n_fft // 2)
-        n_frames = 1 + (len(padded) - self.n_fft) // self.hop_length
+        n_frames = n_centred_frames(len(waveform), self.n_fft, self.hop_length)
         blocks = []
         for first in range(0, n_frames, BLOCK_FRAMES):
             last = min(first + BLOCK_FRAMES, n_frames) - 1

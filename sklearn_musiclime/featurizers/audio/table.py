@@ -202,7 +202,7 @@ def frame_groups(
         In the order of time; together they are all frames.
     """
     n_samples = len(audio.mix)
-    n_frames = 1 + n_samples // hop_length if n_frames is None else n_frames
+    n_frames = n_centred_frames(n_samples, n_fft, hop_length) if n_frames is None else n_frames
     starts = np.arange(n_frames) * hop_length + (-(n_fft // 2) if start is None else start)
     first = np.clip(starts, 0, n_samples - 1)  # a window may reach beyond the song
     last = np.minimum(starts + n_fft, n_samples) - 1
@@ -212,6 +212,31 @@ def frame_groups(
         Group(slice(a, b), range(touched[0, a], touched[1, a] + 1))
         for a, b in pairwise([0, *changes.tolist(), n_frames])
     ]
+
+
+def n_centred_frames(n_samples: int, n_fft: int, hop_length: int) -> int:
+    """Count the centred frames of a song, as :func:`librosa.stft` has them.
+
+    Parameters
+    ----------
+    n_samples : int
+        Samples of the song, at least 1. ``n_fft // 2`` of silence are added at each end, one less
+        than a frame in all where `n_fft` is odd.
+    n_fft, hop_length : int
+        Samples of a frame, and from one to the next.
+
+    Returns
+    -------
+    int
+        At least 1.
+
+    Examples
+    --------
+    >>> from sklearn_musiclime.featurizers.audio.table import n_centred_frames
+    >>> n_centred_frames(1024, 2048, 512), n_centred_frames(1024, 2047, 512)
+    (3, 2)
+    """
+    return 1 + (n_samples + 2 * (n_fft // 2) - n_fft) // hop_length
 
 
 def drawn_cases(
