@@ -118,7 +118,7 @@ def fidelity(
         if explanation.settings["kernel"] == "exponential":
             weight = kernel_weights(masks, explanation.settings["kernel_width"])
         fitted = explanation.intercept[0] + masks @ explanation.weights[0]
-        return float(weighted_r2(target, fitted, weight))
+        return float(weighted_r2(target, target - fitted, weight))
 
     return _each(explainer, X, one, random_state)
 

@@ -8,19 +8,18 @@ import pytest
 from scipy import stats
 from sklearn.linear_model import LinearRegression, Ridge
 
-from sklearn_musiclime.neighbourhood import draw_masks, draw_neighbourhood
+from sklearn_musiclime.neighbourhood import Sampling, Side, draw_masks, draw_neighbourhood
 from sklearn_musiclime.surrogate import (
-    Interactions,
-    Surrogate,
     crossed_interactions,
     errors,
-    fit_crossed_surrogate,
     fit_interactions,
+    fit_neighbourhood,
     fit_shapley,
     fit_shares,
     fit_surrogate,
     joint_interactions,
     kernel_weights,
+    margin,
     modality_shares,
     shapley_interactions,
     shapley_kernel_weights,
@@ -56,20 +55,19 @@ class Game:
 
 
 def explained(game, design, n_lyrics, n_samples, seed, *, which="cross", **options):
-    """Neighbourhood, surrogate, interactions and grid of a game."""
+    """Neighbourhood, what the game says of it, surrogate and interactions."""
     rng = np.random.default_rng([1, seed])
     drawn = draw_neighbourhood(
-        design, game.n_audio, n_lyrics, n_samples, rng, with_grid=True, **options
+        design, game.n_audio, n_lyrics, n_samples, rng, with_grid=True, with_shares=True, **options
     )
     pairs = drawn.all_pairs
     masks = np.hstack([drawn.audio_masks[pairs[:, 0]], drawn.lyric_masks[pairs[:, 1]]])
-    scores, grid, _ = drawn.split(game(masks))
-    if design == "crossed":
-        surrogate = fit_crossed_surrogate(drawn.audio_masks, drawn.lyric_masks, drawn.pairs, scores)
-    else:
-        surrogate = fit_surrogate(drawn.masks, scores, units=drawn.units)
-    found = fit_interactions(drawn, scores, surrogate, grid, which=which, kernel="exponential")
-    return drawn, scores, surrogate, found, grid
+    answers = drawn.split(game(masks))
+    surrogate = fit_neighbourhood(drawn, answers.pairs)
+    found = fit_interactions(
+        drawn, answers.pairs, surrogate, answers.grid, which=which, kernel="exponential"
+    )
+    return drawn, answers, surrogate, found
 
 
 # Standard errors.
@@ -86,30 +84,29 @@ def test_intervals_cover(design):
     covered = []
     for seed in range(100):
         surrogate = explained(game, design, 15, n_samples, seed)[2]
-        covered.append(np.abs(surrogate.weights[0] - truth) <= 1.96 * surrogate.std_err[0])
+        covered.append((surrogate.low[0] <= truth) & (truth <= surrogate.high[0]))
     assert 0.92 <= np.mean(covered) <= 0.98
 
 
 def test_interaction_intervals_cover():
     game = Game(20, 15, seed=3)
     runs = [explained(game, "crossed", 15, 200, seed)[3] for seed in range(100)]
-    weights, std_err = (np.stack([getattr(r, n)[0] for r in runs]) for n in ("weights", "std_err"))
-    covered = np.abs(weights - weights.mean(axis=0)) <= 1.96 * std_err
+    weights, reach = (
+        np.stack(x)
+        for x in zip(*((r.weights[0], margin(r.std_err, r.dof)[0]) for r in runs), strict=True)
+    )
+    covered = np.abs(weights - weights.mean(axis=0)) <= reach
     assert 0.92 <= covered.mean() <= 0.98
 
 
 def test_written_out_and_structured_standard_errors_agree():
     """The crossed fit and the general one, told of the same units."""
     game = Game(12, 10, seed=0)
-    drawn, scores, crossed, _, _ = explained(game, "crossed", 10, 600, 0)
-    general = fit_surrogate(
-        drawn.masks,
-        scores,
-        units=drawn.units,
-        sample_weight=np.full(len(drawn), drawn.repeats),
-    )
+    drawn, answers, crossed, _ = explained(game, "crossed", 10, 600, 0)
+    general = fit_surrogate(drawn.masks, answers.pairs, sampling=drawn.sampling)
     np.testing.assert_allclose(general.weights, crossed.weights, atol=1e-10)
     np.testing.assert_allclose(general.std_err, crossed.std_err, rtol=0.03)
+    np.testing.assert_allclose(general.fidelity, crossed.fidelity, atol=0.01)
 
 
 def test_standard_errors_do_not_depend_on_how_many_are_added_up_at_a_time(monkeypatch):
@@ -135,16 +132,19 @@ def textbook_variance(bread, X, w, residual, units, *, hc2):
 def test_standard_errors_are_the_textbooks(regressor, penalty, together):
     """HC2 with units of one way, Cameron, Gelbach and Miller's sum where there are two."""
     rng = np.random.default_rng(0)
-    masks = draw_masks("independent", 4, 60, rng)
+    masks = draw_masks("independent", 4, 60, rng, replacement=True)
     noise = rng.normal(size=(60, 2)) * (1 + masks[:, :1])
     scores = masks @ [[1.0, 0.0], [2.0, 1.0], [0.0, 0.0], [-1.0, 3.0]] + noise
     own, other = rng.permutation(np.arange(60) // together), rng.integers(0, 9, 60)
     X, w = np.column_stack([np.ones(60), masks]), kernel_weights(masks)
     bread = np.linalg.inv((X.T * w) @ X + np.diag([0] + [penalty] * 4))
 
-    one_way = fit_surrogate(masks, scores, regressor=regressor, units=[(slice(None), own)])
-    halves = [(slice(0, 2), own), (slice(2, 4), other)]
-    two_ways = fit_surrogate(masks, scores, regressor=regressor, units=halves)
+    def drawn(*sides):
+        return Sampling(tuple(Side(*side) for side in sides), np.ones(60), density=0.0)
+
+    one_way = fit_surrogate(masks, scores, regressor=regressor, sampling=drawn((slice(None), own)))
+    halves = drawn((slice(0, 2), own), (slice(2, 4), other))
+    two_ways = fit_surrogate(masks, scores, regressor=regressor, sampling=halves)
     residual = scores - X @ np.vstack([one_way.intercept, one_way.weights.T])
     for label, rest in enumerate(residual.T):
         expected = textbook_variance(bread, X, w, rest, own, hc2=True)
@@ -160,7 +160,7 @@ def test_standard_errors_are_the_textbooks(regressor, penalty, together):
 def test_standard_errors_of_least_squares():
     """With residuals that have one variance: the textbook's s^2 (X'X)^-1."""
     rng = np.random.default_rng(0)
-    masks = draw_masks("independent", 4, 4000, rng)
+    masks = draw_masks("independent", 4, 4000, rng, replacement=True)
     scores = masks @ [[1.0], [2.0], [0.0], [-1.0]] + rng.normal(size=(4000, 1))
     found = fit_surrogate(masks, scores, kernel_width=np.inf, regressor=LinearRegression())
     centred = masks - masks.mean(axis=0)
@@ -169,7 +169,7 @@ def test_standard_errors_of_least_squares():
 
 
 def test_a_model_that_is_linear_has_no_error():
-    masks = draw_masks("paired", 5, 100, np.random.default_rng(0))
+    masks = draw_masks("paired", 5, 100, np.random.default_rng(0), replacement=True)
     found = fit_surrogate(masks, masks @ np.arange(5.0), regressor=LinearRegression())
     assert found.std_err.max() < 1e-10
     np.testing.assert_allclose(found.weights[0], np.arange(5.0), atol=1e-10)
@@ -209,18 +209,13 @@ def test_black_boxes_show_them_too(design):
 
 
 @pytest.mark.parametrize("design", ["paired", "independent"])
-def test_masks_drawn_for_shapley_values_show_them_as_well(design):
-    for seed in range(3):
-        game = Game(15, 12, seed=seed, curve=lambda z: z, main=0.3)
-        drawn = draw_neighbourhood(
-            design, 15, 12, 2000, np.random.default_rng(seed), kernel="shapley"
-        )
-        scores = game(drawn.masks)
-        surrogate = fit_shapley(drawn.masks, scores)
-        found = fit_interactions(drawn, scores, surrogate, None, which="cross", kernel="shapley")
-        real = found.q_values[0] < 0.05
-        assert set(map(tuple, found.pairs[real].tolist())) == game.pairs
-        np.testing.assert_allclose(found.weights[0][real], 1.5, atol=0.1)
+def test_masks_drawn_for_shapley_values_show_no_interactions(design):
+    """Treated as fair coins they make pairs of what is of one modality alone: refused."""
+    drawn = draw_neighbourhood(design, 15, 12, 200, np.random.default_rng(0), kernel="shapley")
+    scores = np.square(drawn.masks[:, :15].sum(axis=1, keepdims=True)) / 15
+    surrogate = fit_neighbourhood(drawn, scores, kernel="shapley")
+    with pytest.raises(ValueError, match="from all masks alone"):
+        fit_interactions(drawn, scores, surrogate, None, which="cross", kernel="shapley")
 
 
 @pytest.mark.parametrize("unit", [1e3, 1e-6])
@@ -304,7 +299,7 @@ def test_a_grid_of_all_masks_leaves_no_error():
     audio, lyrics = (half[with_complements(len(half))] for half in (audio, lyrics))
     scores = 1.0 * np.outer(audio[:, 1] & audio[:, 2], lyrics[:, 0]) + lyrics[:, 1]
     with np.errstate(all="raise"):
-        found = crossed_interactions(audio, lyrics, scores[:, :, np.newaxis])
+        found = crossed_interactions(audio, lyrics, scores[:, :, np.newaxis], fractions=(1.0, 1.0))
     np.testing.assert_allclose(found.weights[0].reshape(3, 2), [[0, 0], [0.5, 0], [0.5, 0]])
     assert not found.std_err.any()
     np.testing.assert_array_equal(found.q_values, found.weights == 0)
@@ -327,7 +322,7 @@ def test_more_masks_of_few_words_than_a_grid_has_room_for():
         return (x[:, 0] * x[:, 12] + x[:, 1] * x[:, 20] + x[:, 12:].prod(axis=1))[:, np.newaxis]
 
     score.n_audio = 12
-    drawn, _, _, found, _ = explained(score, "crossed", 9, 1000, 0)
+    drawn, _, _, found = explained(score, "crossed", 9, 1000, 0)
     assert len(drawn.lyric_masks) == 512
     assert [len(half) for half in drawn.grid] == [200, 200]
     coded = 2.0 * drawn.lyric_masks[drawn.grid[1]][::2] - 1
@@ -384,7 +379,7 @@ def test_within_a_modality(design, alone):
 def test_standard_errors_of_interactions_of_noise(design, of_each):
     """Of noise of variance 1 a product of two coins, -1/4 or 1/4, has 4 / sqrt(n)."""
     rng = np.random.default_rng(0)
-    masks = draw_masks(design, 5, 4000, rng)
+    masks = draw_masks(design, 5, 4000, rng, replacement=True)
     pairs = np.array(list(combinations(range(5), 2)))
     found = joint_interactions(masks, rng.normal(size=(4000, 1)), pairs, design=design)
     expected = 4 * np.sqrt(1 / of_each) / np.sqrt(4000 / of_each)
@@ -435,7 +430,7 @@ def test_shares_are_those_of_the_variances():
     a[1::2] *= -1
     w[1::2] *= -1
     scores = 2 * a[:, np.newaxis] + w + 2 * np.outer(a, w)
-    shares, std_err = modality_shares(scores[:, :, np.newaxis])
+    shares, std_err, _ = modality_shares(scores[:, :, np.newaxis])
     np.testing.assert_allclose(shares[0], [4 / 6, 1 / 6, 1 / 6], atol=0.01)
     assert (std_err < 0.02).all()
 
@@ -448,8 +443,8 @@ def test_one_modality_has_it_all(design, modality):
         return sigmoid(x[:, 0] * 3 * x[:, 1] + x[:, 2] - 1)[:, np.newaxis]
 
     score.n_audio = 10
-    _, scores, surrogate, found, grid = explained(score, design, 10, 1000, 0)
-    shares, _ = fit_shares(surrogate, found, grid, 10, scores, linked=False)
+    drawn, answers, _, found = explained(score, design, 10, 1000, 0)
+    shares = fit_shares(drawn, answers, linked=False).values
     assert shares[0, modality] > 0.99
     assert not (found.q_values < 0.05).any()
 
@@ -474,7 +469,7 @@ def test_shares_are_an_analysis_of_variance(n, m):
     scores = (
         rng.normal(size=(n, 1, 2)) + sizes * rng.normal(size=(m, 2)) + rng.normal(size=(n, m, 2))
     )
-    shares, std_err = modality_shares(scores)
+    shares, std_err, _ = modality_shares(scores)
     for label in range(2):
         grid = scores[:, :, label]
         np.testing.assert_allclose(shares[label], anova(grid), atol=1e-12)
@@ -488,59 +483,16 @@ def test_shares_are_an_analysis_of_variance(n, m):
         np.testing.assert_allclose(std_err[label], np.sqrt(variance), atol=1e-12)
 
 
-def shares_of_weights(weights, error=0.1):
-    """Shares by joint masks: of two audio components, two lyric ones and pairs of them."""
-    weights = np.atleast_2d(weights)
-    nothing, errors = np.zeros(len(weights)), np.full((len(weights), 4), error)
-    surrogate = Surrogate(weights[:, :4], nothing, nothing, nothing, errors)
-    pairs = np.array([[0, 2], [1, 3], [0, 1], [2, 3]])
-    q_values = np.tile([0.0, 0.5, 0.0, 0.0], (len(weights), 1))
-    found = Interactions(pairs, weights[:, 4:], errors, q_values)
-    return fit_shares(surrogate, found, None, 2, np.ones((1, len(weights))), linked=False)
-
-
-def test_shares_of_joint_masks_are_variances_of_their_terms():
-    """Of all masks; pairs that did not stand out, and those within a modality, have no part."""
-    weights = np.array([2.0, 1.0, -1.0, 0.5, 3.0, 9.0, 9.0, 9.0])
-    coded = draw_masks("exhaustive", 4, 2, None) - 0.5
-    terms = [coded[:, :2] @ weights[:2], coded[:, 2:] @ weights[2:4], 3 * coded[:, 0] * coded[:, 2]]
-    variances = np.var(terms, axis=1)
-    shares, std_err = shares_of_weights(weights, error=0.0)
-    np.testing.assert_allclose(shares[0], variances / variances.sum())
-    assert not std_err.any()
-
-
-def test_shares_of_joint_masks_vary_as_they_say():
-    """Over weights that vary by their standard errors, shares do by theirs and without bias."""
-    weights = np.array([2.0, 1.0, -1.0, 1.5, 3.0, 9.0, 9.0, 9.0])
-    draws = weights + np.random.default_rng(0).normal(0, 0.1, (20_000, 8))
-    shares, _ = shares_of_weights(draws)
-    np.testing.assert_allclose(shares.std(axis=0), shares_of_weights(weights)[1][0], rtol=0.05)
-    np.testing.assert_allclose(
-        shares.mean(axis=0), shares_of_weights(weights, error=0.0)[0][0], atol=1e-3
-    )
-    noise = np.random.default_rng(1).normal(0, 0.1, (20_000, 8))
-    noise[:, 2:4] += 1
-    assert (shares_of_weights(noise)[0][:, 1] > 0.98).mean() > 0.5  # an error's square is no effect
-
-
-def test_interactions_that_were_not_looked_for_have_no_share():
-    masks = draw_masks("exhaustive", 3, 2, None)
-    surrogate = fit_surrogate(masks, masks @ [1.0, 2.0, 2.0], regressor=LinearRegression())
-    shares, std_err = fit_shares(surrogate, None, None, 1, masks[:, :1], linked=False)
-    np.testing.assert_allclose(shares[0], [1 / 9, 8 / 9, 0], atol=1e-12)
-    np.testing.assert_allclose(std_err, 0, atol=1e-12)
-
-
 def test_linked_components_have_no_shares():
-    surrogate = fit_surrogate(np.eye(3), np.eye(3)[:, :2])
-    for values in fit_shares(surrogate, None, None, 2, np.eye(3)[:, :2], linked=True):
+    drawn = draw_neighbourhood("paired", 3, 0, 8, np.random.default_rng(0))
+    answers = drawn.split(np.ones((len(drawn), 2)))
+    for values in fit_shares(drawn, answers, linked=True)[:2]:
         assert values.shape == (2, 3)
         assert np.isnan(values).all()
 
 
 def test_a_constant_score_has_no_shares():
-    shares, std_err = modality_shares(np.full((20, 20, 1), 0.3))
+    shares, std_err, _ = modality_shares(np.full((20, 20, 1), 0.3))
     assert not shares.any()
     assert not std_err.any()
 
@@ -587,17 +539,19 @@ def test_shapley_values_are_those_of_shap(random_game):
     np.testing.assert_allclose(found.weights[0], exact, atol=1e-8)
 
 
+@pytest.mark.parametrize("n_samples", [100, 200, 600])
 @pytest.mark.parametrize("design", ["paired", "independent"])
-def test_sampled_shapley_values_are_within_their_errors(design, random_game):
+def test_sampled_shapley_values_are_within_their_errors(design, n_samples, random_game):
+    """Of a game of noise, in which sizes are drawn apart and run out one after the other."""
     _, _, values = random_game
     exact, covered = brute_force(values, 10), []
     for seed in range(60):
-        masks = draw_masks(design, 10, 600, np.random.default_rng(seed), kernel="shapley")
-        scores = np.array([[values[tuple(mask)]] for mask in masks.tolist()])
-        units = np.arange(len(masks)) // (2 if design == "paired" else 1)
-        found = fit_shapley(masks, scores, units=units)
-        covered.append(np.abs(found.weights[0] - exact) <= 1.96 * found.std_err[0])
-    assert 0.91 <= np.mean(covered) <= 0.98
+        rng = np.random.default_rng(seed)
+        drawn = draw_neighbourhood(design, 10, 0, n_samples, rng, kernel="shapley")
+        scores = np.array([[values[tuple(mask)]] for mask in drawn.masks.tolist()])
+        found = fit_neighbourhood(drawn, scores, kernel="shapley")
+        covered.append((found.low[0] <= exact) & (exact <= found.high[0]))
+    assert 0.92 <= np.mean(covered) <= 0.98
 
 
 @pytest.mark.parametrize("p", [1, 2, 5])

@@ -45,7 +45,9 @@ def test_row_0_keeps_all_and_the_seed_decides(design, n_components):
     assert masks.shape[1] == n_components
     assert masks[0].all()
     np.testing.assert_array_equal(masks, draw_masks(design, n_components, 64, rng(1)))
-    if design != "exhaustive":
+    if n_components < 7:
+        assert len(np.unique(masks, axis=0)) == 2**n_components  # all there are
+    elif design != "exhaustive":
         assert len(masks) == 64
         if n_components == 7:
             assert not np.array_equal(masks, draw_masks(design, n_components, 64, rng(2)))
@@ -67,19 +69,48 @@ def test_coins_are_fair_and_independent(design):
 
 
 @pytest.mark.parametrize("design", ["independent", "paired"])
-def test_shapley_masks_come_as_often_as_the_kernel_weighs_them(design):
-    masks = draw_masks(design, 6, 40_000, rng(), kernel="shapley")
+def test_masks_for_shapley_values_are_of_all_sizes_alike(design):
+    masks = draw_masks(design, 13, 1000, rng(), kernel="shapley")
     assert masks[0].all()
     assert not masks[1].any()
-    sizes = np.bincount(masks[2:].sum(axis=1), minlength=7)
-    expected = np.array([0, 1 / 5, 1 / 8, 1 / 9, 1 / 8, 1 / 5, 0])
-    np.testing.assert_allclose(sizes / sizes.sum(), expected / expected.sum(), atol=0.01)
-    for size in range(1, 6):  # which they are is a fair draw
+    assert len(np.unique(masks, axis=0)) == 1000  # the model is asked once of each
+    sizes = np.bincount(masks[2:].sum(axis=1), minlength=14)
+    assert sizes[[1, 2, 11, 12]].tolist() == [13, 78, 78, 13]  # all there are
+    assert np.ptp(sizes[3:11]) <= 2
+    for size in (5, 6):  # which they are is a fair draw
         of_size = masks[masks.sum(axis=1) == size]
-        np.testing.assert_allclose(of_size.mean(axis=0), size / 6, atol=0.02)
+        np.testing.assert_allclose(of_size.mean(axis=0), size / 13, atol=0.2)
     for few in (0, 1):
         masks = draw_masks(design, few, 8, rng(), kernel="shapley")
         assert masks.sum(axis=1).tolist()[:2] == [few, 0]
+
+
+@pytest.mark.parametrize("design", ["independent", "paired"])
+@pytest.mark.parametrize("kernel", ["exponential", "shapley"])
+def test_no_mask_is_drawn_twice(kernel, design):
+    """Not in one draw, and not in a later one, until there are no more."""
+    first = draw_neighbourhood(design, 4, 5, 150, rng(), kernel=kernel)
+    more = draw_neighbourhood(design, 4, 5, 150, rng(1), kernel=kernel, besides=first)
+    both = first.extended(more)
+    assert len(np.unique(both.drawn_masks(), axis=0)) == len(both.drawn_masks()) >= 290
+    assert not both.is_exhaustive
+    rest = draw_neighbourhood(design, 4, 5, 1000, rng(2), kernel=kernel, besides=both)
+    everything = both.extended(rest)
+    assert len(np.unique(everything.masks, axis=0)) == 2**9
+    assert everything.is_exhaustive
+
+
+def test_halves_of_the_crossed_design_run_out_one_by_one():
+    """A half that is complete stays as it is, and the other goes on."""
+    drawn = draw_neighbourhood("crossed", 6, 12, (40, 60), rng())
+    for seed in range(3):
+        more = draw_neighbourhood("crossed", 6, 12, (40, 60), rng(seed), besides=drawn)
+        drawn = drawn.extended(more)
+    audio, lyrics = drawn.sampling.sides
+    assert audio.is_complete
+    assert len(np.unique(drawn.drawn_masks(0), axis=0)) == 64
+    assert lyrics.fraction == pytest.approx(4 * 58 / 2**12)
+    assert len(np.unique(drawn.pairs, axis=0)) == len(drawn.pairs)
 
 
 def joint_or_crossed(design, n_samples=60, seed=0, **options):
@@ -98,9 +129,10 @@ def test_corners_are_added_and_taken_apart(design):
     ]
     assert kept == [(1, 1), (1, 0), (0, 1), (0, 0)]
     i, j = cornered.all_pairs.T
-    scores, grid, corners = cornered.split(np.stack([i, j], axis=1))
-    np.testing.assert_array_equal(scores, drawn.pairs)
-    np.testing.assert_array_equal(corners, cornered.corner_pairs)
+    answers = cornered.split(np.stack([i, j], axis=1))
+    grid = answers.grid
+    np.testing.assert_array_equal(answers.pairs, drawn.pairs)
+    np.testing.assert_array_equal(answers.corners, cornered.corner_pairs)
     if design == "crossed":
         audio, lyrics = drawn.grid
         np.testing.assert_array_equal(grid[:, :, 0], np.tile(audio[:, np.newaxis], len(lyrics)))
@@ -114,12 +146,25 @@ def test_a_draw_is_extended_by_what_is_new_in_another(design, n_known):
     first, second = joint_or_crossed(design), joint_or_crossed(design, seed=1)
     both = first.extended(second)
     np.testing.assert_array_equal(both.masks, np.vstack([first.masks, second.masks[n_known:]]))
-    for (columns, together), (_, before) in zip(both.units, first.units, strict=True):
-        np.testing.assert_array_equal(together[: len(first)], before)
-        masks = both.masks[:, columns]
+    for side, before in zip(both.sampling.sides, first.sampling.sides, strict=True):
+        np.testing.assert_array_equal(side.clusters[: len(first)], before.clusters)
+        masks = both.masks[:, side.columns]
         size = 1 if design == "independent" else 2
-        for unit in np.unique(together)[::10]:  # a mask and its complement, if they are paired
-            assert len(np.unique(masks[together == unit], axis=0)) <= size
+        for cluster in np.unique(side.clusters)[::10]:  # a mask and its complement, if paired
+            assert len(np.unique(masks[side.clusters == cluster], axis=0)) <= size
+
+
+def test_lyrics_are_exchanged_between_samples():
+    for design, together in (("paired", 2), ("independent", 1)):
+        drawn = draw_neighbourhood(design, 9, 12, 1000, rng(), with_shares=True)
+        assert len(drawn.swaps) == 50
+        i, j = drawn.swaps.T
+        assert len(np.unique(drawn.swaps)) == 100  # each sample once
+        np.testing.assert_array_equal(drawn.swap_pairs[::2], drawn.swaps)
+        np.testing.assert_array_equal(drawn.swap_pairs[1::2], drawn.swaps[:, ::-1])
+        if together == 2:  # a couple, then that of the complements
+            np.testing.assert_array_equal(drawn.masks[i[::2]], ~drawn.masks[i[1::2]])
+            np.testing.assert_array_equal(drawn.masks[j[::2]], ~drawn.masks[j[1::2]])
 
 
 def test_the_digest_tells_neighbourhoods_apart():

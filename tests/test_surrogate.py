@@ -9,6 +9,9 @@ from sklearn.metrics import pairwise_distances
 from sklearn_musiclime.neighbourhood import draw_masks
 from sklearn_musiclime.surrogate import fit_surrogate, kernel_weights
 
+LIMES = Ridge(alpha=1.0)
+"""What LIME fits where it is given no regressor."""
+
 
 def neighbourhood(seed, n_samples=300, n_components=15, n_labels=3):
     """Masks and scores with main effects, one interaction, a bend and noise."""
@@ -39,7 +42,9 @@ def lime_explanation(masks, predictions, label, kernel_width, method, n_features
 
 
 @pytest.mark.parametrize("kernel_width", [0.25, 25])
-@pytest.mark.parametrize("regressor", [None, Ridge(alpha=0.1), LinearRegression(), BayesianRidge()])
+@pytest.mark.parametrize(
+    "regressor", [Ridge(alpha=1.0), Ridge(alpha=0.1), LinearRegression(), BayesianRidge()]
+)
 @pytest.mark.parametrize(
     ("method", "n_features"),
     [
@@ -78,7 +83,9 @@ def test_selects_as_lime_where_masks_are_few(method, n_features):
     """25 masks of 8 components: what is selected depends on every detail."""
     for seed in range(3):
         masks, predictions = neighbourhood(seed, n_samples=25, n_components=8)
-        ours = fit_surrogate(masks, predictions, feature_selection=method, n_features=n_features)
+        ours = fit_surrogate(
+            masks, predictions, feature_selection=method, n_features=n_features, regressor=LIMES
+        )
         for label in range(predictions.shape[1]):
             weights = lime_explanation(masks, predictions, label, 0.25, method, n_features, None)[0]
             np.testing.assert_allclose(ours.weights[label], weights, rtol=1e-8, atol=1e-10)
@@ -92,13 +99,14 @@ def test_forward_selection_does_not_choose_what_repeats_the_chosen():
     assert np.flatnonzero(ours.weights[0]).tolist() == [0, 7]
 
 
-def test_equals_the_weighted_normal_equations():
+@pytest.mark.parametrize(("regressor", "alpha"), [(None, 0.0), (LIMES, 1.0)])
+def test_equals_the_weighted_normal_equations(regressor, alpha):
     masks, predictions = neighbourhood(0)
     A = np.column_stack([masks, np.ones(len(masks))])
     w = kernel_weights(masks)[:, np.newaxis]
-    penalty = np.diag([1.0] * masks.shape[1] + [0.0])
+    penalty = np.diag([alpha] * masks.shape[1] + [0.0])
     solution = np.linalg.solve(A.T @ (w * A) + penalty, A.T @ (w * predictions))
-    ours = fit_surrogate(masks, predictions)
+    ours = fit_surrogate(masks, predictions, regressor=regressor)
     np.testing.assert_allclose(ours.weights, solution[:-1].T, rtol=1e-9)
     np.testing.assert_allclose(ours.intercept, solution[-1], rtol=1e-9)
     residual = predictions - A @ solution

@@ -302,7 +302,7 @@ class Neighbourhood:
         own = (self.audio_masks, self.lyric_masks)
         new = (other.audio_masks, other.lyric_masks)
         for side, (before, after) in enumerate(zip(own, new, strict=True)):
-            if self.design == "crossed" and not self.known[side]:
+            if self.design == "crossed" and self.sampling.sides[side].is_complete:
                 halves.append(before)  # the same masks, which have the same places
                 continue
             pairs[:, side] += len(before) - other.known[side]
@@ -445,11 +445,12 @@ def _crossed(
     replacement: bool,
     besides: Neighbourhood | None,
 ) -> Neighbourhood:
-    halves, n_known = [], []
+    halves, n_known, usual = [], [], []
     for side, (p, n) in enumerate(zip(n_components, n_samples.tolist(), strict=True)):
-        if besides is not None and not besides.known[side]:
-            n_known.append(0)
-            halves.append((besides.audio_masks, besides.lyric_masks)[side][: 2**p])
+        if besides is not None and besides.sampling.sides[side].is_complete:
+            n_known.append(besides.known[side])
+            halves.append((besides.audio_masks, besides.lyric_masks)[side])
+            usual.append(np.unique(besides.pairs[besides.n_known :, side]))
             continue
         is_sampled = p > 0 and (replacement or besides is not None or not _are_few(p, n))
         seen = None if besides is None else besides.drawn_masks(side)
@@ -461,14 +462,16 @@ def _crossed(
             # In no order, since a grid may have room for the first of them only.
             masks = masks[[0, *(1 + rng.permutation(half - 1))]].reshape(-1, p)
         halves.append(masks)
+        # The song itself and its silence come first, and were not drawn.
         n_known.append(2 if is_sampled else 0)
-    # The song itself and its silence come first, and were not drawn.
-    usual = [np.arange(known, len(m)) for known, m in zip(n_known, halves, strict=True)]
+        usual.append(np.arange(n_known[-1], len(masks)))
     grid = _grid(usual, grid_size) if grid_size and min(n_components) > 0 else None
     if not any(n_known) and len(halves[0]) * len(halves[1]) <= GRID_SAMPLES:
         pairs = np.stack(np.meshgrid(*usual, indexing="ij"), axis=-1).reshape(-1, 2)
     else:
-        pairs = _circle(halves, usual)
+        pairs = _circle(usual)
+    if any(n_known) and not (pairs[0] == 0).all():  # the song itself first, as in every draw
+        pairs = np.vstack([[[0, 0]], pairs])
     return Neighbourhood(
         "crossed",
         *halves,
@@ -488,11 +491,11 @@ def _grid(usual: list[np.ndarray], n_combinations: int) -> tuple[np.ndarray, np.
     return usual[0][: sizes[0]], usual[1][: sizes[1]]
 
 
-def _circle(halves: list[np.ndarray], usual: list[np.ndarray]) -> np.ndarray:
+def _circle(usual: list[np.ndarray]) -> np.ndarray:
     """Combine each mask with a few of the other half, all as often as each other."""
     # Blocks of a pair of audio masks and a pair of lyric masks, on a circle, so that every mask is
     # in as many blocks as every other of its half. A half without components is one mask.
-    sizes = [min(len(masks), 2) for masks in halves]
+    sizes = [min(len(masks), 2) for masks in usual]
     n_blocks = [len(masks) // size for masks, size in zip(usual, sizes, strict=True)]
     large, small = int(np.argmax(n_blocks)), int(np.argmin(n_blocks))
     if large == small:
@@ -504,7 +507,4 @@ def _circle(halves: list[np.ndarray], usual: list[np.ndarray]) -> np.ndarray:
     blocks[:, :, small] = (blocks[:, :, large] + shifts[:, np.newaxis]) % n_blocks[small]
     within = np.stack(np.meshgrid(*map(np.arange, sizes), indexing="ij"), axis=-1).reshape(-1, 2)
     pairs = (blocks.reshape(-1, 1, 2) * sizes + within).reshape(-1, 2)
-    pairs = np.stack([rows[of_half] for rows, of_half in zip(usual, pairs.T, strict=True)], axis=1)
-    if any(masks[0] for masks in usual):  # the song itself first, as in every draw
-        pairs = np.vstack([[[0, 0]], pairs])
-    return pairs
+    return np.stack([rows[of_half] for rows, of_half in zip(usual, pairs.T, strict=True)], axis=1)

@@ -98,7 +98,7 @@ def draw_masks(
     drawn = KERNEL_DRAWS[kernel](n_components, n_drawn, is_paired, seen, rng)
     known = np.array([[True], [False]])[:n_known].repeat(n_components, axis=1)
     if is_paired:
-        drawn = np.stack([drawn, ~drawn], axis=1).reshape(-1, n_components)
+        drawn = np.stack([drawn, ~drawn], axis=1).reshape(2 * len(drawn), n_components)
     return np.vstack([known, drawn])[:n_samples]
 
 

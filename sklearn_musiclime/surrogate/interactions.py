@@ -58,6 +58,8 @@ MAX_PAIRS = 10_000_000
 """Pairs that are estimated at most."""
 MAX_SCREENED = 2_000_000
 """Pairs up to which all are screened, those of 2,000 components; of more, those asked for."""
+MAX_OPERATIONS = 2e10
+"""Multiplications that the squares of all products take at most; of more, the mean will do."""
 MAX_ROUNDS = 20
 """How often interactions that stand out are taken out before the rest is tested again."""
 
@@ -215,8 +217,9 @@ def fit_interactions(
         halves = (neighbourhood.audio_masks, neighbourhood.lyric_masks)
         for number, (masks, offset) in enumerate(zip(halves, (0, n_audio), strict=True)):
             rows = neighbourhood.pairs[n_known:, number]
-            fraction = sampling.sides[number].fraction
-            found.append(_within(masks, rows, residual[n_known:], offset, fraction))
+            # What a mask met of the other side is left to chance until all have met.
+            design = "exhaustive" if sampling.is_complete else "paired"
+            found.append(_within(masks, rows, residual[n_known:], offset, design))
     if not found:
         nothing = np.zeros((scores.shape[1], 0))
         found = [Interactions(_pairs(0, 0, which), *[nothing] * 4)]
@@ -232,7 +235,7 @@ def _pairs(n_audio: int, n_lyrics: int, which: str) -> np.ndarray:
 
 
 def _within(
-    masks: np.ndarray, rows: np.ndarray, residual: np.ndarray, offset: int, fraction: float
+    masks: np.ndarray, rows: np.ndarray, residual: np.ndarray, offset: int, design: str
 ) -> Interactions:
     """Interactions within a half: from what the linear fit leaves, averaged over each mask."""
     n_met = np.bincount(rows, minlength=len(masks))
@@ -241,9 +244,7 @@ def _within(
     first = first[(n_met[first] > 0) & (n_met[first + 1] > 0)]
     both = np.stack([first, first + 1], axis=1).ravel()
     pairs = np.stack(np.triu_indices(masks.shape[1], 1), axis=1)
-    found = joint_interactions(
-        masks[both], np.stack(means, axis=1)[both], pairs, design="paired", fraction=fraction
-    )
+    found = joint_interactions(masks[both], np.stack(means, axis=1)[both], pairs, design=design)
     return replace(found, pairs=pairs + offset)
 
 
@@ -465,17 +466,16 @@ def _screened(
         everyone, asked = tuple(pairs.T), np.arange(len(pairs))
     firsts, first_at = np.unique(everyone[0], return_inverse=True)
     seconds, second_at = np.unique(everyone[1], return_inverse=True)
+    squares = _free_squares(coded, basis, firsts, seconds)[first_at, second_at]
     chosen: list[int] = []
     residual = response
     for _ in range(MAX_ROUNDS):
-        # Products of the coded columns are 1/4 or -1/4, so a product's own fit is one sum; of its
-        # square n / 16 the single components take their part.
+        # A product's own fit, the others being all but orthogonal to it.
         products = coded[:, firsts].T @ (coded[:, seconds] * residual[:, np.newaxis])
-        weights = 16 / n_free * products[first_at, second_at]
-        weights = _without_rounding(weights, floor)
+        weights = _without_rounding(products[first_at, second_at] / squares, floor)
         dof = n_free - len(chosen)
         variance = left_to_chance * np.sum(np.square(residual)) / max(dof, 1)
-        std_err = np.full(len(weights), 4 * np.sqrt(variance / n_free))
+        std_err = np.sqrt(variance / squares)
         q_values = _q_values(weights, std_err, dof)
         new = np.flatnonzero(q_values <= FALSE_DISCOVERIES)
         new = new[~np.isin(new, chosen)]
@@ -492,13 +492,30 @@ def _screened(
     if chosen:
         projected = X @ inverse
         taken = np.einsum("ij,ij->i", projected, X) + np.square(basis).sum(axis=1)
-        squares = leverage_scale(taken) * np.square(residual)
+        rest = leverage_scale(taken) * np.square(residual)
         weights[chosen] = together
-        std_err[chosen] = np.sqrt(left_to_chance * (squares @ np.square(projected)))
+        std_err[chosen] = np.sqrt(left_to_chance * (rest @ np.square(projected)))
     weights, std_err = weights[asked], std_err[asked]
     # Among those asked for: true ones that were not must not make room for false ones.
     dof = n_free - len(chosen)
     return weights, std_err, _q_values(weights, std_err, dof), np.full(len(weights), float(dof))
+
+
+def _free_squares(
+    coded: np.ndarray, basis: np.ndarray, firsts: np.ndarray, seconds: np.ndarray
+) -> np.ndarray:
+    """Sum of squares of what `basis` leaves of products of columns, (n_firsts, n_seconds).
+
+    Products are 1/4 or -1/4. Of so many that it would take long, all are given the mean.
+    """
+    n, n_taken = basis.shape
+    if n * n_taken * len(firsts) * len(seconds) > MAX_OPERATIONS:
+        return np.full((len(firsts), len(seconds)), (n - n_taken) / 16)
+    taken = np.zeros((len(firsts), len(seconds)))
+    for column in basis.T:
+        taken += np.square(coded[:, firsts].T @ (coded[:, seconds] * column[:, np.newaxis]))
+    # What single components take all of says nothing of the two together.
+    return np.maximum(n / 16 - taken, 1e-6 * n)
 
 
 def _tested(pairs: np.ndarray, weights: np.ndarray, std_err: np.ndarray, dof: int) -> Interactions:

@@ -31,7 +31,8 @@ Cornfield, Tukey, "Average values of mean squares in factorials", Annals of Math
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
@@ -44,8 +45,7 @@ N_GROUPS = 10
 """Groups of masks that the jackknife leaves out in turn."""
 
 
-@dataclass(frozen=True)
-class Shares:
+class Shares(NamedTuple):
     """Parts that modalities have in what moves scores.
 
     Attributes
@@ -167,7 +167,8 @@ def _of_all_masks(neighbourhood: Neighbourhood, scores: np.ndarray) -> np.ndarra
     """Scores of all masks as a grid, (n_audio_masks, n_lyric_masks, n_labels)."""
     masks = neighbourhood.masks[neighbourhood.n_known :]
     n_audio = neighbourhood.audio_masks.shape[1]
-    order = np.lexsort(masks.T[::-1])  # by the audio components first
+    # By the audio components first; a song of none has one mask.
+    order = np.lexsort(masks.T[::-1]) if masks.shape[1] else [0]
     return scores[neighbourhood.n_known :][order].reshape(2**n_audio, -1, scores.shape[1])
 
 
