@@ -647,6 +647,20 @@ def test_pictures_show_what_counts():
     assert {"vocals@1", "love"} <= set(texts_of(bars))
 
 
+def test_a_picture_of_two_classes_shows_what_is_not_known_without_bars():
+    found = GlobalExplanation.from_totals({
+        "pop": {"love": (9.0, 1), "night": (1.0, 1), "road": (2.0, 1)},
+        "rock": {"night": (3.0, 1), "$x$": (4.0, 2), "road": (1.0, 1)},
+    })  # fmt: skip
+    figure = found.plot_comparison("pop", "rock", n=4)
+    assert {"love", "only in pop: 9", "night", "road"} <= set(texts_of(figure))
+    (ax,) = figure.axes
+    assert [bar.get_width() for bar in ax.patches][:2] == [-2.0, 1.0]
+    assert np.isnan([bar.get_width() for bar in ax.patches][2])
+    both = found.plot_comparison("pop", "rock", n=8)
+    assert {"only in pop: 9", "only in rock: 2"} <= set(texts_of(both))
+
+
 @pytest.mark.parametrize("totals", [
     {"a": {"x": (1.0, 1)}},
     {"a": {"drums0": (1.0, 1), "drums1": (0.0, 1)}},

@@ -767,12 +767,14 @@ class GlobalExplanation:
         method, min_count
             See :meth:`importance`.
         n : int, default=12
-            Components a modality.
+            Components a modality; and below them, without bars, a quarter as many of those that
+            count for one of the two classes alone.
 
         Returns
         -------
         matplotlib.figure.Figure
-            Bars to the right speak for the first class, bars to the left for the second.
+            Bars to the right speak for the first class, bars to the left for the second. Whiskers
+            are cut at three times the length of the longest bar.
         """
         return plot_comparison(self, first, second, method=method, n=n, min_count=min_count)
 
