@@ -1,5 +1,6 @@
 """Global explanations, against sums and tests that are worked out here by hand."""
 
+import dataclasses
 import itertools
 import json
 import math
@@ -17,7 +18,7 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn_musiclime import GlobalExplanation, LocalExplanation, MusicLimeExplainer
 from sklearn_musiclime.components import split_lyrics
 from sklearn_musiclime.components.decomposition import AudioComponents, Decomposition
-from sklearn_musiclime.explanation import group_words
+from sklearn_musiclime.explanation import aggregation, group_words
 from sklearn_musiclime.explanation.aggregation import segment_overlap
 from sklearn_musiclime.explanation.importance import share_intervals, submodular_pick
 from sklearn_musiclime.surrogate.interactions import Interactions
@@ -507,6 +508,118 @@ def test_interactions_are_tested_over_songs():
         found.group(words="lower").interactions()
 
 
+def runs_of_interactions(values, groups):
+    """A global explanation whose labels are runs: values of shape (n_songs, n_runs, n_pairs)."""
+    _, n_runs, n_pairs = values.shape
+    words = " ".join(f"w{i}" for i in range(n_pairs))
+    plain = local(0, {}, words)
+    at = np.array([[0, 2 + i] for i in range(n_pairs)])
+    each = {name: np.repeat(getattr(plain, name), n_runs, axis=0)
+            for name in ("weights", "std_err", "intercept", "fidelity", "local_prediction",
+                         "shares", "shares_std_err", "corner_scores")}  # fmt: skip
+    songs = (
+        LocalExplanation(**{
+            **plain.__dict__, **each, "row": row, "labels": list(range(n_runs)),
+            "prediction": dict.fromkeys(range(n_runs), 0.5),
+            "interaction_terms": Interactions(at, own, np.ones_like(own), np.zeros_like(own)),
+        })
+        for row, own in enumerate(values)
+    )  # fmt: skip
+    return GlobalExplanation.from_local(songs, groups=groups)
+
+
+def of_groups(rng, sizes, n_runs, n_pairs):
+    """Interactions around 0 that clips of a recording share in part, in any order of clips."""
+    groups = np.repeat(np.arange(len(sizes)), sizes)
+    shared = rng.normal(size=(len(sizes), n_runs, n_pairs))[groups]
+    order = rng.permutation(len(groups))
+    return (shared + rng.normal(size=shared.shape))[order], groups[order]
+
+
+@pytest.mark.parametrize("sizes", [[25] * 4, [1, 2, 5, 40], [1] * 8 + [60], [3, 3], [1] * 30])
+def test_clips_of_few_recordings_discover_nothing_by_chance(sizes):
+    values, groups = of_groups(np.random.default_rng(0), sizes, 400, 20)
+    found = runs_of_interactions(values, groups)
+    # Nothing is there, so a run that finds something finds nothing but what is false.
+    false = np.mean([len(found.interactions(run)) > 0 for run in found.labels])
+    assert false <= 0.05 + 2 * (0.05 * 0.95 / 400) ** 0.5
+
+
+def test_half_of_the_strong_interactions_of_ten_recordings_are_found():
+    rng = np.random.default_rng(0)
+    values, groups = of_groups(rng, [5] * 10, 200, 20)
+    values[:, :, :5] += 1.5  # 1.4 standard deviations of a recording's mean
+    found = runs_of_interactions(values, groups)
+    listed = [set(found.interactions(run)["second"]) for run in found.labels]
+    true = {f"w{i}" for i in range(5)}
+    assert np.mean([len(names - true) / max(len(names), 1) for names in listed]) <= 0.05
+    assert np.mean([len(names & true) / 5 for names in listed]) > 0.75
+
+
+def test_interactions_are_those_of_group_means():
+    rng = np.random.default_rng(1)
+    values, groups = of_groups(rng, [1, 3, 4, 8], 1, 3)
+    names = np.array(list("abcd"))[groups]
+    listed = runs_of_interactions(values, names).interactions(fdr=None).set_index("second")
+    p_values = []
+    for i in range(3):
+        means = [values[groups == group, 0, i].mean() for group in range(4)]
+        row = listed.loc[f"w{i}"]
+        assert row["weight"] == pytest.approx(np.mean(means))
+        assert row["std_err"] == pytest.approx(scipy.stats.sem(means))
+        assert (row["count"], row["n_groups"]) == (16, 4)
+        p_values.append(scipy.stats.ttest_1samp(means, 0).pvalue)
+    expected = scipy.stats.false_discovery_control(p_values)
+    np.testing.assert_allclose(listed.loc[["w0", "w1", "w2"], "q_value"], expected)
+    one = runs_of_interactions(values, ["a"] * 16)
+    assert len(one.interactions()) == 0
+    assert one.interactions(fdr=None)[["std_err", "q_value"]].isna().all(axis=None)
+
+
+@pytest.mark.parametrize("groups", [None, "aabbccaab", "abcabcabc"])
+def test_sums_of_groups_do_not_depend_on_when_they_are_summed_up(groups, monkeypatch):
+    rng = np.random.default_rng(0)
+    songs = [
+        local(row, {}, " ".join(words), label=rng.choice(["pop", "rock"]),
+              pairs={("vocals@0", word): rng.normal() for word in words})
+        for row in range(9) for words in [rng.choice(["love", "hate", "night"], 2, replace=False)]
+    ]  # fmt: skip
+    groups = None if groups is None else list(groups)
+    once = GlobalExplanation.from_local(songs, groups=groups)
+    monkeypatch.setattr(aggregation, "MAX_WAITING", 0)
+    shuffled = GlobalExplanation.from_local([songs[i] for i in rng.permutation(9)], groups=groups)
+    aggregator = aggregation.Aggregator(groups, in_order=True)
+    for song in songs:
+        aggregator.add(aggregation.summarise(song))
+    streamed = GlobalExplanation.from_aggregate(aggregator.result())
+    for other in (shuffled, streamed):
+        for label in once.labels:
+            pd.testing.assert_frame_equal(
+                other.interactions(label, fdr=None, min_count=1).sort_values(["first", "second"]),
+                once.interactions(label, fdr=None, min_count=1).sort_values(["first", "second"]),
+                check_index_type=False,
+            )
+    with pytest.raises(ValueError, match="row 0 and comes after row 8"):
+        aggregator.add(aggregation.summarise(songs[0]))
+
+
+def test_interactions_of_groups_that_are_over_take_no_memory_of_their_own(monkeypatch):
+    monkeypatch.setattr(aggregation, "MAX_WAITING", 10)
+    song = local(0, {}, "love hate", pairs={("vocals@0", word): 1.0 for word in ("love", "hate")})
+    aggregator = aggregation.Aggregator(np.repeat(np.arange(500), 2), in_order=True)
+    for row in range(1000):
+        aggregator.add(dataclasses.replace(aggregation.summarise(song), row=row))
+        kept = aggregator._pairs._open[0].shape[1]
+        assert kept <= 10
+    assert aggregator.result().pairs.n_groups.tolist() == [500, 500]
+
+
+@pytest.mark.parametrize("groups", [["a"], [("a", 1), ("b", 2)]])
+def test_groups_that_are_none_of_songs(groups):
+    with pytest.raises(ValueError, match="groups"):
+        GlobalExplanation.from_local([local(0, {}), local(1, {})], groups=groups)
+
+
 def test_interactions_of_segments_and_words_that_fall_together():
     song = local(
         0, {}, "Love love", borders=(0, 25, 50, 75, 100),
@@ -616,6 +729,7 @@ def test_saved_and_loaded(tmp_path):
     pd.testing.assert_frame_equal(loaded.interactions(fdr=None), saved.interactions(fdr=None))
     pd.testing.assert_frame_equal(loaded.modality_share(), saved.modality_share())
     pd.testing.assert_frame_equal(loaded.pick(2), saved.pick(2))
+    np.testing.assert_array_equal(loaded.pair_totals.n_groups, saved.pair_totals.n_groups)
     with pytest.raises(ValueError, match="not a saved LocalExplanation"):
         LocalExplanation.load(tmp_path / "global.json")
     totals = GlobalExplanation.from_totals({"a": {"x": (1.0, 1)}})
@@ -623,6 +737,28 @@ def test_saved_and_loaded(tmp_path):
     loaded = GlobalExplanation.load(tmp_path / "totals.json")
     pd.testing.assert_frame_equal(loaded.importance(), totals.importance())
     assert loaded.songs is None
+
+
+@pytest.mark.parametrize("groups", [None, list("aabbcc")])
+def test_files_of_version_1_have_interactions_where_they_are_by_group(groups, tmp_path):
+    songs = [local(i, {}, "love", pairs={("vocals@0", "love"): 1.0 + i}) for i in range(6)]
+    saved = GlobalExplanation.from_local(songs, groups=groups)
+    path = tmp_path / "global.json"
+    saved.save(path)
+    path.write_text(path.read_text().replace('"version": 2', '"version": 1'))
+    arrays = dict(np.load(path.with_suffix(".npz")))
+    del arrays["pair_n_groups"]
+    np.savez(path.with_suffix(".npz"), **arrays)
+    loaded = GlobalExplanation.load(path)
+    pd.testing.assert_frame_equal(loaded.interval()[0], saved.interval()[0])
+    if groups is None:
+        pd.testing.assert_frame_equal(loaded.interactions(fdr=None), saved.interactions(fdr=None))
+    else:  # sums over clips do not tell those over recordings
+        with pytest.raises(ValueError, match="earlier release"):
+            loaded.interactions()
+    path.write_text(path.read_text().replace('"version": 1', '"version": 3'))
+    with pytest.raises(ValueError, match=r"version 3 .* up to 2"):
+        GlobalExplanation.load(path)
 
 
 def texts_of(figure):

@@ -160,28 +160,24 @@ class GlobalExplanation:
         Raises
         ------
         ValueError
-            There are no explanations.
+            There are no explanations, or a song has no group.
         """
-        aggregator = Aggregator()
+        aggregator = Aggregator(groups)
         for explanation in explanations:
             summary = summarise(explanation, n_segments=n_segments, words=words, sources=sources)
             if n_segments is None and explanation.components.audio is not None:
                 n_segments = summary.n_segments
             aggregator.add(summary)
-        return cls.from_aggregate(aggregator.result(), groups)
+        return cls.from_aggregate(aggregator.result())
 
     @classmethod
-    def from_aggregate(
-        cls, aggregate: Aggregate, groups: Sequence[Hashable] | None = None, **known: Any
-    ) -> GlobalExplanation:
+    def from_aggregate(cls, aggregate: Aggregate, **known: Any) -> GlobalExplanation:
         """Make a global explanation of what songs left behind.
 
         Parameters
         ----------
         aggregate : Aggregate
             See :mod:`sklearn_musiclime.explanation.aggregation`.
-        groups : array-like of shape (n_songs,), or None, default=None
-            See :meth:`from_local`.
         **known : object
             ``failures`` and ``explanations``.
 
@@ -197,8 +193,7 @@ class GlobalExplanation:
         songs = pd.DataFrame({"title": aggregate.titles, "row": row})
         songs["label"] = _object_series([labels[i] for i in of_label])
         songs[["score", "fidelity", *SHARES]] = aggregate.about[:, 2:]
-        group = songs["row"] if groups is None else np.asarray(groups)[songs["row"]]
-        songs.insert(2, "group", np.asarray(group))
+        songs.insert(2, "group", aggregate.groups)
         components, new_column = _in_order(aggregate.components)
         weights = _with_columns(aggregate.weights, new_column, len(components))
         pairs = aggregate.pairs
@@ -526,9 +521,12 @@ class GlobalExplanation:
     ) -> pd.DataFrame:
         """List the pairs of components that do something together over the songs of a class.
 
-        The mean of their interaction over the explanations that contain both, tested against 0 by
-        how it varies from song to song (Student's t), with Benjamini and Hochberg's false-discovery
-        rate over the pairs that were tested.
+        The mean of their interaction in each group of songs (see ``group`` of `songs`), and over
+        the groups that contain both the mean of these means, tested against 0 by how they vary
+        from group to group: Student's t, which for normal means errs no more often than it says
+        however unlike in size and spread groups are, with Benjamini and Hochberg's
+        false-discovery rate over the pairs that were tested. Groups count alike, whatever their
+        number of songs.
 
         Parameters
         ----------
@@ -543,26 +541,35 @@ class GlobalExplanation:
         -------
         DataFrame
             Columns ``first``, ``second``, ``modalities``, ``weight`` (the mean), ``std_err``,
-            ``count``, ``q_value``; the largest ``|weight|`` first. What only one explanation
-            contains has no standard error and is listed with ``min_count=1`` and ``fdr=None``
-            alone.
+            ``count`` (of explanations), ``n_groups``, ``q_value``; the largest ``|weight|`` first.
+            What only one group contains has no standard error, is not tested, and is listed with
+            ``fdr=None`` alone.
 
         Raises
         ------
         ValueError
             No interactions were estimated.
+
+        References
+        ----------
+        Ibragimov, Müller, "t-statistic based correlation and heterogeneity robust inference",
+        Journal of Business & Economic Statistics 28, 2010.
+
+        Benjamini, Hochberg, "Controlling the false discovery rate", Journal of the Royal
+        Statistical Society B 57, 1995.
         """
         if self.pair_totals is None:
             raise ValueError(
-                "no interactions are known: they were not estimated, or groups were made of them"
+                "no interactions are known: they were not estimated, components were joined to "
+                "groups, or an earlier release saved them without the groups of songs"
             )
         index = 0 if label is None else self.label_index(label)
         pairs = self.pair_totals
         own = (pairs.labels == index) & (pairs.counts >= min_count)
-        at, count = pairs.pairs[own], pairs.counts[own]
-        mean = pairs.sums[own] / count
-        dof = np.where(count > 1, count - 1, np.nan)
-        variance = np.maximum(pairs.squares[own] / count - np.square(mean), 0.0) / dof
+        at, n_groups = pairs.pairs[own], pairs.n_groups[own]
+        mean = pairs.sums[own] / n_groups
+        dof = np.where(n_groups > 1, n_groups - 1, np.nan)
+        variance = np.maximum(pairs.squares[own] / n_groups - np.square(mean), 0.0) / dof
         std_err = np.sqrt(variance)
         # A spread that rounding may have made is none.
         std_err[std_err < 1e-8 * np.abs(mean)] = 0.0
@@ -580,7 +587,8 @@ class GlobalExplanation:
             fdr,
             weight=mean,
             std_err=std_err,
-            count=count.astype(int),
+            count=pairs.counts[own].astype(int),
+            n_groups=n_groups.astype(int),
             q_value=q_values,
         )
 

@@ -287,7 +287,7 @@ def _whiskers(frame: pd.DataFrame, column: str) -> dict:
 
 
 def _reach(frame: pd.DataFrame, column: str = "importance") -> float:
-    """How far bars and whiskers go: where little is known, whiskers are cut at three bars' length."""
+    """How far bars and whiskers go; where little is known, whiskers are cut."""
     columns = [c for c in (column, "low", "high") if c in frame]
     ends = np.abs(np.nan_to_num(frame[columns].to_numpy(dtype=float)))
     return float(min(ends.max(initial=0.0), MAX_REACH * ends[:, 0].max(initial=0.0)))
