@@ -484,7 +484,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
             words=words,
             sources=sources,
         )
-        aggregator, failures, kept = Aggregator(), [], []
+        aggregator, failures, kept = Aggregator(groups, in_order=True), [], []
         for summary, explanation in self._explanations(
             X,
             labels,
@@ -498,7 +498,6 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
                 kept.append(explanation)
         return GlobalExplanation.from_aggregate(
             aggregator.result(),
-            groups,
             failures=failure_frame(failures),
             explanations=kept if keep_explanations else None,
         )

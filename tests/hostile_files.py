@@ -888,7 +888,7 @@ def check_global(path: Path) -> str:
         explanation.to_frame()
         explanation.plot(n=2)
     if explanation.songs is not None:
-        explanation.modality_share(n_resamples=5)
+        explanation.modality_share()
         explanation.pick(2)
         explanation.group(words="lower")
     if explanation.pair_totals is not None and explanation.labels:

@@ -1,5 +1,6 @@
 """Global explanations, against sums and tests that are worked out here by hand."""
 
+import dataclasses
 import itertools
 import json
 import math
@@ -17,9 +18,9 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn_musiclime import GlobalExplanation, LocalExplanation, MusicLimeExplainer
 from sklearn_musiclime.components import split_lyrics
 from sklearn_musiclime.components.decomposition import AudioComponents, Decomposition
-from sklearn_musiclime.explanation import group_words
+from sklearn_musiclime.explanation import aggregation, group_words
 from sklearn_musiclime.explanation.aggregation import segment_overlap
-from sklearn_musiclime.explanation.importance import submodular_pick
+from sklearn_musiclime.explanation.importance import share_intervals, submodular_pick
 from sklearn_musiclime.surrogate.interactions import Interactions
 
 PUBLISHED = Path(__file__).parents[2] / "shared" / "data" / "musiclime_published"
@@ -125,15 +126,18 @@ def test_positive_parts_are_summed_and_presence_is_counted():
     assert np.isnan(average.loc["love", "rock"])  # no rock song has it
     assert average.loc["me", "pop"] == 0.0  # one song has it, its weight is 0
     assert np.isnan(found.importance(min_count=2).loc["me", "pop"])
-    assert not np.isnan(found.interval()[0].loc["love", "pop"])
-    assert np.isnan(found.interval(min_count=3)[0].loc["love", "pop"])
+    more = GlobalExplanation.from_local([
+        *explanations, *(local(row, {"love": 1.0 + row}, "love") for row in (3, 4, 5)),
+    ])  # fmt: skip
+    assert not np.isnan(more.interval()[0].loc["love", "pop"])
+    assert np.isnan(more.interval(min_count=6)[0].loc["love", "pop"])
     assert found.audio_map("pop", min_count=2).loc["vocals", 0] == 1.0
     assert found.audio_map("pop", min_count=3).isna().all(axis=None)
     compared = found.compare("pop", "rock").set_index("component")
     assert compared.loc["love", "first"] == 2.0
     twice = found.compare("pop", "rock", min_count=2).set_index("component")
     assert {"me", "hate"} <= set(compared.index) - set(twice.index)
-    assert twice.loc["vocals@0", "second"] == 0.0  # one rock song is too few
+    assert np.isnan(twice.loc["vocals@0", "second"])  # one rock song is too few
     assert found.importance("lime").loc["love", "pop"] == 2.0
     with pytest.raises(ValueError, match="method must be"):
         found.importance("mean")
@@ -283,60 +287,187 @@ def noisy_songs(rng, n_songs=60, label="pop"):
     ]
 
 
-def test_intervals_cover_what_would_come_out_of_all_songs():
-    many = 1 + 0.5 * np.random.default_rng(1).normal(size=10**6)
-    truth = {"vocals@0": np.maximum(many, 0).mean(), "love": 1.0}
-    covered = []
-    for seed in range(200):
-        found = GlobalExplanation.from_local(noisy_songs(np.random.default_rng(seed)))
-        low, high = found.interval(n_resamples=400)
-        covered += [low["pop"][name] <= value <= high["pop"][name] for name, value in truth.items()]
-    assert 0.90 <= np.mean(covered) <= 0.98
+WEIGHTS = {  # draws of weights, and the mean of their positive parts
+    "normal": (lambda rng, shape: rng.normal(1, 0.25, shape), 1.0),
+    "exponential": (lambda rng, shape: rng.exponential(size=shape), 1.0),
+    "half below 0": (lambda rng, shape: rng.normal(size=shape), (2 * math.pi) ** -0.5),
+    "mostly 0": (lambda rng, shape: rng.exponential(size=shape) * (rng.random(shape) < 0.3), 0.3),
+}
 
 
-@pytest.mark.parametrize("method", ["average", "lime", "homogeneity"])
-def test_intervals_are_those_of_a_plain_bootstrap(method):
+def corpus(values, label="pop", *, first_row=0):
+    """Songs whose words have these weights, a row a song and a column a word; NaN: not in it."""
+    return [
+        local(first_row + row, {f"w{i}": own[i] for i in known},
+              " ".join(f"w{i}" for i in known), label=label)
+        for row, own in enumerate(values) for known in [np.flatnonzero(~np.isnan(own)).tolist()]
+    ]  # fmt: skip
+
+
+def covered(interval, truth, label="pop"):
+    """How often words' intervals hold the truth, and how many of them are known."""
+    low, high = (bound[label].filter(regex="^w").to_numpy() for bound in interval)
+    known = ~np.isnan(low)
+    return np.mean((low <= truth)[known] & (truth <= high)[known]), known.mean()
+
+
+@pytest.mark.parametrize("kind", WEIGHTS)
+@pytest.mark.parametrize("n_songs", [5, 10, 30, 100])
+def test_intervals_cover_what_would_come_out_of_all_songs(n_songs, kind):
+    draw, mean = WEIGHTS[kind]
+    # Each word is another sample of songs.
+    values = draw(np.random.default_rng(n_songs), (n_songs, 1000))
+    found = GlobalExplanation.from_local(corpus(values))
+    for method, truth in (("average", mean), ("lime", (n_songs * mean) ** 0.5)):
+        coverage, known = covered(found.interval(method), truth)
+        assert coverage >= 0.92
+        assert known == 1.0 or n_songs < 100
+        if kind in ("normal", "exponential"):  # few weights that are above 0 tell too little
+            assert coverage <= 0.98
+            assert known >= 0.9
+
+
+@pytest.mark.parametrize("kind", ["normal", "exponential"])
+def test_intervals_of_words_of_some_songs_cover(kind):
+    draw, mean = WEIGHTS[kind]
     rng = np.random.default_rng(0)
-    songs = noisy_songs(rng, 30) + noisy_songs(rng, 20, "rock")
-    songs = [LocalExplanation(**{**s.__dict__, "row": row}) for row, s in enumerate(songs)]
-    low, high = GlobalExplanation.from_local(songs).interval(method, n_resamples=2000)
-    draws = []
-    for _ in range(2000):
-        drawn = [songs[i] for i in rng.integers(50, size=50)]
-        draws.append(GlobalExplanation.from_local(drawn).importance(method).to_numpy())
-    expected = np.quantile(draws, [0.025, 0.975], axis=0)
-    spread = np.maximum(expected[1] - expected[0], 1e-3)
-    np.testing.assert_array_less(np.abs(low.to_numpy() - expected[0]) / spread, 0.12)
-    np.testing.assert_array_less(np.abs(high.to_numpy() - expected[1]) / spread, 0.12)
+    values = draw(rng, (30, 1000))
+    values[rng.random(values.shape) < 0.7] = np.nan
+    found = GlobalExplanation.from_local(corpus(values))
+    coverage, known = covered(found.interval(), mean)
+    assert 0.92 <= coverage <= 0.98
+    assert known > 0.95
+    assert covered(found.interval("lime"), (30 * 0.3 * mean) ** 0.5)[0] >= 0.92
 
 
-def test_clips_of_a_recording_are_resampled_together():
+@pytest.mark.parametrize("sizes", [[1, 2, 3, 4, 5, 6, 7, 8], [1, 2, 4, 8, 16] * 6])
+def test_intervals_of_recordings_of_unlike_lengths_cover(sizes):
+    rng = np.random.default_rng(0)
+    recording = np.repeat(np.arange(len(sizes)), sizes)
+    values = rng.exponential(size=(len(sizes), 1000))[recording]
+    values = (values + rng.exponential(size=values.shape)) / 2
+    shuffled = rng.permutation(len(values))
+    songs = corpus(values[shuffled])
+    found = GlobalExplanation.from_local(songs, groups=recording[shuffled])
+    assert 0.91 <= covered(found.interval(), 1.0)[0] <= 0.98  # 0.01 is the error of 1,000 words
+
+
+def test_all_samples_of_a_small_population_are_covered_as_often_as_is_said():
+    # Seven songs drawn from three kinds of weights: every one of the 3**7 samples is a word.
+    samples = np.array(list(itertools.product([1.0, 2.0, 4.5], repeat=7))).T
+    found = GlobalExplanation.from_local(corpus(samples))
+    assert 0.92 <= covered(found.interval(), 2.5)[0] <= 0.98
+    assert 0.92 <= covered(found.interval("lime"), 17.5**0.5)[0] <= 0.98
+    assert covered(found.interval(confidence_level=0.8), 2.5)[0] < 0.9
+
+
+def test_intervals_of_homogeneity_cover():
+    rng = np.random.default_rng(0)
+    # As many words as classes tell one from the others; the last one tells nothing.
+    means = np.array([[2.0, 0.3, 0.2, 1.0], [0.3, 1.0, 0.4, 1.0], [0.1, 0.5, 2.0, 1.0]])
+    totals = {
+        label: {f"w{i}": (20 * mean, 20) for i, mean in enumerate(own)}
+        for label, own in zip("abc", means, strict=True)
+    }
+    truth = GlobalExplanation.from_totals(totals).importance("homogeneity")
+    held, differ = [], []
+    for _ in range(120):
+        songs = []
+        for label, own in zip("abc", means, strict=True):
+            values = rng.exponential(own, (20, 4))
+            songs += corpus(values, label, first_row=len(songs))
+        found = GlobalExplanation.from_local(songs)
+        low, high = (bound.loc[truth.index] for bound in found.interval("homogeneity"))
+        held.append(((low <= truth) & (truth <= high)).to_numpy())
+        compared = found.compare("a", "b", method="homogeneity").set_index("component")
+        apart = (truth["a"] - truth["b"])[:3]
+        low, high = compared.loc[apart.index, "low"], compared.loc[apart.index, "high"]
+        differ.append(((low <= apart) & (apart <= high)).to_numpy())
+    assert 0.92 <= np.mean(np.array(held)[:, :3]) <= 0.98
+    assert 0.92 <= np.mean(differ) <= 0.985
+
+
+@pytest.mark.parametrize(("alike", "most"), [(0.0, 0.98), (0.9, 1.0)])
+def test_intervals_of_differences_cover(alike, most):
+    # The same songs explained for both classes: what songs have in common takes itself off.
+    rng = np.random.default_rng(0)
+    common = rng.exponential(size=(12, 1000))
+    pop, rock = (alike * common + (1 - alike) * rng.exponential(size=common.shape) for _ in "ab")
+    songs = corpus(pop, "pop") + corpus(rock + 0.5, "rock")
+    frame = GlobalExplanation.from_local(songs).compare("pop", "rock")
+    words = frame[frame["modality"] == "lyrics"]
+    assert words["low"].notna().all()
+    covers = (words["low"] <= -0.5) & (words["high"] >= -0.5)
+    assert 0.92 <= covers.mean() <= most
+    width = (words["high"] - words["low"]).median()
+    of_pairs = 2 * scipy.stats.t.ppf(0.975, 11) * (1 - alike) * (2 / 12) ** 0.5
+    assert width < 2.5 * of_pairs
+
+
+def test_clips_of_a_recording_are_left_out_together():
     songs = noisy_songs(np.random.default_rng(0), 30)
     clips = [
         LocalExplanation(**{**s.__dict__, "row": 5 * s.row + k}) for s in songs for k in range(5)
     ]
-
-    def width(explanations, groups=None):
-        found = GlobalExplanation.from_local(explanations, groups=groups)
-        low, high = found.interval(n_resamples=20_000)
-        return (high - low).loc["love", "pop"]
-
     recordings = np.repeat([f"recording {i}" for i in range(30)], 5)
-    assert width(clips, recordings) == pytest.approx(width(songs), rel=0.05)
-    assert width(clips) < 0.6 * width(songs)
+
+    def bounds(explanations, groups=None, method="average"):
+        found = GlobalExplanation.from_local(explanations, groups=groups)
+        return np.array([bound.loc["love", "pop"] for bound in found.interval(method)])
+
+    np.testing.assert_allclose(bounds(clips, recordings), bounds(songs))
+    root = bounds(clips, recordings, "lime") / 5**0.5  # of five times the sum
+    np.testing.assert_allclose(root, bounds(songs, method="lime"))
+    assert np.ptp(bounds(clips)) < 0.6 * np.ptp(bounds(songs))
 
 
-def test_one_song_tells_nothing_of_others():
-    songs = [local(0, {"love": 1.0}, "love"), local(1, {"hate": 1.0}, "hate love")]
+def test_many_songs_give_the_interval_that_theory_gives():
+    # More groups than are left out one by one, of a mean far from 0: Student's t is the normal.
+    values = np.random.default_rng(0).normal(10, 1, (1000, 5))
+    low, high = GlobalExplanation.from_local(corpus(values)).interval()
+    for i, own in enumerate(values.T):
+        expected = own.mean() + np.array([-1.972, 1.972]) * scipy.stats.sem(own)
+        np.testing.assert_allclose([low.loc[f"w{i}", "pop"], high.loc[f"w{i}", "pop"]], expected,
+                                   atol=0.012)  # fmt: skip
+
+
+def test_few_songs_tell_nothing_of_others():
+    songs = [local(0, {"love": 1.0}, "love me"), local(1, {"hate": 1.0}, "hate love")]
     low, high = GlobalExplanation.from_local(songs).interval()
-    assert low.loc["hate"].isna().all()
-    assert high.loc["hate"].isna().all()
-    assert low.loc["love", "pop"] == 0.0
-    grouped = GlobalExplanation.from_local(songs, groups=["a", "a"])
-    assert grouped.interval()[0].isna().all(axis=None)
+    assert low.isna().all(axis=None)
+    assert high.isna().all(axis=None)
+    # Many songs of which two speak for the class, and many of which none does.
+    songs += [local(row, {"love": 1.0 + row, "me": -1.0}, "hate love me") for row in range(2, 30)]
+    songs[5].weights[0, list(songs[5].components.names).index("hate")] = 1.0
+    low, high = GlobalExplanation.from_local(songs).interval()
+    assert low.loc[["hate", "me"]].isna().all(axis=None)
+    assert 0 < low.loc["love", "pop"] < 16 < high.loc["love", "pop"]
+    grouped = GlobalExplanation.from_local(songs, groups=["a", "b"] * 15)
+    for method in ("average", "lime", "homogeneity"):
+        assert grouped.interval(method)[0].isna().all(axis=None)
     assert grouped.modality_share()["audio_low"].isna().all()
+    # How evenly a word speaks for all classes is not known where one class has a single song.
+    single = GlobalExplanation.from_local([*songs, local(30, {"love": 1.0}, "love", label="rock")])
+    assert single.interval("homogeneity")[0].isna().all(axis=None)
+    assert not np.isnan(single.interval("lime")[0].loc["love", "pop"])
     with pytest.raises(ValueError, match="confidence_level"):
         grouped.interval(confidence_level=95)
+
+
+@pytest.mark.parametrize("n_songs", [5, 10, 30, 100])
+@pytest.mark.parametrize("shape", [(6, 3), (1, 9), (0.5, 10)])
+def test_intervals_of_shares_cover(shape, n_songs):
+    shares = np.random.default_rng(0).beta(*shape, (n_songs, 2000))
+    low, high = share_intervals(shares, np.arange(n_songs))
+    known = ~np.isnan(low)
+    assert known.mean() > 0.7
+    truth = shape[0] / sum(shape)
+    assert np.mean((low <= truth)[known] & (truth <= high)[known]) >= 0.92
+    np.testing.assert_allclose(
+        share_intervals(1 - shares, np.arange(n_songs)), [1 - high, 1 - low], atol=1e-12
+    )
+    clips = share_intervals(np.repeat(shares, 3, axis=0), np.repeat(np.arange(n_songs), 3))
+    np.testing.assert_allclose(clips, [low, high])
 
 
 def test_modality_shares_are_means():
@@ -345,7 +476,8 @@ def test_modality_shares_are_means():
         song.shares[:] = [[0.1 * i, 0.9 - 0.1 * i, 0.1]]
     found = GlobalExplanation.from_local(songs).modality_share().loc["pop"]
     np.testing.assert_allclose(found[["audio", "lyrics", "interaction"]], [0.15, 0.75, 0.1])
-    assert 0 <= found["audio_low"] < 0.15 < found["audio_high"] <= 0.3
+    assert 0 <= found["audio_low"] < 0.15 < found["audio_high"] <= 1
+    np.testing.assert_allclose(found[["interaction_low", "interaction_high"]], 0.1)  # all alike
     assert found["n_explanations"] == 4
 
 
@@ -374,6 +506,118 @@ def test_interactions_are_tested_over_songs():
     assert len(found.interactions("pop", min_count=1, fdr=None)) == 3
     with pytest.raises(ValueError, match="no interactions"):
         found.group(words="lower").interactions()
+
+
+def runs_of_interactions(values, groups):
+    """A global explanation whose labels are runs: values of shape (n_songs, n_runs, n_pairs)."""
+    _, n_runs, n_pairs = values.shape
+    words = " ".join(f"w{i}" for i in range(n_pairs))
+    plain = local(0, {}, words)
+    at = np.array([[0, 2 + i] for i in range(n_pairs)])
+    each = {name: np.repeat(getattr(plain, name), n_runs, axis=0)
+            for name in ("weights", "std_err", "intercept", "fidelity", "local_prediction",
+                         "shares", "shares_std_err", "corner_scores")}  # fmt: skip
+    songs = (
+        LocalExplanation(**{
+            **plain.__dict__, **each, "row": row, "labels": list(range(n_runs)),
+            "prediction": dict.fromkeys(range(n_runs), 0.5),
+            "interaction_terms": Interactions(at, own, np.ones_like(own), np.zeros_like(own)),
+        })
+        for row, own in enumerate(values)
+    )  # fmt: skip
+    return GlobalExplanation.from_local(songs, groups=groups)
+
+
+def of_groups(rng, sizes, n_runs, n_pairs):
+    """Interactions around 0 that clips of a recording share in part, in any order of clips."""
+    groups = np.repeat(np.arange(len(sizes)), sizes)
+    shared = rng.normal(size=(len(sizes), n_runs, n_pairs))[groups]
+    order = rng.permutation(len(groups))
+    return (shared + rng.normal(size=shared.shape))[order], groups[order]
+
+
+@pytest.mark.parametrize("sizes", [[25] * 4, [1, 2, 5, 40], [1] * 8 + [60], [3, 3], [1] * 30])
+def test_clips_of_few_recordings_discover_nothing_by_chance(sizes):
+    values, groups = of_groups(np.random.default_rng(0), sizes, 400, 20)
+    found = runs_of_interactions(values, groups)
+    # Nothing is there, so a run that finds something finds nothing but what is false.
+    false = np.mean([len(found.interactions(run)) > 0 for run in found.labels])
+    assert false <= 0.05 + 2 * (0.05 * 0.95 / 400) ** 0.5
+
+
+def test_strong_interactions_of_ten_recordings_are_found():
+    rng = np.random.default_rng(0)
+    values, groups = of_groups(rng, [5] * 10, 200, 20)
+    values[:, :, :5] += 1.5  # 1.4 standard deviations of a recording's mean
+    found = runs_of_interactions(values, groups)
+    listed = [set(found.interactions(run)["second"]) for run in found.labels]
+    true = {f"w{i}" for i in range(5)}
+    assert np.mean([len(names - true) / max(len(names), 1) for names in listed]) <= 0.05
+    assert np.mean([len(names & true) / 5 for names in listed]) > 0.8
+
+
+def test_interactions_are_those_of_group_means():
+    rng = np.random.default_rng(1)
+    values, groups = of_groups(rng, [1, 3, 4, 8], 1, 3)
+    names = np.array(list("abcd"))[groups]
+    listed = runs_of_interactions(values, names).interactions(fdr=None).set_index("second")
+    p_values = []
+    for i in range(3):
+        means = [values[groups == group, 0, i].mean() for group in range(4)]
+        row = listed.loc[f"w{i}"]
+        assert row["weight"] == pytest.approx(np.mean(means))
+        assert row["std_err"] == pytest.approx(scipy.stats.sem(means))
+        assert (row["count"], row["n_groups"]) == (16, 4)
+        p_values.append(scipy.stats.ttest_1samp(means, 0).pvalue)
+    expected = scipy.stats.false_discovery_control(p_values)
+    np.testing.assert_allclose(listed.loc[["w0", "w1", "w2"], "q_value"], expected)
+    one = runs_of_interactions(values, ["a"] * 16)
+    assert len(one.interactions()) == 0
+    assert one.interactions(fdr=None)[["std_err", "q_value"]].isna().all(axis=None)
+
+
+@pytest.mark.parametrize("groups", [None, "aabbccaab", "abcabcabc"])
+def test_sums_of_groups_do_not_depend_on_when_they_are_summed_up(groups, monkeypatch):
+    rng = np.random.default_rng(0)
+    songs = [
+        local(row, {}, " ".join(words), label=rng.choice(["pop", "rock"]),
+              pairs={("vocals@0", word): rng.normal() for word in words})
+        for row in range(9) for words in [rng.choice(["love", "hate", "night"], 2, replace=False)]
+    ]  # fmt: skip
+    groups = None if groups is None else list(groups)
+    once = GlobalExplanation.from_local(songs, groups=groups)
+    monkeypatch.setattr(aggregation, "MAX_WAITING", 0)
+    shuffled = GlobalExplanation.from_local([songs[i] for i in rng.permutation(9)], groups=groups)
+    aggregator = aggregation.Aggregator(groups, in_order=True)
+    for song in songs:
+        aggregator.add(aggregation.summarise(song))
+    streamed = GlobalExplanation.from_aggregate(aggregator.result())
+    for other in (shuffled, streamed):
+        for label in once.labels:
+            pd.testing.assert_frame_equal(
+                other.interactions(label, fdr=None, min_count=1).sort_values(["first", "second"]),
+                once.interactions(label, fdr=None, min_count=1).sort_values(["first", "second"]),
+                check_index_type=False,
+            )
+    with pytest.raises(ValueError, match="row 0 and comes after row 8"):
+        aggregator.add(aggregation.summarise(songs[0]))
+
+
+def test_interactions_of_groups_that_are_over_take_no_memory_of_their_own(monkeypatch):
+    monkeypatch.setattr(aggregation, "MAX_WAITING", 10)
+    song = local(0, {}, "love hate", pairs={("vocals@0", word): 1.0 for word in ("love", "hate")})
+    aggregator = aggregation.Aggregator(np.repeat(np.arange(500), 2), in_order=True)
+    for row in range(1000):
+        aggregator.add(dataclasses.replace(aggregation.summarise(song), row=row))
+        kept = aggregator._pairs._open[0].shape[1]
+        assert kept <= 10
+    assert aggregator.result().pairs.n_groups.tolist() == [500, 500]
+
+
+@pytest.mark.parametrize("groups", [["a"], [("a", 1), ("b", 2)]])
+def test_groups_that_are_none_of_songs(groups):
+    with pytest.raises(ValueError, match="groups"):
+        GlobalExplanation.from_local([local(0, {}), local(1, {})], groups=groups)
 
 
 def test_interactions_of_segments_and_words_that_fall_together():
@@ -450,11 +694,13 @@ def test_compare():
     ]
     found = GlobalExplanation.from_local(songs)
     frame = found.compare("pop", "rock").set_index("component")
-    assert frame.index[0] == "love"
     average = found.importance()
-    assert frame.loc["love", "difference"] == pytest.approx(average.loc["love", "pop"])
-    assert frame.loc["drum", "difference"] == pytest.approx(-average.loc["drum", "rock"])
-    assert (frame.loc[["love"], ["low", "high"]] > 0).all(axis=None)
+    alone = frame.loc[["love", "drum"]]  # no class has them both: how they differ is not known
+    assert frame.index[-2:].tolist() == ["love", "drum"]  # the larger of the two first
+    assert alone.loc["love", "first"] == average.loc["love", "pop"]
+    assert alone.loc["drum", "second"] == average.loc["drum", "rock"]
+    assert np.isnan([alone.loc["love", "second"], alone.loc["drum", "first"]]).all()
+    assert alone[["difference", "low", "high"]].isna().all(axis=None)
     assert frame.loc["vocals@0", "low"] < 0 < frame.loc["vocals@0", "high"]  # alike in both
     back = found.compare("rock", "pop").set_index("component")
     np.testing.assert_allclose(frame["difference"], -back.loc[frame.index, "difference"])
@@ -483,6 +729,7 @@ def test_saved_and_loaded(tmp_path):
     pd.testing.assert_frame_equal(loaded.interactions(fdr=None), saved.interactions(fdr=None))
     pd.testing.assert_frame_equal(loaded.modality_share(), saved.modality_share())
     pd.testing.assert_frame_equal(loaded.pick(2), saved.pick(2))
+    np.testing.assert_array_equal(loaded.pair_totals.n_groups, saved.pair_totals.n_groups)
     with pytest.raises(ValueError, match="not a saved LocalExplanation"):
         LocalExplanation.load(tmp_path / "global.json")
     totals = GlobalExplanation.from_totals({"a": {"x": (1.0, 1)}})
@@ -490,6 +737,28 @@ def test_saved_and_loaded(tmp_path):
     loaded = GlobalExplanation.load(tmp_path / "totals.json")
     pd.testing.assert_frame_equal(loaded.importance(), totals.importance())
     assert loaded.songs is None
+
+
+@pytest.mark.parametrize("groups", [None, list("aabbcc")])
+def test_files_of_version_1_have_interactions_where_they_are_by_group(groups, tmp_path):
+    songs = [local(i, {}, "love", pairs={("vocals@0", "love"): 1.0 + i}) for i in range(6)]
+    saved = GlobalExplanation.from_local(songs, groups=groups)
+    path = tmp_path / "global.json"
+    saved.save(path)
+    path.write_text(path.read_text().replace('"version": 2', '"version": 1'))
+    arrays = dict(np.load(path.with_suffix(".npz")))
+    del arrays["pair_n_groups"]
+    np.savez(path.with_suffix(".npz"), **arrays)
+    loaded = GlobalExplanation.load(path)
+    pd.testing.assert_frame_equal(loaded.interval()[0], saved.interval()[0])
+    if groups is None:
+        pd.testing.assert_frame_equal(loaded.interactions(fdr=None), saved.interactions(fdr=None))
+    else:  # sums over clips do not tell those over recordings
+        with pytest.raises(ValueError, match="earlier release"):
+            loaded.interactions()
+    path.write_text(path.read_text().replace('"version": 1', '"version": 3'))
+    with pytest.raises(ValueError, match=r"version 3 .* up to 2"):
+        GlobalExplanation.load(path)
 
 
 def texts_of(figure):
@@ -512,6 +781,20 @@ def test_pictures_show_what_counts():
     assert "love" in texts_of(found.plot(["pop"]))
     bars = found.plot_comparison("pop", "<rock>$")
     assert {"vocals@1", "love"} <= set(texts_of(bars))
+
+
+def test_a_picture_of_two_classes_shows_what_is_not_known_without_bars():
+    found = GlobalExplanation.from_totals({
+        "pop": {"love": (9.0, 1), "night": (1.0, 1), "road": (2.0, 1)},
+        "rock": {"night": (3.0, 1), "$x$": (4.0, 2), "road": (1.0, 1)},
+    })  # fmt: skip
+    figure = found.plot_comparison("pop", "rock", n=4)
+    assert {"love", "only in pop: 9", "night", "road"} <= set(texts_of(figure))
+    (ax,) = figure.axes
+    assert [bar.get_width() for bar in ax.patches][:2] == [-2.0, 1.0]
+    assert np.isnan([bar.get_width() for bar in ax.patches][2])
+    both = found.plot_comparison("pop", "rock", n=8)
+    assert {"only in pop: 9", "only in rock: 2"} <= set(texts_of(both))
 
 
 @pytest.mark.parametrize("totals", [

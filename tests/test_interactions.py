@@ -340,7 +340,7 @@ def test_a_song_of_two_words():
         return (together + x[:, :12].prod(axis=1) + x[:, 5])[:, np.newaxis]
 
     score.n_audio = 12
-    drawn, _, _, found, grid = explained(score, "crossed", 2, 200, 0)
+    drawn, answers, _, found = explained(score, "crossed", 2, 200, 0)
     assert len(drawn.lyric_masks) == 4
     assert found.pairs[found.q_values[0] < 0.05].tolist() == [[0, 13], [1, 13], [3, 13]]
     # Of the audio alone are the degrees of freedom of the tests.
@@ -351,7 +351,10 @@ def test_a_song_of_two_words():
     # And so it is with the halves changed over.
     audio, lyrics = drawn.grid
     turned = crossed_interactions(
-        drawn.lyric_masks[lyrics], drawn.audio_masks[audio], grid.transpose(1, 0, 2)
+        drawn.lyric_masks[lyrics],
+        drawn.audio_masks[audio],
+        answers.grid.transpose(1, 0, 2),
+        fractions=drawn.sampling.grid_fractions[::-1],
     )
     for name in ("weights", "std_err", "q_values"):
         there = getattr(turned, name).reshape(2, 12).T.ravel()

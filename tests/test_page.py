@@ -334,6 +334,44 @@ def test_two_classes_side_by_side(overall, opened, tmp_path):
     assert first.locator(".number").text_content().endswith(f"more for {more}")
     page.select_option("#second", label="calm")
     assert page.locator("#comparison .bar").count() == 0  # a class and itself
+    assert page.locator("#alone .bar").count() == 0
+
+
+def test_what_one_class_alone_has_is_not_compared(opened, tmp_path):
+    overall = GlobalExplanation.from_totals({
+        "a": {"drums0": (4.0, 2), "drums1": (0.0, 2), "love": (9.0, 1), "night": (1.0, 1)},
+        "b": {"drums0": (1.0, 2), "night": (3.0, 1)},
+    })  # fmt: skip
+    page = opened(overall, tmp_path / "global.html")
+    assert page.locator("#comparison .name").all_text_contents() == ["night", "drums0"]
+    assert page.locator("#alone .name").all_text_contents() == ["drums1", "love"]
+    assert page.locator("#alone .value").count() == 0
+    assert page.locator("#alone .bar").all_inner_texts()[1].split("\n")[1:] == ["only in a", "9.00"]
+    assert page.locator("#alone-hint").is_visible()
+    # A segment of no importance and one that no song of the class has do not look alike.
+    nothing = page.locator('section[aria-label="a"] .cell').nth(1)
+    unknown = page.locator('section[aria-label="b"] .cell').nth(1)
+    assert nothing.get_attribute("title") == "drums1: 0.00"
+    assert unknown.get_attribute("title") == "drums1: not known"
+    assert unknown.evaluate("(e) => e.style.background") == ""
+    assert nothing.evaluate("(e) => e.style.background") != ""
+    page.select_option("#first", label="b")
+    page.select_option("#second", label="b")
+    assert not page.locator("#alone-hint").is_visible()
+
+
+def test_wide_intervals_leave_room_for_bars(opened, tmp_path):
+    explanations = [
+        LocalExplanation(
+            **(one("love").__dict__ | {"row": row, "weights": np.full((1, 3), weight)})
+        )
+        for row, weight in enumerate([1.0, 2.0, 6.0, 2.0])
+    ]
+    overall = GlobalExplanation.from_local(explanations)
+    assert overall.interval()[1].loc["love", "pop"] > 3 * 2.75
+    page = opened(overall, tmp_path / "global.html")
+    axis, bar = (page.locator(f".bar {part}").bounding_box() for part in (".axis", ".value"))
+    assert bar["width"] > 0.3 * axis["width"]
 
 
 def test_picked_songs_have_pages_of_their_own(overall, opened, tmp_path):

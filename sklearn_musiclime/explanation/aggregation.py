@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import unicodedata
 from array import array
-from collections.abc import Callable, Hashable, Mapping
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -256,7 +256,7 @@ def _lower(text: str) -> str:
 
 @dataclass(frozen=True)
 class PairTotals:
-    """Sums of interactions over songs.
+    """Sums of interactions over songs: over groups of songs, of the mean of each.
 
     Attributes
     ----------
@@ -266,13 +266,16 @@ class PairTotals:
         Numbers of the components.
     counts : ndarray of shape (n_pairs,)
         Explanations of the label that looked at the pair.
+    n_groups : ndarray of shape (n_pairs,)
+        Groups of songs that these are of.
     sums, squares : ndarray of shape (n_pairs,)
-        Of the interaction's weights, and of their squares.
+        Over these groups, of the mean of the interaction's weights in a group, and of its square.
     """
 
     labels: np.ndarray
     pairs: np.ndarray
     counts: np.ndarray
+    n_groups: np.ndarray
     sums: np.ndarray
     squares: np.ndarray
 
@@ -289,6 +292,8 @@ class Aggregate:
         The components, likewise.
     titles : list of str
         The song of each explanation.
+    groups : ndarray of shape (n_explanations,)
+        The group of the song of each.
     about : ndarray of shape (n_explanations, 7)
         Row of the song, number of the label, score, fidelity, and the three shares.
     weights : csr_array of shape (n_explanations, n_components)
@@ -302,6 +307,7 @@ class Aggregate:
     labels: list[Hashable]
     components: list[Component]
     titles: list[str]
+    groups: np.ndarray
     about: np.ndarray
     weights: scipy.sparse.csr_array
     pairs: PairTotals
@@ -309,9 +315,33 @@ class Aggregate:
 
 
 class Aggregator:
-    """Takes summaries of songs in, one after the other."""
+    """Takes summaries of songs in, one after the other.
 
-    def __init__(self):
+    Parameters
+    ----------
+    groups : array-like of shape (n_songs,), or None, default=None
+        What the songs of X belong to, by their row. None: each is its own.
+    in_order : bool, default=False
+        Whether songs come in the order of their rows. Then a group's interactions take memory of
+        their own only until its last row has passed; otherwise until the end.
+
+    Raises
+    ------
+    ValueError
+        The groups are not one of each song.
+    """
+
+    def __init__(self, groups: Sequence[Hashable] | None = None, *, in_order: bool = False):
+        self._groups = None if groups is None else np.asarray(groups)
+        if groups is not None:
+            if self._groups.ndim != 1:
+                raise ValueError(f"groups are of shape {self._groups.shape}, not (n_songs,)")
+            # A group is known by its last row, after which nothing of it comes.
+            names, number = np.unique(self._groups, return_inverse=True)
+            last_row = np.zeros(len(names), dtype=np.int64)
+            np.maximum.at(last_row, number, np.arange(len(number)))
+            self._last_row = last_row[number]
+        self._in_order, self._row = in_order, 0
         self._labels: dict[Hashable, int] = {}
         self._components: dict[Component, int] = {}
         self._titles: list[str] = []
@@ -332,8 +362,17 @@ class Aggregator:
         Raises
         ------
         ValueError
-            Its time is cut otherwise than that of the songs before.
+            Its time is cut otherwise than that of the songs before; it has no group; or songs are
+            to come in order and it does not.
         """
+        row = last_row = summary.row
+        if self._groups is not None:
+            if row >= len(self._groups):
+                raise ValueError(f"{summary.title!r} is row {row}, of {len(self._groups)} groups")
+            last_row = self._last_row[row]
+        if self._in_order and row < self._row:
+            raise ValueError(f"{summary.title!r} is row {row} and comes after row {self._row}")
+        self._row = row
         if self.n_segments not in (None, summary.n_segments):
             raise ValueError(
                 f"{summary.title!r} has {summary.n_segments} relative segments, the songs before "
@@ -355,7 +394,9 @@ class Aggregator:
             self._columns.frombytes(columns.tobytes())
             self._values.frombytes(np.ascontiguousarray(weights, dtype=float).tobytes())
             self._ends.append(len(self._columns))
-            self._pairs.add(number, columns[summary.pairs], pair_weights)
+            self._pairs.add(number, columns[summary.pairs], pair_weights, last_row)
+        if self._pairs.is_full():
+            self._pairs.sum_up(row if self._in_order else 0)
 
     def result(self) -> Aggregate:
         """Return what the songs taken in left behind.
@@ -375,11 +416,14 @@ class Aggregator:
             (np.array(self._values), np.array(self._columns), np.array(self._ends)),
             shape=(len(self._titles), len(self._components)),
         )
+        about = np.array(self._about).reshape(len(self._titles), -1)
+        rows = about[:, 0].astype(np.int64)
         return Aggregate(
             list(self._labels),
             list(self._components),
             self._titles,
-            np.array(self._about).reshape(len(self._titles), -1),
+            rows if self._groups is None else self._groups[rows],
+            about,
             weights,
             self._pairs.totals(),
             self.n_segments,
@@ -389,37 +433,65 @@ class Aggregator:
 class _PairSums:
     """Sums by label and pair that take as much memory as there are different ones.
 
-    New entries wait in a list; when they outnumber what is summed up, they are summed up.
+    New entries wait in a list; when they outnumber what is summed up, they are summed up: by group,
+    and those of groups that are complete over groups.
     """
 
     COLUMN_BITS = 24
 
     def __init__(self):
-        self._keys = np.zeros(0, dtype=np.int64)
-        self._sums = np.zeros((3, 0))
+        # By label and pair: explanations, groups, sum and sum of squares of the groups' means.
+        self._keys, self._totals = np.zeros(0, dtype=np.int64), np.zeros((4, 0))
+        # By label, pair and group, where it is not complete: explanations, sum of weights.
+        self._open = np.zeros((2, 0), dtype=np.int64), np.zeros((2, 0))
         self._waiting: list[tuple[np.ndarray, np.ndarray]] = []
         self._n_waiting = 0
 
-    def add(self, label: int, pairs: np.ndarray, weights: np.ndarray) -> None:
+    def add(self, label: int, pairs: np.ndarray, weights: np.ndarray, last_row: int) -> None:
+        """Take in the interactions of a song whose group has its last row there."""
         ordered = np.sort(pairs.astype(np.int64), axis=1)
         keys = (label << 2 * self.COLUMN_BITS) | (ordered[:, 0] << self.COLUMN_BITS) | ordered[:, 1]
-        self._waiting.append((keys, weights))
+        self._waiting.append(
+            (
+                np.stack([keys, np.full_like(keys, last_row)]),
+                np.stack([np.ones(len(keys)), weights]),
+            )
+        )
         self._n_waiting += len(keys)
-        if self._n_waiting > max(MAX_WAITING, len(self._keys)):
-            self._sum_up()
 
-    def _sum_up(self) -> None:
-        keys = np.concatenate([self._keys, *(keys for keys, _ in self._waiting)])
-        new = np.concatenate([np.zeros(0), *(weights for _, weights in self._waiting)])
-        values = np.hstack([self._sums, np.stack([np.ones_like(new), new, np.square(new)])])
-        self._keys, at = np.unique(keys, return_inverse=True)
-        self._sums = np.stack([np.bincount(at, v, minlength=len(self._keys)) for v in values])
+    def is_full(self) -> bool:
+        """Say whether so many wait that they are to be summed up."""
+        return self._n_waiting > max(MAX_WAITING, len(self._keys) + self._open[0].shape[1])
+
+    def sum_up(self, row: float) -> None:
+        """Sum up what waits, and what is of groups that are complete before a row."""
+        keys = np.hstack([self._open[0], *(keys for keys, _ in self._waiting)])
+        values = np.hstack([self._open[1], *(values for _, values in self._waiting)])
         self._waiting, self._n_waiting = [], 0
+        keys, values = _summed(keys, values)
+        is_complete = keys[1] < row
+        self._open = keys[:, ~is_complete], values[:, ~is_complete]
+        counts, sums = values[:, is_complete]
+        means = sums / counts
+        new = np.stack([counts, np.ones_like(means), means, np.square(means)])
+        (self._keys,), self._totals = _summed(
+            np.concatenate([self._keys, keys[0, is_complete]])[np.newaxis],
+            np.hstack([self._totals, new]),
+        )
 
     def totals(self) -> PairTotals:
-        self._sum_up()
+        """Return the sums over groups; all are complete now."""
+        self.sum_up(np.inf)
         ones = (1 << self.COLUMN_BITS) - 1
         first, second = self._keys >> self.COLUMN_BITS & ones, self._keys & ones
         return PairTotals(
-            self._keys >> 2 * self.COLUMN_BITS, np.stack([first, second], axis=1), *self._sums
+            self._keys >> 2 * self.COLUMN_BITS, np.stack([first, second], axis=1), *self._totals
         )
+
+
+def _summed(keys: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Sum the columns of values up by those of keys."""
+    order = np.lexsort(keys[::-1])
+    keys, values = keys[:, order], values[:, order]
+    starts = np.flatnonzero(np.append(True, (np.diff(keys) != 0).any(axis=0))[: keys.shape[1]])
+    return keys[:, starts], np.add.reduceat(values, starts, axis=1) if len(starts) else values

@@ -31,14 +31,16 @@ if TYPE_CHECKING:
 
 LOCAL = "sklearn_musiclime.LocalExplanation"
 GLOBAL = "sklearn_musiclime.GlobalExplanation"
-VERSION = 2
-"""Version 1 knew no degrees of freedom: its intervals were those of the normal distribution."""
+VERSIONS = {LOCAL: 2, GLOBAL: 2}
+"""Of the formats. A local explanation of version 1 has no degrees of freedom: its intervals are
+those of the normal distribution. A global one has interactions by song, not by group."""
 INTERACTION_VALUES = ("weights", "std_err", "q_values", "dof")
 WEIGHT_ARRAYS = ("data", "indices", "indptr")
 PAIR_ARRAYS: dict[str, tuple[str, Shape]] = {
     "pair_labels": ("i", (None,)),
     "pair_pairs": ("i", (None, 2)),
     "pair_counts": ("f", (None,)),
+    "pair_n_groups": ("f", (None,)),
     "pair_sums": ("f", (None,)),
     "pair_squares": ("f", (None,)),
 }
@@ -61,7 +63,7 @@ def save_local(explanation: LocalExplanation, path: str | PathLike[str]) -> None
     terms = explanation.interaction_terms
     document: dict[str, Any] = {
         "format": LOCAL,
-        "version": VERSION,
+        "version": VERSIONS[LOCAL],
         "title": explanation.title,
         "row": explanation.row,
         "prediction": [[label, score] for label, score in explanation.prediction.items()],
@@ -195,7 +197,7 @@ def save_global(explanation: GlobalExplanation, path: str | PathLike[str]) -> No
         arrays |= {f"pair_{f.name}": getattr(pairs, f.name) for f in fields(pairs)}
     document = {
         "format": GLOBAL,
-        "version": VERSION,
+        "version": VERSIONS[GLOBAL],
         "arrays": path.with_suffix(".npz").name,
         "labels": explanation.labels,
         "components": explanation.components,
@@ -236,7 +238,12 @@ def load_global(path: str | PathLike[str]) -> dict[str, Any]:
     if songs is not None:
         ends = (len(songs) + 1,)
         expected |= {"data": ("f", (None,)), "indices": ("i", (None,)), "indptr": ("i", ends)}
-    arrays = read_arrays(path.with_suffix(".npz"), expected, optional=PAIR_ARRAYS)
+    of_pairs = dict(PAIR_ARRAYS)
+    if document.whole("version") < 2:
+        del of_pairs["pair_n_groups"]
+    arrays = read_arrays(path.with_suffix(".npz"), expected, optional=of_pairs)
+    if "pair_counts" in arrays and "pair_n_groups" not in arrays:
+        arrays |= _groups_of_songs(songs, arrays["pair_counts"])
     sums, counts, weights = arrays["sums"], arrays["counts"], None
     if songs is not None:
         weights = _load_weights(document, arrays, (len(songs), len(components)))
@@ -253,7 +260,7 @@ def load_global(path: str | PathLike[str]) -> dict[str, Any]:
         "counts": counts,
         "songs": songs,
         "weights": weights,
-        "pair_totals": _load_pairs(document, arrays, *shape) if "pair_sums" in arrays else None,
+        "pair_totals": _load_pairs(document, arrays, *shape) if "pair_n_groups" in arrays else None,
         "failures": _frame(
             failures,
             {
@@ -282,9 +289,10 @@ def _write(path: Path, document: dict[str, Any], arrays: dict[str, np.ndarray]) 
 def _read(path: Path, kind: str) -> Record:
     document = read_document(path, kind)
     version = document.whole("version")
-    if version > VERSION:
+    if version > VERSIONS[kind]:
         raise ValueError(
-            f"{str(path)!r} has version {version} of the format; this release reads up to {VERSION}"
+            f"{str(path)!r} has version {version} of the format; this release reads up to "
+            f"{VERSIONS[kind]}"
         )
     return document
 
@@ -465,6 +473,13 @@ def _load_weights(
     return scipy.sparse.csr_array((data, indices, ends), shape=shape)
 
 
+def _groups_of_songs(songs: pd.DataFrame | None, counts: np.ndarray) -> dict[str, np.ndarray]:
+    """What version 1 knows of groups: their numbers, if every explanation of a label is one's."""
+    if songs is None or songs.duplicated(["group", "label"]).any():
+        return {}
+    return {"pair_n_groups": counts}
+
+
 def _load_pairs(
     document: Record, arrays: dict[str, np.ndarray], n_labels: int, n_components: int
 ) -> PairTotals:
@@ -474,8 +489,8 @@ def _load_pairs(
     for values, below in ((pairs.labels, n_labels), (pairs.pairs, n_components)):
         if ((values < 0) | (values >= below)).any():
             raise document.error("pairs", "they are not those of its labels and components")
-    if (pairs.counts < 1).any():
-        raise document.error("pairs", "some of them are in no song")
+    if (pairs.n_groups < 1).any() or (pairs.counts < pairs.n_groups).any():
+        raise document.error("pairs", "some of them are in no song, or in less than in groups")
     return pairs
 
 

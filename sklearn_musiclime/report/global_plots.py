@@ -24,6 +24,9 @@ from sklearn_musiclime.report.plots import (
 if TYPE_CHECKING:
     from sklearn_musiclime.explanation.global_ import GlobalExplanation
 
+MAX_REACH = 3
+"""How many times as far as the longest bar whiskers may go."""
+
 
 def plot_global(
     explanation: GlobalExplanation,
@@ -127,8 +130,15 @@ def plot_comparison(
     matplotlib.figure.Figure
     """
     frame = explanation.compare(first, second, method=method, min_count=min_count)
-    panels = {m: frame[frame["modality"] == m].head(n) for m in ("audio", "lyrics")}
-    panels = {m: part for m, part in panels.items() if len(part)}
+    is_alone = frame["difference"].isna()
+    shown = pd.concat(
+        [
+            part[part["modality"] == modality].head(rows)
+            for modality in ("audio", "lyrics")
+            for part, rows in ((frame[~is_alone], n), (frame[is_alone], -(-n // 4)))
+        ]
+    )
+    panels = dict(iter(shown.groupby("modality")))
     n_bars = max((len(part) for part in panels.values()), default=1)
     figure = Figure(figsize=(WIDTH, 1.3 + 0.22 * n_bars), layout="constrained")
     names = shorten(str(first)), shorten(str(second))
@@ -146,6 +156,14 @@ def plot_comparison(
             **_whiskers(part, "difference"),
         )
         ax.axvline(0, color="#444444", linewidth=0.8)
+        for place, row in enumerate(part.itertuples()):
+            if np.isnan(row.difference):
+                name, value = (
+                    (names[0], row.first) if np.isnan(row.second) else (names[1], row.second)
+                )
+                text = f"only in {name}: {value:.2g}"
+                write_text(ax.text, 0, place, text, size=8, ha="center", va="center",
+                           bbox={"color": "white", "pad": 0.5})  # fmt: skip
         limit = 1.08 * (_reach(part, "difference") or 1.0)
         ax.set_xlim(-limit, limit)
         ax.set_ylim(n_bars - 0.5, -0.5)
@@ -263,12 +281,13 @@ def _whiskers(frame: pd.DataFrame, column: str) -> dict:
     if "low" not in frame:
         return {}
     value = frame[column].to_numpy()
-    # A percentile interval need not hold what it is of; whiskers don't point inwards.
+    # Rounding must not make whiskers point inwards.
     reach = np.maximum([value - frame["low"], frame["high"] - value], 0.0)
     return {"xerr": reach, "error_kw": WHISKERS}
 
 
 def _reach(frame: pd.DataFrame, column: str = "importance") -> float:
-    """How far bars and whiskers go."""
+    """How far bars and whiskers go; where little is known, whiskers are cut."""
     columns = [c for c in (column, "low", "high") if c in frame]
-    return float(np.abs(np.nan_to_num(frame[columns].to_numpy(dtype=float))).max(initial=0.0))
+    ends = np.abs(np.nan_to_num(frame[columns].to_numpy(dtype=float)))
+    return float(min(ends.max(initial=0.0), MAX_REACH * ends[:, 0].max(initial=0.0)))

@@ -1,5 +1,5 @@
 (() => {
-  const N_WORDS = 12, N_APART = 16;
+  const N_WORDS = 12, N_APART = 16, N_ALONE = 4, MAX_REACH = 3;
   let method = "average";
   const value = (label, component) => data.classes[label].importance[method][component];
   const among = (modality) => data.components.map((_, i) => i).filter((i) => data.components[i].modality === modality);
@@ -7,6 +7,8 @@
   const sources = [...new Set(audio.map((i) => data.components[i].source))];
   const segments = [...new Set(audio.map((i) => data.components[i].segment))].sort((a, b) => a - b);
   const largest = (components) => Math.max(...data.classes.flatMap((_, label) => components.map((i) => value(label, i) ?? 0)), 0);
+
+  const segmentName = (source, segment, component) => (component === undefined ? `${source}@${segment}` : data.components[component].name);
 
   const heat = (label, top) => {
     const lanes = make("div", "lanes");
@@ -16,12 +18,10 @@
         const component = audio.find((i) => data.components[i].source === source && data.components[i].segment === segment);
         const found = component === undefined ? null : value(label, component), cell = make("div", "cell");
         cell.style.flex = "1 1 0";
-        if (found !== null) {
-          cell.style.background = colour(found, top);
-          cell.title = `${data.components[component].name}: ${found.toPrecision(3)}`;
-          cell.setAttribute("role", "img");
-          cell.setAttribute("aria-label", cell.title);
-        }
+        if (found !== null) cell.style.background = colour(found, top);
+        cell.title = `${segmentName(source, segment, component)}: ${found === null ? "not known" : found.toPrecision(3)}`;
+        cell.setAttribute("role", "img");
+        cell.setAttribute("aria-label", cell.title);
         cells.append(cell);
       });
       lane.append(make("div", "name", source), cells);
@@ -37,14 +37,16 @@
   };
   const renderClasses = () => {
     const bounds = method === "average" ? data.classes.flatMap((of) => lyrics.map((i) => of.high[i] ?? 0)) : [];
-    const top = largest(audio), reach = Math.max(largest(lyrics), ...bounds, 1e-12);
+    // Where little is known, intervals are cut at three bars' length.
+    const top = largest(audio), longest = largest(lyrics);
+    const reach = Math.max(Math.min(Math.max(longest, ...bounds), MAX_REACH * longest), 1e-12);
     at("class-list").replaceChildren(...data.classes.map((of, label) => {
       const section = make("section", "class"), words = make("ul");
       section.setAttribute("aria-label", of.name);
       const order = lyrics.filter((i) => value(label, i) !== null).sort((a, b) => value(label, b) - value(label, a));
       order.slice(0, N_WORDS).forEach((i) => {
         // Intervals are of the average.
-        const [low, high] = method === "average" ? [of.low[i], of.high[i]] : [null, null];
+        const [low, high] = method === "average" ? [of.low[i], of.high[i] === null ? null : Math.min(of.high[i], reach)] : [null, null];
         words.append(bar(data.components[i].name, value(label, i), low, high, reach, false, value(label, i).toPrecision(3)));
       });
       const about = of.n === null ? "" : ` (${of.n} explanations)`;
@@ -55,13 +57,26 @@
   const renderComparison = () => {
     if (!at("comparison")) return;
     const [a, b] = [Number(at("first").value), Number(at("second").value)];
-    const apart = data.components.map((_, i) => (value(a, i) ?? 0) - (value(b, i) ?? 0));
-    const order = apart.map((_, i) => i).filter((i) => apart[i]).sort((i, j) => Math.abs(apart[j]) - Math.abs(apart[i])).slice(0, N_APART);
+    // What only one of the two has, has no difference: what it would be for the other is not known.
+    const known = (label, i) => value(label, i) !== null, all = data.components.map((_, i) => i);
+    const apart = all.map((i) => (known(a, i) && known(b, i) ? value(a, i) - value(b, i) : null));
+    const order = all.filter((i) => apart[i]).sort((i, j) => Math.abs(apart[j]) - Math.abs(apart[i])).slice(0, N_APART);
     const reach = Math.max(...order.map((i) => Math.abs(apart[i])), 1e-12);
+    const only = (i) => value(a, i) ?? value(b, i);
+    const alone = all.filter((i) => known(a, i) !== known(b, i)).sort((i, j) => only(j) - only(i));
+    const shown = ["audio", "lyrics"].flatMap((modality) => alone.filter((i) => data.components[i].modality === modality).slice(0, N_ALONE));
     at("comparison").replaceChildren(...order.map((i) => bar(
       data.components[i].name, apart[i], null, null, reach, true,
       `${Math.abs(apart[i]).toPrecision(3)} more for ${data.classes[apart[i] < 0 ? b : a].name}`,
     )));
+    at("alone").replaceChildren(...shown.map((i) => {
+      const item = make("li"), row = make("div", "bar");
+      row.title = data.components[i].name;
+      row.append(make("span", "name", row.title), make("span", "", `only in ${data.classes[known(a, i) ? a : b].name}`), make("span", "number", only(i).toPrecision(3)));
+      item.append(row);
+      return item;
+    }));
+    at("alone-hint").hidden = !shown.length;
   };
   const render = () => { renderClasses(); renderComparison(); };
   at("method").addEventListener("change", () => { method = at("method").value; render(); });
