@@ -290,7 +290,7 @@ def test_grid_standard_errors_are_those_of_two_ways():
     by_row, by_column, by_cell = (
         textbook_variance(*design, units, hc2=False) for units in (rows, columns, np.arange(120**2))
     )
-    expected = np.maximum(by_row + by_column - by_cell, np.maximum(by_row, by_column))
+    expected = np.maximum(by_row + by_column - by_cell, (by_row + by_column) / 2)
     np.testing.assert_allclose(found.std_err[0], np.sqrt(expected), rtol=0.06)
 
 
@@ -371,11 +371,16 @@ def test_within_a_modality(design, alone):
         return (products + x[:, 5] + alone * masks.all(axis=1))[:, np.newaxis]
 
     score.n_audio = 12
-    found = explained(score, design, 10, 800, 0, which="all")[3]
-    real = found.q_values[0] < 0.05
-    assert found.pairs[real].tolist() == [[1, 3], [13, 16]]
-    np.testing.assert_allclose(found.weights[0][real], [2, -1], atol=0.1)
-    assert len(found.pairs) == 22 * 21 / 2
+    n_false = n_found = 0
+    for seed in range(10):
+        found = explained(score, design, 10, 800, seed, which="all")[3]
+        real = {tuple(pair) for pair in found.pairs[found.q_values[0] < 0.05].tolist()}
+        assert {(1, 3), (13, 16)} <= real
+        n_false, n_found = n_false + len(real) - 2, n_found + len(real)
+        planted = [found.pairs.tolist().index(pair) for pair in ([1, 3], [13, 16])]
+        np.testing.assert_allclose(found.weights[0][planted], [2, -1], atol=0.1)
+        assert len(found.pairs) == 22 * 21 / 2
+    assert n_false <= 0.05 * n_found + 2  # a rate, and its own error
 
 
 @pytest.mark.parametrize(("design", "of_each"), [("independent", 1), ("paired", 2)])

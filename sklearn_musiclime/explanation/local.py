@@ -19,7 +19,7 @@ from sklearn_musiclime.report.html import local_summary
 from sklearn_musiclime.report.page import local_page
 from sklearn_musiclime.report.plots import plot_local
 from sklearn_musiclime.surrogate import margin
-from sklearn_musiclime.surrogate.errors import CONFIDENCE_LEVEL
+from sklearn_musiclime.surrogate.errors import CONFIDENCE_LEVEL, MOST_DOF
 from sklearn_musiclime.surrogate.interactions import FALSE_DISCOVERIES, Interactions
 
 if TYPE_CHECKING:
@@ -60,24 +60,25 @@ class LocalExplanation:
     std_err : ndarray of shape (n_labels, n_components)
         Standard errors of `weights`: by how much they vary with the masks that were drawn. 0 where
         all masks were, NaN where ``feature_selection`` left a component out.
-    dof : ndarray of shape (n_labels, n_components)
-        Degrees of freedom of `std_err`; below 1 where no interval is known.
-    penalty : ndarray of shape (n_labels,)
-        Of the ridge that was fitted where masks are too few for least squares, which shrinks
-        weights; 0 where there is none.
     interaction_terms : Interactions or None
         Pairs of components and what they do together, see :meth:`interactions`. None: not asked
         for.
     shares, shares_std_err : ndarray of shape (n_labels, 3)
         See :meth:`modality_share`.
-    shares_dof : ndarray of shape (n_labels,)
-        Degrees of freedom of `shares_std_err`.
     corner_scores : ndarray of shape (n_labels, 4)
         See :meth:`modality_scores`; of shape (n_labels, 0) where components were linked.
     links : list of int, or None
         The linked unit of each component, if vocals and lyrics were left out together.
     settings : dict
         How it was made: design, number of samples, kernel and so on.
+    dof : ndarray of shape (n_labels, n_components), or None, default=None
+        Degrees of freedom of `std_err`; below 1 where no interval is known. None: as many as there
+        can be.
+    penalty : ndarray of shape (n_labels,), or None, default=None
+        Of the ridge that was fitted where masks are too few for least squares, which shrinks
+        weights; 0, as of None, where there is none.
+    shares_dof : ndarray of shape (n_labels,), or None, default=None
+        Degrees of freedom of `shares_std_err`. None: as many as there can be.
 
     Examples
     --------
@@ -105,15 +106,25 @@ class LocalExplanation:
     fidelity: np.ndarray
     local_prediction: np.ndarray
     std_err: np.ndarray
-    dof: np.ndarray
-    penalty: np.ndarray
     shares: np.ndarray
     shares_std_err: np.ndarray
-    shares_dof: np.ndarray
     corner_scores: np.ndarray
     interaction_terms: Interactions | None = None
     links: list[int] | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
+    dof: np.ndarray | None = None
+    penalty: np.ndarray | None = None
+    shares_dof: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        known = {
+            "dof": np.full(np.shape(self.std_err), MOST_DOF),
+            "penalty": np.zeros(len(self.labels)),
+            "shares_dof": np.full(len(self.labels), MOST_DOF),
+        }
+        for name, value in known.items():
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, value)
 
     def label_index(self, label: Hashable | None = None) -> int:
         """Return the row of `weights` that explains a label.

@@ -78,15 +78,19 @@ class Interactions:
         Their standard errors.
     q_values : ndarray of shape (n_labels, n_pairs)
         The false-discovery rate at which each would be held to be real.
-    dof : ndarray of shape (n_labels, n_pairs)
-        Degrees of freedom of `std_err`.
+    dof : ndarray of shape (n_labels, n_pairs), or None, default=None
+        Degrees of freedom of `std_err`. None: as many as there can be, that of a normal error.
     """
 
     pairs: np.ndarray
     weights: np.ndarray
     std_err: np.ndarray
     q_values: np.ndarray
-    dof: np.ndarray
+    dof: np.ndarray | None = None
+
+    def __post_init__(self) -> None:
+        if self.dof is None:
+            object.__setattr__(self, "dof", np.full(np.shape(self.std_err), MOST_DOF))
 
     def scaled(self, exponent: np.ndarray) -> Interactions:
         """Multiply by a power of two.
@@ -311,7 +315,7 @@ def crossed_interactions(
         by_lyrics = chance[1] * (across @ (np.square(Q) * of_lyrics.scale))
         by_cell = (np.square(P) * of_audio.scale).T @ cells @ (np.square(Q) * of_lyrics.scale)
         both = by_audio + by_lyrics - chance[0] * chance[1] * by_cell
-        variance = np.maximum(both, np.maximum(by_audio, by_lyrics))
+        variance = np.maximum(both, (by_audio + by_lyrics) / 2)
         weights.append(B.ravel())
         std_err.append(np.sqrt(variance).ravel())
     pairs = np.stack(np.meshgrid(np.arange(n_audio), n_audio + np.arange(n_lyrics)), axis=-1)
