@@ -100,7 +100,7 @@ NOT_DECISIVE = (
 """Parameters that change no result, or act by what is made of them."""
 DEFAULT_N_SEGMENTS = 10
 """Columns a source has in ``transform`` where the segmenter does not fix their number."""
-FEW_DOF = 12
+FEW_DOF = 20
 """Degrees of freedom of a large weight below which its interval is not to be trusted."""
 
 _DEFAULT_SEPARATOR = HPSSSeparator()

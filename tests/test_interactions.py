@@ -117,44 +117,58 @@ def test_standard_errors_do_not_depend_on_how_many_are_added_up_at_a_time(monkey
     np.testing.assert_allclose(found, expected, rtol=1e-10)
 
 
-def textbook_variance(bread, X, w, residual, units, *, hc2):
+def textbook_variance(bread, X, w, residual, units, *, scale=None):
     """Of least squares with clustered errors: bread, meat, bread."""
     meat = 0
     for unit in np.unique(units):
-        rows, own = X[units == unit], X[units == unit].T * w[units == unit]
-        scale = 1 / (1 - np.trace(bread @ own @ rows)) if hc2 else 1
-        meat = meat + scale * np.outer(*[own @ residual[units == unit]] * 2)
+        own = X[units == unit].T * w[units == unit]
+        by = 1 if scale is None else scale[unit]
+        meat = meat + by * np.outer(*[own @ residual[units == unit]] * 2)
     return np.diag(bread @ meat @ bread)[1:]
 
 
-@pytest.mark.parametrize("together", [1, 3])
 @pytest.mark.parametrize(("regressor", "penalty"), [(LinearRegression(), 0), (Ridge(2.0), 2)])
-def test_standard_errors_are_the_textbooks(regressor, penalty, together):
-    """HC2 with units of one way, Cameron, Gelbach and Miller's sum where there are two."""
+def test_standard_errors_are_the_textbooks(regressor, penalty):
+    """The sandwich, with residuals as large on average as what they are left of."""
     rng = np.random.default_rng(0)
     masks = draw_masks("independent", 4, 60, rng, replacement=True)
     noise = rng.normal(size=(60, 2)) * (1 + masks[:, :1])
     scores = masks @ [[1.0, 0.0], [2.0, 1.0], [0.0, 0.0], [-1.0, 3.0]] + noise
-    own, other = rng.permutation(np.arange(60) // together), rng.integers(0, 9, 60)
+    order = rng.permutation(60)
+    sampling = Sampling((Side(slice(None), order),), np.ones(60))
+    found = fit_surrogate(masks, scores, regressor=regressor, sampling=sampling)
     X, w = np.column_stack([np.ones(60), masks]), kernel_weights(masks)
     bread = np.linalg.inv((X.T * w) @ X + np.diag([0] + [penalty] * 4))
-
-    def drawn(*sides):
-        return Sampling(tuple(Side(*side) for side in sides), np.ones(60), density=0.0)
-
-    one_way = fit_surrogate(masks, scores, regressor=regressor, sampling=drawn((slice(None), own)))
-    halves = drawn((slice(0, 2), own), (slice(2, 4), other))
-    two_ways = fit_surrogate(masks, scores, regressor=regressor, sampling=halves)
-    residual = scores - X @ np.vstack([one_way.intercept, one_way.weights.T])
+    residual_maker = np.eye(60) - X @ bread @ (X.T * w)
+    left = np.square(residual_maker).sum(axis=1)  # of errors of variance 1
+    residual = scores - X @ np.vstack([found.intercept, found.weights.T])
     for label, rest in enumerate(residual.T):
-        expected = textbook_variance(bread, X, w, rest, own, hc2=True)
-        np.testing.assert_allclose(one_way.std_err[label], np.sqrt(expected), rtol=1e-8)
-        both = textbook_variance(bread, X, w, rest, 9 * own + other, hc2=False)
-        for columns, (first, second) in ((slice(0, 2), (own, other)), (slice(2, 4), (other, own))):
-            expected = textbook_variance(bread, X, w, rest, first, hc2=True)
-            more = textbook_variance(bread, X, w, rest, second, hc2=False) - both
-            expected = np.sqrt(expected + np.maximum(more, 0))[columns]
-            np.testing.assert_allclose(two_ways.std_err[label, columns], expected, rtol=1e-8)
+        scale = np.empty(60)
+        scale[order] = 1 / left
+        expected = textbook_variance(bread, X, w, rest, order, scale=scale)
+        np.testing.assert_allclose(found.std_err[label], np.sqrt(expected), rtol=1e-8)
+
+
+def test_errors_of_crossed_masks_add_up_two_ways():
+    """Cameron, Gelbach and Miller's sum for many clusters, where leverage is of no account."""
+    rng = np.random.default_rng(0)
+    masks = draw_masks("independent", 4, 4000, rng, replacement=True)
+    own, other = rng.integers(0, 400, 4000), rng.integers(0, 300, 4000)
+    shared = rng.normal(size=400)[own] + rng.normal(size=300)[other]
+    scores = masks @ [1.0, 2.0, 0.0, -1.0] + shared + rng.normal(size=4000)
+    sides = Side(slice(0, 2), own), Side(slice(2, 4), other)
+    found = fit_surrogate(masks, scores, sampling=Sampling(sides, np.ones(4000), density=0.0))
+    X, w = np.column_stack([np.ones(4000), masks]), kernel_weights(masks)
+    design = np.linalg.inv((X.T * w) @ X), X, w, scores - found.intercept - masks @ found.weights[0]
+    by_own, by_other, both = (
+        textbook_variance(*design, units) for units in (own, other, 300 * own + other)
+    )
+    expected = (
+        np.sqrt(by_own + np.maximum(by_other - both, 0)),
+        np.sqrt(by_other + np.maximum(by_own - both, 0)),
+    )
+    np.testing.assert_allclose(found.std_err[0, :2], expected[0][:2], rtol=0.03)
+    np.testing.assert_allclose(found.std_err[0, 2:], expected[1][2:], rtol=0.03)
 
 
 def test_standard_errors_of_least_squares():
@@ -288,7 +302,7 @@ def test_grid_standard_errors_are_those_of_two_ways():
     rows, columns = np.divmod(np.arange(120**2), 120)
     design = (np.pad(bread, ((1, 0), (1, 0))), np.pad(X, ((0, 0), (1, 0))), ones, rest)
     by_row, by_column, by_cell = (
-        textbook_variance(*design, units, hc2=False) for units in (rows, columns, np.arange(120**2))
+        textbook_variance(*design, units) for units in (rows, columns, np.arange(120**2))
     )
     expected = np.maximum(by_row + by_column - by_cell, (by_row + by_column) / 2)
     np.testing.assert_allclose(found.std_err[0], np.sqrt(expected), rtol=0.06)

@@ -4,10 +4,11 @@ Masks are drawn in clusters (:class:`~sklearn_musiclime.neighbourhood.Sampling`)
 with its complement ("paired"), or, in the crossed design, a mask of one side with all the masks of
 the other side that it meets. Clusters are independent of each other, so the variance of a weight is
 the sum of the squares of what each cluster adds to its error: the cluster-robust sandwich, with
-residuals divided by the root of one minus the cluster's leverage (HC2; MacKinnon and White 1985,
-Bell and McCaffrey 2002). In the crossed design a weight varies with the masks of its own side and,
-as far as modalities interact, with those of the other side: their variances are added, less what
-the single combinations add to both (two-way clusters; Cameron, Gelbach, Miller 2011). Where masks
+residuals blown up by what the fit took of them (HC2: MacKinnon and White 1985, Bell and McCaffrey
+2002; with the kernel's weights that is more than one minus the leverage). In the crossed design a
+weight varies with the masks of its own side and, as far as modalities interact, with those of the
+other side: their variances are added, less what the
+single combinations add to both (two-way clusters; Cameron, Gelbach, Miller 2011). Where masks
 run out, what is left to chance is the part that was not drawn (finite population correction;
 Cochran 1977): nothing, on a side that is complete.
 
@@ -192,17 +193,22 @@ def clustered_errors(
     """
     centred = masks - np.average(masks, axis=0, weights=weight)
     projected = projection(centred, weight, penalty)
-    leverage = weight * (np.einsum("ij,ij->i", projected, centred) + 1 / weight.sum())
+    rows, hat = with_intercept(centred, projected, weight)
     std_err, dof = np.zeros((2, residual.shape[1], masks.shape[1]))
     of_fit = [
         n_usable(weight, side.clusters) - masks[:, side.columns].shape[1] - 1
         for side in sampling.sides
     ]
+    scales = []
+    for side in sampling.sides:
+        kept = np.zeros(rows.shape[1], dtype=bool)
+        kept[side.columns], kept[-1] = True, True
+        scales.append(residual_scale(rows[:, kept], hat[:, kept], weight, side.clusters))
     for label, rest in enumerate(residual.T):
         error = projected * (weight * rest)[:, np.newaxis]
-        for number, side in enumerate(sampling.sides):
+        for number, (side, scale) in enumerate(zip(sampling.sides, scales, strict=True)):
             columns = side.columns
-            own = cluster_squares(error, side, leverage)[:, columns]
+            own = cluster_squares(error, side, scale)[:, columns]
             if len(sampling.sides) == 1:
                 own = own * side.left_to_chance
                 variance = own.sum(axis=0)
@@ -260,9 +266,9 @@ def crossed_errors(
     parts = (slice(0, n_columns), slice(n_columns, None))
     scales, dofs = [], []
     for c, w, part in zip(centred, weights, parts, strict=True):
-        leverage = w * (np.einsum("ij,ij->i", c @ inverse[part, part], c) + 1 / w.sum())
         clusters = np.arange(len(w)) // 2
-        scales.append(leverage_scale(np.bincount(clusters, leverage)))
+        hat = with_intercept(c, c @ inverse[part, part], w)
+        scales.append(residual_scale(*hat, w, clusters))
         dofs.append(n_usable(w, clusters) - c.shape[1] - 1)
     if any(basis is not None for basis in bases):
         inverse = np.hstack(
@@ -384,7 +390,7 @@ def sum_by_cluster(values: np.ndarray, clusters: np.ndarray) -> np.ndarray:
     return scipy.sparse.csr_array((np.ones(n), (clusters, np.arange(n))), shape=shape) @ values
 
 
-def cluster_squares(error: np.ndarray, side: Side, leverage: np.ndarray) -> np.ndarray:
+def cluster_squares(error: np.ndarray, side: Side, scale: np.ndarray) -> np.ndarray:
     """Square what each cluster of a side adds to the error of weights.
 
     Parameters
@@ -393,16 +399,15 @@ def cluster_squares(error: np.ndarray, side: Side, leverage: np.ndarray) -> np.n
         What each sample adds.
     side : Side
         Which samples were drawn together, and from which strata.
-    leverage : ndarray of shape (n_samples,)
-        Of each sample on the fit.
+    scale : ndarray of shape (n_clusters,)
+        What squares are multiplied by, see :func:`residual_scale`.
 
     Returns
     -------
     ndarray of shape (n_clusters, n_components)
-        For the leverage that clusters had; of clusters from strata, about the mean of each stratum.
+        Of clusters from strata, about the mean of each stratum.
     """
     added = sum_by_cluster(error, side.clusters)
-    scale = leverage_scale(sum_by_cluster(leverage[:, np.newaxis], side.clusters)[:, 0])
     if side.strata is not None:
         inside = side.strata >= 0
         own = side.strata[inside]
@@ -412,24 +417,45 @@ def cluster_squares(error: np.ndarray, side: Side, leverage: np.ndarray) -> np.n
         alone = n_there == 1
         mean = np.where(alone[:, np.newaxis], 0.0, mean / np.maximum(n_there, 1)[:, np.newaxis])
         added[inside] -= mean[own]
+        scale = scale.copy()
         scale[inside] *= np.where(alone, 1.0, n_there / np.maximum(n_there - 1, 1))[own]
     return scale[:, np.newaxis] * np.square(added)
 
 
-def leverage_scale(leverage: np.ndarray) -> np.ndarray:
-    """What squared residuals are multiplied by, for the leverage they had on the fit (HC2).
+def residual_scale(
+    rows: np.ndarray, projected: np.ndarray, weight: np.ndarray, clusters: np.ndarray
+) -> np.ndarray:
+    """Say by how much a fit made the squares of clusters' residuals smaller.
+
+    Of errors of one variance, independent between clusters, the residuals ``(I - H) e`` have
+    ``1 - 2 h + q`` of it, h being the cluster's leverage and q the sum of the squares of its row of
+    the hat matrix H; without weights q is h. It is exact for clusters of a mask, and of a mask and
+    its complement.
 
     Parameters
     ----------
-    leverage : ndarray of shape (n_clusters,)
-        Diagonal of the hat matrix, added up over each cluster.
+    rows, projected : ndarray of shape (n_samples, n_components)
+        Regressors, the intercept among them, and their :func:`projection`.
+    weight : ndarray of shape (n_samples,)
+        Weights of the samples.
+    clusters : ndarray of shape (n_samples,) of int
+        Which of them were drawn together.
 
     Returns
     -------
     ndarray of shape (n_clusters,)
+        What squares are to be multiplied by, in the order of the clusters' numbers.
     """
+    _, number = np.unique(clusters, return_inverse=True)
+    total = np.bincount(number, weight)
+    leverage = np.bincount(number, weight * np.einsum("ij,ij->i", rows, projected))
+    squares = (rows.T * (weight * total[number])) @ rows
+    of_rows = np.einsum("ij,jk,ik->i", projected, squares, projected, optimize=True)
+    q = np.divide(
+        np.bincount(number, weight * of_rows), total, out=np.zeros_like(total), where=total > 0
+    )
     # A cluster that the fit all but passes through says nothing of its own error.
-    return 1 / np.maximum(1 - leverage, 0.01)
+    return 1 / np.maximum(1 - 2 * leverage + q, 0.01)
 
 
 def left_out_residuals(

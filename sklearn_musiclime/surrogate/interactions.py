@@ -47,7 +47,7 @@ from scipy import stats
 from scipy.special import comb
 
 from sklearn_musiclime.neighbourhood.designs import Neighbourhood
-from sklearn_musiclime.surrogate.errors import MOST_DOF, leverage_scale
+from sklearn_musiclime.surrogate.errors import MOST_DOF
 from sklearn_musiclime.surrogate.linear import Surrogate, negligible
 
 FALSE_DISCOVERIES = 0.05
@@ -344,8 +344,13 @@ def _projection(masks: np.ndarray) -> tuple[np.ndarray, _Fit, int]:
     if n_units < WELL_POSED * n_components:
         return masks * (4 / n_units), _Fit(False, np.ones((n_units, 1))), n_units - 1
     projection = masks @ np.linalg.pinv(masks.T @ masks, hermitian=True)
-    scale = leverage_scale(np.einsum("ij,ij->i", projection, masks))
+    scale = _leverage_scale(np.einsum("ij,ij->i", projection, masks))
     return projection, _Fit(True, scale[:, np.newaxis]), n_units - n_components
+
+
+def _leverage_scale(leverage: np.ndarray) -> np.ndarray:
+    """What squared residuals of unweighted least squares are multiplied by (HC2)."""
+    return 1 / np.maximum(1 - leverage, 0.01)
 
 
 def joint_interactions(
@@ -496,7 +501,7 @@ def _screened(
     if chosen:
         projected = X @ inverse
         taken = np.einsum("ij,ij->i", projected, X) + np.square(basis).sum(axis=1)
-        rest = leverage_scale(taken) * np.square(residual)
+        rest = _leverage_scale(taken) * np.square(residual)
         weights[chosen] = together
         std_err[chosen] = np.sqrt(left_to_chance * (rest @ np.square(projected)))
     weights, std_err = weights[asked], std_err[asked]

@@ -30,6 +30,7 @@ from sklearn_musiclime.surrogate.errors import (
     left_out_residuals,
     n_usable,
     projection,
+    residual_scale,
 )
 from sklearn_musiclime.surrogate.linear import (
     ENOUGH,
@@ -137,12 +138,12 @@ def fit_shapley(
     residual = predictions - fitted
     constrained = projected - np.outer(Z @ ones, ones) / norm
     side = sampling.sides[0]
-    leverage = weight * np.einsum("ij,ij->i", constrained, Z)
+    scale = residual_scale(Z, constrained, weight, side.clusters)
     n_clusters = n_usable(weight, side.clusters)
     std_err, dof = np.empty((2, *weights.shape))
     for label, rest in enumerate(residual.T):
         error = constrained * (weight * rest)[:, np.newaxis]
-        squares = cluster_squares(error, side, leverage) * side.left_to_chance
+        squares = cluster_squares(error, side, scale) * side.left_to_chance
         std_err[label] = np.sqrt(squares.sum(axis=0))
         dof[label] = degrees_of_freedom(squares, n_clusters - p)
     # What the constraint leaves no room for is known whatever the masks.
