@@ -73,7 +73,7 @@ from sklearn_musiclime.neighbourhood import (
     n_more_samples,
     select_labels,
 )
-from sklearn_musiclime.neighbourhood.factored import FactoredModel, check_parts
+from sklearn_musiclime.neighbourhood.factored import FactoredModel, check_parts, most_telling
 from sklearn_musiclime.songs import InvalidSongError, Song, SongTable
 from sklearn_musiclime.streaming import StreamingParallel
 from sklearn_musiclime.surrogate import (
@@ -177,7 +177,9 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         interactions are not looked for.
     tol : float or None, default=None
         Draw more perturbed songs until no standard error is above this part of the largest weight
-        of its label, or `max_samples` is reached. `n_samples` is then what it begins with.
+        of its label, and the root mean square error of its large weights (at least 0.3 of the
+        largest) is below it too, with 95 % confidence; or until `max_samples` is reached.
+        `n_samples` is then what it begins with.
     max_samples : int, default=100000
         Where `tol` gives up, with a :class:`~sklearn.exceptions.ConvergenceWarning`;
         ``explanation.settings["converged"]`` says which it was. In the crossed design the number of
@@ -893,7 +895,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
                 neighbourhood, answers.pairs, surrogate, answers.grid, which=which,
                 kernel=self.kernel,
             )  # fmt: skip
-        shares = fit_shares(neighbourhood, answers, linked=units is not None)
+        shares = fit_shares(neighbourhood, answers, interactions, linked=units is not None)
         if units is not None:
             surrogate = surrogate.spread(units)
         with np.errstate(over="ignore"):
@@ -959,6 +961,10 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         first, scores = ask(draw(self.n_samples))
         if scorer.is_factored:
             check_parts(scores[0], own_scores, scores)
+            # The song itself may score so near to 1 that nothing shows in it.
+            middle = most_telling(scores[: len(first)])
+            mask = first.masks[[middle]]
+            check_parts(scores[middle], scorer.score_masks(mask)[0], scores)
         if is_same_answer(scores[0], own_scores, scores):
             return first, scores
         warnings.warn(
@@ -1002,7 +1008,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
             n_more = n_more_samples(neighbourhood, wanted, self.tol, self.max_samples)
             if n_more is None:
                 warnings.warn(
-                    f"row {row}: standard errors are up to {error:.3g} of the largest weight, not "
+                    f"row {row}: errors are up to {error:.3g} of the largest weight, not "
                     f"tol={self.tol}, at max_samples={self.max_samples}",
                     ConvergenceWarning,
                     stacklevel=2,

@@ -1,6 +1,7 @@
 """How good explanations are: true to the model, stable, concise.
 
-Each metric takes a fitted explainer and songs and returns a number a song, for the label predicted:
+Each metric takes a fitted explainer and songs and returns a number a song, for the label predicted,
+on the scale that is explained (log-odds, with ``link="logit"``):
 
 - :func:`fidelity`: how well the surrogate foretells the model on masks that it was not fitted to,
   as R^2. Low: don't trust the weights as a description. High says nothing of whether the components
@@ -57,8 +58,8 @@ from sklearn.pipeline import Pipeline
 
 from sklearn_musiclime.explainer import MusicLimeExplainer
 from sklearn_musiclime.explanation import LocalExplanation
-from sklearn_musiclime.neighbourhood import draw_masks
-from sklearn_musiclime.surrogate import kernel_weights
+from sklearn_musiclime.neighbourhood import draw_neighbourhood
+from sklearn_musiclime.surrogate import apply_link, kernel_weights
 from sklearn_musiclime.surrogate.linear import weighted_r2
 
 N_SAMPLES = 500
@@ -98,7 +99,7 @@ def fidelity(
     Returns
     -------
     ndarray of shape (n_songs,)
-        At most 1. ``explanation.fidelity`` is the same on the masks of the fit, and higher.
+        At most 1. ``explanation.fidelity`` estimates the same from the masks of the fit.
 
     Examples
     --------
@@ -112,11 +113,10 @@ def fidelity(
     """
 
     def one(explanation: LocalExplanation, score: Callable, rng: np.random.Generator) -> float:
-        masks = _draw(explanation, n_samples, rng)
+        masks, weight = _draw(explanation, n_samples, rng)
         target = score(masks)
-        weight = np.ones(len(masks))
         if explanation.settings["kernel"] == "exponential":
-            weight = kernel_weights(masks, explanation.settings["kernel_width"])
+            weight = weight * kernel_weights(masks, explanation.settings["kernel_width"])
         fitted = explanation.intercept[0] + masks @ explanation.weights[0]
         return float(weighted_r2(target, target - fitted, weight))
 
@@ -146,7 +146,7 @@ def infidelity(
     """
 
     def one(explanation: LocalExplanation, score: Callable, rng: np.random.Generator) -> float:
-        masks = _draw(explanation, n_samples, rng)
+        masks, _ = _draw(explanation, n_samples, rng)
         masks[0] = True
         target = score(masks)
         return float(np.mean(np.square(~masks @ explanation.weights[0] - (target[0] - target))))
@@ -463,19 +463,22 @@ def _each(
         column = function.column(explanation.labels[0])
 
         def score(masks: np.ndarray, function=function, column=column) -> np.ndarray:
-            return function(masks)[:, column]
+            return apply_link(explainer.link, function(masks)[:, column])
 
         values.append(metric(explanation, score, np.random.default_rng([random_state, row])))
     return np.array(values)
 
 
-def _draw(explanation: LocalExplanation, n_samples: int, rng: np.random.Generator) -> np.ndarray:
-    """Independent masks of the kind that the explanation is about."""
+def _draw(
+    explanation: LocalExplanation, n_samples: int, rng: np.random.Generator
+) -> tuple[np.ndarray, np.ndarray]:
+    """Independent masks of the kind that the explanation is about, and what each stands for."""
     links = explanation.links
     n_units = len(explanation.components) if links is None else max(links, default=-1) + 1
     kernel = explanation.settings["kernel"]
-    masks = draw_masks("independent", n_units, n_samples, rng, kernel=kernel)
-    return masks if links is None else masks[:, links]
+    drawn = draw_neighbourhood("independent", n_units, 0, n_samples, rng, kernel=kernel)
+    masks = drawn.masks if links is None else drawn.masks[:, links]
+    return masks, drawn.sampling.sample_weight
 
 
 def _unit_weights(explanation: LocalExplanation) -> np.ndarray:

@@ -157,7 +157,7 @@ def test_lyrics_are_encoded_in_the_order_of_length():
     explanation = MusicLimeExplainer(model, n_samples=200, batch_size=20, random_state=0)
     explanation = explanation.fit(X).explain(X)[0]
     # The song itself, the masks, those with the lyrics of another, the corners.
-    assert len(lengths) == 1 + 200 + 2 * 10 + 4
+    assert len(lengths) == 1 + 200 + 2 * 12 + 4
     assert lengths[1:] == sorted(lengths[1:], reverse=True)
     assert max(lengths) - min(lengths) > 3
     assert explanation.to_frame().set_index("component")["weight"]["lo"] > 0.9

@@ -18,7 +18,7 @@ from sklearn_musiclime.explanation.frames import check_modality, largest_first, 
 from sklearn_musiclime.report.html import local_summary
 from sklearn_musiclime.report.page import local_page
 from sklearn_musiclime.report.plots import plot_local
-from sklearn_musiclime.surrogate import margin
+from sklearn_musiclime.surrogate import margin, share_bounds
 from sklearn_musiclime.surrogate.errors import CONFIDENCE_LEVEL, MOST_DOF
 from sklearn_musiclime.surrogate.interactions import FALSE_DISCOVERIES, Interactions
 
@@ -345,13 +345,13 @@ class LocalExplanation:
         """
         index = self.label_index(label)
         share, std_err = self.shares[index], self.shares_std_err[index]
-        reach = margin(std_err, self.shares_dof[index], interval)
+        low, high = share_bounds(share, std_err, self.shares_dof[index], interval)
         return pd.DataFrame(
             {
                 "share": share,
                 "std_err": std_err,
-                "low": np.clip(share - reach, 0, 1),
-                "high": np.clip(share + reach, 0, 1),
+                "low": low,
+                "high": high,
             },
             index=pd.Index(["audio", "lyrics", "interaction"], name="modality"),
         )

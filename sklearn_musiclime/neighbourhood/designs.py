@@ -32,8 +32,8 @@ GRID_SAMPLES = 40_000
 """Combinations that a complete grid of masks has at most, such as 200 x 200."""
 SHARES_GRID = 2_500
 """Combinations of the grid where it is for modality shares alone."""
-SWAP_EVERY, MIN_SWAPS, MAX_SWAPS = 20, 8, 50
-"""A joint design of n masks swaps halves of n / 20 couples of them, at least 8 and at most 50."""
+SWAP_EVERY, MIN_SWAPS, MAX_SWAPS = 20, 12, 50
+"""A joint design of n masks swaps halves of n / 20 couples of them, at least 12 and at most 50."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -386,7 +386,7 @@ def draw_neighbourhood(
     with_shares : bool, default=False
         Whether what modality shares need is added: in the crossed design a grid of 50 x 50, if
         there is no other; in joint designs couples of samples with their lyrics exchanged, a
-        twentieth of `n_samples`, at least 8 and at most 50.
+        twentieth of `n_samples`, at least 12 and at most 50.
     replacement : bool, default=False
         Whether a mask may be drawn more than once, and nothing is enumerated: for models that
         answer by chance.

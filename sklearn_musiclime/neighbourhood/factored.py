@@ -468,3 +468,23 @@ def check_parts(parts: np.ndarray, whole: np.ndarray, among: np.ndarray) -> None
             "output depends on the other songs of a call, or differs from call to call, can't be "
             "explained apart: wrap the model in a function, which makes it a black box"
         )
+
+
+def most_telling(scores: np.ndarray) -> int:
+    """Find the song whose scores lie nearest to the middle of all.
+
+    There a change of what the model hears or reads moves its scores most.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_songs, n_labels)
+        Scores of perturbed songs.
+
+    Returns
+    -------
+    int
+        The row.
+    """
+    low, high = scores.min(axis=0), scores.max(axis=0)
+    width = np.where(high > low, high - low, 1.0)
+    return int(np.argmin(np.abs((scores - low) / width - 0.5).max(axis=1)))

@@ -59,7 +59,7 @@ from sklearn_musiclime.surrogate.linear import (
 )
 from sklearn_musiclime.surrogate.links import LINKS, apply_link, invert_link, n_without_odds
 from sklearn_musiclime.surrogate.shapley import fit_shapley, shapley_kernel_weights
-from sklearn_musiclime.surrogate.shares import Shares, fit_shares, modality_shares
+from sklearn_musiclime.surrogate.shares import Shares, fit_shares, modality_shares, share_bounds
 
 __all__ = [
     "FEATURE_SELECTION",
@@ -87,5 +87,6 @@ __all__ = [
     "n_without_odds",
     "safe_exponents",
     "shapley_interactions",
+    "share_bounds",
     "shapley_kernel_weights",
 ]

@@ -32,6 +32,7 @@ from typing import Any
 
 import numpy as np
 import scipy.sparse
+from scipy import stats
 from sklearn.base import BaseEstimator, clone
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LinearRegression, Ridge, lars_path
@@ -54,6 +55,8 @@ ENOUGH = 1.5
 """Clusters of masks a component from which on least squares are better than a penalty."""
 PENALTIES = np.logspace(-4, 3, 22)
 """Penalties that are tried where they are not, as parts of what a component has of the masks."""
+LARGE = 0.3
+"""Weights of at least this part of the largest are those that people read."""
 N_FOLDS = 5
 """Parts of the masks that are left out in turn where what is left out has no formula."""
 
@@ -124,27 +127,38 @@ class Surrogate:
 
     @property
     def relative_error(self) -> np.ndarray:
-        """The largest standard error of each label, by its largest weight, shape (n_labels,)."""
-        largest = np.abs(self.weights).max(axis=1, initial=0.0)
-        worst = np.nan_to_num(self.std_err).max(axis=1, initial=0.0)
+        """How far off weights may be, as a part of each label's largest, shape (n_labels,).
+
+        The largest standard error, or, if that is more, what the root mean square error of the
+        large weights stays below with 95 % confidence.
+        """
+        size, std_err = np.abs(self.weights), np.nan_to_num(self.std_err)
+        largest = size.max(axis=1, initial=0.0)
+        worst = std_err.max(axis=1, initial=0.0)
+        for label, is_large in enumerate(self._is_large):
+            if (std_err[label, is_large] > 0).any():
+                dof = max(float(self.dof[label, is_large].min()), 1.0)
+                square = np.mean(np.square(std_err[label, is_large]))
+                square *= stats.f.ppf(CONFIDENCE_LEVEL, np.count_nonzero(is_large), dof)
+                worst[label] = max(worst[label], np.sqrt(square))
         return np.divide(worst, largest, out=np.zeros_like(worst), where=largest > 0)
 
-    def fewest_dof(self, part: float = 0.3) -> float:
-        """Say how few degrees of freedom an uncertain large weight has.
+    @property
+    def _is_large(self) -> np.ndarray:
+        """Which weights count by their size, shape (n_labels, n_components)."""
+        size = np.abs(self.weights)
+        return (size >= LARGE * size.max(axis=1, keepdims=True, initial=0.0)) & (size > 0)
 
-        Parameters
-        ----------
-        part : float, default=0.3
-            Weights of at least this part of the largest are large.
+    def fewest_dof(self) -> float:
+        """Say how few degrees of freedom an uncertain large weight has.
 
         Returns
         -------
         float
             Infinite where no large weight is uncertain.
         """
-        size = np.abs(self.weights)
-        largest = size.max(axis=1, keepdims=True, initial=0.0)
-        counts = (size >= part * largest) & (self.std_err > 1e-6 * largest)
+        largest = np.abs(self.weights).max(axis=1, keepdims=True, initial=0.0)
+        counts = self._is_large & (self.std_err > 1e-6 * largest)
         return float(self.dof.min(initial=np.inf, where=counts))
 
     def scaled(self, exponent: np.ndarray) -> Surrogate:

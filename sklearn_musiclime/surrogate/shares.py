@@ -12,10 +12,10 @@ of variance with two random factors (Searle, Casella, McCulloch 1992), of which 
 coins, so only the rest varies with the draw.
 
 *Swaps.* Of masks over all components couples are scored also with their lyrics exchanged. The
-variance of what is linear is known from the other masks. What the linear part leaves is split by
-the couples: with ``r11, r22`` the remainders of two samples and ``r12, r21`` those with the lyrics
-exchanged, ``(r11 - r12 - r21 + r22) ** 2 / 4`` is on average the variance of the two together, and
-is 0 to the last bit if there is none.
+variance of what is linear, and of interactions that stand out, is known from the other masks. What
+these leave is split by the couples: with ``r11, r22`` the remainders of two samples and
+``r12, r21`` those with the lyrics exchanged, ``(r11 - r12 - r21 + r22) ** 2 / 4`` is on average the
+variance of the two together, and is 0 to the last bit if there is none.
 
 *All masks.* Exact.
 
@@ -35,12 +35,23 @@ from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
+from scipy.special import expit, logit
 
 from sklearn_musiclime.neighbourhood.designs import Neighbourhood, Scores
 from sklearn_musiclime.neighbourhood.sampling import Sampling
-from sklearn_musiclime.surrogate.errors import MOST_DOF
-from sklearn_musiclime.surrogate.linear import ENOUGH, fit_surrogate, negligible
+from sklearn_musiclime.surrogate.errors import (
+    CONFIDENCE_LEVEL,
+    MOST_DOF,
+    clustered_errors,
+    margin,
+    n_usable,
+    projection,
+)
+from sklearn_musiclime.surrogate.interactions import FALSE_DISCOVERIES, Interactions
+from sklearn_musiclime.surrogate.linear import ENOUGH, negligible
 
+PAIRS_A_TERM = 20
+"""Samples for each interaction that is taken out before couples are compared."""
 N_GROUPS = 10
 """Groups of masks that the jackknife leaves out in turn."""
 
@@ -70,7 +81,13 @@ class Shares(NamedTuple):
         return cls(nothing, nothing, np.zeros(n_labels))
 
 
-def fit_shares(neighbourhood: Neighbourhood, scores: Scores, *, linked: bool) -> Shares:
+def fit_shares(
+    neighbourhood: Neighbourhood,
+    scores: Scores,
+    interactions: Interactions | None = None,
+    *,
+    linked: bool = False,
+) -> Shares:
     """Split what moves a song's scores into audio, lyrics and both, whatever the design.
 
     Parameters
@@ -79,7 +96,9 @@ def fit_shares(neighbourhood: Neighbourhood, scores: Scores, *, linked: bool) ->
         The masks.
     scores : Scores
         What the model said.
-    linked : bool
+    interactions : Interactions or None, default=None
+        Those that were found, which swaps make use of.
+    linked : bool, default=False
         Whether audio and lyrics were left out together: then there is nothing to tell apart.
 
     Returns
@@ -105,7 +124,34 @@ def fit_shares(neighbourhood: Neighbourhood, scores: Scores, *, linked: bool) ->
         return modality_shares(scores.grid, masks=masks, fractions=sampling.grid_fractions)
     if not len(neighbourhood.swaps):
         return Shares.unknown(n_labels)
-    return _swap_shares(neighbourhood, scores)
+    return _swap_shares(neighbourhood, scores, interactions)
+
+
+def share_bounds(
+    share: np.ndarray, std_err: np.ndarray, dof: float, interval: float = CONFIDENCE_LEVEL
+) -> tuple[np.ndarray, np.ndarray]:
+    """Intervals of shares: on the scale of their log-odds, where errors are more nearly even.
+
+    Parameters
+    ----------
+    share, std_err : ndarray of shape (3,)
+        Shares of a label and their standard errors.
+    dof : float
+        Degrees of freedom of these.
+    interval : float, default=0.95
+        How often the intervals shall hold the shares.
+
+    Returns
+    -------
+    low, high : ndarray of shape (3,)
+        From 0 to 1; NaN where they are not known.
+    """
+    reach = margin(std_err, dof, interval)
+    inside = (share > 0) & (share < 1)
+    middle = np.where(inside, share, 0.5)
+    around, odds = reach / (middle * (1 - middle)), logit(middle)
+    low = np.where(inside, expit(odds - around), np.clip(share - reach, 0, 1))
+    return low, np.where(inside, expit(odds + around), np.clip(share + reach, 0, 1))
 
 
 def modality_shares(
@@ -206,74 +252,97 @@ def _variance(means: np.ndarray, coded: np.ndarray | None, fraction: float) -> n
     return linear + left + np.square(even).sum(axis=0) / (n_units - 1)
 
 
-def _swap_shares(neighbourhood: Neighbourhood, scores: Scores) -> Shares:
+def _swap_shares(
+    neighbourhood: Neighbourhood, scores: Scores, interactions: Interactions | None
+) -> Shares:
     """Shares from couples of samples whose lyrics were exchanged."""
-    n_audio = neighbourhood.audio_masks.shape[1]
-    # Fitted to the other samples: what it leaves of the couples is what it does not know.
-    fitted = np.setdiff1d(np.arange(neighbourhood.n_known, len(scores.pairs)), neighbourhood.swaps)
+    n_labels, n_audio = scores.pairs.shape[1], neighbourhood.audio_masks.shape[1]
+    n_blocks = len(neighbourhood.swaps) // (2 if neighbourhood.design == "paired" else 1)
     side = neighbourhood.sampling.sides[0]
-    linear = None
-    if len(fitted) > 1:
-        linear = fit_surrogate(
-            neighbourhood.masks[fitted],
-            scores.pairs[fitted],
-            kernel_width=np.inf,
-            sampling=Sampling(
-                (replace(side, clusters=side.clusters[fitted]),), np.ones(len(fitted))
-            ),
-        )
-    if linear is None or not linear.is_sufficient:
-        zeros = np.zeros((scores.pairs.shape[1], neighbourhood.masks.shape[1]))
-        weights, std_err = zeros, zeros
-    else:
-        weights, std_err = linear.weights, linear.std_err
-
-    def remainder(pairs: np.ndarray, values: np.ndarray) -> np.ndarray:
-        audio, lyrics = (
-            half[rows] @ of_half.T
-            for half, rows, of_half in zip(
-                (neighbourhood.audio_masks, neighbourhood.lyric_masks),
-                pairs.T,
-                np.split(weights, [n_audio], axis=1),
-                strict=True,
-            )
-        )
-        return values - audio - lyrics
-
-    i, j = neighbourhood.swaps.T
-    own = remainder(neighbourhood.pairs, scores.pairs)
-    swapped = remainder(
-        neighbourhood.swap_pairs, scores.swapped.reshape(-1, scores.pairs.shape[1])
-    ).reshape(scores.swapped.shape)
-    r11, r22, r12, r21 = own[i], own[j], swapped[:, 0], swapped[:, 1]
-    both = np.square(r11 - r12 - r21 + r22) / 4
-    audio = (np.square(r11 + r12 - r21 - r22) / 4 - both) / 2
-    lyrics = (np.square(r11 + r21 - r12 - r22) / 4 - both) / 2
-    parts = np.stack([audio, lyrics, both], axis=2)  # (n_swaps, n_labels, 3)
-    together = 2 if neighbourhood.design == "paired" else 1
-    parts = parts.reshape(-1, together, *parts.shape[1:]).mean(axis=1)
-
-    # A coin's variance is 1/4. Weights are off by their errors: by the square too much in the
-    # linear part, and by as much more in what that leaves.
-    squares, errors = np.square(weights), np.square(std_err)
-    halves = (slice(None, n_audio), slice(n_audio, None))
-    explained = np.stack([(squares - 2 * errors)[:, h].sum(axis=1) / 4 for h in halves], axis=1)
-    uncertain = np.stack([(squares * errors)[:, h].sum(axis=1) / 4 for h in halves], axis=1)
-    n_blocks, n_labels = len(parts), parts.shape[1]
+    # Fitted to the other samples: what it leaves of the couples is what it does not know.
+    others = np.setdiff1d(np.arange(neighbourhood.n_known, len(scores.pairs)), neighbourhood.swaps)
+    sampling = Sampling((replace(side, clusters=side.clusters[others]),), np.ones(len(others)))
     values, std_err = np.zeros((2, n_labels, 3))
     floor = np.square(negligible(scores.pairs))
     for label in range(n_labels):
-        variances = parts[:, label].mean(axis=0)
-        variances[:2] += explained[label]
-        covariance = np.cov(parts[:, label], rowvar=False, ddof=1) / n_blocks
-        covariance[[0, 1], [0, 1]] += uncertain[label]
+        terms = _Terms.found(neighbourhood, interactions, label)
+        fitted = terms.fit(neighbourhood.pairs[others], scores.pairs[others, label], sampling)
+        own = scores.pairs[:, label] - terms.columns(neighbourhood.pairs) @ fitted.weights
+        swapped = terms.columns(neighbourhood.swap_pairs) @ fitted.weights
+        swapped = scores.swapped[:, :, label] - swapped.reshape(-1, 2)
+        i, j = neighbourhood.swaps.T
+        r11, r22, (r12, r21) = own[i], own[j], swapped.T
+        both = np.square(r11 - r12 - r21 + r22) / 4
+        audio = (np.square(r11 + r12 - r21 - r22) / 4 - both) / 2
+        lyrics = (np.square(r11 + r21 - r12 - r22) / 4 - both) / 2
+        parts = np.stack([audio, lyrics, both], axis=1).reshape(n_blocks, -1, 3).mean(axis=1)
+
+        # Weights are off by their errors: by the square too much in what they explain, and by as
+        # much more in what they leave.
+        squares, errors = np.square(fitted.weights), np.square(fitted.std_err)
+        of_part = (terms.part(n_audio)[:, np.newaxis] == np.arange(3)) * terms.variances[:, None]
+        variances = parts.mean(axis=0) + (squares - 2 * errors) @ of_part
+        covariance = np.cov(parts, rowvar=False) / n_blocks if n_blocks > 1 else np.zeros((3, 3))
+        covariance = covariance + np.diag((4 * squares * errors) @ np.square(of_part))
         values[label] = _normalised(variances[np.newaxis], floor[[label]])[0]
-        total = np.maximum(variances, 0.0).sum()
         if values[label].any():
             # The delta method for parts of a whole.
+            total = np.maximum(variances, 0.0).sum()
             slopes = (np.eye(3) - values[label][:, np.newaxis]) / total
             std_err[label] = np.sqrt(np.maximum(np.diag(slopes @ covariance @ slopes.T), 0.0))
     return Shares(values, std_err, np.full(n_labels, float(n_blocks - 1)))
+
+
+class _Fitted(NamedTuple):
+    weights: np.ndarray  # (n_terms,)
+    std_err: np.ndarray  # (n_terms,)
+
+
+class _Terms(NamedTuple):
+    """What a score is known to hold: single components, and pairs that stand out."""
+
+    neighbourhood: Neighbourhood
+    pairs: np.ndarray  # (n_pairs, 2)
+
+    @classmethod
+    def found(
+        cls, neighbourhood: Neighbourhood, interactions: Interactions | None, label: int
+    ) -> _Terms:
+        if interactions is None:
+            return cls(neighbourhood, np.empty((0, 2), dtype=int))
+        real = interactions.q_values[label] <= FALSE_DISCOVERIES
+        largest = np.argsort(-np.abs(interactions.weights[label][real]), kind="stable")
+        most = len(neighbourhood) // PAIRS_A_TERM
+        return cls(neighbourhood, interactions.pairs[real][largest[:most]])
+
+    @property
+    def variances(self) -> np.ndarray:
+        """Of each term's column, coded -1/2 and 1/2, where coins are fair."""
+        n_components = self.neighbourhood.masks.shape[1]
+        return np.repeat([1 / 4, 1 / 16], [n_components, len(self.pairs)])
+
+    def part(self, n_audio: int) -> np.ndarray:
+        """Which share each term belongs to: 0 audio, 1 lyrics, 2 both."""
+        is_lyrics = np.arange(self.neighbourhood.masks.shape[1]) >= n_audio
+        of_pairs = (self.pairs >= n_audio).sum(axis=1)  # of how many the second is a word
+        return np.concatenate([is_lyrics.astype(int), np.array([0, 2, 1])[of_pairs]])
+
+    def columns(self, pairs: np.ndarray) -> np.ndarray:
+        """The terms of combinations of audio and lyric masks, (n_pairs, n_terms)."""
+        halves = self.neighbourhood.audio_masks, self.neighbourhood.lyric_masks
+        coded = np.hstack([half[at] for half, at in zip(halves, pairs.T, strict=True)]) - 0.5
+        return np.hstack([coded, coded[:, self.pairs[:, 0]] * coded[:, self.pairs[:, 1]]])
+
+    def fit(self, pairs: np.ndarray, scores: np.ndarray, sampling: Sampling) -> _Fitted:
+        """Least squares; nothing, where samples are too few for it."""
+        X, weight = self.columns(pairs), np.ones(len(pairs))
+        if n_usable(weight, sampling.sides[0].clusters) < ENOUGH * X.shape[1]:
+            return _Fitted(*np.zeros((2, X.shape[1])))
+        about = X - X.mean(axis=0)
+        weights = projection(about, weight).T @ (scores - scores.mean())
+        residual = scores - scores.mean() - about @ weights
+        errors = clustered_errors(X, weight, residual[:, np.newaxis], sampling)
+        return _Fitted(weights, errors.std_err[0])
 
 
 def _normalised(parts: np.ndarray, floor: np.ndarray) -> np.ndarray:
