@@ -12,6 +12,9 @@ out) and without interval (fewer masks than 1.5 a component, which warns) are no
 
 A second table has a real clip and a real model: 200 seeds against converged weights.
 
+The README has a line for each design, number of masks and kernel: the range of both shares over the
+models that are "ok", and how many are which. ``results/coverage.json`` has the cells themselves.
+
     python benchmarks/intervals.py
     python benchmarks/intervals.py --seeds 10    # a quick look
 """
@@ -100,6 +103,22 @@ def game_rows(n_seeds):
     return Parallel(n_jobs=-1)(delayed(cell)(*c, n_seeds) for c in cells)
 
 
+def summary(rows):
+    """A line for each design, number of masks and kernel."""
+    lines = {}
+    for row in rows:
+        lines.setdefault((row["design"], row["n_samples"], row["kernel"]), []).append(row)
+    found = []
+    for (design, n_samples, kernel), cells in lines.items():
+        line = {"design": design, "n_samples": n_samples, "kernel": kernel}
+        for name in ("all", "large"):
+            held = [c[name] for c in cells if c["verdict"] == "ok" and np.isfinite(c[name])]
+            line[name] = f"{min(held):.3f}-{max(held):.3f}" if held else ""
+        verdicts = [c["verdict"] for c in cells]
+        found.append(line | {v: verdicts.count(v) for v in ("ok", "exact", "warned", "MISSED")})
+    return found
+
+
 def real_rows(n_seeds, folder):
     """A clip of a real song, with a classifier of spectral statistics and TF-IDF."""
     X, y, _ = load_songs(folder)
@@ -147,7 +166,9 @@ def main():
     options = parser.parse_args()
     quick = "" if options.seeds == 100 else "-quick"
     rows = game_rows(options.seeds)
-    write_results(f"coverage{quick}", rows, seeds=options.seeds)
+    missed = [row for row in rows if row["verdict"] == "MISSED"]
+    write_results(f"coverage{quick}", summary(rows), seeds=options.seeds, cells=rows)
+    print("\n".join(map(str, missed)))
     verdicts = [row["verdict"] for row in rows]
     print({verdict: verdicts.count(verdict) for verdict in dict.fromkeys(verdicts)})
     folder = options.songs if options.songs.is_dir() else None

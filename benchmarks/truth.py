@@ -8,10 +8,11 @@ confounder). Every explainer gets as many calls of each encoder: 400; only "ours
 what it needs for standard errors of a tenth of the largest weight.
 
 "recall": share of what was planted that comes first; "first": songs whose very first component was
-planted; "interactions": recall of pairs, for explainers that have any; "false": interactions held
-to be real that are none, a song; "deletion": mean score while components are taken away in the
-order of the explanation, as a share of the range from silence to the song, lower being better;
-"share": of what moves the score, the modality that the model goes by.
+planted; "interactions": recall of pairs, for explainers that have any; "false / found":
+interactions held to be real that are none, as a part of all that are held to be real; "deletion":
+mean score while components are taken away in the order of the explanation, as a share of the range
+from silence to the song, lower being better; "share": of what moves the score, the modality that
+the model goes by.
 
     python benchmarks/truth.py
     python benchmarks/truth.py --songs 2        # a quick look
@@ -181,7 +182,8 @@ def judge(planted, weights, explanation, score, names):
         pairs = {(names[a], names[w]) for a, w in planted.pairs}
         found = explanation.interactions()[["first", "second"]]
         # A curve makes what is planted interact; nothing else can.
-        figures["false"] = int((~found.isin(planted_names)).any(axis=1).sum())
+        figures["n_false"] = int((~found.isin(planted_names)).any(axis=1).sum())
+        figures["n_found"] = len(found)
         first = explanation.interactions(fdr=None).head(len(pairs))
         if pairs:
             best = set(zip(first["first"], first["second"], strict=True))
@@ -215,8 +217,12 @@ def oracle_rows(kind, clips):
 
 def mean(rows):
     """Mean figures; an empty string where there are none."""
-    means = pd.DataFrame(rows).astype(float).mean()
-    names = ("recall", "first", "interactions", "false", "deletion", "share")
+    figures = pd.DataFrame(rows).astype(float)
+    means = figures.mean()
+    if "n_found" in figures:
+        n_false, n_found = figures[["n_false", "n_found"]].sum()
+        means["false / found"] = n_false / n_found if n_found else 0.0
+    names = ("recall", "first", "interactions", "false / found", "deletion", "share")
     return {name: float(means[name]) if name in means else "" for name in names}
 
 

@@ -87,6 +87,6 @@ __all__ = [
     "n_without_odds",
     "safe_exponents",
     "shapley_interactions",
-    "share_bounds",
     "shapley_kernel_weights",
+    "share_bounds",
 ]
