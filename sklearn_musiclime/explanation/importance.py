@@ -56,7 +56,7 @@ Thirty songs, and a model that goes by one word a class, "love" counting twice a
 >>> overall = explainer.fit(songs).explain_global(songs)
 >>> overall.top(1, 1)[["component", "importance", "low", "high"]].round(2)
   component  importance   low  high
-0      love        1.26  1.08  1.47
+0      love        1.28  1.09  1.48
 >>> overall.top(1, 0)["component"].tolist()
 ['storm']
 

@@ -92,8 +92,8 @@ class LocalExplanation:
     >>> explanation = explainer.fit(X).explain(X)[0]
     >>> explanation.top(2)[["component", "modality", "weight"]].round(2)
       component modality  weight
-    0     mix@0    audio     0.7
-    1      love   lyrics     0.5
+    0     mix@0    audio    0.71
+    1      love   lyrics    0.50
     """
 
     title: str

@@ -12,7 +12,9 @@ Which design. Leave ``design="auto"``, which is
   0.55 against 0.44 at 125 samples, and 0.16 against 0.18 at 500
   (``benchmarks/results/planted.json``). So say "independent" where calls are that dear;
 - all masks, once each, for a song of so few components that there are no more than `n_samples`.
-  Then nothing is left to chance, and standard errors are 0.
+  Then nothing is left to chance, and standard errors are 0. In the crossed design this holds for
+  each half by itself. Of up to 20 components no mask is drawn twice, and errors shrink as masks run
+  out.
 
 How many samples. Errors fall with the root of `n_samples`: four times the samples, half the error.
 In ``planted.json`` all planted components come first from 250 samples on, where the error of the
@@ -24,9 +26,11 @@ that a sentence encoder reads.
 What it costs. Let a song have S sources, and `n_samples` be n, or n and m. Then
 
 - a black box scores n + 5 songs: the song itself, n masks, and the song again with its audio alone,
-  its lyrics alone, and neither;
-- a factored model encodes n audios and m texts, and its head scores about 8 max(n, m) combinations,
-  with `interactions` up to 40,000 more;
+  its lyrics alone, and neither; and n / 10 more (24 at least, 100 at most), for modality shares:
+  perturbed songs with the lyrics of another;
+- a factored model encodes n audios and m texts, and the song once more to be sure that its parts
+  are the whole; its head scores about 8 max(n, m) combinations, with `interactions` up to 40,000
+  more, without them 2,500;
 - :class:`~sklearn_musiclime.SpectralStatistics` in a factored model hears frames instead of audios:
   at most 2^S times those of the song, and 4^S times the few across a border of two segments,
   whatever n is; only pooling them grows with it;
@@ -53,14 +57,14 @@ The numbers of a design can be had without a model:
 >>> import numpy as np
 >>> from sklearn_musiclime.neighbourhood import draw_neighbourhood
 >>> rng = np.random.default_rng(0)
->>> paired = draw_neighbourhood("paired", n_audio=20, n_lyrics=60, n_samples=1000, rng=rng)
+>>> paired = draw_neighbourhood("paired", 20, 60, 1000, rng, with_shares=True)
 >>> 1 + len(paired.with_corners().all_pairs)  # songs that a black box scores
-1005
+1105
 >>> crossed = draw_neighbourhood("crossed", 20, 60, (2000, 150), rng, with_grid=True)
 >>> crossed.n_halves  # audios and texts that a factored model encodes
 (2000, 150)
 >>> len(crossed.pairs), len(crossed.grid_pairs)  # what its head scores
-(15773, 39960)
+(15985, 39960)
 """
 
 from sklearn_musiclime.neighbourhood.designs import Neighbourhood, Scores, draw_neighbourhood

@@ -1,16 +1,25 @@
 """Surrogates: from masks and scores to weights, their standard errors, and interactions.
 
-Which kernel. ``kernel="exponential"`` asks what matters *near* the song. `kernel_width` says how
-near: at 0.25, the default, a mask that keeps half of the components counts half
-(:mod:`~sklearn_musiclime.surrogate.linear`). A smaller width looks closer, and since fewer of the
-samples count, standard errors grow; ``numpy.inf`` is the average over all that can be left out.
-``kernel="shapley"`` gives shares that add up to what the song scores more than silence
-(:mod:`~sklearn_musiclime.surrogate.shapley`), for those who need weights that add up.
+What a weight is. ``kernel="exponential"`` asks what matters *near* the song, and `kernel_width`
+says how near: at 0.25, the default, a mask that keeps half of the components counts half
+(:mod:`~sklearn_musiclime.surrogate.linear`). How much of a weight is what a component adds to the
+whole song, and how much what it adds to half of it, depends on how many components there are: each
+of three that only count together has 0.55 as one of three components, and 0.27 as one of fifty,
+where nearly all masks keep about half and a width of 0.25 is hardly local. With
+``kernel_width=numpy.inf`` it is 0.25 whatever else there is: the Banzhaf value, what a component
+adds on average over all that may be left out. ``kernel="shapley"`` gives shares that add up to what
+the song scores more than silence (:mod:`~sklearn_musiclime.surrogate.shapley`), here a third each.
+A smaller width looks closer, and since fewer of the samples count, standard errors grow.
 
-Which regressor. None, a ridge of alpha 1, is LIME's, and the one whose penalty standard errors know
-of; it shrinks weights by little once samples are many times the components. Any linear regressor of
-scikit-learn will do. A Lasso sets small weights to 0, but by how much it biases the others no
-standard error tells.
+Which scale. ``link="logit"`` explains log-odds in place of probabilities
+(:mod:`~sklearn_musiclime.surrogate.links`): at a probability of 0.99 nothing seems to matter, and
+what a curve bends looks like parts that act together.
+
+Which regressor. None, least squares, has weights without bias, and intervals that hold; where masks
+are too few for it a ridge is fitted, which warns. ``Ridge(alpha=1.0)`` is LIME's, to the last
+digits: it takes off more of large weights than their standard errors know, and of a song of few
+components most. Any linear regressor of scikit-learn will do. A Lasso sets small weights to 0, but
+by how much it biases the others no standard error tells.
 
 Which features. ``feature_selection="none"``: all components keep their weight and their standard
 error, and :meth:`~sklearn_musiclime.LocalExplanation.top` shows the largest. Choose `n_features` of
@@ -21,21 +30,19 @@ What components do together is in :mod:`~sklearn_musiclime.surrogate.interaction
 are in :mod:`~sklearn_musiclime.surrogate.errors`, and the parts of audio and lyrics in
 :mod:`~sklearn_musiclime.surrogate.shares`.
 
-A model that doubles its score where two components meet, seen near the song and all over:
+Three components that only count together, near the song, all over, and as shares:
 
 >>> import numpy as np
 >>> from sklearn_musiclime.surrogate import fit_shapley, fit_surrogate, shapley_kernel_weights
 >>> masks = np.indices((2, 2, 2)).reshape(3, -1).T[::-1]  # all of three components
->>> scores = 1.0 * masks[:, [0]] + 1.0 * masks[:, [0]] * masks[:, [1]]
->>> repeats = np.full(len(masks), 1000)  # as if each had been drawn that often
->>> fit_surrogate(masks, scores, sample_weight=repeats).weights.round(2)
-array([[1.77, 0.77, 0.01]])
->>> everywhere = fit_surrogate(masks, scores, sample_weight=repeats, kernel_width=np.inf)
->>> everywhere.weights.round(2) + 0.0
-array([[1.5, 0.5, 0. ]])
+>>> scores = 1.0 * masks.all(axis=1, keepdims=True)
+>>> fit_surrogate(masks, scores).weights.round(2)
+array([[0.55, 0.55, 0.55]])
+>>> fit_surrogate(masks, scores, kernel_width=np.inf).weights.round(2)
+array([[0.25, 0.25, 0.25]])
 >>> shapley = fit_shapley(masks, scores, sample_weight=shapley_kernel_weights(masks))
->>> shapley.weights.round(2) + 0.0
-array([[1.5, 0.5, 0. ]])
+>>> shapley.weights.round(2)
+array([[0.33, 0.33, 0.33]])
 """
 
 from sklearn_musiclime.surrogate.errors import margin

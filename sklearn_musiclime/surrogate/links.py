@@ -42,7 +42,7 @@ def apply_link(link: str, scores: np.ndarray) -> np.ndarray:
     >>> import numpy as np
     >>> from sklearn_musiclime.surrogate import apply_link
     >>> apply_link("logit", np.array([0.5, 0.9, 0.99])).round(2)
-    array([0.  , 2.2 , 4.6 ])
+    array([0. , 2.2, 4.6])
     """
     if link == "identity":
         return scores
