@@ -225,9 +225,10 @@ class Neighbourhood:
         n_sizes = np.bincount(strata[1 : (p // 2 if is_paired else p - 1) + 1])
         n_drawn = np.bincount(stratum[first][inside[first]], minlength=len(n_sizes))
         n_all = n_of_size(p, is_paired)[kept]  # masks, or pairs of them, of each one's size
-        weight = np.where(
-            inside, shapley_weights(masks) * n_all * (n_sizes / np.maximum(n_drawn, 1))[stratum], 0
-        )
+        # Shapley's weight of all masks of a size, of which a pair of the middle one has two.
+        of_size = (p - 1) / np.maximum(kept * (p - kept), 1)
+        of_size = np.where(is_paired & (2 * kept == p), of_size / 2, of_size)
+        weight = np.where(inside, of_size * (n_sizes / np.maximum(n_drawn, 1))[stratum], 0.0)
         fractions = np.where(inside & (n_sizes[stratum] == 1), n_drawn[stratum] / n_all, 0.0)[first]
         is_complete = (n_drawn > 0).all() and (fractions[inside[first]] == 1).all()
         side = replace(

@@ -13,6 +13,7 @@ from itertools import combinations
 from math import comb
 
 import numpy as np
+import scipy.special
 
 MAX_EXHAUSTIVE = 20
 """More components than this have too many subsets (over a million) to score them all."""
@@ -286,7 +287,9 @@ def n_of_size(n_components: int, is_paired: bool) -> np.ndarray:
         For 0, 1, ... components that are kept; those of size s and of p - s are the same masks if
         they are paired.
     """
-    counts = np.array([float(comb(n_components, s)) for s in range(n_components + 1)])
+    with np.errstate(over="ignore"):  # infinite, where double precision does not hold them
+        counts = scipy.special.comb(n_components, np.arange(n_components + 1))
+    counts = np.where(counts < 2**53, np.rint(counts), counts)
     if is_paired and n_components % 2 == 0:
         counts[n_components // 2] /= 2
     return counts

@@ -477,26 +477,31 @@ def left_out_residuals(
     weight : ndarray of shape (n_samples,)
         Weights of the samples.
     clusters : ndarray of shape (n_samples,) of int
-        Which samples were drawn together; one sample a cluster, or two that follow one another.
+        Which samples were drawn together.
 
     Returns
     -------
     ndarray of shape (n_samples, n_labels)
         ``(I - H)^-1 r`` in each cluster.
     """
-    _, number, size = np.unique(clusters, return_inverse=True, return_counts=True)
+    order = np.argsort(clusters, kind="stable")
+    _, starts, sizes = np.unique(clusters[order], return_index=True, return_counts=True)
     out = residual.copy()
     rest = np.maximum(1 - weight * np.einsum("ij,ij->i", rows, projected), 0.01)
-    alone = size[number] == 1
+    alone = order[starts[sizes == 1]]
     out[alone] /= rest[alone, np.newaxis]
-    first = np.flatnonzero(~alone)[::2]
-    second = first + 1
+    # Of pairs, which there are many of, the inverse is written out.
+    first, second = (order[starts[sizes == 2] + k] for k in (0, 1))
     met = np.einsum("ij,ij->i", rows[first], projected[second])
     determinant = rest[first] * rest[second] - weight[first] * weight[second] * np.square(met)
     determinant = np.maximum(determinant, 1e-4)[:, np.newaxis]
     for own, mate in ((first, second), (second, first)):
         taken = (weight[mate] * met)[:, np.newaxis] * residual[mate]
         out[own] = (rest[mate, np.newaxis] * residual[own] + taken) / determinant
+    for start, size in zip(starts[sizes > 2], sizes[sizes > 2], strict=True):
+        own = order[start : start + size]
+        hat = rows[own] @ (projected[own].T * weight[own])
+        out[own] = np.linalg.pinv(np.eye(size) - hat, rcond=0.01) @ residual[own]
     return out
 
 
