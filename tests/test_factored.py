@@ -545,7 +545,8 @@ def test_an_estimator_with_halves_encodes_each_once(made_songs):
     options = {"n_samples": (60, 90), "segmenter": UniformSegmenter(20)}
     explanation = explained(FrozenEstimator(model), X, **options)
     assert explanation.settings["n_samples"] > 300
-    assert (model.n_audio_, model.n_lyrics_) == (61, 91)  # and once each for the song itself
+    # And once each for the song itself, and for a perturbed one to be sure.
+    assert (model.n_audio_, model.n_lyrics_) == (62, 92)
 
 
 class WideTowers(TwoTowers):
@@ -715,7 +716,7 @@ def test_third_party_transformers_compose_a_batch_at_a_time(made_songs, monkeypa
     sizes.clear()
     segmenter = UniformSegmenter(20)  # so many components that no mask is drawn twice
     explained(FrozenEstimator(model), X, n_samples=50, batch_size=20, segmenter=segmenter)
-    assert sizes == [1, 20, 20, 10]
+    assert sizes == [1, 20, 20, 10, 1]  # the song itself, the masks, one of them to be sure
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, "auto"])

@@ -452,7 +452,8 @@ def test_shares_are_those_of_the_variances():
     a[1::2] *= -1
     w[1::2] *= -1
     scores = 2 * a[:, np.newaxis] + w + 2 * np.outer(a, w)
-    shares, std_err, _ = modality_shares(scores[:, :, np.newaxis])
+    found = modality_shares(scores[:, :, np.newaxis])
+    shares, std_err = found.values, found.std_err
     np.testing.assert_allclose(shares[0], [4 / 6, 1 / 6, 1 / 6], atol=0.01)
     assert (std_err < 0.02).all()
 
@@ -491,7 +492,8 @@ def test_shares_are_an_analysis_of_variance(n, m):
     scores = (
         rng.normal(size=(n, 1, 2)) + sizes * rng.normal(size=(m, 2)) + rng.normal(size=(n, m, 2))
     )
-    shares, std_err, _ = modality_shares(scores)
+    found = modality_shares(scores)
+    shares, std_err = found.values, found.std_err
     for label in range(2):
         grid = scores[:, :, label]
         np.testing.assert_allclose(shares[label], anova(grid), atol=1e-12)
@@ -508,15 +510,16 @@ def test_shares_are_an_analysis_of_variance(n, m):
 def test_linked_components_have_no_shares():
     drawn = draw_neighbourhood("paired", 3, 0, 8, np.random.default_rng(0))
     answers = drawn.split(np.ones((len(drawn), 2)))
-    for values in fit_shares(drawn, answers, linked=True)[:2]:
+    found = fit_shares(drawn, answers, linked=True)
+    for values in (found.values, found.std_err):
         assert values.shape == (2, 3)
         assert np.isnan(values).all()
 
 
 def test_a_constant_score_has_no_shares():
-    shares, std_err, _ = modality_shares(np.full((20, 20, 1), 0.3))
-    assert not shares.any()
-    assert not std_err.any()
+    found = modality_shares(np.full((20, 20, 1), 0.3))
+    assert not found.values.any()
+    assert not found.std_err.any()
 
 
 # Shapley values.

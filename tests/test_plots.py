@@ -133,6 +133,7 @@ def test_what_was_not_explained_is_not_drawn():
     of_audio = LocalExplanation(**{
         **of_audio.__dict__, "components": Decomposition(of_audio.components.audio, None),
         "weights": of_audio.weights[:, :n_audio], "std_err": of_audio.std_err[:, :n_audio],
+        "dof": None,
         "interaction_terms": None,
     })  # fmt: skip
     with pytest.raises(ValueError, match="lyrics were not explained"):

@@ -75,7 +75,7 @@ def test_the_table_holds_librosas_frames(n_fft, hop, n_samples):
     sources = np.stack([waveform * share for share in (np.float32(0.3), np.float32(0.7))])
     borders = np.unique([0, n_samples // 3, n_samples // 2 + 1, n_samples])
     audio = AudioComponents(waveform, ("a", "b"), sources, borders, RATE)
-    masks = draw_masks("paired", len(audio), 300, rng)
+    masks = draw_masks("paired", len(audio), 300, rng, replacement=True)
     neighbourhood = AudioNeighbourhood(audio, masks)
 
     ours = SpectralStatistics(

@@ -97,7 +97,17 @@ class Sampling:
 
     @classmethod
     def independent(cls, n_samples: int) -> Sampling:
-        """Say that samples were drawn one by one, from more masks than can be counted."""
+        """Say that samples were drawn one by one, from more masks than can be counted.
+
+        Parameters
+        ----------
+        n_samples : int
+            How many.
+
+        Returns
+        -------
+        Sampling
+        """
         return cls((Side(slice(None), np.arange(n_samples)),), np.ones(n_samples))
 
     @property

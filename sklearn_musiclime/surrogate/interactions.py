@@ -269,7 +269,7 @@ def crossed_interactions(
         The same of the lyrics.
     scores : ndarray of shape (n_audio_masks, n_lyric_masks, n_labels)
         The model's score of every combination.
-    fractions : (float, float), default=(0, 0)
+    fractions : (float, float), default=(0.0, 0.0)
         The part of all masks of each side that these are. 1: nothing is left to chance there.
 
     Returns
@@ -374,7 +374,7 @@ def joint_interactions(
         two million.
     design : {"paired", "independent", "exhaustive"}
         How the masks were drawn.
-    fraction : float, default=0
+    fraction : float, default=0.0
         The part of all masks that these are, if none was drawn twice.
 
     Returns

@@ -127,11 +127,9 @@ class Surrogate:
 
     @property
     def relative_error(self) -> np.ndarray:
-        """How far off weights may be, as a part of each label's largest, shape (n_labels,).
-
-        The largest standard error, or, if that is more, what the root mean square error of the
-        large weights stays below with 95 % confidence.
-        """
+        """How far off the weights of each label may be, as a part of the largest, (n_labels,)."""
+        # The largest standard error, or, if that is more, what the root mean square error of the
+        # large weights stays below with 95 % confidence: their squares by Fisher's F.
         size, std_err = np.abs(self.weights), np.nan_to_num(self.std_err)
         largest = size.max(axis=1, initial=0.0)
         worst = std_err.max(axis=1, initial=0.0)

@@ -31,7 +31,7 @@ Cornfield, Tukey, "Average values of mean squares in factorials", Annals of Math
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -56,7 +56,8 @@ N_GROUPS = 10
 """Groups of masks that the jackknife leaves out in turn."""
 
 
-class Shares(NamedTuple):
+@dataclass(frozen=True)
+class Shares:
     """Parts that modalities have in what moves scores.
 
     Attributes
@@ -76,7 +77,18 @@ class Shares(NamedTuple):
 
     @classmethod
     def unknown(cls, n_labels: int) -> Shares:
-        """Shares that were not estimated."""
+        """Return shares that were not estimated.
+
+        Parameters
+        ----------
+        n_labels : int
+            Of so many labels.
+
+        Returns
+        -------
+        Shares
+            NaN.
+        """
         nothing = np.full((n_labels, 3), np.nan)
         return cls(nothing, nothing, np.zeros(n_labels))
 
@@ -104,8 +116,8 @@ def fit_shares(
     Returns
     -------
     Shares
-        NaN where components were linked, and where masks were drawn for Shapley values, so that
-        they are no fair coins.
+        NaN where components were linked, where masks were drawn for Shapley values, so that they
+        are no fair coins, and where there are too few to exchange lyrics of.
     """
     n_labels = scores.pairs.shape[1]
     sampling, n_audio = neighbourhood.sampling, neighbourhood.audio_masks.shape[1]
@@ -170,7 +182,7 @@ def modality_shares(
     masks : (ndarray of shape (n_audio_masks, n_audio), the same of the lyrics), or None, \
             default=None
         The masks, to take out what is linear in them. None: nothing is taken out.
-    fractions : (float, float), default=(0, 0)
+    fractions : (float, float), default=(0.0, 0.0)
         The part of all masks of each side that these are. 1: nothing is left to chance there.
 
     Returns
