@@ -58,7 +58,7 @@ from sklearn.pipeline import Pipeline
 
 from sklearn_musiclime.explainer import MusicLimeExplainer
 from sklearn_musiclime.explanation import LocalExplanation
-from sklearn_musiclime.neighbourhood import draw_neighbourhood
+from sklearn_musiclime.neighbourhood import Neighbourhood, draw_masks
 from sklearn_musiclime.surrogate import apply_link, kernel_weights
 from sklearn_musiclime.surrogate.linear import weighted_r2
 
@@ -476,9 +476,12 @@ def _draw(
     links = explanation.links
     n_units = len(explanation.components) if links is None else max(links, default=-1) + 1
     kernel = explanation.settings["kernel"]
-    drawn = draw_neighbourhood("independent", n_units, 0, n_samples, rng, kernel=kernel)
-    masks = drawn.masks if links is None else drawn.masks[:, links]
-    return masks, drawn.sampling.sample_weight
+    masks = draw_masks("independent", n_units, n_samples, rng, kernel=kernel)
+    weight = np.ones(len(masks))
+    if kernel == "shapley":  # drawn by size, not as often as they weigh
+        weight = Neighbourhood.joint("independent", masks, n_units, kernel=kernel)
+        weight = weight.sampling.sample_weight
+    return masks if links is None else masks[:, links], weight
 
 
 def _unit_weights(explanation: LocalExplanation) -> np.ndarray:

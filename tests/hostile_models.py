@@ -1203,6 +1203,7 @@ def regressors(data):
     if isinstance(regressor, (OddRegressor, DecisionTreeRegressor)):
         return refused(lambda: ours.fit(X).explain(X, labels), row=0)
     with quiet_is_right():
+        warnings.filterwarnings("ignore", ".* masks decide")  # on what a penalty leaves they may
         explanation = ours.fit(X).explain(X, labels)[0]
     assert_sound(explanation, world.scores(X))
     if regressor.get_params().get("fit_intercept", True):

@@ -109,4 +109,4 @@ def test_bias_audit_finds_the_confounder(run):
     cured = after.top(100, "wild", min_count=5).set_index("component")
     first = cured.iloc[0]
     assert cured.index[0].split("@")[0] in {name.split("@")[0] for name in rule.main}
-    assert cured.loc["voice@*", "high"] < first["low"]
+    assert cured.loc["voice@*", "importance"] < first["low"]
