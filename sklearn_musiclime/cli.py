@@ -385,7 +385,7 @@ def _parser() -> argparse.ArgumentParser:
         ("lyrics", "lyrics", "the lyrics: text, or .txt or .lrc files"),
         ("start", None, "where a song begins in its file, in seconds"),
         ("end", None, "where it ends"),
-        ("group", None, "what songs belong together when intervals resample them"),
+        ("group", None, "what songs belong together, for intervals and tests"),
     ):
         command.add_argument(
             f"--{name}-column", default=default, metavar="NAME",

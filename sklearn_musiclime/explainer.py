@@ -451,7 +451,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
             What is explained, see :meth:`explain`. None, as in the paper: for each song the label
             predicted.
         groups : array-like of shape (n_songs,), or None, default=None
-            What songs belong together when intervals resample them: clips of a recording, songs of
+            What songs belong together, for intervals and tests: clips of a recording, songs of
             an artist. None: each is its own.
         n_segments : int or None, default=None
             Relative segments that time is cut into. None: as many as the segmenter makes, or 10 if
