@@ -157,11 +157,11 @@ def projection(rows: np.ndarray, weight: np.ndarray, penalty: float = 0.0) -> np
     """
     n, n_components = rows.shape
     root = np.sqrt(weight)[:, np.newaxis]
-    if penalty == 0 and n_components <= n:
+    if penalty == 0 and 0 < n_components <= n:
         # By an orthogonal basis, which loses half the digits that the normal equations lose.
         basis, triangle = np.linalg.qr(rows * root)
         diagonal = np.abs(np.diag(triangle))
-        if diagonal.min(initial=np.inf) > 1e-7 * diagonal.max(initial=0.0):
+        if diagonal.min() > 1e-7 * diagonal.max():
             projected = scipy.linalg.solve_triangular(triangle, basis.T).T
             return np.divide(projected, root, out=np.zeros_like(projected), where=root > 0)
     if n_components <= n:
