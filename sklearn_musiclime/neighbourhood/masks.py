@@ -266,7 +266,7 @@ def shapley_weights(masks: np.ndarray) -> np.ndarray:
     """
     p, kept = masks.shape[1], masks.sum(axis=1)
     inside = (kept > 0) & (kept < p)
-    s = np.where(inside, kept, 1)
+    s = np.where(inside, kept, 0)
     chance = np.where(inside, n_of_size(p, False)[s] * s * (p - s), 1)
     return np.where(inside, (p - 1) / chance, 0.0)
 
