@@ -381,7 +381,8 @@ def rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
     -------
     float
         1 where both are constant, 0 where one is; NaN for fewer than two components, which have no
-        order, or where a weight is NaN.
+        order, or where a weight is NaN. Weights that differ by less than a billionth of the largest
+        share a rank: what tells them apart is rounding.
 
     Examples
     --------
@@ -392,10 +393,20 @@ def rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
     """
     if len(first) < 2 or np.isnan(first).any() or np.isnan(second).any():
         return np.nan
-    constant = [(w == w[0]).all() for w in (first, second)]
+    levels = [_levels(weights) for weights in (first, second)]
+    constant = [(level == 0).all() for level in levels]
     if any(constant):
         return float(all(constant))
-    return float(spearmanr(first, second).statistic)
+    return float(spearmanr(*levels).statistic)
+
+
+def _levels(values: np.ndarray) -> np.ndarray:
+    """The place of each value among the different ones, rounding apart, from 0."""
+    order = np.argsort(values)
+    size = np.abs(values).max() or 1.0
+    levels = np.empty(len(values), dtype=int)
+    levels[order] = np.cumsum(np.diff(values[order] / size, prepend=-np.inf) > 1e-9) - 1
+    return levels
 
 
 def randomisation(explainer: MusicLimeExplainer, X: Any, *, random_state: int = 0) -> np.ndarray:

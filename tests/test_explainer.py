@@ -281,7 +281,7 @@ def test_a_confounder_is_unmasked(real_clips):
 def test_max_samples_is_said(made_songs, made_model):
     X = made_songs[0].iloc[:1]
     ours = explainer(made_model, n_samples=100, tol=1e-4, max_samples=500).fit(X)
-    with pytest.warns(ConvergenceWarning, match="row 0: standard errors .* max_samples=500"):
+    with pytest.warns(ConvergenceWarning, match="row 0: errors .* max_samples=500"):
         explanation = ours.explain(X)[0]
     assert explanation.settings["converged"] is False
     assert 200 < sum(explanation.settings[f"n_{h}_masks"] for h in ("audio", "lyric")) <= 500

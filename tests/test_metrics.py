@@ -215,6 +215,7 @@ def test_agreement():
     assert rank_correlation(a, -a) == pytest.approx(-1)
     assert rank_correlation(a, np.zeros(4)) == 0
     assert rank_correlation(np.zeros(4), np.zeros(4)) == 1
+    assert rank_correlation(np.array([1, 1 + 1e-15, 2]), np.array([1, 1 - 1e-15, 2])) == 1
     for agree in (rank_correlation, top_overlap):
         assert np.isnan(agree(a[:1], b[:1]))
         assert np.isnan(agree(a[:0], b[:0]))
