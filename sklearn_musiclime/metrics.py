@@ -62,6 +62,9 @@ from sklearn_musiclime.neighbourhood import Neighbourhood, draw_masks
 from sklearn_musiclime.surrogate import apply_link, kernel_weights
 from sklearn_musiclime.surrogate.linear import weighted_r2
 
+ROUNDING = 1e-9
+"""What tells weights apart by less than this part of the largest is rounding."""
+
 N_SAMPLES = 500
 SHUFFLED = (
     "coef_",
@@ -364,7 +367,10 @@ def top_overlap(first: np.ndarray, second: np.ndarray, n_top: int = 10) -> float
     if n_components < 2 or np.isnan(first).any() or np.isnan(second).any():
         return np.nan
     n_top = min(n_top, n_components // 2)
-    a, b = ((rankdata(-np.abs(w), "max") <= n_top) & (w != 0) for w in (first, second))
+    a, b = (
+        (rankdata(-_levels(w), "max") <= n_top) & (w > ROUNDING * w.max())
+        for w in (np.abs(first), np.abs(second))
+    )
     share = (a.sum() + b.sum()) / (2 * n_components)
     return float(1 - np.mean(a != b) / (2 * share * (1 - share))) if share else 1.0
 
@@ -405,7 +411,7 @@ def _levels(values: np.ndarray) -> np.ndarray:
     order = np.argsort(values)
     size = np.abs(values).max() or 1.0
     levels = np.empty(len(values), dtype=int)
-    levels[order] = np.cumsum(np.diff(values[order] / size, prepend=-np.inf) > 1e-9) - 1
+    levels[order] = np.cumsum(np.diff(values[order] / size, prepend=-np.inf) > ROUNDING) - 1
     return levels
 
 
@@ -490,8 +496,8 @@ def _draw(
     masks = draw_masks("independent", n_units, n_samples, rng, kernel=kernel)
     weight = np.ones(len(masks))
     if kernel == "shapley":  # drawn by size, not as often as they weigh
-        weight = Neighbourhood.joint("independent", masks, n_units, kernel=kernel)
-        weight = weight.sampling.sample_weight
+        drawn = Neighbourhood.joint("independent", masks, n_units, kernel=kernel)
+        weight = drawn.sampling.sample_weight
     return masks if links is None else masks[:, links], weight
 
 

@@ -216,6 +216,11 @@ def test_agreement():
     assert rank_correlation(a, np.zeros(4)) == 0
     assert rank_correlation(np.zeros(4), np.zeros(4)) == 1
     assert rank_correlation(np.array([1, 1 + 1e-15, 2]), np.array([1, 1 - 1e-15, 2])) == 1
+    tied = np.array([1, 1, 1, 0.5, 0.0, 0.0])
+    rounded = tied + np.array([1e-16, 3e-16, -2e-16, 0, 1e-17, -1e-17])
+    for n_top in (2, 3):  # of three alike none is among the first two
+        assert top_overlap(rounded, tied, n_top) == top_overlap(tied, tied, n_top) == 1
+    assert top_overlap(rounded[::-1], tied, 3) == top_overlap(tied[::-1], tied, 3)
     for agree in (rank_correlation, top_overlap):
         assert np.isnan(agree(a[:1], b[:1]))
         assert np.isnan(agree(a[:0], b[:0]))
