@@ -660,7 +660,9 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
             scorer = self._scorer(one, score, separate, parallel, quiet)
             cache.warn_once(cache.trouble)
             composed = scorer.score_song().scores[0]
-            ask_about_row(score, one.given(0), scorer.song, composed, with_predict=False)
+            nothing = scorer.score_masks(np.zeros((1, len(scorer.components)), dtype=bool))
+            among = np.vstack([composed, nothing])
+            ask_about_row(score, one.given(0), scorer.song, composed, among)
             return MaskFunction(scorer)
 
         return map(mask_function, range(len(table)))

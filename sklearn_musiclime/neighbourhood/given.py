@@ -92,7 +92,13 @@ class GivenAnswer:
 
 
 def ask_about_row(
-    score: ScoreFunction, row: Any, song: Song, composed: np.ndarray, *, with_predict: bool
+    score: ScoreFunction,
+    row: Any,
+    song: Song,
+    composed: np.ndarray,
+    among: np.ndarray | None = None,
+    *,
+    with_predict: bool = False,
 ) -> GivenAnswer:
     """Ask a model about the row of X as it was given, beside the composed song.
 
@@ -106,7 +112,9 @@ def ask_about_row(
         The song that was read of it.
     composed : ndarray of shape (n_labels,)
         The scores of the composed song with everything on.
-    with_predict : bool
+    among : ndarray of shape (n_songs, n_labels), or None, default=None
+        Scores of the song and its like, see :meth:`GivenAnswer.compare`. None: not known yet.
+    with_predict : bool, default=False
         Whether to ask its ``predict`` too.
 
     Returns
@@ -116,8 +124,8 @@ def ask_about_row(
     Raises
     ------
     ValueError
-        The answers differ so much that nothing else need be known, see
-        :meth:`GivenAnswer.compare`.
+        The answers differ, see :meth:`GivenAnswer.compare`; where nothing else is known yet, by a
+        twentieth of the largest score.
     """
     try:
         answer = score.answer(row)
@@ -125,18 +133,23 @@ def ask_about_row(
     # Whatever a model raises of cells that it does not know: it takes the composed ones.
     except Exception as error:
         return GivenAnswer(None, trouble=f"{type(error).__name__}: {error}")
-    given = GivenAnswer(answer, said)
-    scores, size = answer.scores[0], np.abs(composed).max(initial=0.0)
-    is_near = scores.shape == composed.shape and bool(
-        (np.abs(scores / 2 - composed / 2) <= GROSS * size / 2).all()
-    )
-    if is_near:
+    given, scores = GivenAnswer(answer, said), answer.scores[0]
+    if _is_near(scores, composed, among):
         return given
     again = score.answer(row).scores[0]
     if not is_same_answer(scores, again, np.stack([scores, again])):
         return GivenAnswer(answer, said, is_steady=False)
-    given.compare(song, composed, np.stack([scores, again]))
+    given.compare(song, composed, np.stack([scores, again]) if among is None else among)
     return given
+
+
+def _is_near(scores: np.ndarray, composed: np.ndarray, among: np.ndarray | None) -> bool:
+    if scores.shape != composed.shape:
+        return False
+    if among is not None:
+        return is_same_answer(scores, composed, among)
+    half = np.abs(composed).max(initial=0.0) / 2  # which don't overflow
+    return bool((np.abs(scores / 2 - composed / 2) <= GROSS * half).all())
 
 
 def _shown(scores: np.ndarray) -> str:
