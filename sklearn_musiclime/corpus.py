@@ -7,7 +7,7 @@ import pickle
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,6 +23,8 @@ MAX_FRUITLESS = 2
 """Times that workers may die one after the other before another song is done."""
 MAX_LISTED = 20
 """Failed songs that a warning names."""
+MAX_ROWS = 5
+"""Rows that any other warning names."""
 
 
 @dataclass(frozen=True)
@@ -226,3 +228,58 @@ def warn_of_failures(failures: Sequence[Failure], n_songs: int) -> None:
     warnings.warn(
         f"{len(failures)} of {n_songs} songs could not be explained:\n  " + "\n  ".join(lines)
     )
+
+
+class Notes:
+    """What the songs of a run give reason to warn of, so that each thing is warned of once.
+
+    Parameters
+    ----------
+    at_once : collection of str, default=()
+        Topics that are warned of with the first song that they hold for, as they tell what a run
+        will cost. The others are at the end, with all songs.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from sklearn_musiclime.corpus import Notes
+    >>> notes = Notes()
+    >>> for row in range(9):
+    ...     notes.add(row, {"silence": "all is silent"})
+    >>> with warnings.catch_warnings(record=True) as caught:
+    ...     warnings.simplefilter("always")
+    ...     notes.warn()
+    >>> print(caught[0].message)
+    rows 0, 1, 2, 3, 4 and 4 more: all is silent
+    """
+
+    def __init__(self, at_once: Collection[str] = ()):
+        self._at_once = at_once
+        self._rows: dict[str, list[int]] = {}
+        self._messages: dict[str, str] = {}
+
+    def add(self, row: int, messages: Mapping[str, str]) -> None:
+        """Note what is to be said of a song.
+
+        Parameters
+        ----------
+        row : int
+            Its position in X.
+        messages : dict of str to str
+            What there is to say, by topic. Of several songs the first one's is said.
+        """
+        for topic, message in messages.items():
+            if topic not in self._messages and topic in self._at_once:
+                warnings.warn(f"row {row}: {message}", UserWarning)
+            self._messages.setdefault(topic, message)
+            self._rows.setdefault(topic, []).append(row)
+
+    def warn(self) -> None:
+        """Warn once of each topic that was not warned of, with the rows that it holds for."""
+        for topic, rows in self._rows.items():
+            if topic in self._at_once:
+                continue
+            listed = ", ".join(map(str, rows[:MAX_ROWS]))
+            more = f" and {len(rows) - MAX_ROWS} more" if len(rows) > MAX_ROWS else ""
+            some = "row" if len(rows) == 1 else "rows"
+            warnings.warn(f"{some} {listed}{more}: {self._messages[topic]}", UserWarning)

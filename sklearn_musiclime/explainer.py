@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 import warnings
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import replace
@@ -43,6 +44,7 @@ from sklearn_musiclime.components.separation import (
 )
 from sklearn_musiclime.corpus import (
     Failure,
+    Notes,
     attempt,
     each_song,
     failure_frame,
@@ -61,19 +63,21 @@ from sklearn_musiclime.neighbourhood import (
     MaskFunction,
     Neighbourhood,
     NeighbourhoodScorer,
+    NotApartError,
     ScoreFunction,
     Scores,
     automatic_batch_size,
+    blind_spots,
     check_design,
     check_n_labels,
     draw_neighbourhood,
+    fallback_message,
     find_factored,
     find_sampling_rate,
     is_same_answer,
     n_more_samples,
     select_labels,
 )
-from sklearn_musiclime.neighbourhood.factored import FactoredModel, check_parts, most_telling
 from sklearn_musiclime.songs import InvalidSongError, Song, SongTable
 from sklearn_musiclime.streaming import StreamingParallel
 from sklearn_musiclime.surrogate import (
@@ -766,7 +770,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
             finish=finish,
             needs_waveforms=needs_waveforms,
         )
-        n_done = 0
+        n_done, notes, ways = 0, Notes(at_once=["black box"]), set()
         bar = {"unit": " songs", "total": len(rows)}
         if len(table) == 1:
             bar = {"unit": " samples"}
@@ -776,13 +780,18 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
                     progress.update()
                 if not isinstance(outcome, Failure):
                     n_done += 1
-                    result, trouble = outcome
+                    result, trouble, row, way, said = outcome
                     cache.warn_once(trouble)
+                    notes.add(row, said)
+                    if self.verbose and way not in ways:
+                        ways.add(way)
+                        tqdm.write(f"model: {way}", file=sys.stderr)
                     yield result
                 elif on_error == "raise":
                     raise outcome.error
                 else:
                     failures.append(outcome)
+        notes.warn()
         failures.sort(key=attrgetter("row"))
         warn_of_failures(failures, len(table))
         if not n_done:
@@ -822,18 +831,19 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         needs_waveforms: bool,
         parallel: StreamingParallel | None = None,
         progress: tqdm | None = None,
-    ) -> tuple[Any, str | None]:
+    ) -> tuple[Any, str | None, int, str, dict[str, str]]:
         """Explain the one song of a table, or find it explained.
 
-        Returns what `finish` makes of it, and what keeps the worker's cache from keeping it.
+        Returns what `finish` makes of it, what keeps the worker's cache from keeping it, its row,
+        how the model was asked, and what there is to warn of.
         """
         parallel = parallel or StreamingParallel(1)
         progress = tqdm(disable=True) if progress is None else progress
-        made = None
+        made, said = None, {}
 
         def compute() -> LocalExplanation:
             nonlocal made
-            made = self._explain_song(table, labels, seed, separate, parallel, progress)
+            made = self._explain_song(table, labels, seed, separate, parallel, progress, said)
             return replace(made, components=made.components.without_waveforms())
 
         if key is None:
@@ -847,7 +857,8 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
                 if needs_waveforms:
                     song = table.read(0, self.sampling_rate_)
                     made = replace(made, components=self._decompose(song, separate))
-        return made if finish is None else finish(made), cache.trouble
+        result = made if finish is None else finish(made)
+        return result, cache.trouble, table.first_row, made.settings["model"], said
 
     def _explain_song(
         self,
@@ -857,13 +868,36 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         separate: Callable[..., tuple],
         parallel: StreamingParallel,
         progress: tqdm,
+        said: dict[str, str],
+    ) -> LocalExplanation:
+        """Explain a song by the model taken apart or, where its parts fail, by the whole of it.
+
+        What there is to warn of is put into `said`, by topic.
+        """
+        scorer = self._scorer(table, ScoreFunction(self.model_), separate, parallel, progress)
+        try:
+            return self._explain_scored(scorer, table, labels, seed, said)
+        except NotApartError as error:
+            if self.design == "crossed":
+                raise
+            scorer = scorer.whole(str(error))
+        explanation = self._explain_scored(scorer, table, labels, seed, said)
+        said["black box"] = fallback_message(scorer.reason, explanation.settings["n_combinations"])
+        return explanation
+
+    def _explain_scored(
+        self,
+        scorer: NeighbourhoodScorer,
+        table: SongTable,
+        labels: Any,
+        seed: int,
+        said: dict[str, str],
     ) -> LocalExplanation:
         """Take one song through the stages: components, masks, scores, surrogate, explanation."""
-        score = ScoreFunction(self.model_)
-        scorer = self._scorer(table, score, separate, parallel, progress)
+        score = scorer.score
         song, components, units = scorer.song, scorer.components, scorer.units
         rng = self._rng(song, components, seed)
-        draw = partial(self._draw, self._design(scorer.factored), components, units, rng)
+        draw = partial(self._draw, self._design(scorer), components, units, rng)
 
         which = self._which_interactions(units)
         if which is not None:
@@ -875,6 +909,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
 
         first, scores = self._first_answers(scorer, draw, own_scores)
         self._check_odds(scores[:, explained], song.row)
+        said.update(blind_spots(scorer, first, scores))
         corners = first.split(scores[:, explained]).corners
         linked = apply_link(self.link, scores[:, explained])
         # In units in which their squares can be computed, however large or small they are.
@@ -922,7 +957,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
             shares_dof=shares.dof,
             corner_scores=corners.T,
             links=None if units is None else units.tolist(),
-            settings=self._settings(neighbourhood, scorer.is_factored, seed, converged),
+            settings=self._settings(neighbourhood, scorer.way, seed, converged),
         )
 
     def _which_interactions(self, units: np.ndarray | None) -> str | None:
@@ -959,12 +994,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
             return drawn, scores
 
         first, scores = ask(draw(self.n_samples))
-        if scorer.is_factored:
-            check_parts(scores[0], own_scores, scores)
-            # The song itself may score so near to 1 that nothing shows in it.
-            middle = most_telling(scores[: len(first)])
-            mask = first.masks[[middle]]
-            check_parts(scores[middle], scorer.score_masks(mask)[0], scores)
+        scorer.check_parts(first, scores, own_scores)
         if is_same_answer(scores[0], own_scores, scores):
             return first, scores
         warnings.warn(
@@ -1058,15 +1088,17 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         batch_size = self.batch_size
         if batch_size == "auto":
             batch_size = automatic_batch_size(song)
+        factored, reason = find_factored(self.model_, song)
         return NeighbourhoodScorer(
             score,
-            find_factored(self.model_, song),
+            factored,
             song,
             components,
             link_components(components, song) if self.linked else None,
             batch_size,
             parallel,
             progress,
+            reason,
         )
 
     def _separate(self, cache: ResultCache) -> Callable[..., tuple]:
@@ -1087,14 +1119,15 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
             separate=separate,
         )
 
-    def _design(self, factored: FactoredModel | None) -> str:
+    def _design(self, scorer: NeighbourhoodScorer) -> str:
+        factored = scorer.factored
         if self.design == "auto":
             apart = factored is not None and not self.linked and self.kernel != "shapley"
             return "crossed" if apart else "paired"
         if self.design == "crossed" and factored is None:
             raise ValueError(
                 "design='crossed' needs a model with one branch a modality, and this one is a "
-                "black box (see sklearn_musiclime.neighbourhood.factored); use design='paired'"
+                f"{scorer.way} (see sklearn_musiclime.neighbourhood.factored); use design='paired'"
             )
         return self.design
 
@@ -1144,12 +1177,12 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
     def _settings(
         self,
         neighbourhood: Neighbourhood,
-        is_factored: bool,
+        way: str,
         seed: int,
         converged: bool | None,
     ) -> dict[str, Any]:
         return {
-            "model": "factored" if is_factored else "black box",
+            "model": way,
             "design": neighbourhood.design,
             "n_samples": len(neighbourhood),
             "n_audio_masks": neighbourhood.n_halves[0],
