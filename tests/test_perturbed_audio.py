@@ -6,11 +6,14 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
+from sklearn.base import clone
 from sklearn.compose import ColumnTransformer
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils import _safe_indexing
 
+from sklearn_musiclime import SpectralStatistics
 from sklearn_musiclime.components import AudioComponents
+from sklearn_musiclime.featurizers.columns import perturbed_audio
 from sklearn_musiclime.neighbourhood import AudioNeighbourhood, PerturbedAudio, compose_audio
 
 PANDAS = tuple(map(int, pd.__version__.split(".")[:2]))
@@ -125,6 +128,9 @@ IDIOMS = {
     "apply to columns": lambda s: s.apply(lambda y: pd.Series({"std": y.std(), "max": y.max()})),
     "transform": lambda s: s.transform(lambda y: y * 2),
     "frame apply": lambda s: s.to_frame().apply(lambda row: float(row["audio"].std()), axis=1),
+    "frame apply, two columns": lambda s: s.to_frame().assign(lyrics="la").apply(
+        lambda row: float(row["audio"].std()) + len(row["lyrics"]), axis=1
+    ),
     "str.len": lambda s: s.str.len(),
     "str[0]": lambda s: s.str[0],
     "explode": lambda s: s.explode(),

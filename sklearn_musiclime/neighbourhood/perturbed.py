@@ -430,8 +430,10 @@ class PerturbedAudio(NDArrayOperatorsMixin, ExtensionArray):
     @classmethod
     def _from_sequence(cls, scalars: Any, *, dtype: Any = None, copy: bool = False) -> Self:
         cells = np.empty(len(scalars), dtype=object)
+        # pandas makes a row of a single waveform a table of numbers.
+        is_table = isinstance(scalars, np.ndarray) and scalars.ndim > 1
         for i, cell in enumerate(scalars):
-            cells[i] = cell
+            cells[i] = cell.astype(np.float32) if is_table else cell
         return cls(_NOTHING, np.full(len(cells), -1), cells)
 
     @classmethod
