@@ -251,7 +251,9 @@ def test_a_changed_copy_leaves_the_column_as_it_is(neighbourhood):
 def test_a_featurizer_hears_what_was_assigned():
     """Half of the songs made silent, in a copy: features are those of the plain column's copy."""
     neighbourhood = perturbed(n_samples=2000)
-    featurizer = SpectralStatistics(sampling_rate=4000, n_fft=256, n_mels=8, statistics=("mean",))
+    featurizer = SpectralStatistics(
+        sampling_rate=4000, n_fft=256, n_mels=20, n_mfcc=5, statistics=("mean",)
+    )
 
     def features(column):
         frame = pd.DataFrame({"audio": column}).copy()

@@ -36,6 +36,7 @@ from sklearn.preprocessing import FunctionTransformer
 
 from sklearn_musiclime._polars import as_pandas
 from sklearn_musiclime.neighbourhood.encodings import own_encoding, pick_rows
+from sklearn_musiclime.neighbourhood.models import RESPONSE_METHODS
 from sklearn_musiclime.songs import Song
 
 Half = Literal["audio", "lyrics"]
@@ -245,7 +246,8 @@ class _Taking:
                     getattr(model, f"encode_{half}"), half, self.song.columns[half], number
                 )
                 self.encoders.append(Encoder(half, encode))
-        return EncodedEstimator(model, self.tables, numbers, self.song.columns)
+        kind = EncodedClassifier if hasattr(model, "classes_") else EncodedRegressor
+        return kind(model, self.tables, numbers, self.song.columns)
 
 
 class LookUp:
@@ -327,9 +329,7 @@ class EncodedEstimator:
         inner = self.__dict__.get("estimator")
         if name.startswith("__") or inner is None:
             raise AttributeError(name)
-        if name == ("predict_proba" if hasattr(inner, "classes_") else "predict"):
-            return self._score
-        if name in ("predict_proba", "decision_function", "predict", "transform"):
+        if name in RESPONSE_METHODS or name == "transform":
             raise AttributeError(f"{_name(inner)} offers no {name} of encodings")
         return getattr(inner, name)
 
@@ -344,6 +344,42 @@ class EncodedEstimator:
             for half in ("audio", "lyrics")
         ]
         return self.estimator.predict_encoded(*halves)
+
+
+class EncodedClassifier(EncodedEstimator):
+    """A classifier with the protocol: ``predict_encoded`` gives its probabilities."""
+
+    def predict_proba(self, X: Any) -> Any:
+        """Score songs.
+
+        Parameters
+        ----------
+        X : DataFrame or object array
+            Songs, with rows of encodings in place of audio and lyrics.
+
+        Returns
+        -------
+        array of shape (n_songs, n_classes)
+        """
+        return self._score(X)
+
+
+class EncodedRegressor(EncodedEstimator):
+    """An estimator without classes that has the protocol: ``predict_encoded`` predicts."""
+
+    def predict(self, X: Any) -> Any:
+        """Score songs.
+
+        Parameters
+        ----------
+        X : DataFrame or object array
+            Songs, with rows of encodings in place of audio and lyrics.
+
+        Returns
+        -------
+        array of shape (n_songs,) or (n_songs, n_outputs)
+        """
+        return self._score(X)
 
 
 def rows_in(X: Any, column: int) -> np.ndarray:
