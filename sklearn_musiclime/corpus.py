@@ -7,7 +7,7 @@ import pickle
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Callable, Collection, Hashable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -25,6 +25,8 @@ MAX_LISTED = 20
 """Failed songs that a warning names."""
 FAILURE_COLUMNS = ["row", "track_id", "title", "reason"]
 """Of tables of songs that could not be explained."""
+MAX_ROWS = 5
+"""Rows that any other warning names."""
 
 
 @dataclass(frozen=True)
@@ -233,3 +235,57 @@ def warn_of_failures(failures: Sequence[Failure], n_songs: int) -> None:
     warnings.warn(
         f"{len(failures)} of {n_songs} songs could not be explained:\n  " + "\n  ".join(lines)
     )
+
+
+class Notes:
+    """What the songs of a run give reason to warn of, so that each thing is warned of once.
+
+    Parameters
+    ----------
+    at_once : collection of str, default=()
+        Topics that are warned of with the first song that they hold for, as they tell what a run
+        will cost. The others are at the end, with all songs.
+
+    Examples
+    --------
+    >>> import warnings
+    >>> from sklearn_musiclime.corpus import Notes
+    >>> notes = Notes()
+    >>> for row in range(9):
+    ...     notes.add(f"row {row}", {"silence": "all is silent"})
+    >>> with warnings.catch_warnings(record=True) as caught:
+    ...     warnings.simplefilter("always")
+    ...     notes.warn()
+    >>> print(caught[0].message)
+    row 0, row 1, row 2, row 3, row 4 and 4 more: all is silent
+    """
+
+    def __init__(self, at_once: Collection[str] = ()):
+        self._at_once = at_once
+        self._songs: dict[str, list[str]] = {}
+        self._messages: dict[str, str] = {}
+
+    def add(self, name: str, messages: Mapping[str, str]) -> None:
+        """Note what is to be said of a song.
+
+        Parameters
+        ----------
+        name : str
+            What messages call it.
+        messages : dict of str to str
+            What there is to say, by topic. Of several songs the first one's is said.
+        """
+        for topic, message in messages.items():
+            if topic not in self._messages and topic in self._at_once:
+                warnings.warn(f"{name}: {message}", UserWarning)
+            self._messages.setdefault(topic, message)
+            self._songs.setdefault(topic, []).append(name)
+
+    def warn(self) -> None:
+        """Warn once of each topic that was not warned of, with the songs that it holds for."""
+        for topic, names in self._songs.items():
+            if topic in self._at_once:
+                continue
+            more = f" and {len(names) - MAX_ROWS} more" if len(names) > MAX_ROWS else ""
+            shown = ", ".join(names[:MAX_ROWS]) + more
+            warnings.warn(f"{shown}: {self._messages[topic]}", UserWarning)

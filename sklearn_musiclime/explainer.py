@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import sys
 import warnings
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import replace
@@ -44,6 +45,7 @@ from sklearn_musiclime.components.separation import (
 )
 from sklearn_musiclime.corpus import (
     Failure,
+    Notes,
     attempt,
     each_song,
     failure_frame,
@@ -62,21 +64,23 @@ from sklearn_musiclime.neighbourhood import (
     MaskFunction,
     Neighbourhood,
     NeighbourhoodScorer,
+    NotApartError,
     ScoreFunction,
     Scores,
     ask_about_row,
     automatic_batch_size,
+    blind_spots,
     check_design,
     check_labels,
     check_n_labels,
     draw_neighbourhood,
+    fallback_message,
     find_factored,
     find_sampling_rate,
     is_same_answer,
     n_more_samples,
     select_labels,
 )
-from sklearn_musiclime.neighbourhood.factored import FactoredModel, check_parts, most_telling
 from sklearn_musiclime.songs import InvalidSongError, Song, SongTable
 from sklearn_musiclime.streaming import StreamingParallel
 from sklearn_musiclime.surrogate import (
@@ -797,7 +801,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
             finish=finish,
             needs_waveforms=needs_waveforms,
         )
-        n_done = 0
+        n_done, notes, ways = 0, Notes(at_once=["black box"]), set()
         bar = {"unit": " songs", "total": len(rows)}
         if len(table) == 1:
             bar = {"unit": " samples"}
@@ -807,13 +811,18 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
                     progress.update()
                 if not isinstance(outcome, Failure):
                     n_done += 1
-                    result, trouble = outcome
+                    result, trouble, name, way, noted = outcome
                     cache.warn_once(trouble)
+                    notes.add(name, noted)
+                    if self.verbose and way not in ways:
+                        ways.add(way)
+                        tqdm.write(f"model: {way}", file=sys.stderr)
                     yield result
                 elif on_error == "raise":
                     raise outcome.error
                 else:
                     failures.append(outcome)
+        notes.warn()
         failures.sort(key=attrgetter("row"))
         warn_of_failures(failures, len(table))
         if not n_done:
@@ -854,14 +863,15 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         needs_waveforms: bool,
         parallel: StreamingParallel | None = None,
         progress: tqdm | None = None,
-    ) -> tuple[Any, str | None]:
+    ) -> tuple[Any, str | None, str, str, dict[str, str]]:
         """Explain the one song of a table, or find it explained.
 
-        Returns what `finish` makes of it, and what keeps the worker's cache from keeping it.
+        Returns what `finish` makes of it, what keeps the worker's cache from keeping it, what
+        messages call the song, how the model was asked, and what there is to warn of.
         """
         parallel = parallel or StreamingParallel(1)
         progress = tqdm(disable=True) if progress is None else progress
-        made = None
+        made, notes = None, {}
 
         def compute() -> LocalExplanation:
             nonlocal made
@@ -869,7 +879,9 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
                 "song_digest": _digest(table.content(0)),
                 "time": datetime.now(UTC).isoformat(timespec="seconds"),
             }
-            made = self._explain_song(table, labels, seed, separate, parallel, progress, about)
+            scorer = self._scorer(table, self._score_function(), separate, parallel, progress)
+            made = self._explain_song(scorer, table, labels, seed, notes)
+            made = replace(made, settings=made.settings | about)
             return replace(made, components=made.components.without_waveforms())
 
         if key is None:
@@ -885,24 +897,44 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
                 if needs_waveforms:
                     song = table.read(0, self.sampling_rate_)
                     made = replace(made, components=self._decompose(song, separate))
-        return made if finish is None else finish(made), cache.trouble
+        result = made if finish is None else finish(made)
+        return result, cache.trouble, table.name(0), made.settings["model"], notes
 
     def _explain_song(
         self,
+        scorer: NeighbourhoodScorer,
         table: SongTable,
         labels: Any,
         seed: int,
-        separate: Callable[..., tuple],
-        parallel: StreamingParallel,
-        progress: tqdm,
-        provenance: dict[str, Any],
+        notes: dict[str, str],
+    ) -> LocalExplanation:
+        """Explain a song by the model taken apart or, where its parts fail, by the whole of it.
+
+        What there is to warn of is put into `notes`, by topic.
+        """
+        try:
+            return self._explain_scored(scorer, table, labels, seed, notes)
+        except NotApartError as error:
+            if self.design == "crossed":
+                raise
+            scorer = scorer.whole(str(error))
+        explanation = self._explain_scored(scorer, table, labels, seed, notes)
+        notes["black box"] = fallback_message(scorer.reason, explanation.settings["n_combinations"])
+        return explanation
+
+    def _explain_scored(
+        self,
+        scorer: NeighbourhoodScorer,
+        table: SongTable,
+        labels: Any,
+        seed: int,
+        notes: dict[str, str],
     ) -> LocalExplanation:
         """Take one song through the stages: components, masks, scores, surrogate, explanation."""
-        score = self._score_function()
-        scorer = self._scorer(table, score, separate, parallel, progress)
+        score = scorer.score
         song, components, units = scorer.song, scorer.components, scorer.units
         rng = self._rng(song, components, seed)
-        draw = partial(self._draw, self._design(scorer.factored), components, units, rng)
+        draw = partial(self._draw, self._design(scorer), components, units, rng)
 
         which = self._which_interactions(units)
         if which is not None:
@@ -925,10 +957,10 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         )
 
         first, scores = self._first_answers(scorer, draw, own_scores)
-        if first.is_noisy:
-            given = replace(given, is_steady=False)
+        given = given if not first.is_noisy else replace(given, is_steady=False)
         given.compare(song, own_scores, scores)
         self._check_odds(scores[:, explained], song.name)
+        notes.update(blind_spots(scorer, first, scores))
         corners = first.split(scores[:, explained]).corners
         linked = apply_link(self.link, scores[:, explained])
         # In units in which their squares can be computed, however large or small they are.
@@ -977,8 +1009,8 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
             shares_dof=shares.dof,
             corner_scores=corners.T,
             links=None if units is None else units.tolist(),
-            settings=self._settings(neighbourhood, scorer.is_factored, seed, converged)
-            | {"row_check": given.check, **provenance},
+            settings=self._settings(neighbourhood, scorer.way, seed, converged)
+            | {"row_check": given.check},
         )
 
     def _score_function(self) -> ScoreFunction:
@@ -1018,12 +1050,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
             return drawn, scores
 
         first, scores = ask(draw(self.n_samples))
-        if scorer.is_factored:
-            check_parts(scores[0], own_scores, scores)
-            # The song itself may score so near to 1 that nothing shows in it.
-            middle = most_telling(scores[: len(first)])
-            mask = first.masks[[middle]]
-            check_parts(scores[middle], scorer.score_masks(mask)[0], scores)
+        scorer.check_parts(first, scores, own_scores)
         if is_same_answer(scores[0], own_scores, scores):
             return first, scores
         warnings.warn(
@@ -1117,15 +1144,17 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         batch_size = self.batch_size
         if batch_size == "auto":
             batch_size = automatic_batch_size(song)
+        factored, reason = find_factored(self.model_, song)
         return NeighbourhoodScorer(
             score,
-            find_factored(self.model_, song),
+            factored,
             song,
             components,
             link_components(components, song) if self.linked else None,
             batch_size,
             parallel,
             progress,
+            reason,
         )
 
     def _separate(self, cache: ResultCache) -> Callable[..., tuple]:
@@ -1146,14 +1175,15 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
             separate=separate,
         )
 
-    def _design(self, factored: FactoredModel | None) -> str:
+    def _design(self, scorer: NeighbourhoodScorer) -> str:
+        factored = scorer.factored
         if self.design == "auto":
             apart = factored is not None and not self.linked and self.kernel != "shapley"
             return "crossed" if apart else "paired"
         if self.design == "crossed" and factored is None:
             raise ValueError(
                 "design='crossed' needs a model with one branch a modality, and this one is a "
-                "black box (see sklearn_musiclime.neighbourhood.factored); use design='paired'"
+                f"{scorer.way} (see sklearn_musiclime.neighbourhood.factored); use design='paired'"
             )
         return self.design
 
@@ -1203,12 +1233,12 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
     def _settings(
         self,
         neighbourhood: Neighbourhood,
-        is_factored: bool,
+        way: str,
         seed: int,
         converged: bool | None,
     ) -> dict[str, Any]:
         return {
-            "model": "factored" if is_factored else "black box",
+            "model": way,
             "design": neighbourhood.design,
             "n_samples": len(neighbourhood),
             "n_audio_masks": neighbourhood.n_halves[0],

@@ -17,7 +17,7 @@ from sklearn_musiclime.songs import PCM_SCALES, read_lyrics
 
 
 def perturbed_audio(X: Any) -> PerturbedAudio | None:
-    """Return the perturbed audio that a column consists of, None if it is another column.
+    """Return the perturbed audio that a column consists of, None of another or a changed column.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def perturbed_audio(X: Any) -> PerturbedAudio | None:
     if isinstance(X, pd.DataFrame) and X.shape[1] == 1:
         X = X.iloc[:, 0]
     array = X.array if isinstance(X, pd.Series) else X
-    return array if isinstance(array, PerturbedAudio) else None
+    return array if isinstance(array, PerturbedAudio) and array.is_perturbed else None
 
 
 def audio_cells(X: Any) -> tuple[Sequence[Any], int]:

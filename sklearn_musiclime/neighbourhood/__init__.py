@@ -67,6 +67,7 @@ The numbers of a design can be had without a model:
 (15985, 39960)
 """
 
+from sklearn_musiclime.neighbourhood.apart import NotApartError
 from sklearn_musiclime.neighbourhood.designs import Neighbourhood, Scores, draw_neighbourhood
 from sklearn_musiclime.neighbourhood.factored import find_factored, score_factored
 from sklearn_musiclime.neighbourhood.given import GivenAnswer, ask_about_row
@@ -88,7 +89,12 @@ from sklearn_musiclime.neighbourhood.perturbed import (
 )
 from sklearn_musiclime.neighbourhood.rates import find_sampling_rate
 from sklearn_musiclime.neighbourhood.sampling import Sampling, Side
-from sklearn_musiclime.neighbourhood.scorer import MaskFunction, NeighbourhoodScorer
+from sklearn_musiclime.neighbourhood.scorer import (
+    MaskFunction,
+    NeighbourhoodScorer,
+    blind_spots,
+    fallback_message,
+)
 from sklearn_musiclime.neighbourhood.scoring import automatic_batch_size, score_masks
 from sklearn_musiclime.neighbourhood.sequential import n_more_samples
 
@@ -100,6 +106,7 @@ __all__ = [
     "MaskFunction",
     "Neighbourhood",
     "NeighbourhoodScorer",
+    "NotApartError",
     "PerturbedAudio",
     "PerturbedLyrics",
     "Sampling",
@@ -108,6 +115,7 @@ __all__ = [
     "Side",
     "ask_about_row",
     "automatic_batch_size",
+    "blind_spots",
     "check_design",
     "check_labels",
     "check_n_labels",
@@ -115,6 +123,7 @@ __all__ = [
     "compose_lyrics",
     "draw_masks",
     "draw_neighbourhood",
+    "fallback_message",
     "find_factored",
     "find_sampling_rate",
     "is_same_answer",

@@ -2,34 +2,52 @@
 
 Most multimodal models encode audio and lyrics on their own and join the two late. Of such a model a
 neighbourhood needs each distinct half once: n audio masks and m lyric masks are n + m encodings,
-although the head scores up to n x m combinations. Two kinds are recognised: estimators that offer
-``encode_audio(column)``, ``encode_lyrics(column)`` and ``predict_encoded(audio, lyrics)``, and
-scikit-learn pipelines that start with a :class:`~sklearn.compose.ColumnTransformer` none of whose
-branches reads both columns. Everything else is a black box.
+although the head scores up to n x m combinations. Recognised are
+
+- estimators that offer ``encode_audio(column)``, ``encode_lyrics(column)`` and
+  ``predict_encoded(audio, lyrics)``. Encodings are arrays, sparse ones, tensors or DataFrames with
+  a row a song, or tuples, lists and dicts of such; the head gets them as they were put out;
+- scikit-learn pipelines that start with a :class:`~sklearn.compose.ColumnTransformer` none of whose
+  branches reads both columns, or with a :class:`~sklearn.pipeline.FeatureUnion` of such;
+- searches (``GridSearchCV`` and its like), calibrated, voting, stacking, threshold, one-vs-rest,
+  multi-output and frozen estimators, and ``TransformedTargetRegressor``, around the above;
+- subclasses of these that override nothing but their fitting.
+
+Their own code joins what the branches put out, so `set_output`, names, types and containers are
+what they are in the model (see :mod:`~sklearn_musiclime.neighbourhood.apart`). Everything else is a
+black box, and ``explanation.settings["model"]`` says why.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, Literal
+from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pandas as pd
-import scipy.sparse
-from sklearn.compose import ColumnTransformer
-from sklearn.frozen import FrozenEstimator
-from sklearn.pipeline import Pipeline
 
-from sklearn_musiclime.batches import in_batches
+from sklearn_musiclime._polars import as_polars
+from sklearn_musiclime.batches import in_batches, is_out_of_memory
 from sklearn_musiclime.components.decomposition import Decomposition
+from sklearn_musiclime.neighbourhood.apart import (
+    PROTOCOL,
+    Apart,
+    Encoder,
+    Half,
+    NotApartError,
+    take_apart,
+)
 from sklearn_musiclime.neighbourhood.designs import Neighbourhood
+from sklearn_musiclime.neighbourhood.encodings import (
+    encoding_width,
+    stack_encodings,
+)
 from sklearn_musiclime.neighbourhood.masks import distinct_rows
 from sklearn_musiclime.neighbourhood.models import (
+    RESPONSE_METHODS,
     ScoreFunction,
-    as_array,
     check_n_labels,
-    is_same_answer,
 )
 from sklearn_musiclime.neighbourhood.perturbed import (
     AudioNeighbourhood,
@@ -39,179 +57,125 @@ from sklearn_musiclime.neighbourhood.perturbed import (
 from sklearn_musiclime.neighbourhood.scoring import by_length
 from sklearn_musiclime.songs import Song
 
-Half = Literal["audio", "lyrics"]
 TABLE_BATCH = 2048
 """Audio halves that are encoded at a time where they are not composed."""
+MUTABLE = (list, dict, set, np.ndarray)
+"""Cells that a model may change in place."""
 HEAD_BYTES = 2**26
 """Encoded songs that the head scores at a time: 64 MiB."""
 
 
-@dataclass(frozen=True)
-class Branch:
-    """A branch of a ColumnTransformer.
+class FactoredModel:
+    """A model that was taken apart, and the song that it is asked about.
+
+    Parameters
+    ----------
+    apart : Apart
+        Its encoders, and the copy of it that looks encodings up.
+    song : Song
+        The song.
 
     Attributes
     ----------
-    name : str
-        Its name.
-    transform : callable
-        The fitted transformer's method.
-    columns : object
-        What it selects, as the ColumnTransformer has it.
-    weight : float
-        What its output is multiplied by.
-    half : {"audio", "lyrics"} or None
-        What it reads; None if neither, so that it is the same for all perturbed songs.
+    halves : set of str
+        The modalities that the model reads: "audio", "lyrics", both or none.
     """
 
-    name: str
-    transform: Callable[[Any], Any]
-    columns: Any
-    weight: float
-    half: Half | None
+    def __init__(self, apart: Apart, song: Song):
+        self.song = song
+        self.halves = {encoder.half for encoder in apart.encoders if encoder.half is not None}
+        self._apart = apart
+        self._head = ScoreFunction(apart.head)
+        self._composes = False
+        self._bare = _without_mutables(song)
 
-
-class FactoredPipeline:
-    """A pipeline that starts with a ColumnTransformer, taken apart.
-
-    Parameters
-    ----------
-    columns : ColumnTransformer
-        The fitted first step.
-    head : Pipeline
-        The rest.
-    branches : list of Branch
-        The branches of the first step, in its order.
-    """
-
-    def __init__(self, columns: ColumnTransformer, head: Pipeline, branches: list[Branch]):
-        self.columns = columns
-        self.head = ScoreFunction(head)
-        self.branches = branches
-
-    def encode(self, frame: pd.DataFrame, half: Half | None) -> dict[str, Any]:
-        """Transform songs by the branches of a half.
+    def encode(self, half: Half | None, cells: pd.Series) -> dict[int, Any]:
+        """Encode cells of one modality by all branches that read it.
 
         Parameters
         ----------
-        frame : DataFrame
-            Songs with the columns of X.
         half : {"audio", "lyrics"} or None
-            Which branches.
+            Which branches. None: those that read neither.
+        cells : Series
+            The cells. Of None any one, which says how many rows there are.
 
         Returns
         -------
-        dict of str to array or sparse array of len(frame) rows
-            The output of each branch.
+        dict of int to encoding
+            Of each branch, a row a cell.
         """
-        encoded = {}
-        for branch in self.branches:
-            if branch.half == half:
-                output = branch.transform(_select(frame, branch.columns))
-                if not scipy.sparse.issparse(output):  # a frame, where that is what steps put out
-                    output = np.asarray(output)
-                output = output if branch.weight == 1 else output * branch.weight
-                if self.columns.sparse_output_:  # here once, or else with every combination
-                    output = scipy.sparse.csr_array(output)
-                encoded[branch.name] = output
+        encoders = [encoder for encoder in self._apart.encoders if encoder.half == half]
+        if not encoders:
+            return {}
+        try:
+            return self._encode(encoders, self._songs_to_encode(half, cells))
+        except Exception as error:
+            if half != "audio" or self._composes or is_out_of_memory(error):
+                raise
+        # A branch that takes audio as X holds it, and in no other way: from here on it gets that.
+        self._composes = True
+        return self._encode(encoders, self._songs_to_encode(half, cells))
+
+    def predict(self, encoded: dict[int, Any], rows: dict[Half, np.ndarray]) -> np.ndarray:
+        """Score songs whose halves have been encoded.
+
+        Parameters
+        ----------
+        encoded : dict of int to encoding
+            The encodings of all branches.
+        rows : dict of str to ndarray of shape (n_songs,), dtype int
+            The rows of "audio" and "lyrics" in them that make each song.
+
+        Returns
+        -------
+        ndarray of shape (n_songs, n_labels)
+        """
+        tables = self._apart.tables
+        tables.update(encoded)
+        try:
+            return self._head(self._songs_of_rows(rows))
+        finally:
+            tables.clear()
+
+    @staticmethod
+    def _encode(encoders: list[Encoder], songs: Any) -> dict[int, Any]:
+        encoded: dict[int, Any] = {}
+        for encoder in encoders:
+            encoded |= encoder.encode(songs)
         return encoded
 
-    def predict(self, encoded: dict[str, Any]) -> np.ndarray:
-        """Score songs whose branches have been transformed.
+    def _songs_to_encode(self, half: Half | None, cells: pd.Series) -> Any:
+        """Songs that have these cells; audio is not composed, in a DataFrame whatever X is."""
+        if half != "audio" or self._composes:
+            return self._songs_as_given(half, cells)
+        songs = pd.DataFrame(_variants(replace(self.song, polars_schema=None), len(cells)))
+        songs.isetitem(self.song.columns["audio"], cells.set_axis(songs.index))
+        return songs
 
-        Parameters
-        ----------
-        encoded : dict of str to array or sparse array
-            The output of every branch.
+    def _songs_as_given(self, half: Half | None, cells: pd.Series) -> Any:
+        """Songs that have these cells, composed, in the container of X."""
+        if half == "audio":
+            waveforms = [cell["array"] if isinstance(cell, dict) else cell for cell in cells]
+            return _variants(self.song, len(cells), waveforms=waveforms)
+        lyrics = cells.tolist() if half == "lyrics" else None
+        return _variants(self.song, len(cells), lyrics=lyrics)
 
-        Returns
-        -------
-        ndarray of shape (n_songs, n_labels)
-        """
-        blocks = [encoded[branch.name] for branch in self.branches]
-        if self.columns.sparse_output_:
-            return self.head(scipy.sparse.hstack(blocks, format="csr"))
-        features = np.hstack([b.toarray() if scipy.sparse.issparse(b) else b for b in blocks])
-        names = getattr(self.head.model, "feature_names_in_", None)
-        return self.head(features if names is None else pd.DataFrame(features, columns=names))
-
-
-class FactoredEstimator:
-    """An estimator that offers its halves.
-
-    Parameters
-    ----------
-    model : estimator
-        Has ``encode_audio``, ``encode_lyrics`` and ``predict_encoded``.
-    columns : dict of str to int
-        Positions of "audio" and "lyrics" in X.
-    """
-
-    def __init__(self, model: Any, columns: dict[str, int]):
-        self.columns = columns
-        self.encoders = {"audio": model.encode_audio, "lyrics": model.encode_lyrics}
-        self.head = ScoreFunction(_Head(model))
-
-    def encode(self, frame: pd.DataFrame, half: Half | None) -> dict[str, Any]:
-        """Encode a half of songs, see :meth:`FactoredPipeline.encode`.
-
-        Parameters
-        ----------
-        frame : DataFrame
-            Songs with the columns of X.
-        half : {"audio", "lyrics"} or None
-            Which half.
-
-        Returns
-        -------
-        dict of str to array
-            Nothing where no half is asked for.
-        """
-        if half is None or half not in self.columns:
-            return {}
-        return {half: self.encoders[half](frame.iloc[:, self.columns[half]])}
-
-    def predict(self, encoded: dict[str, Any]) -> np.ndarray:
-        """Score songs whose halves have been encoded, see :meth:`FactoredPipeline.predict`.
-
-        Parameters
-        ----------
-        encoded : dict of str to array
-            The halves; the model's head gets None for one that X has no column of.
-
-        Returns
-        -------
-        ndarray of shape (n_songs, n_labels)
-        """
-        return self.head(_Halves(encoded.get("audio"), encoded.get("lyrics")))
+    def _songs_of_rows(self, rows: dict[Half, np.ndarray]) -> Any:
+        """Songs, in the container of X, with rows of encodings in place of audio and lyrics."""
+        schema = self.song.polars_schema
+        songs = _variants(replace(self._bare, polars_schema=None), len(rows["audio"]))
+        changed = {half: at for half, at in self.song.columns.items() if half in rows}
+        for half, at in changed.items():
+            if isinstance(songs, pd.DataFrame):
+                songs.isetitem(at, rows[half])
+            else:
+                songs[:, at] = rows[half]
+        if schema is None:
+            return songs
+        return as_polars(songs, schema, [songs.columns[at] for at in changed.values()])
 
 
-@dataclass(frozen=True)
-class _Halves:
-    audio: Any
-    lyrics: Any
-
-    def __len__(self) -> int:
-        return (self.lyrics if self.audio is None else self.audio).shape[0]
-
-
-class _Head:
-    """``predict_encoded`` as the method that a classifier, or a regressor, is scored by."""
-
-    def __init__(self, model: Any):
-        def score(halves: _Halves) -> Any:
-            return model.predict_encoded(halves.audio, halves.lyrics)
-
-        if hasattr(model, "classes_"):
-            self.classes_, self.predict_proba = model.classes_, score
-        else:
-            self.predict = score
-
-
-FactoredModel = FactoredPipeline | FactoredEstimator
-
-
-def find_factored(model: Any, song: Song) -> FactoredModel | None:
+def find_factored(model: Any, song: Song) -> tuple[FactoredModel | None, str]:
     """Find out whether a model has one branch a modality.
 
     Parameters
@@ -223,24 +187,32 @@ def find_factored(model: Any, song: Song) -> FactoredModel | None:
 
     Returns
     -------
-    FactoredPipeline, FactoredEstimator or None
+    factored : FactoredModel or None
         None: a black box.
+    reason : str
+        Why it is a black box, in a few words; empty if it is none.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_musiclime.neighbourhood import find_factored
+    >>> from sklearn_musiclime.songs import SongTable
+    >>> X = np.empty((1, 2), dtype=object)
+    >>> X[0] = [np.ones(10), "la la"]
+    >>> find_factored(len, SongTable(X).read(0, 22050))
+    (None, 'a function')
     """
-    model = _thawed(model)
-    if all(hasattr(model, m) for m in ("encode_audio", "encode_lyrics", "predict_encoded")):
-        return FactoredEstimator(model, song.columns)
-    if isinstance(model, Pipeline) and len(model.steps) > 1:
-        first = _thawed(model.steps[0][1])
-        if isinstance(first, ColumnTransformer):
-            branches = _branches(first, song)
-            if branches is not None:
-                return FactoredPipeline(first, model[1:], branches)
-    return None
+    is_protocol = all(hasattr(model, name) for name in PROTOCOL)
+    if not is_protocol and not any(hasattr(model, name) for name in RESPONSE_METHODS):
+        return None, "a function"
+    try:
+        return FactoredModel(take_apart(model, song), song), ""
+    except NotApartError as error:
+        return None, str(error)
 
 
 def score_factored(
     factored: FactoredModel,
-    song: Song,
     components: Decomposition,
     neighbourhood: Neighbourhood,
     *,
@@ -253,10 +225,8 @@ def score_factored(
 
     Parameters
     ----------
-    factored : FactoredPipeline or FactoredEstimator
-        The model.
-    song : Song
-        The song.
+    factored : FactoredModel
+        The model and the song.
     components : Decomposition
         Its components.
     neighbourhood : Neighbourhood
@@ -276,29 +246,22 @@ def score_factored(
     lyric_masks, which_lyrics = distinct_rows(neighbourhood.lyric_masks)
     order = by_length(lyric_masks)
     lyric_masks, which_lyrics = lyric_masks[order], np.argsort(order)[which_lyrics]
-    lyrics: Sequence[str | None] = [song.lyrics]
+    lyrics: Sequence[str | None] = [factored.song.lyrics]
     if components.lyrics is not None:
         lyrics = list(PerturbedLyrics(components.lyrics, lyric_masks))
-    halves = {
-        "audio": _encode_audio(factored, song, components, audio_masks, batch_size),
-        "lyrics": _encode_batch(factored, song, "lyrics", pd.Series(lyrics)),
-        None: _encoded(factored, _frame(song, None, None), None),
-    }
-    rows = {
+    encoded = _encode_audio(factored, components, audio_masks, batch_size)
+    encoded |= _encode_batch(factored, "lyrics", pd.Series(lyrics))
+    encoded |= factored.encode(None, pd.Series([None]))
+    rows: dict[Half, np.ndarray] = {
         "audio": which_audio[neighbourhood.pairs[:, 0]],
         "lyrics": which_lyrics[neighbourhood.pairs[:, 1]],
-        None: np.zeros(len(neighbourhood.pairs), dtype=int),
     }
-    width = sum(_width(block) for blocks in halves.values() for block in blocks.values())
+    width = sum(encoding_width(encoding) for encoding in encoded.values())
     size = max(HEAD_BYTES // (8 * max(width, 1)), 1)
     scores = []
     for first in range(0, len(neighbourhood.pairs), size):
-        encoded = {
-            name: block[rows[half][first : first + size]]
-            for half, blocks in halves.items()
-            for name, block in blocks.items()
-        }
-        scores.append(factored.predict(encoded))
+        some = {half: of_half[first : first + size] for half, of_half in rows.items()}
+        scores.append(factored.predict(encoded, some))
         check_n_labels(scores[-1], scores[0].shape[1])
         progress(len(scores[-1]))
     return np.concatenate(scores)
@@ -306,168 +269,71 @@ def score_factored(
 
 def _encode_audio(
     factored: FactoredModel,
-    song: Song,
     components: Decomposition,
     masks: np.ndarray,
     batch_size: int,
-) -> dict[str, Any]:
+) -> dict[int, Any]:
     """Encode the audio of some masks, composing no more than a batch of them at a time."""
+    song = factored.song
     if components.audio is None:
         waveform = None if song.waveform is None else song.waveform.copy()
         cell = {"array": waveform, "sampling_rate": song.sampling_rate}
         cells = pd.Series([cell if song.audio_as_mapping else waveform], dtype=object)
-        return _encode_batch(factored, song, "audio", cells)
+        return _encode_batch(factored, "audio", cells)
     neighbourhood = AudioNeighbourhood(components.audio, masks, song.audio_as_mapping)
     column = pd.Series(PerturbedAudio(neighbourhood))
     encoded, first = [], 0
     while first < len(masks):
         batch = column[first : first + batch_size]
-        encoded.append(_encode_batch(factored, song, "audio", batch))
+        encoded.append(_encode_batch(factored, "audio", batch))
         first += len(batch)
         if not neighbourhood.composed:  # no batch takes memory, but for its features
             batch_size = max(batch_size, TABLE_BATCH)
-    return _stacked(encoded)
+    return _merged_rows(encoded)
 
 
-def _encode_batch(
-    factored: FactoredModel, song: Song, half: Half, cells: pd.Series
-) -> dict[str, Any]:
+def _encode_batch(factored: FactoredModel, half: Half, cells: pd.Series) -> dict[int, Any]:
     """Encode some cells of a half at once, or in as many steps as memory asks for."""
 
-    def encode(some: pd.Series) -> dict[str, Any]:
-        return _encoded(factored, _frame(song, half, some), half)
+    def encode(some: pd.Series) -> dict[int, Any]:
+        return factored.encode(half, some)
 
     try:
-        return _stacked(list(in_batches(encode, cells, len(cells))))
+        return _merged_rows(list(in_batches(encode, cells, len(cells))))
     except Exception as error:
         error.add_note(f"in the encoding of {len(cells)} perturbed songs' {half}")
         raise
 
 
-def _encoded(factored: FactoredModel, frame: pd.DataFrame, half: Half | None) -> dict[str, Any]:
-    blocks = factored.encode(frame, half)
-    return {name: _as_block(block, name, len(frame)) for name, block in blocks.items()}
+def _merged_rows(encoded: list[dict[int, Any]]) -> dict[int, Any]:
+    """The encodings of batches, put together branch by branch."""
+    return {number: stack_encodings([part[number] for part in encoded]) for number in encoded[0]}
 
 
-def _as_block(encoded: Any, name: str, n_songs: int) -> Any:
-    """What a branch returned, as our own: it may use its array again for the next call.
-
-    An array, or a sparse one whose rows can be picked.
-    """
-    is_sparse = scipy.sparse.issparse(encoded)
-    block = encoded.copy().tocsr() if is_sparse else as_array(encoded)
-    if not np.ndim(block) or block.shape[0] != n_songs:
-        raise ValueError(
-            f"{name}: encoded as an array of shape {np.shape(block)}, not of {n_songs} rows"
-        )
-    return block
-
-
-def _thawed(model: Any) -> Any:
-    while isinstance(model, FrozenEstimator):
-        model = model.estimator
-    return model
+def _variants(
+    song: Song,
+    n_songs: int,
+    waveforms: Sequence[Any] | None = None,
+    lyrics: Sequence[str] | None = None,
+) -> Any:
+    """Songs in the container of X; where none are given, without audio, with the song's lyrics."""
+    if lyrics is None and song.lyrics is not None:
+        lyrics = [song.lyrics] * n_songs
+    if waveforms is None and lyrics is None:
+        waveforms = [None] * n_songs
+    return song.variants(waveforms, lyrics)
 
 
-def _branches(columns: ColumnTransformer, song: Song) -> list[Branch] | None:
-    """The branches of a fitted ColumnTransformer; None if one reads both audio and lyrics."""
-    weights = columns.transformer_weights or {}
-    frame = _as_frame(song)
-    where = {half: frame.columns[song.columns[half]] for half in ("audio", "lyrics") if
-             half in song.columns}  # fmt: skip
-    branches = []
-    for name, transformer, selection in columns.transformers_:
-        if isinstance(transformer, str):  # "drop": these columns need not even be there
-            continue
-        selected = _select(frame, selection)
-        names = [selected.name] if isinstance(selected, pd.Series) else list(selected.columns)
-        if not names:
-            continue
-        read = [half for half, column in where.items() if column in names]
-        if len(read) > 1:
-            return None
-        half = read[0] if read else None
-        branches.append(Branch(name, transformer.transform, selection, weights.get(name, 1), half))
-    return branches
-
-
-def _as_frame(song: Song) -> pd.DataFrame:
-    """The song's row, without its audio, as a DataFrame also where X is an array."""
-    return pd.DataFrame(song.template)
-
-
-def _frame(song: Song, half: Half | None, cells: pd.Series | None) -> pd.DataFrame:
-    """Songs that differ in one column from the song, and have no audio in the other."""
-    frame = _as_frame(song)
-    if half is None or half not in song.columns:
-        return frame
-    frame = frame.iloc[np.zeros(len(cells), dtype=int)].reset_index(drop=True)
-    at = song.columns[half]
-    cells = cells.reset_index(drop=True)
-    if half == "lyrics":
-        is_text = isinstance(frame.dtypes.iloc[at], pd.StringDtype)
-        cells = cells.astype(frame.dtypes.iloc[at] if is_text else object)
-    frame.isetitem(at, cells)
-    return frame
-
-
-def _select(frame: pd.DataFrame, selection: Any) -> pd.Series | pd.DataFrame:
-    """What a ColumnTransformer selects: by name, by position or by a mask, one or several."""
-    if isinstance(selection, str):
-        return frame[selection]
-    if isinstance(selection, (int, np.integer)):
-        return frame.iloc[:, selection]
-    if isinstance(selection, slice):
-        by_name = any(isinstance(end, str) for end in (selection.start, selection.stop))
-        return frame.loc[:, selection] if by_name else frame.iloc[:, selection]
-    selection = list(selection)
-    by_name = bool(selection) and isinstance(selection[0], str)
-    return frame[selection] if by_name else frame.iloc[:, selection]
-
-
-def _stacked(encoded: list[dict[str, Any]]) -> dict[str, Any]:
-    """The outputs of batches, put together."""
-    if len(encoded) == 1:
-        return encoded[0]
-    return {name: _concatenated([part[name] for part in encoded]) for name in encoded[0]}
-
-
-def _concatenated(blocks: list[Any]) -> Any:
-    if scipy.sparse.issparse(blocks[0]):
-        return scipy.sparse.vstack(blocks).tocsr()
-    return np.concatenate(blocks)
-
-
-def _width(block: Any) -> int:
-    """Numbers a row of a block, stored ones if it is sparse."""
-    if scipy.sparse.issparse(block):
-        return int(np.ceil(2 * block.nnz / max(block.shape[0], 1)))
-    return int(np.prod(np.shape(block)[1:]))
-
-
-def check_parts(parts: np.ndarray, whole: np.ndarray, among: np.ndarray) -> None:
-    """Raise if a model that was taken apart scores the song itself as the whole model doesn't.
-
-    Parameters
-    ----------
-    parts : ndarray of shape (n_labels,)
-        Scores of the song by the branches put together.
-    whole : ndarray of shape (n_labels,)
-        Its scores by the model.
-    among : ndarray of shape (n_songs, n_labels)
-        Scores of this song and its like.
-
-    Raises
-    ------
-    ValueError
-        They differ by more than a thousandth of what these vary by.
-    """
-    if not is_same_answer(parts, whole, among):
-        raise ValueError(
-            f"the model scores the song {whole}, its branches put together {parts}. A branch whose "
-            "output depends on the other songs of a call, or differs from call to call, can't be "
-            "explained apart: wrap the model in a function, which makes it a black box"
-        )
+def _without_mutables(song: Song) -> Song:
+    """A song in whose row nothing but audio and lyrics is left that would be copied for each."""
+    template = song.template.copy()
+    for at in range(template.shape[1]):
+        if not isinstance(template, pd.DataFrame):
+            if isinstance(template[0, at], MUTABLE):
+                template[0, at] = None
+        elif isinstance(template.iat[0, at], MUTABLE):
+            template.isetitem(at, pd.Series([None], index=template.index, dtype=object))
+    return replace(song, template=template)
 
 
 def most_telling(scores: np.ndarray) -> int:

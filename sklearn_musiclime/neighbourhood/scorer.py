@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
 from typing import Any
@@ -9,10 +10,12 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from sklearn_musiclime.batches import is_out_of_memory
 from sklearn_musiclime.components.decomposition import Decomposition
+from sklearn_musiclime.neighbourhood.apart import NotApartError
 from sklearn_musiclime.neighbourhood.designs import Neighbourhood
-from sklearn_musiclime.neighbourhood.factored import FactoredModel, score_factored
-from sklearn_musiclime.neighbourhood.models import Answer, ScoreFunction
+from sklearn_musiclime.neighbourhood.factored import FactoredModel, most_telling, score_factored
+from sklearn_musiclime.neighbourhood.models import Answer, ScoreFunction, is_same_answer
 from sklearn_musiclime.neighbourhood.perturbed import perturbed_songs
 from sklearn_musiclime.neighbourhood.scoring import score_masks
 from sklearn_musiclime.songs import Song
@@ -27,7 +30,7 @@ class NeighbourhoodScorer:
     ----------
     score : ScoreFunction
         The whole model.
-    factored : FactoredPipeline, FactoredEstimator or None
+    factored : FactoredModel or None
         The model taken apart, if it can be.
     song : Song
         The song.
@@ -41,6 +44,8 @@ class NeighbourhoodScorer:
         Runs the batches of a black box.
     progress : tqdm
         Is told of what will be and what has been scored.
+    reason : str, default=""
+        Why the model is not taken apart, in a few words.
     """
 
     score: ScoreFunction
@@ -51,11 +56,45 @@ class NeighbourhoodScorer:
     batch_size: int
     parallel: StreamingParallel
     progress: tqdm
+    reason: str = ""
 
     @property
     def is_factored(self) -> bool:
         """Whether halves are encoded apart."""
         return self.factored is not None and self.units is None
+
+    @property
+    def way(self) -> str:
+        """How the model is asked, for people: "factored", or "black box" and why."""
+        if self.is_factored:
+            return "factored"
+        reason = self.reason if self.units is None else "linked components are of both modalities"
+        return f"black box: {reason}" if reason else "black box"
+
+    @property
+    def unread(self) -> tuple[str, ...]:
+        """The modalities that are explained although no branch of a factored model reads them."""
+        if self.factored is None:
+            return ()
+        explained = {"audio": self.components.n_audio, "lyrics": self.components.n_lyrics}
+        return tuple(
+            half for half, n in explained.items() if n and half not in self.factored.halves
+        )
+
+    def whole(self, reason: str) -> NeighbourhoodScorer:
+        """Fall back to the whole model.
+
+        Parameters
+        ----------
+        reason : str
+            Why.
+
+        Returns
+        -------
+        NeighbourhoodScorer
+            For the same song.
+        """
+        return replace(self, factored=None, reason=reason)
 
     def score_song(self) -> Answer:
         """Score the song composed of all its parts, by the whole model.
@@ -123,20 +162,131 @@ class NeighbourhoodScorer:
         Returns
         -------
         ndarray of shape (n_pairs, n_labels)
+
+        Raises
+        ------
+        NotApartError
+            A branch or the head of a factored model failed.
         """
         drawn = replace(neighbourhood, pairs=pairs)
         if not self.is_factored:
             masks = drawn.masks
             return self.score_masks(masks if self.units is None else masks[:, self.units])
         self.progress.total = (self.progress.total or 0) + len(pairs)
-        return score_factored(
-            self.factored,
-            self.song,
-            self.components,
-            drawn,
-            batch_size=self.batch_size,
-            progress=self.progress.update,
+        try:
+            return score_factored(
+                self.factored,
+                self.components,
+                drawn,
+                batch_size=self.batch_size,
+                progress=self.progress.update,
+            )
+        except Exception as error:
+            if is_out_of_memory(error):
+                raise
+            raise NotApartError(f"its parts failed, {type(error).__name__}: {error}") from error
+
+    def check_parts(
+        self, neighbourhood: Neighbourhood, scores: np.ndarray, own_scores: np.ndarray
+    ) -> None:
+        """Raise if a model that was taken apart scores songs otherwise than the whole model does.
+
+        Parameters
+        ----------
+        neighbourhood : Neighbourhood
+            The masks, that of the song itself first.
+        scores : ndarray of shape (n_pairs or more, n_labels)
+            Scores of its pairs, by the parts put together.
+        own_scores : ndarray of shape (n_labels,)
+            Scores of the song itself, by the whole model.
+
+        Raises
+        ------
+        NotApartError
+            They differ by more than a thousandth of what scores vary by.
+        """
+        if not self.is_factored:
+            return
+        # The song itself may score so near to 1 that nothing shows in it.
+        middle = most_telling(scores[: len(neighbourhood)])
+        for row in (0, middle):
+            mask = neighbourhood.masks[[row]]
+            whole = own_scores if row == 0 else self.score_masks(mask)[0]
+            if not is_same_answer(scores[row], whole, scores):
+                raise NotApartError(
+                    f"the whole model scores {_rounded(whole)} where its parts put together score "
+                    f"{_rounded(scores[row])}"
+                )
+
+
+def blind_spots(
+    scorer: NeighbourhoodScorer, neighbourhood: Neighbourhood, scores: np.ndarray
+) -> dict[str, str]:
+    """Find the modalities that are explained and that the model does not see.
+
+    Parameters
+    ----------
+    scorer : NeighbourhoodScorer
+        The model and the song.
+    neighbourhood : Neighbourhood
+        The masks, with the corners; without these only what the model reads is looked at.
+    scores : ndarray of shape (n_all_pairs, n_labels)
+        Scores of all its pairs.
+
+    Returns
+    -------
+    dict of str to str
+        What is wrong, by "no audio", "no lyrics" and, where the model may read them and yet no
+        score moves, "unmoved audio" and "unmoved lyrics".
+    """
+    found = {}
+    for half in scorer.unread:
+        found[f"no {half}"] = (
+            f"no branch of the model reads the {half}: weights of 0 there mean that it can't see "
+            "them, not that they count for nothing"
         )
+    for half in unmoved_modalities(neighbourhood, scores, scorer.components):
+        if half not in scorer.unread:
+            found[f"unmoved {half}"] = (
+                f"taking out all of the {half} moves no score. Perhaps the model does not get "
+                "to see them: their weights of 0 do not say that they count for nothing"
+            )
+    return found
+
+
+def unmoved_modalities(
+    neighbourhood: Neighbourhood, scores: np.ndarray, components: Decomposition
+) -> tuple[str, ...]:
+    """Find the modalities of a song that move no score when they are taken out as a whole.
+
+    Parameters
+    ----------
+    neighbourhood : Neighbourhood
+        The masks, with the corners.
+    scores : ndarray of shape (n_all_pairs, n_labels)
+        Scores of all its pairs.
+    components : Decomposition
+        The song's components.
+
+    Returns
+    -------
+    tuple of str
+        "audio", "lyrics", both or none. None where there are no corners.
+    """
+    corners = neighbourhood.split(scores).corners
+    if not len(corners):
+        return ()
+    both, audio, lyrics, neither = corners
+    rounding = 32 * np.finfo(np.float32).eps * np.abs(scores).max(axis=0)
+
+    def is_same(some: np.ndarray, others: np.ndarray) -> bool:
+        return bool((np.abs(some - others) <= rounding).all())
+
+    unmoved = {
+        "audio": components.n_audio and is_same(both, lyrics) and is_same(audio, neither),
+        "lyrics": components.n_lyrics and is_same(both, audio) and is_same(lyrics, neither),
+    }
+    return tuple(half for half, is_unmoved in unmoved.items() if is_unmoved)
 
 
 class MaskFunction:
@@ -180,7 +330,12 @@ class MaskFunction:
         self.n_calls += len(masks)
         n_audio = self.components.n_audio
         drawn = Neighbourhood.joint("independent", masks, n_audio)
-        return self._scorer.score_pairs(drawn, drawn.pairs)
+        try:
+            return self._scorer.score_pairs(drawn, drawn.pairs)
+        except NotApartError as error:
+            self._scorer = self._scorer.whole(str(error))
+            warnings.warn(fallback_message(str(error), len(masks)), UserWarning)
+            return self._scorer.score_pairs(drawn, drawn.pairs)
 
     def column(self, label: Hashable) -> int:
         """Return the column of a label's scores.
@@ -199,3 +354,27 @@ class MaskFunction:
         n_labels = answer.scores.shape[1]
         said = None if score.has_a_column_each(n_labels) else self._scorer.predict_song()
         return score.labels(n_labels, answer.names, said).index(label)
+
+
+def fallback_message(reason: str, n_songs: int) -> str:
+    """Say that a model is scored as a black box, and what it costs.
+
+    Parameters
+    ----------
+    reason : str
+        Why it is.
+    n_songs : int
+        Perturbed songs that are scored whole.
+
+    Returns
+    -------
+    str
+    """
+    return (
+        f"the model is scored as a black box, {n_songs} perturbed songs by the whole of it, since "
+        f"it can't be taken apart: {reason}"
+    )
+
+
+def _rounded(scores: np.ndarray) -> str:
+    return np.array2string(np.asarray(scores), precision=6, threshold=10)
