@@ -146,9 +146,9 @@ def test_lyrics_are_encoded_in_the_order_of_length():
     X = song_array((np.sin(np.arange(4000.0)), "la lo lu li le ly"))
     explanation = MusicLimeExplainer(model, n_samples=200, batch_size=20, random_state=0)
     explanation = explanation.fit(X).explain(X)[0]
-    # The song itself, the masks, those with the lyrics of another, the corners.
-    assert len(lengths) == 1 + 200 + 2 * 12 + 4
-    assert lengths[1:] == sorted(lengths[1:], reverse=True)
+    # The song itself, as it was given, the masks, those with the lyrics of another, the corners.
+    assert len(lengths) == 2 + 200 + 2 * 12 + 4
+    assert lengths[2:] == sorted(lengths[2:], reverse=True)
     assert max(lengths) - min(lengths) > 3
     assert explanation.to_frame().set_index("component")["weight"]["lo"] > 0.9
 
@@ -318,7 +318,11 @@ def assert_as_black_box(model, X, n_samples=80, **parameters):
 
 def explained_label(model, X, column, **parameters):
     defaults = {"n_samples": 80, "random_state": 0, "segmenter": UniformSegmenter(4)}
-    return MusicLimeExplainer(model, **(defaults | parameters)).fit(X).explain(X[:1], [column])[0]
+    return (
+        MusicLimeExplainer(model, **(defaults | parameters))
+        .fit(X)
+        .explain(X[:1], [column] if isinstance(column, int) else column)[0]
+    )
 
 
 def call(model, method, X):
@@ -536,8 +540,9 @@ def test_an_estimator_with_halves_encodes_each_once(made_songs):
     options = {"n_samples": (60, 90), "segmenter": UniformSegmenter(20)}
     explanation = explained(FrozenEstimator(model), X, **options)
     assert explanation.settings["n_samples"] > 300
-    # And once each for the song itself, and for a perturbed one to be sure.
-    assert (model.n_audio_, model.n_lyrics_) == (62, 92)
+    # And once each for the song itself, as it is composed and as it was given, and for a perturbed
+    # one to be sure.
+    assert (model.n_audio_, model.n_lyrics_) == (63, 93)
 
 
 class WideTowers(TwoTowers):
@@ -709,7 +714,8 @@ def test_third_party_transformers_compose_a_batch_at_a_time(made_songs, monkeypa
     sizes.clear()
     segmenter = UniformSegmenter(20)  # so many components that no mask is drawn twice
     explained(FrozenEstimator(model), X, n_samples=50, batch_size=20, segmenter=segmenter)
-    assert sizes == [1, 20, 20, 10, 1]  # the song itself, the masks, one of them to be sure
+    # The song itself, as it was given, what predict says of it, the masks, one of them to be sure.
+    assert sizes == [1, 1, 1, 20, 20, 10, 1]
 
 
 @pytest.mark.parametrize("batch_size", [1, 7, "auto"])

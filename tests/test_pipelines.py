@@ -243,7 +243,9 @@ MODELS = {
     "naive bayes": (lambda: pipe(GaussianNB()), Y4),
     "discriminant": (lambda: pipe(LinearDiscriminantAnalysis()), Y3),
     "tree": (lambda: pipe(DecisionTreeClassifier(random_state=0)), Y3),
-    "histogram boosting": (lambda: pipe(HistGradientBoostingClassifier(max_iter=3, min_samples_leaf=3)), Y3),
+    "histogram boosting": (
+        lambda: pipe(HistGradientBoostingClassifier(max_iter=3, min_samples_leaf=3)), Y3,
+    ),
     "SVC, ovr": (lambda: pipe(SVC()), Y4),
     "SVC, ovo of three": (lambda: pipe(SVC(decision_function_shape="ovo")), Y3),
     "SVC, ovo of four": (lambda: pipe(SVC(decision_function_shape="ovo")), Y4),
