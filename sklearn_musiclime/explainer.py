@@ -143,7 +143,8 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         Which parts are left out together, see
         :func:`~sklearn_musiclime.neighbourhood.draw_neighbourhood`. "auto": "crossed" for a model
         with one branch a modality (:mod:`sklearn_musiclime.neighbourhood.factored` says which are),
-        "paired" for a black box.
+        "paired" for a black box, which is also what a model is if its parts turn out to score
+        songs otherwise than the whole; then a warning says what that costs.
     n_samples : int or (int, int), default=1000
         Perturbed songs that the model scores, a song explained. In the crossed design the number
         of masks of the audio, and of masks of the lyrics: of encodings by each branch. Two numbers
@@ -219,7 +220,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         Seed of the masks. With an int a song's masks depend on it, the song's lyrics, its length
         and its components alone: not on `n_jobs`, `batch_size` or the other songs.
     verbose : int, default=0
-        Above 0 a progress bar is shown.
+        Above 0 a progress bar is shown, and whether the model is taken apart or why not.
 
     Attributes
     ----------

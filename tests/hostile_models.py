@@ -1313,7 +1313,7 @@ def legal_settings(data):
         return REFUSED
     told = {str(w.message) for w in caught}
     assert len(told) == len(caught), told
-    reasons = ("too few masks", "not tol=", "masks decide")
+    reasons = ("too few masks", "not tol=", "masks decide", "count for nothing")
     assert all(any(reason in text for reason in reasons) for text in told), told
     assert_sound(explanation)
     own = model(X) if callable(model) else model.predict(X)

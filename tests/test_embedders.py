@@ -616,7 +616,7 @@ def test_factored_explanations(folders, made_songs):
         )
     )
     assert factored.settings["model"] == "factored"
-    assert whole.settings["model"] == "black box"
+    assert whole.settings["model"] == "black box: a function"
     np.testing.assert_allclose(factored.weights, whole.weights, atol=2e-5)
 
 
@@ -663,7 +663,8 @@ def test_short_of_memory(made_songs, as_black_box):
             assert max(model.seen) > 5
         else:
             explained.append(explainer.explain(song)[0])
-    assert explained[0].settings["model"] == ("black box" if as_black_box else "factored")
+    way = "black box: a function" if as_black_box else "factored"
+    assert explained[0].settings["model"] == way
     np.testing.assert_allclose(explained[0].weights, explained[1].weights, rtol=1e-10)
 
 

@@ -367,7 +367,7 @@ def test_the_explainer_gives_a_black_box_the_shares_of_a_factored_model():
         MusicLimeExplainer(m, n_samples=n, **settings).fit(X).explain(X)[0]
         for m, n in ((model, 300), (model.predict, 2000))
     ]
-    assert [e.settings["model"] for e in explanations] == ["factored", "black box"]
+    assert [e.settings["model"] for e in explanations] == ["factored", "black box: a function"]
     masks = {"a": 2, "l": 12}
     expected = sobol(
         lambda x: model.predict_encoded(x[:, : masks["a"]], x[:, masks["a"] :]), *masks.values()

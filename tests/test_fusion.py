@@ -382,7 +382,7 @@ class Whole(ClassifierMixin, BaseEstimator):
 def test_explained_as_a_black_box(method, songs):
     X, y = songs
     model = LateFusionClassifier(method=method, cv=3).fit(X, y)
-    assert find_factored(model, SongTable(X).read(0, 22050)) is not None
+    assert find_factored(model, SongTable(X).read(0, 22050))[0] is not None
     assert_as_black_box(model, X)
     assert_as_black_box(model, X[["audio", "lyrics"]].to_numpy())
     options = {"n_samples": 24, "interactions": None}

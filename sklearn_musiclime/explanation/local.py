@@ -70,7 +70,8 @@ class LocalExplanation:
     links : list of int, or None
         The linked unit of each component, if vocals and lyrics were left out together.
     settings : dict
-        How it was made: design, number of samples, kernel and so on.
+        How it was made: design, number of samples, kernel and so on. "model" is "factored", or
+        "black box" and why.
     dof : ndarray of shape (n_labels, n_components), or None, default=None
         Degrees of freedom of `std_err`; below 1 where no interval is known. None: as many as there
         can be.
