@@ -1,5 +1,6 @@
 """What fails late: full disks, caches that can't be written, interrupts, closed pipes."""
 
+import ctypes
 import errno
 import io
 import os
@@ -26,6 +27,7 @@ from sklearn_musiclime import (
     LocalExplanation,
     MusicLimeExplainer,
     _files,
+    _malloc,
 )
 from sklearn_musiclime.cache import ResultCache
 from sklearn_musiclime.cli import demo_model, main
@@ -573,3 +575,17 @@ def test_a_song_that_is_deleted_in_the_middle(memory, made_songs, tmp_path, monk
     shutil.rmtree("cache", ignore_errors=True)
     with pytest.warns(UserWarning, match=r"1 of 4 songs.*\n.*row 2 .*does not exist"):
         assert [e.row for e in ours.explain(songs, on_error="warn")] == [0, 1, 3]
+
+
+# Other systems.
+
+
+@pytest.mark.parametrize("system", ["win32", "darwin", "linux with musl"])
+def test_memory_is_left_alone_where_there_is_no_glibc(system, monkeypatch):
+    def no_library(name):
+        raise TypeError("argument of type 'NoneType' is not iterable")
+
+    monkeypatch.setattr(sys, "platform", system.split()[0])
+    monkeypatch.setattr("platform.libc_ver", lambda: ("", ""))
+    monkeypatch.setattr(ctypes, "CDLL", no_library)
+    _malloc.keep_freed_memory.__wrapped__()
