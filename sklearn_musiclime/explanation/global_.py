@@ -841,7 +841,8 @@ class GlobalExplanation:
         Parameters
         ----------
         path : path-like
-            The JSON file. The arrays get the same name with the ending ``.npz``.
+            The JSON file. The arrays of "song.json" are in "song.npz", those of a name that ends
+            otherwise in a file of that name with ".npz" behind it: "run.1", "run.1.npz".
 
         See Also
         --------
@@ -864,8 +865,11 @@ class GlobalExplanation:
 
         Raises
         ------
+        FileNotFoundError
+            One of the two files is missing.
         ValueError
-            The file is no global explanation, or one of a later version.
+            A file is none of a global explanation, or of a later version; what it says does not
+            fit together; or the two were not saved together.
         """
         return cls(**io.load_global(path))
 

@@ -481,7 +481,8 @@ class LocalExplanation:
         Parameters
         ----------
         path : path-like
-            The JSON file. The arrays get the same name with the ending ``.npz``.
+            The JSON file. The arrays of "song.json" are in "song.npz", those of a name that ends
+            otherwise in a file of that name with ".npz" behind it: "run.1", "run.1.npz".
 
         See Also
         --------
@@ -507,8 +508,9 @@ class LocalExplanation:
         FileNotFoundError
             One of the two files is missing.
         ValueError
-            A file is none of an explanation, or of a later version; or what it says does not fit
-            together. Nothing in it is run, and nothing is believed that was not checked.
+            A file is none of an explanation, or of a later version; what it says does not fit
+            together; or the two were not saved together. Nothing in it is run, and nothing is
+            believed that was not checked.
         """
         return cls(**io.load_local(path))
 
