@@ -457,7 +457,8 @@ class LocalExplanation:
 
         One file that opens from disk without a network. A click on a source at a time plays it
         alone, or the song without it; words are coloured by weight and, where their times are
-        known, follow the sound.
+        known, follow the sound. Songs of a sampling rate below 8 kHz or above 48 kHz are resampled
+        for the page.
 
         Parameters
         ----------
