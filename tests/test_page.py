@@ -1,11 +1,15 @@
 """The page of a local explanation, in a real browser."""
 
 import base64
+import html
 import io
 import json
+import os
 import re
 import shutil
 import time
+from dataclasses import replace
+from urllib.parse import unquote_to_bytes, urljoin, urlsplit
 
 import numpy as np
 import pytest
@@ -417,6 +421,30 @@ def test_picked_songs_have_pages_of_their_own(overall, opened, tmp_path):
     links.first.click()
     wait(page, "window.musiclime !== undefined")
     assert page.locator("h1").text_content() == picked["title"].iloc[0]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["a#b.html", "100%25.html", "what? now.html", "pop:rock.html", "a&b;\"'.html", "愛 é.html",
+     "\udce9.html", "run.1", "a.b.html"],
+)  # fmt: skip
+def test_links_lead_to_the_songs_whatever_the_page_is_called(name, tmp_path):
+    overall = replace(GlobalExplanation.from_local([one()]), explanations=[one()])
+    page = overall.to_html(tmp_path / name)
+    (link,) = re.findall(r'<a href="([^"]*)"', page.read_text(encoding="utf-8"))
+    url = urlsplit(urljoin("file:///folder/page.html", html.unescape(link)))
+    (song,) = set(tmp_path.iterdir()) - {page}
+    assert (url.scheme, unquote_to_bytes(url.path)) == (
+        "file",
+        b"/folder/" + os.fsencode(song.name),
+    )
+
+
+def test_pages_of_other_names_have_other_songs(tmp_path):
+    overall = replace(GlobalExplanation.from_local([one()]), explanations=[one()])
+    for name in ("run.1", "run.2"):
+        overall.to_html(tmp_path / name)
+    assert len(list(tmp_path.iterdir())) == 4
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))

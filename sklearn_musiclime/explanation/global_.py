@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
@@ -9,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import numpy as np
 import pandas as pd
@@ -818,16 +820,19 @@ class GlobalExplanation:
             The file.
         """
         path = Path(path)
+        # The ending of a page alone: "run.1" and "run.2" have pages of their own.
+        name = path.stem if path.suffix in (".html", ".htm") else path.name
         songs = []
         if self.songs is not None:
             by_row = {e.row: e for e in self.explanations or []}
             for song in self.pick(n_songs).itertuples():
-                page = None
+                link = None
                 if song.row in by_row:
-                    page = f"{path.stem}-song-{song.row}.html"
+                    page = f"{name}-song-{song.row}.html"
                     by_row[song.row].to_html(path.with_name(page))
+                    link = quote(os.fsencode(page), safe="")
                 songs.append(
-                    {"title": song.title, "label": song.label, "score": song.score, "page": page}
+                    {"title": song.title, "label": song.label, "score": song.score, "page": link}
                 )
         text = global_page(self, title=title, songs=songs, methods=METHODS, min_count=min_count)
         write_text(path, text, errors="backslashreplace")

@@ -100,7 +100,7 @@ def global_page(
     title : str
         Its heading.
     songs : list of dict
-        ``title``, ``label``, ``score`` and ``page`` (a relative link, or None) of songs to look at.
+        ``title``, ``label``, ``score`` and ``page`` (a relative URL, or None) of songs to look at.
     methods : sequence of str
         The importances to choose from.
     min_count : int
