@@ -74,7 +74,7 @@ class Training:
             Takes rows and returns what the network's classifier takes of these songs.
         targets : ndarray of shape (n_songs,) of int
             Classes.
-        weights : ndarray of shape (n_songs,), dtype float32
+        weights : ndarray of shape (n_songs,)
             How much each song counts.
         rows, held_out : ndarray of int
             Songs to train on, and to watch, all of a weight above 0; the latter may be none.
@@ -153,7 +153,7 @@ class Training:
         with autocast if self.mixed_precision else nullcontext():
             logits = network.classifier(*features(rows)).float()
         target = torch.from_numpy(targets[rows]).to(device)
-        weight = torch.from_numpy(weights[rows]).to(device)
+        weight = torch.from_numpy(weights[rows]).to(device, torch.float32)
         losses = torch.nn.functional.cross_entropy(logits, target, reduction="none")
         return (losses * weight).sum() / weight.sum(), logits
 

@@ -595,7 +595,7 @@ class TransformerFusionClassifier(ClassifierMixin, BaseEstimator):
             )
 
     def _song_weights(self, sample_weight: ArrayLike | None, y: np.ndarray) -> np.ndarray:
-        """How much each song counts, in single precision; the largest weight is 1."""
+        """How much each song counts: 1 at most, and 0 for what single precision knows as 0."""
         of_songs = np.zeros((len(y), 1))
         weights = _check_sample_weight(sample_weight, of_songs, ensure_non_negative=True)
         of_classes = compute_sample_weight(self.class_weight, y)
@@ -609,7 +609,7 @@ class TransformerFusionClassifier(ClassifierMixin, BaseEstimator):
                 "every song has weight 0, so there is nothing to train on: give some of them a "
                 "sample_weight and a class_weight above 0"
             )
-        return (weights / weights.max()).astype(np.float32)
+        return (weights / weights.max()).astype(np.float32).astype(float)
 
     def _columns(self, X: Any) -> list[list[Any]]:
         """The columns that are used, their cells checked."""
