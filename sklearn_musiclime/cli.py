@@ -484,7 +484,9 @@ def _explain(
     labels = None
     if label is not None:  # typed as text, whatever the type of the model's classes or outputs
         score = ScoreFunction(model)
-        known = {str(name): name for name in score.labels(score(song).shape[1])}
+        answer = score.answer(song)
+        names = score.labels(answer.scores.shape[1], answer.names, score.predict(song))
+        known = {str(name): name for name in names}
         labels = [known.get(label, label)]
     return explainer.explain(song, labels)[0]
 

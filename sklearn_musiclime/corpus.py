@@ -7,7 +7,7 @@ import pickle
 import time
 import traceback
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -16,13 +16,15 @@ import pandas as pd
 from joblib import delayed, parallel_config
 
 from sklearn_musiclime._malloc import keep_freed_memory
-from sklearn_musiclime.songs import InvalidSongError, SongTable
+from sklearn_musiclime.songs import InvalidSongError, SongTable, row_name
 from sklearn_musiclime.streaming import StreamingParallel
 
 MAX_FRUITLESS = 2
 """Times that workers may die one after the other before another song is done."""
 MAX_LISTED = 20
 """Failed songs that a warning names."""
+FAILURE_COLUMNS = ["row", "track_id", "title", "reason"]
+"""Of tables of songs that could not be explained."""
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,8 @@ class Failure:
     ----------
     row : int
         Its position in X.
+    track_id : label
+        Its label in the index of X.
     title : str
         Its file name, or its row.
     error : Exception
@@ -40,6 +44,7 @@ class Failure:
     """
 
     row: int
+    track_id: Hashable
     title: str
     error: Exception
 
@@ -74,8 +79,8 @@ def attempt(task: Callable[[SongTable], Any], table: SongTable) -> Any:
         return task(table)
     except Exception as error:
         if not isinstance(error, InvalidSongError):  # which names the row itself
-            error.add_note(f"while explaining row {table.first_row}")
-        return Failure(table.first_row, table.title(0), error)
+            error.add_note(f"while explaining {table.name(0)}")
+        return Failure(table.first_row, table.track_id(0), table.title(0), error)
 
 
 def each_song(
@@ -202,10 +207,10 @@ def failure_frame(failures: Sequence[Failure]) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        Columns ``row``, ``title`` and ``reason``.
+        Columns ``row``, ``track_id``, ``title`` and ``reason``.
     """
-    rows = [(failure.row, failure.title, failure.reason) for failure in failures]
-    return pd.DataFrame(rows, columns=["row", "title", "reason"])
+    rows = [(f.row, f.track_id, f.title, f.reason) for f in failures]
+    return pd.DataFrame(rows, columns=FAILURE_COLUMNS)
 
 
 def warn_of_failures(failures: Sequence[Failure], n_songs: int) -> None:
@@ -220,7 +225,9 @@ def warn_of_failures(failures: Sequence[Failure], n_songs: int) -> None:
     """
     if not failures:
         return
-    lines = [f"row {f.row} ({f.title}): {f.reason}" for f in failures[:MAX_LISTED]]
+    lines = [
+        f"{row_name(f.row, f.track_id)} ({f.title}): {f.reason}" for f in failures[:MAX_LISTED]
+    ]
     if len(failures) > MAX_LISTED:
         lines.append(f"and {len(failures) - MAX_LISTED} more")
     warnings.warn(

@@ -6,6 +6,7 @@ import hashlib
 import warnings
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from functools import partial
 from numbers import Integral, Real
 from operator import attrgetter
@@ -48,7 +49,7 @@ from sklearn_musiclime.corpus import (
     failure_frame,
     warn_of_failures,
 )
-from sklearn_musiclime.explanation import GlobalExplanation, LocalExplanation
+from sklearn_musiclime.explanation import Explanations, GlobalExplanation, LocalExplanation
 from sklearn_musiclime.explanation.aggregation import (
     Aggregator,
     Renaming,
@@ -63,8 +64,10 @@ from sklearn_musiclime.neighbourhood import (
     NeighbourhoodScorer,
     ScoreFunction,
     Scores,
+    ask_about_row,
     automatic_batch_size,
     check_design,
+    check_labels,
     check_n_labels,
     draw_neighbourhood,
     find_factored,
@@ -186,8 +189,14 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         masks of the audio and the lyrics together.
     sampling_rate : int or None, default=None
         Rate, in Hz, at which audio is perturbed and shown to the model. None: the ``sampling_rate``
-        parameter, or the ``required_sampling_rate``, that the model or a step of it has, else
-        22050.
+        or ``required_sampling_rate`` that the fitted model or a part of it has, else 22050.
+    output_names : array-like of labels, or None, default=None
+        What the columns of the model's scores are called. None: by its classes, or the columns of
+        the DataFrame that it returns, else by number.
+    kind : {"classes", "outputs"} or None, default=None
+        What the columns are: classes, of which one is predicted, or outputs beside each other, such
+        as valence and arousal, all of which are explained by default. None: what an estimator says
+        itself; classes, of a function.
     audio_column, lyrics_column, word_times_column : str, \
             default="audio", "lyrics", "word_times"
         Names of the columns, if X is a DataFrame.
@@ -274,6 +283,8 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         "tol": [Interval(Real, 0, None, closed="neither"), None],
         "max_samples": [Interval(Integral, 2, None, closed="left")],
         "sampling_rate": [Interval(Real, 0, None, closed="neither"), None],
+        "output_names": ["array-like", None],
+        "kind": [StrOptions({"classes", "outputs"}), None],
         "audio_column": [Hashable],
         "lyrics_column": [Hashable],
         "word_times_column": [Hashable],
@@ -306,6 +317,8 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         tol: float | None = None,
         max_samples: int = 100_000,
         sampling_rate: int | None = None,
+        output_names: Sequence[Hashable] | None = None,
+        kind: str | None = None,
         audio_column: str = "audio",
         lyrics_column: str = "lyrics",
         word_times_column: str = "word_times",
@@ -336,6 +349,8 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         self.tol = tol
         self.max_samples = max_samples
         self.sampling_rate = sampling_rate
+        self.output_names = output_names
+        self.kind = kind
         self.audio_column = audio_column
         self.lyrics_column = lyrics_column
         self.word_times_column = word_times_column
@@ -376,14 +391,15 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         if hasattr(self.model, "fit") and not isinstance(self.model, FrozenEstimator):
             for row in range(len(table)):
                 self._check_song(table, row)
-        sampling_rate = find_sampling_rate(self.model, self.sampling_rate)
+        find_sampling_rate(self.model, self.sampling_rate)  # raises before the model is fitted
         if hasattr(self.model, "fit"):
             if get_config()["enable_metadata_routing"]:
                 fit_params = process_routing(self, "fit", **fit_params).model.fit
             model = clone(self.model).fit(X, y, **fit_params)
         else:
             model = self.model
-        ScoreFunction(model)  # raises if it can't score
+        ScoreFunction(model, self.output_names, self.kind)  # raises if it can't score
+        sampling_rate = find_sampling_rate(model, self.sampling_rate)
         names = (split_lyrics(lyrics, self.lyric_units).names for lyrics in table.lyrics())
         self.vocabulary_ = tuple(dict.fromkeys(name for song in names for name in song))
         if self.lyric_units == "words":
@@ -395,27 +411,30 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         validate_data(self, X, skip_check_array=True)  # n_features_in_ and feature_names_in_
         return self
 
-    def explain(
-        self, X: Any, labels: Any = None, *, on_error: str = "raise"
-    ) -> list[LocalExplanation]:
+    def explain(self, X: Any, labels: Any = None, *, on_error: str = "raise") -> Explanations:
         """Explain songs.
 
         Parameters
         ----------
         X : DataFrame or object array of shape (n_songs, 2) or more
             The songs.
-        labels : label, list of labels, or None, default=None
-            What is explained: class names where the model has ``classes_``, ``(output, class)``
-            for classifiers of several outputs, else the numbers of its outputs. None: for each song
-            the label predicted; for a regressor every output.
+        labels : label, list or set of labels, int, "all" or None, default=None
+            What is explained. A label is one of `output_names`; else a class where the model has
+            ``classes_``, ``(output, class)`` for classifiers of several outputs, the name of a
+            column where it returns a DataFrame, else the number of an output, in a list:
+            ``labels=[2]``. An int is a number of labels: those of the highest scores. "all": every
+            output. None: for each song what the model's ``predict`` says, which is a class, or
+            every output that is on, or else the one of the highest score; for a regressor every
+            output; for a function the highest score.
         on_error : {"raise", "warn"}, default="raise"
-            What becomes of a song that fails. "warn": it is left out, and one warning at the end
-            names all such rows and their reasons.
+            What becomes of a song that fails. "warn": it is left out, one warning at the end
+            names all such rows and their reasons, and so does ``failures`` of what is returned.
 
         Returns
         -------
-        list of LocalExplanation
-            One a song; ``explanation.row`` is its position in X.
+        Explanations
+            A list of :class:`LocalExplanation`, one a song; ``explanation.row`` is its position in
+            X, ``explanation.track_id`` its label in the index of X.
 
         Raises
         ------
@@ -423,9 +442,12 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
             A cell of X is no song; the message names its row. What shows without decoding audio is
             checked for all songs before the first is explained.
         ValueError
-            A label is unknown, or the model returned NaN or the wrong shape; or all songs failed.
+            A label is unknown, or the model returned NaN or the wrong shape; it says something
+            else of a row of X than of the song that is composed of it; or all songs failed.
         """
-        return list(self._explanations(X, labels, on_error=on_error))
+        failures: list[Failure] = []
+        found = list(self._explanations(X, labels, on_error=on_error, failures=failures))
+        return Explanations(found, failure_frame(failures))
 
     def explain_global(
         self,
@@ -627,15 +649,18 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         table = self._table(X)
         for row in range(len(table)):
             self._check_song(table, row)
-        score = ScoreFunction(self.model_)
+        score = self._score_function()
         quiet = tqdm(disable=True)
         parallel = StreamingParallel(self.n_jobs)
         cache = ResultCache(self.memory)
         separate = self._separate(cache)
 
         def mask_function(row: int) -> MaskFunction:
-            scorer = self._scorer(table.take(row), score, separate, parallel, quiet)
+            one = table.take(row)
+            scorer = self._scorer(one, score, separate, parallel, quiet)
             cache.warn_once(cache.trouble)
+            composed = scorer.score_song().scores[0]
+            ask_about_row(score, one.given(0), scorer.song, composed, with_predict=False)
             return MaskFunction(scorer)
 
         return map(mask_function, range(len(table)))
@@ -740,6 +765,9 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         self._check_parameters()
         if on_error not in ("raise", "warn"):
             raise ValueError(f"on_error must be 'raise' or 'warn', got {on_error!r}")
+        known = self._score_function().known_labels
+        if known is not None:
+            check_labels(labels, known)
         table = self._table(X)
         failures = [] if failures is None else failures
         rows = []
@@ -750,7 +778,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
             except InvalidSongError as error:
                 if on_error == "raise":
                     raise
-                failures.append(Failure(row, table.title(row), error))
+                failures.append(Failure(row, table.track_id(row), table.title(row), error))
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         cache = ResultCache(self.memory)
         key = None
@@ -763,6 +791,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
             cache=cache,
             separate=self._separate(cache),
             key=key,
+            provenance={"version": __version__, "model_digest": _digest(self.model_)},
             finish=finish,
             needs_waveforms=needs_waveforms,
         )
@@ -818,6 +847,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         cache: ResultCache,
         separate: Callable[..., tuple],
         key: str | None,
+        provenance: dict[str, Any],
         finish: Callable[[LocalExplanation], Any] | None,
         needs_waveforms: bool,
         parallel: StreamingParallel | None = None,
@@ -833,7 +863,11 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
 
         def compute() -> LocalExplanation:
             nonlocal made
-            made = self._explain_song(table, labels, seed, separate, parallel, progress)
+            about = provenance | {
+                "song_digest": _digest(table.content(0)),
+                "time": datetime.now(UTC).isoformat(timespec="seconds"),
+            }
+            made = self._explain_song(table, labels, seed, separate, parallel, progress, about)
             return replace(made, components=made.components.without_waveforms())
 
         if key is None:
@@ -843,7 +877,9 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
             song_key = fingerprint(key, table.content(0), beside)
             kept = cache.fetch("explanation", song_key, compute)
             if made is None:
-                made = replace(kept, title=table.title(0), row=table.first_row)
+                made = replace(
+                    kept, title=table.title(0), row=table.first_row, track_id=table.track_id(0)
+                )
                 if needs_waveforms:
                     song = table.read(0, self.sampling_rate_)
                     made = replace(made, components=self._decompose(song, separate))
@@ -857,9 +893,10 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         separate: Callable[..., tuple],
         parallel: StreamingParallel,
         progress: tqdm,
+        provenance: dict[str, Any],
     ) -> LocalExplanation:
         """Take one song through the stages: components, masks, scores, surrogate, explanation."""
-        score = ScoreFunction(self.model_)
+        score = self._score_function()
         scorer = self._scorer(table, score, separate, parallel, progress)
         song, components, units = scorer.song, scorer.components, scorer.units
         rng = self._rng(song, components, seed)
@@ -869,12 +906,27 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         if which is not None:
             check_n_pairs(components.n_audio, components.n_lyrics, which)
         # The song itself first: what the model can't do shows before the long work.
-        own_scores = scorer.score_masks(np.ones((1, len(components)), dtype=bool))[0]
-        known = score.labels(len(own_scores))
-        explained = select_labels(labels, known, lambda: score.predicted(own_scores))
+        answer = scorer.score_song()
+        own_scores = answer.scores[0]
+        with_predict = labels is None or not score.has_a_column_each(len(own_scores))
+        given = ask_about_row(score, table.given(0), song, own_scores, with_predict=with_predict)
+        said = given.said
+        if with_predict and given.answer is None:
+            said = scorer.predict_song()
+        known = score.labels(len(own_scores), answer.names, said)
+        explained = select_labels(
+            labels,
+            known,
+            lambda: score.predicted(own_scores, said, answer.names),
+            own_scores,
+            score.outputs(len(own_scores)),
+        )
 
         first, scores = self._first_answers(scorer, draw, own_scores)
-        self._check_odds(scores[:, explained], song.row)
+        if first.is_noisy:
+            given = replace(given, is_steady=False)
+        given.compare(song, own_scores, scores)
+        self._check_odds(scores[:, explained], song.name)
         corners = first.split(scores[:, explained]).corners
         linked = apply_link(self.link, scores[:, explained])
         # In units in which their squares can be computed, however large or small they are.
@@ -887,7 +939,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
             return np.ldexp(apply_link(self.link, new[:, explained]), -exponents)
 
         neighbourhood, answers, surrogate, converged = self._until_precise(
-            first, answers, draw, more_scores, row=song.row
+            first, answers, draw, more_scores, name=song.name
         )
         interactions = None
         if which is not None and (self.kernel != "shapley" or neighbourhood.design == "exhaustive"):
@@ -906,7 +958,8 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         return LocalExplanation(
             title=table.title(0),
             row=song.row,
-            prediction=dict(zip(known, own_scores.tolist(), strict=True)),
+            track_id=song.track_id,
+            prediction=dict(zip(known, given.scores(own_scores).tolist(), strict=True)),
             labels=[known[column] for column in explained],
             components=components,
             weights=surrogate.weights,
@@ -922,8 +975,12 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
             shares_dof=shares.dof,
             corner_scores=corners.T,
             links=None if units is None else units.tolist(),
-            settings=self._settings(neighbourhood, scorer.is_factored, seed, converged),
+            settings=self._settings(neighbourhood, scorer.is_factored, seed, converged)
+            | {"row_check": given.check, **provenance},
         )
+
+    def _score_function(self) -> ScoreFunction:
+        return ScoreFunction(self.model_, self.output_names, self.kind)
 
     def _which_interactions(self, units: np.ndarray | None) -> str | None:
         """Which pairs are asked for; none, where components are linked."""
@@ -931,13 +988,13 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
             return None
         return "cross" if self.interactions == "auto" else self.interactions
 
-    def _check_odds(self, scores: np.ndarray, row: int) -> None:
+    def _check_odds(self, scores: np.ndarray, name: str) -> None:
         """Raise for scores that have no log-odds, if these are explained; warn of infinite ones."""
         apply_link(self.link, scores)
         n_without = n_without_odds(self.link, scores)
         if n_without:
             warnings.warn(
-                f"row {row}: {n_without} of {scores.size} probabilities are 0 or 1, or nearer to "
+                f"{name}: {n_without} of {scores.size} probabilities are 0 or 1, or nearer to "
                 "it than 1e-9, and are taken as that near: their log-odds are infinite. "
                 "link='identity' explains the probability itself",
                 UserWarning,
@@ -968,7 +1025,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         if is_same_answer(scores[0], own_scores, scores):
             return first, scores
         warnings.warn(
-            f"row {scorer.song.row}: the model scored the same song {own_scores}, then "
+            f"{scorer.song.name}: the model scored the same song {own_scores}, then "
             f"{scores[0]}. What is explained is the average of its answers; standard errors "
             "tell how much they vary",
             UserWarning,
@@ -985,7 +1042,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         draw: Callable[..., Neighbourhood],
         more_scores: Callable[[Neighbourhood], np.ndarray],
         *,
-        row: int,
+        name: str,
     ) -> tuple[Neighbourhood, Scores, Surrogate, bool | None]:
         """Fit the surrogate, and draw more masks until its errors are what `tol` asks for."""
         fit = partial(
@@ -1008,7 +1065,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
             n_more = n_more_samples(neighbourhood, wanted, self.tol, self.max_samples)
             if n_more is None:
                 warnings.warn(
-                    f"row {row}: errors are up to {error:.3g} of the largest weight, not "
+                    f"{name}: errors are up to {error:.3g} of the largest weight, not "
                     f"tol={self.tol}, at max_samples={self.max_samples}",
                     ConvergenceWarning,
                     stacklevel=2,
@@ -1021,14 +1078,14 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
             answers = replace(answers, pairs=np.vstack([answers.pairs, more_scores(more)]))
             neighbourhood = neighbourhood.extended(more)
             surrogate = fit(neighbourhood, answers.pairs)
-        self._warn_of_few(surrogate, row)
+        self._warn_of_few(surrogate, name)
         return neighbourhood, answers, surrogate, converged
 
-    def _warn_of_few(self, surrogate: Surrogate, row: int) -> None:
+    def _warn_of_few(self, surrogate: Surrogate, name: str) -> None:
         """Warn where there are too few masks to tell weights apart, or to say how sure they are."""
         if not surrogate.is_sufficient:
             message = (
-                f"row {row}: n_samples={self.n_samples} draws too few masks for so many "
+                f"{name}: n_samples={self.n_samples} draws too few masks for so many "
                 "components: their weights can't well be told apart"
             )
             if self.regressor is None and self.kernel != "shapley":
@@ -1036,7 +1093,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
             message += ". Draw more, or use fewer segments or larger lyric_units"
         elif surrogate.fewest_dof() < FEW_DOF:
             message = (
-                f"row {row}: a few of n_samples={self.n_samples} masks decide on a large weight, "
+                f"{name}: a few of n_samples={self.n_samples} masks decide on a large weight, "
                 f"as if there were {surrogate.fewest_dof():.0f}: its interval may be too narrow. "
                 "Draw more, use a larger kernel_width, or explain log-odds (link='logit')"
             )
@@ -1194,6 +1251,14 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
 
     def _n_segment_columns(self) -> int:
         return getattr(self.segmenter, "fixed_n_segments", None) or DEFAULT_N_SEGMENTS
+
+
+def _digest(*values: Any) -> str | None:
+    """What tells a model or a song from others; None of one that can't be hashed."""
+    try:
+        return fingerprint(*values)
+    except ValueError:
+        return None
 
 
 def _reduced(

@@ -16,7 +16,8 @@ from __future__ import annotations
 import copy
 import math
 import numbers
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Sized
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence, Sized
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from os import PathLike
@@ -59,16 +60,44 @@ class InvalidSongError(ValueError):
         What the cell should have been: "audio", "lyrics" or "word_times".
     reason : str
         What is wrong with it.
+    track_id : label or None, default=None
+        The song's label in the index of X, where that is not its position.
     """
 
-    def __init__(self, row: int, column: str, reason: str):
-        super().__init__(row, column, reason)
+    def __init__(self, row: int, column: str, reason: str, track_id: Hashable = None):
+        super().__init__(row, column, reason, track_id)
         self.row = row
         self.column = column
         self.reason = reason
+        self.track_id = track_id
 
     def __str__(self) -> str:
-        return f"row {self.row}: {self.column}: {self.reason}"
+        return f"{row_name(self.row, self.track_id)}: {self.column}: {self.reason}"
+
+
+def row_name(row: int, track_id: Hashable = None) -> str:
+    """Return what messages call a song.
+
+    Parameters
+    ----------
+    row : int
+        Its position in X.
+    track_id : label or None, default=None
+        Its label in the index of X.
+
+    Returns
+    -------
+    str
+        Its position, and its label where that is another.
+
+    Examples
+    --------
+    >>> from sklearn_musiclime.songs import row_name
+    >>> row_name(3, 3), row_name(3, "TRAXLZU")
+    ('row 3', "row 3 ('TRAXLZU')")
+    """
+    is_position = track_id is None or (type(track_id) is int and track_id == row)
+    return f"row {row}" if is_position else f"row {row} ({track_id!r:.60})"
 
 
 def read_audio(cell: Any, sampling_rate: float, *, row: int = 0) -> np.ndarray:
@@ -343,6 +372,8 @@ class Song:
     ----------
     row : int
         Position in X.
+    track_id : label
+        Label in the index of X; the position where X has none.
     waveform : ndarray of shape (n_samples,), dtype float32, or None
         Mono audio at the explainer's sampling rate; None if X has no audio column.
     lyrics : str or None
@@ -366,6 +397,7 @@ class Song:
     """
 
     row: int
+    track_id: Hashable
     waveform: np.ndarray | None
     lyrics: str | None
     sampling_rate: float
@@ -376,6 +408,11 @@ class Song:
     columns: dict[str, int]
     audio_as_mapping: bool
     polars_schema: Mapping[str, Any] | None = None
+
+    @property
+    def name(self) -> str:
+        """What messages call it, see :func:`row_name`."""
+        return row_name(self.row, self.track_id)
 
     def variants(self, waveforms: Sequence[np.ndarray] | None, lyrics: Sequence[str] | None) -> Any:
         """Build songs that differ from this one in audio and lyrics alone.
@@ -391,7 +428,8 @@ class Song:
         Returns
         -------
         DataFrame or object array
-            One row a new song, with the columns of X.
+            One row a new song, with the columns of X, their types, and the song's label in the
+            index of X.
         """
         cells: dict[str, Sequence] = {}
         if waveforms is not None:
@@ -403,21 +441,21 @@ class Song:
             cells["lyrics"] = lyrics
         n_songs = len(next(iter(cells.values())))
         if isinstance(self.template, pd.DataFrame):
-            songs = self.template.iloc[[0] * n_songs].reset_index(drop=True)
-            for at, copies in self._own_copies(n_songs, cells):
-                songs.isetitem(at, pd.Series(copies, dtype=object))
+            songs = self.template.iloc[[0] * n_songs]
+            for at, copies in _own_copies(self.template, n_songs):
+                songs.isetitem(at, pd.Series(copies, index=songs.index, dtype=object))
             for kind, values in cells.items():
-                name = songs.columns[self.columns[kind]]
-                is_text = isinstance(songs[name].dtype, pd.StringDtype)
-                dtype = songs[name].dtype if is_text and kind == "lyrics" else object
-                songs[name] = pd.Series(list(values), dtype=dtype)
+                at = self.columns[kind]
+                is_text = isinstance(songs.dtypes.iloc[at], pd.StringDtype)
+                dtype = songs.dtypes.iloc[at] if is_text and kind == "lyrics" else object
+                songs.isetitem(at, pd.Series(list(values), index=songs.index, dtype=dtype))
             if self.polars_schema is not None:
                 changed = [songs.columns[self.columns[kind]] for kind in cells]
                 return as_polars(songs, self.polars_schema, changed)
             return songs
         songs = np.empty((n_songs, self.template.shape[1]), dtype=object)
         songs[:] = self.template
-        for at, copies in self._own_copies(n_songs, cells):
+        for at, copies in _own_copies(self.template, n_songs):
             for i, value in enumerate(copies):
                 songs[i, at] = value
         for kind, values in cells.items():
@@ -425,14 +463,14 @@ class Song:
                 songs[i, self.columns[kind]] = value
         return songs
 
-    def _own_copies(self, n_songs: int, changed: Iterable[str]) -> Iterator[tuple[int, list[Any]]]:
-        """Columns whose cells a model may change in place, and a copy of the cell for each song."""
-        replaced = [self.columns[kind] for kind in changed]
-        is_frame = isinstance(self.template, pd.DataFrame)
-        for at in set(range(self.template.shape[1])).difference(replaced):
-            cell = self.template.iat[0, at] if is_frame else self.template[0, at]
-            if isinstance(cell, (list, dict, set, np.ndarray)):
-                yield at, [copy.deepcopy(cell) for _ in range(n_songs)]
+
+def _own_copies(one: Any, n_songs: int) -> Iterator[tuple[int, list[Any]]]:
+    """Columns of a row whose cells a model may change in place, and copies for some songs."""
+    is_frame = isinstance(one, pd.DataFrame)
+    for at in range(one.shape[1]):
+        cell = one.iat[0, at] if is_frame else one[0, at]
+        if isinstance(cell, (list, dict, set, np.ndarray)):
+            yield at, [copy.deepcopy(cell) for _ in range(n_songs)]
 
 
 class SongTable:
@@ -466,6 +504,7 @@ class SongTable:
         modalities: Sequence[str] = ("audio", "lyrics"),
     ):
         self._polars_schema = schema(X)
+        self._given = X
         X = as_pandas(X)
         self.X = X
         self.first_row = 0
@@ -508,10 +547,78 @@ class SongTable:
         SongTable
         """
         one = copy.copy(self)
-        is_frame = isinstance(self.X, pd.DataFrame)
-        one.X = self.X.iloc[[row]] if is_frame else self.X[[row]]
+        one.X = _rows(self.X, row)
+        one._given = one.X if self._given is self.X else _rows(self._given, row)
         one.first_row = self.first_row + row
         return one
+
+    def given(self, row: int) -> Any:
+        """Return a row of X as it was given, in the container of X.
+
+        Parameters
+        ----------
+        row : int
+            Position of the song.
+
+        Returns
+        -------
+        DataFrame or object array of one row
+            Arrays, lists and mappings in it are copies, which a model may change.
+        """
+        own = _rows(self._given, row)
+        if isinstance(own, pd.DataFrame):
+            own = own.copy()
+            for at, copies in _own_copies(own, 1):
+                if pd.api.types.is_object_dtype(own.dtypes.iloc[at]):
+                    own.isetitem(at, pd.Series(copies, index=own.index, dtype=object))
+        elif isinstance(own, np.ndarray):
+            for at, copies in _own_copies(own, 1):
+                own[0, at] = copies[0]
+        return own
+
+    def track_id(self, row: int) -> Hashable:
+        """Return a song's label in the index of X, as a plain value that a file can hold.
+
+        Parameters
+        ----------
+        row : int
+            Position of the song.
+
+        Returns
+        -------
+        str, int, float, bool or tuple of these
+            The position, where X has no index.
+        """
+        if self._polars_schema is not None or not isinstance(self.X, pd.DataFrame):
+            return self.first_row + row
+        label = self.X.index[row]
+        if isinstance(label, tuple):
+            return tuple(_plain(part) for part in label)
+        return _plain(label)
+
+    def name(self, row: int) -> str:
+        """Return what messages call a song, see :func:`row_name`.
+
+        Parameters
+        ----------
+        row : int
+            Position of the song.
+
+        Returns
+        -------
+        str
+        """
+        return row_name(self.first_row + row, self.track_id(row))
+
+    @contextmanager
+    def _naming(self, row: int) -> Iterator[None]:
+        """Add the song's label to the errors of what is in its cells."""
+        try:
+            yield
+        except InvalidSongError as error:
+            error.track_id = self.track_id(row)
+            error.args = (error.row, error.column, error.reason, error.track_id)
+            raise
 
     def cell(self, row: int, kind: str) -> Any:
         """Return the cell of a row in the column "audio", "lyrics" or "word_times"; None if none.
@@ -551,7 +658,9 @@ class SongTable:
         """Yield the lyrics of every song, checked; nothing if there is no such column."""
         if "lyrics" in self._where:
             for row in range(len(self)):
-                yield read_lyrics(self.cell(row, "lyrics"), row=self.first_row + row)
+                with self._naming(row):
+                    lyrics = read_lyrics(self.cell(row, "lyrics"), row=self.first_row + row)
+                yield lyrics
 
     def check(self, row: int) -> tuple[str | None, np.ndarray | None]:
         """Raise for what is wrong with a row and shows without decoding audio.
@@ -568,13 +677,13 @@ class SongTable:
         word_times : ndarray of shape (n_words, 2) or None
             Its word times.
         """
-        name = self.first_row + row
-        if "audio" in self._where:
-            check_audio_cell(self.cell(row, "audio"), row=name)
-        lyrics = None
-        if "lyrics" in self._where:
-            lyrics = read_lyrics(self.cell(row, "lyrics"), row=name)
-        return lyrics, read_word_times(self.cell(row, "word_times"), row=name)
+        at, lyrics = self.first_row + row, None
+        with self._naming(row):
+            if "audio" in self._where:
+                check_audio_cell(self.cell(row, "audio"), row=at)
+            if "lyrics" in self._where:
+                lyrics = read_lyrics(self.cell(row, "lyrics"), row=at)
+            return lyrics, read_word_times(self.cell(row, "word_times"), row=at)
 
     def read(self, row: int, sampling_rate: float) -> Song:
         """Read and check one song.
@@ -593,9 +702,11 @@ class SongTable:
         lyrics, word_times = self.check(row)
         audio, waveform = self.cell(row, "audio"), None
         if "audio" in self._where:
-            waveform = read_audio(audio, sampling_rate, row=self.first_row + row)
+            with self._naming(row):
+                waveform = read_audio(audio, sampling_rate, row=self.first_row + row)
         return Song(
             row=self.first_row + row,
+            track_id=self.track_id(row),
             waveform=waveform,
             lyrics=lyrics,
             sampling_rate=sampling_rate,
@@ -625,7 +736,7 @@ class SongTable:
         return Path(source) if isinstance(source, (str, PathLike)) else None
 
     def title(self, row: int) -> str:
-        """Return what a song is called: the name of its file, or its row.
+        """Return what a song is called: the name of its file, else its label or its row.
 
         Parameters
         ----------
@@ -636,8 +747,11 @@ class SongTable:
         -------
         str
         """
-        path = self.path(row)
-        return f"row {self.first_row + row}" if path is None else path.name
+        path, track_id = self.path(row), self.track_id(row)
+        if path is not None:
+            return path.name
+        is_position = type(track_id) is int and track_id == self.first_row + row
+        return f"row {self.first_row + row}" if is_position else str(track_id)
 
     def content(self, row: int) -> tuple:
         """Return all that a song is, for a hash: the content of its file, not its name.
@@ -658,7 +772,8 @@ class SongTable:
         """
         audio = self.cell(row, "audio")
         if "audio" in self._where:
-            check_audio_cell(audio, row=self.first_row + row)
+            with self._naming(row):
+                check_audio_cell(audio, row=self.first_row + row)
         if isinstance(audio, (str, PathLike)):
             audio = file_digest(audio)
         elif is_part_of_file(audio):
@@ -667,7 +782,9 @@ class SongTable:
             audio = (audio["array"], audio["sampling_rate"])
         template = self.template(row)
         if isinstance(template, pd.DataFrame):
-            return audio, list(template), template.iloc[0].tolist()
+            cells = [template.iat[0, at] for at in range(template.shape[1])]
+            types = [str(dtype) for dtype in template.dtypes]
+            return audio, self.track_id(row), list(template), types, cells
         return audio, template[0].tolist()
 
     def template(self, row: int) -> Any:
@@ -683,14 +800,27 @@ class SongTable:
         DataFrame or object array of one row
         """
         if isinstance(self.X, pd.DataFrame):
-            template = self.X.iloc[[row]].reset_index(drop=True)
+            template = self.X.iloc[[row]]
             if "audio" in self._where:
-                template[template.columns[self._where["audio"]]] = None
+                nothing = pd.Series([None], index=template.index, dtype=object)
+                template.isetitem(self._where["audio"], nothing)
             return template
         template = self.X[[row]].astype(object)
         if "audio" in self._where:
             template[0, self._where["audio"]] = None
         return template
+
+
+def _rows(X: Any, row: int) -> Any:
+    """A table of one row."""
+    return X.iloc[[row]] if isinstance(X, pd.DataFrame) else X[[row]]
+
+
+def _plain(label: Any) -> Hashable:
+    """A label of an index as text, a number or a truth value."""
+    label = label.item() if isinstance(label, np.generic) else label
+    is_plain = isinstance(label, (str, int)) or (isinstance(label, float) and math.isfinite(label))
+    return label if is_plain else str(label)
 
 
 def _is_missing(cell: Any) -> bool:

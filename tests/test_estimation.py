@@ -622,8 +622,8 @@ def test_log_odds_of_a_logistic_model_have_no_interactions():
     X = words("a b c d e f")
     settings = {"modality": "lyrics", "interactions": "all", "random_state": 0}
     explainer = MusicLimeExplainer(model, **settings).fit(X)
-    assert len(explainer.explain(X, labels=1)[0].interactions()) > 5
-    explanation = explainer.set_params(link="logit").fit(X).explain(X, labels=1)[0]
+    assert len(explainer.explain(X, labels=[1])[0].interactions()) > 5
+    explanation = explainer.set_params(link="logit").fit(X).explain(X, labels=[1])[0]
     assert explanation.interactions().empty
     frame = explanation.to_frame().set_index("component")
     np.testing.assert_allclose(frame.loc[list("abcdef"), "weight"], effects, atol=1e-9)

@@ -69,7 +69,7 @@ def test_planted_components_come_first(seed, tmp_path):
         design="paired",
         n_samples=1000,
     )
-    explanation = ours.fit(song).explain(song, labels=1)[0]
+    explanation = ours.fit(song).explain(song, labels=[1])[0]
     planted = there.columns[there.iloc[row]]
     assert len(planted) >= 3
     top = explanation.top(len(planted)).set_index("component")["weight"]
@@ -94,7 +94,7 @@ def lime_and_our_weights(predict, text, seed):
         kernel_width=np.inf,
         random_state=seed,
     )
-    ours = ours.fit(X).explain(X, labels=1)[0].to_frame().set_index("text")["weight"]
+    ours = ours.fit(X).explain(X, labels=[1])[0].to_frame().set_index("text")["weight"]
     return np.array([lime[word] for word in words]), ours[words].to_numpy()
 
 

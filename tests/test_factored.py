@@ -327,7 +327,7 @@ def assert_as_black_box(model, X, n_samples=80, **parameters):
 
 def explained_label(model, X, column, **parameters):
     defaults = {"n_samples": 80, "random_state": 0, "segmenter": UniformSegmenter(4)}
-    return MusicLimeExplainer(model, **(defaults | parameters)).fit(X).explain(X[:1], column)[0]
+    return MusicLimeExplainer(model, **(defaults | parameters)).fit(X).explain(X[:1], [column])[0]
 
 
 def call(model, method, X):

@@ -449,14 +449,31 @@ def test_what_is_no_model():
 
 
 def test_select_labels():
-    known = ["folk", "pop", (0, "a")]
-    default = lambda: [1]  # noqa: E731
-    assert select_labels(None, known, default) == [1]
-    assert select_labels("folk", known, default) == [0]
-    assert select_labels(["pop", "folk"], known, default) == [1, 0]
-    assert select_labels(np.array(["pop"]), known, default) == [1]
-    assert select_labels((0, "a"), known, default) == [2]
+    known, scores = ["folk", "pop", (0, "a")], np.array([0.2, 0.5, 0.3])
+
+    def select(labels, known=known):
+        return select_labels(labels, known, lambda: [1], scores)
+
+    assert select(None) == [1]
+    assert select("folk") == select(["folk"]) == [0]
+    assert select(["pop", "folk"]) == select(("pop", "folk")) == [1, 0]
+    assert select((0, "a")) == select([(0, "a")]) == [2]
+    for container in (np.array, pd.Series, pd.Index, lambda values: pd.Series(values, index=[7])):
+        assert select(container(["pop"])) == [1]
+    assert select({"pop", "folk"}) == [0, 1]  # in sorted order
+    assert select("all") == [0, 1, 2]
+    assert select("all", ["all", "none", "some"]) == [0]
+    assert select(1) == [1]
+    assert select(np.int64(2)) == [1, 2]  # a number of labels, the highest first
+    assert select([1], [0, 1, 2]) == select(np.array([1]), [0, 1, 2]) == [1]
     with pytest.raises(ValueError, match="no label 'rock'"):
-        select_labels(["folk", "rock"], known, default)
-    with pytest.raises(ValueError, match="empty"):
-        select_labels([], known, default)
+        select(["folk", "rock"])
+    with pytest.raises(ValueError, match="did you mean 'pop'"):
+        select("Pop")
+    with pytest.raises(ValueError, match="labels is empty"):
+        select([])
+    with pytest.raises(ValueError, match=r"shape \(1, 1\)"):
+        select(np.array([["pop"]]))
+    for number in (0, 4, -1):
+        with pytest.raises(ValueError, match="is a number of labels, and the model has 3"):
+            select(number)

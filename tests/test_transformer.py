@@ -309,7 +309,7 @@ def test_factored_explanations(fitted, songs):
         factored = MusicLimeExplainer(FrozenEstimator(fitted), **settings).fit(song)
         whole = MusicLimeExplainer(black_box, **settings).fit(song)
         assert factored.sampling_rate_ == RATE
-        factored, whole = factored.explain(song, "pop")[0], whole.explain(song, 2)[0]
+        factored, whole = factored.explain(song, "pop")[0], whole.explain(song, [2])[0]
         assert (factored.settings["model"], whole.settings["model"]) == ("factored", "black box")
         np.testing.assert_allclose(
             factored.weights, whole.weights, atol=1e-4 * np.abs(whole.weights).max()

@@ -54,8 +54,9 @@ how to read its intervals; :mod:`~sklearn_musiclime.explanation.aggregation`, wh
 songs are the same one; :mod:`~sklearn_musiclime.explanation.grouping` makes groups of words.
 """
 
+from sklearn_musiclime.explanation.collection import Explanations
 from sklearn_musiclime.explanation.global_ import GlobalExplanation
 from sklearn_musiclime.explanation.grouping import group_words
 from sklearn_musiclime.explanation.local import LocalExplanation
 
-__all__ = ["GlobalExplanation", "LocalExplanation", "group_words"]
+__all__ = ["Explanations", "GlobalExplanation", "LocalExplanation", "group_words"]

@@ -67,6 +67,8 @@ class SongSummary:
         The song's title.
     row : int
         Its position in X.
+    track_id : label
+        Its label in the index of X.
     labels : list
         The labels explained.
     scores : ndarray of shape (n_labels,)
@@ -89,6 +91,7 @@ class SongSummary:
 
     title: str
     row: int
+    track_id: Hashable
     labels: list[Hashable]
     scores: np.ndarray
     fidelity: np.ndarray
@@ -147,6 +150,7 @@ def summarise(
     return SongSummary(
         title=explanation.title,
         row=explanation.row,
+        track_id=explanation.track_id,
         labels=list(explanation.labels),
         scores=np.array([explanation.prediction[label] for label in explanation.labels]),
         fidelity=explanation.fidelity,
@@ -292,6 +296,8 @@ class Aggregate:
         The components, likewise.
     titles : list of str
         The song of each explanation.
+    track_ids : list of label
+        Its label in the index of X.
     groups : ndarray of shape (n_explanations,)
         The group of the song of each.
     about : ndarray of shape (n_explanations, 7)
@@ -307,6 +313,7 @@ class Aggregate:
     labels: list[Hashable]
     components: list[Component]
     titles: list[str]
+    track_ids: list[Hashable]
     groups: np.ndarray
     about: np.ndarray
     weights: scipy.sparse.csr_array
@@ -345,6 +352,7 @@ class Aggregator:
         self._labels: dict[Hashable, int] = {}
         self._components: dict[Component, int] = {}
         self._titles: list[str] = []
+        self._track_ids: list[Hashable] = []
         # Arrays that grow: a list of arrays would take several times the memory.
         self._about, self._values = array("d"), array("d")
         self._columns, self._ends = array("i"), array("q", [0])
@@ -390,6 +398,7 @@ class Aggregator:
         for label, score, fidelity, shares, weights, pair_weights in about:
             number = self._labels.setdefault(label, len(self._labels))
             self._titles.append(summary.title)
+            self._track_ids.append(summary.track_id)
             self._about.extend([summary.row, number, score, fidelity, *shares])
             self._columns.frombytes(columns.tobytes())
             self._values.frombytes(np.ascontiguousarray(weights, dtype=float).tobytes())
@@ -422,6 +431,7 @@ class Aggregator:
             list(self._labels),
             list(self._components),
             self._titles,
+            self._track_ids,
             rows if self._groups is None else self._groups[rows],
             about,
             weights,

@@ -18,6 +18,7 @@ import scipy.sparse
 import scipy.stats
 
 from sklearn_musiclime._files import write_text
+from sklearn_musiclime.corpus import FAILURE_COLUMNS
 from sklearn_musiclime.explanation import io
 from sklearn_musiclime.explanation.aggregation import (
     Aggregate,
@@ -70,16 +71,16 @@ class GlobalExplanation:
     counts : ndarray of shape (n_labels, n_components)
         Explanations of the class that contain the component.
     songs : DataFrame or None
-        A row an explanation: ``title``, ``row`` in X, ``group`` (of songs that
-        belong together: the row, if no groups were given), ``label``, ``score`` of the model,
-        ``fidelity``, and the modality shares ``audio``, ``lyrics``, ``interaction``. None if made
-        from totals.
+        A row an explanation: ``title``, ``row`` in X, ``track_id`` (label in its index),
+        ``group`` (of songs that belong together: the row, if no groups were given), ``label``,
+        ``score`` of the model, ``fidelity``, and the modality shares ``audio``, ``lyrics``,
+        ``interaction``. None if made from totals.
     weights : csr_array of shape (n_explanations, n_components), or None
         The weights behind the sums; what is stored is contained, zeros too.
     pair_totals : PairTotals or None
         Sums of interactions.
     failures : DataFrame
-        Songs that could not be explained: ``row``, ``title``, ``reason``.
+        Songs that could not be explained: ``row``, ``track_id``, ``title``, ``reason``.
     explanations : list of LocalExplanation or None
         The local explanations, if they were asked for.
 
@@ -121,9 +122,7 @@ class GlobalExplanation:
     songs: pd.DataFrame | None = None
     weights: scipy.sparse.csr_array | None = None
     pair_totals: PairTotals | None = None
-    failures: pd.DataFrame = field(
-        default_factory=lambda: pd.DataFrame(columns=["row", "title", "reason"])
-    )
+    failures: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=FAILURE_COLUMNS))
     explanations: list[LocalExplanation] | None = None
 
     @classmethod
@@ -193,9 +192,10 @@ class GlobalExplanation:
         row, number = aggregate.about[:, :2].astype(np.int64).T
         of_label = new_label[number]
         songs = pd.DataFrame({"title": aggregate.titles, "row": row})
+        songs["track_id"] = pd.Series(aggregate.track_ids)
         songs["label"] = _object_series([labels[i] for i in of_label])
         songs[["score", "fidelity", *SHARES]] = aggregate.about[:, 2:]
-        songs.insert(2, "group", aggregate.groups)
+        songs.insert(3, "group", aggregate.groups)
         components, new_column = _in_order(aggregate.components)
         weights = _with_columns(aggregate.weights, new_column, len(components))
         pairs = aggregate.pairs

@@ -45,7 +45,8 @@ GLOBAL = "sklearn_musiclime.GlobalExplanation"
 VERSIONS = {LOCAL: 3, GLOBAL: 3}
 """Of the formats. A local explanation of version 1 has no degrees of freedom: its intervals are
 those of the normal distribution. A global one has interactions by song, not by group. Up to
-version 2 there is no digest of the arrays, and ``.npz`` takes the place of any ending."""
+version 2 there are no labels of the index of X and no digest of the arrays, and ``.npz`` takes the
+place of any ending."""
 INTERACTION_VALUES = ("weights", "std_err", "q_values", "dof")
 WEIGHT_ARRAYS = ("data", "indices", "indptr")
 PAIR_ARRAYS: dict[str, tuple[str, Shape]] = {
@@ -78,6 +79,7 @@ def save_local(explanation: LocalExplanation, path: str | PathLike[str]) -> None
         "version": VERSIONS[LOCAL],
         "title": explanation.title,
         "row": explanation.row,
+        "track_id": explanation.track_id,
         "prediction": [[label, score] for label, score in explanation.prediction.items()],
         "labels": explanation.labels,
         "components": list(explanation.components.names),
@@ -168,6 +170,9 @@ def load_local(path: str | PathLike[str]) -> dict[str, Any]:
     return {
         "title": document.text("title"),
         "row": document.whole("row"),
+        "track_id": None
+        if document.whole("version") < 3
+        else _as_labels(document, [document.value("track_id")], "track_id")[0],
         "prediction": prediction,
         "labels": labels,
         "components": components,
@@ -247,7 +252,7 @@ def load_global(path: str | PathLike[str]) -> dict[str, Any]:
     labels = _unique_labels(document, document.items("labels"))
     components = _load_components(document)
     shape = (len(labels), len(components))
-    songs = None if document.is_null("songs") else _load_songs(document.record("songs"), labels)
+    songs = None if document.is_null("songs") else _load_songs(document, labels)
     expected: dict[str, tuple[str, Shape]] = {"sums": ("f", shape), "counts": ("i", shape)}
     if songs is not None:
         ends = (len(songs) + 1,)
@@ -267,6 +272,7 @@ def load_global(path: str | PathLike[str]) -> dict[str, Any]:
     elif (sums < 0).any() or (counts < 0).any():
         raise document.error("sums", "below 0")
     failures = document.record("failures")
+    failed_rows = failures.wholes("row", (None,)).tolist()
     return {
         "labels": labels,
         "components": components,
@@ -278,7 +284,8 @@ def load_global(path: str | PathLike[str]) -> dict[str, Any]:
         "failures": _frame(
             failures,
             {
-                "row": failures.wholes("row", (None,)).tolist(),
+                "row": failed_rows,
+                "track_id": _load_track_ids(document, failures, failed_rows),
                 "title": failures.texts("title"),
                 "reason": failures.texts("reason"),
             },
@@ -342,15 +349,22 @@ def _read(path: Path, kind: str) -> Record:
     return document
 
 
-def _as_labels(document: Record, values: list[Any]) -> list[Hashable]:
+def _as_labels(document: Record, values: list[Any], name: str = "labels") -> list[Hashable]:
     """Labels as they were before JSON made lists of tuples."""
     labels = [tuple(value) if isinstance(value, list) else value for value in values]
     for label in labels:
         for part in label if isinstance(label, tuple) else [label]:
             is_number = isinstance(part, float) and math.isfinite(part)
             if not (isinstance(part, (str, int)) or is_number):
-                raise document.error("labels", "one is no text, number, or list of these")
+                raise document.error(name, "one is no text, number, or list of these")
     return labels
+
+
+def _load_track_ids(document: Record, saved: Record, rows: list[int]) -> pd.Series:
+    """The labels of songs in the index of X: their rows, in files of a version that had none."""
+    if document.whole("version") < 3:
+        return pd.Series(rows)
+    return pd.Series(_as_labels(saved, saved.items("track_id"), "track_id"))
 
 
 def _unique_labels(document: Record, values: list[Any]) -> list[Hashable]:
@@ -469,7 +483,8 @@ def _load_components(document: Record) -> list[Component]:
     return components
 
 
-def _load_songs(saved: Record, labels: list[Hashable]) -> pd.DataFrame:
+def _load_songs(document: Record, labels: list[Hashable]) -> pd.DataFrame:
+    saved = document.record("songs")
     titles = saved.texts("title")
     shape = (len(titles),)
     of_songs = _as_labels(saved, saved.items("label"))
@@ -482,9 +497,11 @@ def _load_songs(saved: Record, labels: list[Hashable]) -> pd.DataFrame:
         or all(isinstance(group, (int, float)) for group in groups)
     ):
         raise saved.error("group", "neither texts nor numbers")
+    rows = saved.wholes("row", shape)
     columns = {
         "title": titles,
-        "row": saved.wholes("row", shape),
+        "row": rows,
+        "track_id": _load_track_ids(document, saved, rows.tolist()),
         "group": groups,
         "label": pd.Series(of_songs, dtype=object),
         **{name: saved.numbers(name, shape) for name in ("score", "fidelity")},
@@ -494,7 +511,7 @@ def _load_songs(saved: Record, labels: list[Hashable]) -> pd.DataFrame:
 
 
 def _frame(saved: Record, columns: dict[str, Any]) -> pd.DataFrame:
-    if sorted(saved.names()) != sorted(columns):
+    if sorted({*saved.names(), "track_id"}) != sorted(columns):
         raise saved.error("columns", f"{saved.names()} where {list(columns)} should be")
     lengths = {len(values) for values in columns.values()}
     if len(lengths) != 1:

@@ -79,6 +79,8 @@ class LocalExplanation:
         weights; 0, as of None, where there is none.
     shares_dof : ndarray of shape (n_labels,), or None, default=None
         Degrees of freedom of `shares_std_err`. None: as many as there can be.
+    track_id : label or None, default=None
+        The song's label in the index of X. None: its position.
 
     Examples
     --------
@@ -115,12 +117,14 @@ class LocalExplanation:
     dof: np.ndarray | None = None
     penalty: np.ndarray | None = None
     shares_dof: np.ndarray | None = None
+    track_id: Hashable = None
 
     def __post_init__(self) -> None:
         known = {
             "dof": np.full(np.shape(self.std_err), MOST_DOF),
             "penalty": np.zeros(len(self.labels)),
             "shares_dof": np.full(len(self.labels), MOST_DOF),
+            "track_id": self.row,
         }
         for name, value in known.items():
             if getattr(self, name) is None:

@@ -69,13 +69,14 @@ The numbers of a design can be had without a model:
 
 from sklearn_musiclime.neighbourhood.designs import Neighbourhood, Scores, draw_neighbourhood
 from sklearn_musiclime.neighbourhood.factored import find_factored, score_factored
+from sklearn_musiclime.neighbourhood.given import GivenAnswer, ask_about_row
+from sklearn_musiclime.neighbourhood.labels import check_labels, select_labels
 from sklearn_musiclime.neighbourhood.masks import DESIGNS, check_design, draw_masks
 from sklearn_musiclime.neighbourhood.models import (
+    Answer,
     ScoreFunction,
     check_n_labels,
-    find_sampling_rate,
     is_same_answer,
-    select_labels,
 )
 from sklearn_musiclime.neighbourhood.perturbed import (
     AudioNeighbourhood,
@@ -85,6 +86,7 @@ from sklearn_musiclime.neighbourhood.perturbed import (
     compose_lyrics,
     perturbed_songs,
 )
+from sklearn_musiclime.neighbourhood.rates import find_sampling_rate
 from sklearn_musiclime.neighbourhood.sampling import Sampling, Side
 from sklearn_musiclime.neighbourhood.scorer import MaskFunction, NeighbourhoodScorer
 from sklearn_musiclime.neighbourhood.scoring import automatic_batch_size, score_masks
@@ -92,7 +94,9 @@ from sklearn_musiclime.neighbourhood.sequential import n_more_samples
 
 __all__ = [
     "DESIGNS",
+    "Answer",
     "AudioNeighbourhood",
+    "GivenAnswer",
     "MaskFunction",
     "Neighbourhood",
     "NeighbourhoodScorer",
@@ -102,8 +106,10 @@ __all__ = [
     "ScoreFunction",
     "Scores",
     "Side",
+    "ask_about_row",
     "automatic_batch_size",
     "check_design",
+    "check_labels",
     "check_n_labels",
     "compose_audio",
     "compose_lyrics",

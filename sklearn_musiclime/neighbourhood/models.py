@@ -2,18 +2,40 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
+from itertools import combinations
 from numbers import Real
+from types import MethodType
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import scipy.sparse
-from sklearn.frozen import FrozenEstimator
 
-DEFAULT_SAMPLING_RATE = 22050
-"""Of models that do not say what they need: librosa's."""
+from sklearn_musiclime.neighbourhood.labels import listed
+
 RESPONSE_METHODS = ("predict_proba", "decision_function", "predict")
+WRAPPED = ("best_estimator_", "estimator_", "estimator")
+"""Where wrappers keep what answers for them; a fitted one first."""
+MAX_WRAPPERS = 20
+
+
+@dataclass(frozen=True, eq=False)
+class Answer:
+    """What a model says of songs.
+
+    Attributes
+    ----------
+    scores : ndarray of shape (n_songs, n_labels), dtype float64
+        The scores.
+    names : list or None
+        What the model itself calls its columns: those of the DataFrame that it returned. None
+        where it has classes, in the order of which the columns then are.
+    """
+
+    scores: np.ndarray
+    names: list[Hashable] | None
 
 
 @dataclass(frozen=True)
@@ -24,8 +46,15 @@ class ScoreFunction:
     ----------
     model : estimator or callable
         An estimator with ``predict_proba``, ``decision_function`` or ``predict`` (the first that it
-        has is used), or a function that takes X and returns an array (n_songs,) or
-        (n_songs, n_labels).
+        has is used), or one of these as a bound method; or a function that takes X and returns an
+        array (n_songs,) or (n_songs, n_labels).
+    output_names : sequence of label, or None, default=None
+        What the columns are called. None: by the model's classes, or the columns of the DataFrame
+        that it returns, else by number.
+    kind : {"classes", "outputs"} or None, default=None
+        Whether the columns are classes, one of which is predicted, or outputs that stand beside
+        each other, such as valence and arousal. None: what the estimator is; classes, of a
+        function.
     method : str or None
         The method that is used; None for a function.
 
@@ -33,6 +62,8 @@ class ScoreFunction:
     ------
     TypeError
         `model` is neither.
+    ValueError
+        Two of `output_names` are the same.
 
     Examples
     --------
@@ -45,19 +76,33 @@ class ScoreFunction:
     array([[0.66666667, 0.33333333]])
     >>> score.labels(2)
     ['pop', 'rock']
+    >>> score.predicted(score(X[:1])[0], score.predict(X[:1]))
+    [0]
     """
 
     model: Any
+    output_names: Sequence[Hashable] | None = None
+    kind: str | None = None
     method: str | None = field(init=False)
 
     def __post_init__(self) -> None:
-        method = next((name for name in RESPONSE_METHODS if hasattr(self.model, name)), None)
+        name = getattr(self.model, "__name__", None)
+        is_bound = isinstance(self.model, MethodType) and name in RESPONSE_METHODS
+        if is_bound:
+            object.__setattr__(self, "model", self.model.__self__)
+        names = [name] if is_bound else RESPONSE_METHODS
+        method = next((name for name in names if hasattr(self.model, name)), None)
         if method is None and not callable(self.model):
             raise TypeError(
                 f"the model must be a function of X or have one of {RESPONSE_METHODS}; "
                 f"{type(self.model).__name__} is and has none of them"
             )
         object.__setattr__(self, "method", method)
+        if self.output_names is not None:
+            names = listed(list(self.output_names), [])
+            if len(set(names)) != len(names):
+                raise ValueError(f"output_names has a name twice: {names}")
+            object.__setattr__(self, "output_names", names)
 
     @property
     def classes(self) -> list[list[Hashable]] | list[Hashable] | None:
@@ -91,6 +136,25 @@ class ScoreFunction:
         ValueError
             The model returned another number of rows, NaN, or something other than numbers.
         """
+        return self.answer(X).scores
+
+    def answer(self, X: Any) -> Answer:
+        """Score songs, and say what the model calls its columns.
+
+        Parameters
+        ----------
+        X : DataFrame or object array
+            The songs.
+
+        Returns
+        -------
+        Answer
+
+        Raises
+        ------
+        ValueError
+            As a call does.
+        """
         response = self.model(X) if self.method is None else getattr(self.model, self.method)(X)
         scores = self._as_columns(response)
         n_songs = X.shape[0] if hasattr(X, "shape") else len(X)
@@ -101,67 +165,213 @@ class ScoreFunction:
             raise ValueError(
                 f"the model returned NaN or infinite scores for {n_bad} of {n_songs} songs"
             )
-        return scores
+        names, classes = _column_names(response, scores.shape[1]), self.classes
+        if names is not None and classes is not None and not _is_nested(classes):
+            if set(names) == set(classes):  # in an order of their own
+                scores = scores[:, [names.index(name) for name in classes]]
+            names = None
+        return Answer(scores, names)
 
-    def labels(self, n_columns: int) -> list[Hashable]:
+    def predict(self, X: Any) -> np.ndarray | None:
+        """Return what the model's ``predict`` says of songs.
+
+        Parameters
+        ----------
+        X : DataFrame or object array
+            The songs.
+
+        Returns
+        -------
+        ndarray of shape (n_songs,) or (n_songs, n_outputs), or None
+            None, where the model has no such method beside the one that it is scored by.
+        """
+        if self.method in (None, "predict") or not hasattr(self.model, "predict"):
+            return None
+        return as_array(self.model.predict(X))
+
+    @property
+    def known_labels(self) -> list[Hashable] | None:
+        """All labels that columns may have, as far as is known before the model is asked."""
+        if self.output_names is not None:
+            return list(self.output_names)
+        classes = self.classes
+        if classes is None:
+            return None
+        if self._scores_pairs:
+            return list(combinations(classes, 2))
+        if _is_nested(classes):
+            return _labels_of_outputs(classes)
+        return None if _is_switch(classes) else classes  # 0 and 1 may be those of each output
+
+    def labels(
+        self, n_columns: int, names: Sequence[Hashable] | None = None, said: Any = None
+    ) -> list[Hashable]:
         """Name the columns that a call returns.
 
         Parameters
         ----------
         n_columns : int
             How many there are.
+        names : sequence or None, default=None
+            What the model calls them, see :class:`Answer`.
+        said : ndarray of shape (1, ...), or None, default=None
+            What ``predict`` says of a song.
 
         Returns
         -------
         list
-            Class names; ``(output, class)`` for each class of each output of a multi-output
-            classifier; the column's number where there are no classes.
+            `output_names`; else class names; ``(output, class)`` for each class of each output of a
+            multi-output classifier; ``(class, other)`` for the pairs of classes that a support
+            vector classifier with ``decision_function_shape="ovo"`` scores; `names` or the column's
+            number where there are no classes.
 
         Raises
         ------
         ValueError
-            The model has another number of classes, or two of one name.
+            There is another number of names, or of classes, or two of one name.
         """
+        if self.output_names is not None:
+            if len(self.output_names) != n_columns:
+                raise ValueError(
+                    f"output_names has {len(self.output_names)} names, and the model returns "
+                    f"{n_columns} columns"
+                )
+            return list(self.output_names)
         classes = self.classes
         if classes is None:
-            return list(range(n_columns))
-        if _is_nested(classes):
-            labels = [(k, c) for k, names in enumerate(classes) for c in names]
+            return list(range(n_columns)) if names is None else list(names)
+        if self._scores_pairs:
+            labels = list(combinations(classes, 2))
+        elif _is_nested(classes):
+            labels = _labels_of_outputs(classes)
             if n_columns == len(classes) != len(labels):  # one score an output: its last class
                 labels = [(k, names[-1]) for k, names in enumerate(classes)]
         else:
             labels = list(classes)
         if len(labels) != n_columns:
-            raise ValueError(f"the model has {len(labels)} classes but scores {n_columns}")
+            if np.shape(said) == (1, n_columns):  # outputs, each of which is on or off
+                return list(range(n_columns))
+            raise ValueError(
+                f"the model has {len(labels)} classes but scores {n_columns} columns, which are "
+                "none of them; output_names= says what they are"
+            )
         if len(set(labels)) != len(labels):
             raise ValueError(f"the model has classes of the same name: {labels}")
         return labels
 
-    def predicted(self, scores: np.ndarray) -> list[int]:
+    def has_a_column_each(self, n_columns: int) -> bool:
+        """Say whether there are as many columns as classes, if these are those of one output.
+
+        Parameters
+        ----------
+        n_columns : int
+            How many columns there are.
+
+        Returns
+        -------
+        bool
+        """
+        classes = self.classes
+        return classes is None or _is_nested(classes) or len(classes) == n_columns
+
+    def outputs(self, n_columns: int) -> list[int]:
+        """Say which columns stand for an output, where others say the opposite.
+
+        Parameters
+        ----------
+        n_columns : int
+            How many columns there are.
+
+        Returns
+        -------
+        list of int
+            All; of outputs with a column for "off" and for "on" the latter.
+        """
+        classes = self.classes
+        if classes is None or not _is_nested(classes):
+            return list(range(n_columns))
+        labels = _labels_of_outputs(classes)
+        if len(labels) != n_columns:
+            return list(range(n_columns))
+        return [i for i, (k, name) in enumerate(labels) if name or not _is_switch(classes[k])]
+
+    def predicted(
+        self, scores: np.ndarray, said: Any = None, names: Sequence[Hashable] | None = None
+    ) -> list[int]:
         """Say which columns a song is explained for by default.
 
         Parameters
         ----------
         scores : ndarray of shape (n_labels,)
             The song's own scores.
+        said : ndarray of shape (1,) or (1, n_outputs), or None, default=None
+            What ``predict`` says of the song. None: what the scores say.
+        names : sequence or None, default=None
+            What the model calls its columns, see :class:`Answer`.
 
         Returns
         -------
         list of int
-            The highest; of each output, if there are several; every column of a regressor.
+            Of classes the one that is predicted. Of several outputs with classes of their own, the
+            class that is predicted of each; where these are on or off, the outputs that are on, or
+            else the one of the highest score. Every column of a regressor.
         """
-        classes = self.classes
-        if self.method == "predict" and classes is None:
-            return list(range(len(scores)))
+        classes, n_columns = self.classes, len(scores)
+        is_regressor = self.method == "predict" and classes is None
+        if self.kind == "outputs" or (self.kind is None and is_regressor) or n_columns == 1:
+            return self.outputs(n_columns)
+        if said is not None and np.ndim(said) not in (1, 2):
+            said = None
         if classes is not None and _is_nested(classes):
-            sizes = [len(names) for names in classes]
-            if sum(sizes) == len(scores):
-                starts = np.cumsum([0, *sizes[:-1]])
-                return [
-                    int(a + np.argmax(scores[a : a + n]))
-                    for a, n in zip(starts, sizes, strict=True)
-                ]
-        return [int(np.argmax(scores))]
+            return self._predicted_outputs(scores, said, classes)
+        highest = int(np.argmax(scores))
+        if said is None:
+            return [highest]
+        if np.shape(said) == (1, n_columns):
+            return np.flatnonzero(np.ravel(said)).tolist() or [highest]
+        (name,) = np.ravel(said).tolist() if np.size(said) == 1 else (None,)
+        labels = classes or names or list(range(n_columns))
+        if self._scores_pairs:
+            return [i for i, pair in enumerate(combinations(labels, 2)) if name in pair]
+        return [labels.index(name)] if name in labels[:n_columns] else [highest]
+
+    def _predicted_outputs(
+        self, scores: np.ndarray, said: Any, classes: list[list[Hashable]]
+    ) -> list[int]:
+        """Of each output the class that is predicted; of those that are on or off, those on."""
+        labels = _labels_of_outputs(classes)
+        has_column_each = len(scores) == len(labels)
+        if not has_column_each and len(scores) != len(classes):
+            return [int(np.argmax(scores))]
+        if said is None or np.size(said) != len(classes):
+            if not has_column_each:
+                return [int(np.argmax(scores))]
+            starts = np.cumsum([0, *map(len, classes)])
+            said = [
+                names[int(np.argmax(scores[start : start + len(names)]))]
+                for start, names in zip(starts, classes, strict=False)
+            ]
+        else:
+            said = np.ravel(said).tolist()
+        if has_column_each:
+            columns = [labels.index((k, name)) for k, name in enumerate(said)]
+            on = [c for c, k in zip(columns, range(len(said)), strict=True)
+                  if said[k] or not _is_switch(classes[k])]  # fmt: skip
+        else:
+            on = [k for k, name in enumerate(said) if name == classes[k][-1]]
+        if on:
+            return on
+        outputs = self.outputs(len(scores))
+        return [outputs[int(np.argmax(scores[outputs]))]]
+
+    @property
+    def _scores_pairs(self) -> bool:
+        """Whether columns are pairs of classes, the first of which positive scores speak for."""
+        if self.method != "decision_function":
+            return False
+        shape = getattr(_last_estimator(self.model), "decision_function_shape", None)
+        classes = self.classes
+        return shape == "ovo" and classes is not None and len(classes) > 2
 
     def _as_columns(self, response: Any) -> np.ndarray:
         classes = self.classes
@@ -298,95 +508,39 @@ def _n_dim(value: Any) -> int | None:
         return None
 
 
-def select_labels(
-    labels: Any, known: Sequence[Hashable], default: Callable[[], Sequence[int]]
-) -> list[int]:
-    """Find the columns of the labels that somebody asks for.
-
-    Parameters
-    ----------
-    labels : label, list of labels or None
-        What is asked for. None: the default.
-    known : sequence
-        The labels of all columns.
-    default : callable
-        Returns the default columns.
-
-    Returns
-    -------
-    list of int
-        Columns, in the order asked for.
-
-    Raises
-    ------
-    ValueError
-        A label is unknown, or none is asked for.
-    """
-    if labels is None:
-        return list(default())
-    wanted = labels.tolist() if isinstance(labels, np.ndarray) else labels
-    wanted = list(wanted) if isinstance(wanted, (list, set, range)) else [wanted]
-    if not wanted:
-        raise ValueError("labels is empty; None explains the predicted one")
-    unknown = [label for label in wanted if label not in known]
-    if unknown:
-        raise ValueError(f"the model has no label {unknown[0]!r}; its labels are {list(known)}")
-    return [known.index(label) for label in wanted]
-
-
 def _is_nested(classes: Sequence) -> bool:
     return bool(classes) and isinstance(classes[0], list)
 
 
-def find_sampling_rate(model: Any, wanted: int | None = None) -> int:
-    """Find the rate that a model's audio must have.
-
-    Parameters
-    ----------
-    model : estimator or callable
-        The model. It and its steps ask by a parameter ``sampling_rate`` or an attribute
-        ``required_sampling_rate``.
-    wanted : int or None, default=None
-        The rate that is asked for, in Hz.
-
-    Returns
-    -------
-    int
-        In Hz; 22050 if nobody asks for any.
-
-    Raises
-    ------
-    ValueError
-        Different rates are asked for.
-
-    Examples
-    --------
-    >>> from sklearn_musiclime import SpectralStatistics
-    >>> from sklearn_musiclime.neighbourhood import find_sampling_rate
-    >>> find_sampling_rate(SpectralStatistics(sampling_rate=16000))
-    16000
-    """
-    rates = {rate for rate in _sampling_rates(model) if rate is not None}
-    if wanted is not None:
-        rates.add(wanted)
-    if len(rates) > 1:
-        raise ValueError(
-            f"sampling rates differ: {sorted(rates)}. The model would hear perturbed songs at "
-            "another speed; give its steps and the explainer the same sampling_rate"
-        )
-    return rates.pop() if rates else DEFAULT_SAMPLING_RATE
+def _labels_of_outputs(classes: list[list[Hashable]]) -> list[Hashable]:
+    """``(output, class)`` for each class of each output."""
+    return [(k, name) for k, names in enumerate(classes) for name in names]
 
 
-def _sampling_rates(model: Any) -> Iterator[int | None]:
-    """What a model and its steps, frozen ones too, ask for."""
-    if isinstance(model, FrozenEstimator):
-        yield from _sampling_rates(model.estimator)
-    elif hasattr(model, "get_params") and not isinstance(model, type):
-        yield getattr(model, "required_sampling_rate", None)
-        for name, value in model.get_params(deep=True).items():
-            if name == "sampling_rate" or name.endswith("__sampling_rate"):
-                yield value
-            elif isinstance(value, FrozenEstimator):
-                yield from _sampling_rates(value.estimator)
-            else:
-                yield getattr(value, "required_sampling_rate", None)
+def _is_switch(classes: list[Hashable]) -> bool:
+    """Whether the classes of an output are "off" and "on", as of one that is a label itself."""
+    return set(classes) <= {0, 1}
+
+
+def _last_estimator(model: Any) -> Any:
+    """The estimator that answers in the end: the last step of a pipeline, the best of a search."""
+    for _ in range(MAX_WRAPPERS):
+        steps = getattr(model, "steps", None)
+        if isinstance(steps, list) and steps:
+            model = steps[-1][1]
+            continue
+        inner = [getattr(model, name, None) for name in WRAPPED]
+        inner = [part for part in inner if part is not None]
+        if not inner:
+            break
+        model = inner[0]
+    return model
+
+
+def _column_names(response: Any, n_columns: int) -> list[Hashable] | None:
+    """The names of a returned frame's columns, if somebody gave them."""
+    columns = getattr(response, "columns", None)
+    if columns is None or isinstance(columns, pd.RangeIndex) or len(columns) != n_columns:
+        return None
+    names = listed(columns, [])
+    return names if len(set(names)) == len(names) else None

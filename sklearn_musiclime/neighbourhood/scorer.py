@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from tqdm import tqdm
@@ -11,7 +12,8 @@ from tqdm import tqdm
 from sklearn_musiclime.components.decomposition import Decomposition
 from sklearn_musiclime.neighbourhood.designs import Neighbourhood
 from sklearn_musiclime.neighbourhood.factored import FactoredModel, score_factored
-from sklearn_musiclime.neighbourhood.models import ScoreFunction
+from sklearn_musiclime.neighbourhood.models import Answer, ScoreFunction
+from sklearn_musiclime.neighbourhood.perturbed import perturbed_songs
 from sklearn_musiclime.neighbourhood.scoring import score_masks
 from sklearn_musiclime.songs import Song
 from sklearn_musiclime.streaming import StreamingParallel
@@ -54,6 +56,36 @@ class NeighbourhoodScorer:
     def is_factored(self) -> bool:
         """Whether halves are encoded apart."""
         return self.factored is not None and self.units is None
+
+    def score_song(self) -> Answer:
+        """Score the song composed of all its parts, by the whole model.
+
+        Returns
+        -------
+        Answer
+        """
+        self.progress.total = (self.progress.total or 0) + 1
+        answer = self._of_song(self.score.answer)
+        self.progress.update(1)
+        return answer
+
+    def predict_song(self) -> np.ndarray | None:
+        """Return what the model's ``predict`` says of the song composed of all its parts.
+
+        Returns
+        -------
+        ndarray of shape (1,) or (1, n_outputs), or None
+            None of a model that has no such method.
+        """
+        return self._of_song(self.score.predict)
+
+    def _of_song(self, ask: Callable[[Any], Any]) -> Any:
+        everything = np.ones((1, len(self.components)), dtype=bool)
+        try:
+            return ask(perturbed_songs(self.song, self.components, everything))
+        except Exception as error:
+            error.add_note("in the scoring of the song itself")
+            raise
 
     def score_masks(self, masks: np.ndarray) -> np.ndarray:
         """Score the perturbed songs of masks by the whole model.
@@ -162,5 +194,8 @@ class MaskFunction:
         -------
         int
         """
-        n_labels = self(np.ones((1, len(self.components)), dtype=bool)).shape[1]
-        return self._scorer.score.labels(n_labels).index(label)
+        score, answer = self._scorer.score, self._scorer.score_song()
+        self.n_calls += 1
+        n_labels = answer.scores.shape[1]
+        said = None if score.has_a_column_each(n_labels) else self._scorer.predict_song()
+        return score.labels(n_labels, answer.names, said).index(label)

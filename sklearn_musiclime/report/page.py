@@ -18,6 +18,7 @@ import numpy as np
 from sklearn_musiclime.report.html import environment
 from sklearn_musiclime.report.plots import envelope
 from sklearn_musiclime.report.sound import playable, vorbis
+from sklearn_musiclime.songs import row_name
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -141,7 +142,10 @@ def global_page(
             about=f"{n_songs}{len(explanation.labels)} classes.",
             n_classes=len(classes),
             songs=songs,
-            failures=explanation.failures.to_dict("records"),
+            failures=[
+                {"row": row_name(row, track_id), "title": title, "reason": reason}
+                for row, track_id, title, reason in explanation.failures.itertuples(index=False)
+            ],
             data={
                 "classes": classes,
                 "components": [

@@ -1,0 +1,49 @@
+"""The explanations of several songs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import pandas as pd
+
+from sklearn_musiclime.corpus import FAILURE_COLUMNS
+from sklearn_musiclime.explanation.local import LocalExplanation
+
+
+class Explanations(list[LocalExplanation]):
+    """A list of explanations, and the songs that could not be explained.
+
+    Parameters
+    ----------
+    explanations : iterable of LocalExplanation, default=()
+        The explanations.
+    failures : DataFrame or None, default=None
+        The songs that failed. None: none did.
+
+    Attributes
+    ----------
+    failures : DataFrame
+        Columns ``row``, ``track_id`` (label in the index of X), ``title`` and ``reason``.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_musiclime import MusicLimeExplainer
+    >>> songs = np.empty((2, 2), dtype=object)
+    >>> songs[:] = [[np.ones(10), "love is all"], [np.ones(10), None]]
+    >>> explainer = MusicLimeExplainer(lambda X: [1.0 * ("love" in words) for _, words in X])
+    >>> explainer = explainer.set_params(modality="lyrics").fit(songs[:1])
+    >>> import warnings
+    >>> with warnings.catch_warnings(action="ignore"):
+    ...     explanations = explainer.explain(songs, on_error="warn")
+    >>> len(explanations), explanations.failures["row"].tolist()
+    (1, [1])
+    """
+
+    def __init__(
+        self,
+        explanations: Iterable[LocalExplanation] = (),
+        failures: pd.DataFrame | None = None,
+    ):
+        super().__init__(explanations)
+        self.failures = pd.DataFrame(columns=FAILURE_COLUMNS) if failures is None else failures

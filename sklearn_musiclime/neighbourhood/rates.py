@@ -1,0 +1,149 @@
+"""Sampling rates: the one at which a model wants to hear a song."""
+
+from __future__ import annotations
+
+import types
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
+from numbers import Real
+from typing import Any
+
+from sklearn.model_selection._search import BaseSearchCV
+
+DEFAULT_SAMPLING_RATE = 22050
+"""Of models that do not say what they need: librosa's."""
+RATE_NAMES = ("sampling_rate", "required_sampling_rate")
+MAX_DEPTH = 12
+"""Objects within objects that are looked through."""
+FITTED_OF = {
+    "estimator": ("best_estimator_", "estimator_", "estimators_", "calibrated_classifiers_"),
+    "estimators": ("estimators_",),
+    "transformers": ("transformers_",),
+    "base_estimator": ("estimator_", "estimators_"),
+    "regressor": ("regressor_",),
+    "classifier": ("classifier_",),
+}
+"""Attributes of meta-estimators that hold what was fitted of a parameter, in its place."""
+
+
+def find_sampling_rate(model: Any, wanted: int | None = None) -> int:
+    """Find the rate that a model's audio must have.
+
+    Parameters
+    ----------
+    model : estimator or callable
+        The model. It and its parts, fitted ones where there are, ask by a parameter or an attribute
+        ``sampling_rate`` or ``required_sampling_rate``. Parts are steps, members and whatever else
+        an estimator holds, the object of a bound method, and the function of a
+        :class:`functools.partial`. What a function or an object of another kind goes by inside may
+        resample for itself: it is asked only where nobody else says anything.
+    wanted : int or None, default=None
+        The rate that is asked for, in Hz.
+
+    Returns
+    -------
+    int
+        In Hz; 22050 if nobody asks for any.
+
+    Raises
+    ------
+    ValueError
+        Different rates are asked for.
+
+    Examples
+    --------
+    >>> from sklearn_musiclime import SpectralStatistics
+    >>> from sklearn_musiclime.neighbourhood import find_sampling_rate
+    >>> find_sampling_rate(SpectralStatistics(sampling_rate=16000))
+    16000
+    """
+    asked, hinted = set(), set()
+    for rate, is_certain in _rates(model, True, 0, set()):
+        (asked if is_certain else hinted).add(rate)
+    if wanted is not None:
+        asked.add(wanted)
+    if len(asked) > 1:
+        raise ValueError(
+            f"sampling rates differ: {sorted(asked)}. The model would hear perturbed songs at "
+            "another speed; give its steps and the explainer the same sampling_rate"
+        )
+    rates = asked or hinted
+    return rates.pop() if len(rates) == 1 else DEFAULT_SAMPLING_RATE
+
+
+def _rates(value: Any, is_certain: bool, depth: int, seen: set[int]) -> Iterator[tuple[int, bool]]:
+    """The rates that an object and its parts ask for, and whether they hold for the whole model."""
+    if id(value) in seen or depth > MAX_DEPTH or isinstance(value, type):
+        return
+    seen.add(id(value))
+    for name in RATE_NAMES:
+        rate = _own(value, name)
+        if isinstance(rate, Real) and not isinstance(rate, bool):
+            yield rate, is_certain
+    for part, is_open in _parts(value):
+        yield from _rates(part, is_certain and is_open, depth + 1, seen)
+
+
+def _own(value: Any, name: str) -> Any:
+    """An attribute, where asking for it does no harm."""
+    try:
+        return getattr(value, name, None)
+    except Exception:  # a property that needs what is not there yet says nothing of the rate
+        return None
+
+
+def _parts(value: Any) -> Iterator[tuple[Any, bool]]:
+    """What an object is made of, and whether its songs reach the part as they come."""
+    if isinstance(value, partial):
+        yield value.func, True
+        for argument in (*value.args, *value.keywords.values()):
+            yield from _held(argument, False)
+    elif isinstance(value, types.MethodType):
+        yield value.__self__, True
+    elif isinstance(value, types.FunctionType):
+        yield from _read_by(value)
+    elif hasattr(value, "get_params"):
+        yield from _parts_of_estimator(value)
+    elif hasattr(value, "__dict__") and not isinstance(value, types.ModuleType):
+        for member in list(vars(value).values()):
+            yield from _held(member, False)
+
+
+def _parts_of_estimator(estimator: Any) -> Iterator[tuple[Any, bool]]:
+    """What was fitted, and of what was not the parameters."""
+    if isinstance(estimator, BaseSearchCV):
+        # An unfitted one may come to have any of the rates that it searches.
+        yield from _held(getattr(estimator, "best_estimator_", None), True)
+        return
+    for name, parameter in estimator.get_params(deep=False).items():
+        fitted = [_own(estimator, attribute) for attribute in FITTED_OF.get(name, ())]
+        fitted = [part for part in fitted if part is not None]
+        for part in fitted or [parameter]:
+            for held, _ in _held(part, True):
+                # What is no estimator may be a tool that gets resampled songs, unless it says so.
+                yield held, hasattr(held, "get_params") or hasattr(held, "required_sampling_rate")
+
+
+def _held(value: Any, is_open: bool, depth: int = 0) -> Iterator[tuple[Any, bool]]:
+    """An object, or those that a list, such as that of steps, or a mapping holds."""
+    if isinstance(value, Mapping):
+        value = list(value.values())
+    if isinstance(value, (list, tuple)):
+        if depth < 3:
+            for member in value:
+                yield from _held(member, is_open, depth + 1)
+    elif callable(value) or hasattr(value, "__dict__"):
+        yield value, is_open
+
+
+def _read_by(function: types.FunctionType) -> Iterator[tuple[Any, bool]]:
+    """The objects around a function that its code names."""
+    cells: Iterable[Any] = function.__closure__ or ()
+    for cell in cells:
+        try:
+            yield from _held(cell.cell_contents, False)
+        except ValueError:  # a variable that has no value yet
+            continue
+    for name in function.__code__.co_names:
+        if name in function.__globals__:
+            yield from _held(function.__globals__[name], False)
