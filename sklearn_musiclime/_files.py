@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import stat
 import uuid
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
@@ -20,7 +21,8 @@ def replacing(*paths: str | PathLike[str]) -> Iterator[list[BinaryIO]]:
     """Open files that take the place of others once all of them are written.
 
     Whatever ends the writing before, an interrupt too, the earlier files stay as they were and
-    nothing is left beside them.
+    nothing is left beside them. A file that is replaced keeps its mode and, as far as the system
+    allows, its owner and group; a new one gets the usual mode.
 
     Parameters
     ----------
@@ -83,9 +85,23 @@ class _Named(io.FileIO):
     def __init__(self, path: str, temporary: str, mode: str):
         self._path = path
         try:
-            super().__init__(temporary, mode)
+            super().__init__(temporary, mode, opener=self._open)
         except OSError as error:
             raise self._named(error) from error
+
+    def _open(self, temporary: str, flags: int) -> int:
+        """Open the temporary file, with the rights of the one that it will replace."""
+        flags |= getattr(os, "O_CLOEXEC", 0)
+        if temporary == self._path or not os.path.exists(self._path):
+            return os.open(temporary, flags, 0o666)
+        # Nobody else may read it before it has these rights.
+        descriptor = os.open(temporary, flags, 0o600)
+        try:
+            _copy_rights(os.stat(self._path), descriptor)
+        except BaseException:
+            os.close(descriptor)
+            raise
+        return descriptor
 
     def write(self, data: Any) -> int:
         try:
@@ -95,6 +111,23 @@ class _Named(io.FileIO):
 
     def _named(self, error: OSError) -> OSError:
         return OSError(error.errno, error.strerror, self._path)
+
+
+def _copy_rights(of: os.stat_result, descriptor: int) -> None:
+    """Give an open file the mode of another, and its owner and group where that is permitted."""
+    if not hasattr(os, "fchown"):  # Windows, where files have the rights of their folder
+        return
+    mode = stat.S_IMODE(of.st_mode)
+    for owner, group in ((-1, of.st_gid), (of.st_uid, -1)):
+        # Only root may give files away, others to their own groups alone, and a container only to
+        # those that it knows.
+        with suppress(OSError):
+            os.fchown(descriptor, owner, group)
+    own = os.fstat(descriptor)
+    if own.st_gid != of.st_gid:  # the rights of its group are not for another one
+        mode = mode & ~stat.S_IRWXG | (mode & stat.S_IRWXO) << 3
+    if stat.S_IMODE(own.st_mode) != mode:
+        os.fchmod(descriptor, mode)
 
 
 def write_text(path: str | PathLike[str], text: str, *, errors: str = "strict") -> None:

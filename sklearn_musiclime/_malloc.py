@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ctypes
+import platform
+import sys
 from functools import cache
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
@@ -16,9 +18,10 @@ def keep_freed_memory() -> None:
 
     By default glibc gives the memory of every large array back to the system, in a fresh process
     and even more so where ``MALLOC_TRIM_THRESHOLD_`` is set, as Dask does for its workers; up to
-    half of the time then goes into getting it back page by page. Elsewhere nothing is done.
+    half of the time then goes into getting it back page by page. Other systems and C libraries
+    are left alone.
     """
-    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
-    if mallopt is not None:
-        mallopt(M_MMAP_THRESHOLD, KEPT_BYTES)
-        mallopt(M_TRIM_THRESHOLD, 2 * KEPT_BYTES)
+    if sys.platform == "linux" and platform.libc_ver()[0] == "glibc":
+        libc = ctypes.CDLL(None)
+        libc.mallopt(M_MMAP_THRESHOLD, KEPT_BYTES)
+        libc.mallopt(M_TRIM_THRESHOLD, 2 * KEPT_BYTES)

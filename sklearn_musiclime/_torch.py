@@ -12,7 +12,9 @@ from __future__ import annotations
 import hashlib
 import importlib
 import os
+import sys
 import threading
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
@@ -97,6 +99,74 @@ def inference() -> Iterator[None]:
 
     with exclusive(), torch.inference_mode():
         yield
+
+
+@contextmanager
+def training_noticed(what: str) -> Iterator[None]:
+    """Warn if a network runs meanwhile that is in training mode, where its answers vary.
+
+    Parameters
+    ----------
+    what : str
+        What runs it, for the message: "the model", "the separator".
+
+    Warns
+    -----
+    UserWarning
+        A layer that does something else in training than afterwards (dropout, batch normalisation)
+        belongs to a module that was called in training mode. A network that its owner puts into
+        evaluation mode for the call is none.
+
+    Examples
+    --------
+    >>> import torch
+    >>> from sklearn_musiclime import _torch
+    >>> network = torch.nn.Sequential(torch.nn.Linear(4, 2), torch.nn.Dropout())
+    >>> with _torch.training_noticed("the model"):
+    ...     _ = network.eval()(torch.ones(1, 4))
+    """
+    torch = sys.modules.get("torch")
+    if torch is None:  # nothing has loaded a network
+        yield
+        return
+    found: list[tuple[str, str]] = []
+
+    def notice(module: torch.nn.Module, _: tuple) -> None:
+        # Of what is being compiled, the module around it has been seen before.
+        if torch.compiler.is_compiling() or found or not module.training:
+            return
+        layer = next(filter(_varies_in_training, module.modules()), None)
+        if layer is not None:
+            found.append((type(module).__name__, type(layer).__name__))
+
+    handle = torch.nn.modules.module.register_module_forward_pre_hook(notice)
+    try:
+        yield
+    finally:
+        handle.remove()
+        # Where the call fails, too: batch normalisation can't be trained by a single song.
+        for network, layer in found:
+            warnings.warn(
+                f"{what} runs a {network} in training mode, where its {layer} makes answers vary: "
+                "call .eval() on it, or its training mode is what gets explained",
+                UserWarning,
+                stacklevel=3,  # behind contextlib
+            )
+
+
+def _varies_in_training(layer: torch.nn.Module) -> bool:
+    """Whether a layer is in training mode and does something else there than afterwards."""
+    import torch
+
+    if not layer.training:
+        return False
+    if isinstance(layer, torch.nn.modules.batchnorm._NormBase):
+        return layer.track_running_stats
+    if isinstance(layer, torch.nn.modules.dropout._DropoutNd):
+        return layer.p > 0
+    if isinstance(layer, (torch.nn.RNNBase, torch.nn.MultiheadAttention)):
+        return layer.dropout > 0
+    return isinstance(layer, torch.nn.RReLU)
 
 
 def weights_digest(model: torch.nn.Module) -> str:

@@ -36,6 +36,7 @@ from sklearn_musiclime.explanation import GlobalExplanation, LocalExplanation
 from sklearn_musiclime.explanation.global_ import SHARES
 from sklearn_musiclime.fusion import TransformerFusionClassifier, make_fusion_pipeline
 from sklearn_musiclime.neighbourhood import ScoreFunction
+from sklearn_musiclime.report.sound import playable
 from sklearn_musiclime.songs import read_text_file
 
 if TYPE_CHECKING:
@@ -579,7 +580,7 @@ def _finish(explanation: LocalExplanation, folder: Path, *, show: bool) -> None:
     page = explanation.to_html(folder / "explanation.html")
     for direction in ("for", "against"):
         waveform = explanation.sonify(N_SONIFIED, direction=direction)
-        rate = int(explanation.settings["sampling_rate"])
+        waveform, rate = playable(waveform, explanation.settings["sampling_rate"])
         write_waveform(folder / f"{direction}.wav", np.clip(waveform, -1, 1), rate)
         if not waveform.any():
             print(f"{direction}.wav is silent: no audio component speaks {direction} it")

@@ -1057,7 +1057,8 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         warnings.warn(
             f"{scorer.song.name}: the model scored the same song {own_scores}, then "
             f"{scores[0]}. What is explained is the average of its answers; standard errors "
-            "tell how much they vary",
+            "tell how much they vary. A torch module in training mode answers by chance: call "
+            ".eval() on it",
             UserWarning,
             stacklevel=2,
         )

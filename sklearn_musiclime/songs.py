@@ -16,9 +16,10 @@ from __future__ import annotations
 import copy
 import math
 import numbers
-from collections.abc import Hashable, Iterator, Mapping, Sequence, Sized
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence, Sized
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from os import PathLike
 from pathlib import Path
 from typing import Any
@@ -181,13 +182,7 @@ def check_audio_cell(cell: Any, *, row: int = 0) -> None:
         missing = [key for key in ("array", "sampling_rate") if cell.get(key) is None]
         if missing:
             raise InvalidSongError(row, "audio", f"the mapping has no {' and no '.join(missing)}")
-        rate = cell["sampling_rate"]
-        if not isinstance(rate, numbers.Real) or not MIN_RATE <= rate <= MAX_RATE:
-            raise InvalidSongError(
-                row,
-                "audio",
-                f"sampling_rate is {rate!r:.80}, no rate from {MIN_RATE:g} to {MAX_RATE:g} Hz",
-            )
+        _check_rate(cell["sampling_rate"], row)
     elif _is_missing(cell):
         raise InvalidSongError(row, "audio", f"missing ({cell!r})")
     elif isinstance(cell, (bytes, bytearray)):
@@ -839,23 +834,25 @@ def _has_no_axes(cell: Any) -> bool:
 def _decode_file(
     path: Path, row: int, start: float = 0.0, end: float = math.inf
 ) -> tuple[np.ndarray, float]:
-    """Decode a file to samples, or (channels, samples), and its rate.
-
-    By libsndfile, or else by audioread.
-    """
+    """The mean of a file's channels, and its rate: by libsndfile, or else by audioread."""
     try:
         with soundfile.SoundFile(path) as file:
+            _check_rate(file.samplerate, row)
             first, last = _sample_range(start, end, file.samplerate)
             file.seek(min(first, file.frames))
-            n_frames = math.inf if last is None else last - first
-            return _read_blocks(file, n_frames, row), file.samplerate
+            read = partial(file.read, dtype="float32", always_2d=True)
+            return _read_blocks(read, file.channels, 0, last - first, row), file.samplerate
     # TypeError: what is called .raw could be read only if we knew what is in it.
     except (soundfile.LibsndfileError, TypeError) as sndfile_error:
         try:
             with audioread.audio_open(str(path)) as stream:
-                pcm = np.frombuffer(b"".join(stream), dtype="<i2").reshape(-1, stream.channels).T
+                _check_rate(stream.samplerate, row)
                 first, last = _sample_range(start, end, stream.samplerate)
-                return pcm[:, first:last], stream.samplerate
+                read = _PCMReader(stream, stream.channels).read
+                waveform = _read_blocks(read, stream.channels, first, last - first, row)
+                return waveform, stream.samplerate
+        except InvalidSongError:
+            raise
         # Decoders of several projects: each raises of a broken file what it likes.
         except Exception as error:
             raise InvalidSongError(
@@ -863,13 +860,47 @@ def _decode_file(
             ) from error
 
 
-def _read_blocks(file: soundfile.SoundFile, n_frames: float, row: int) -> np.ndarray:
-    """The mean of the channels from where a file stands, as far as it goes."""
-    size = max(BLOCK_SAMPLES // file.channels, 1)
+class _PCMReader:
+    """Frames of 16-bit samples, from blocks of bytes that may end within a frame.
+
+    Parameters
+    ----------
+    blocks : iterable of bytes
+        Little-endian samples, channel by channel.
+    n_channels : int
+        Samples of a frame.
+    """
+
+    def __init__(self, blocks: Iterable[bytes], n_channels: int):
+        self._blocks, self._n_channels, self._rest = iter(blocks), n_channels, b""
+
+    def read(self, n_frames: int) -> np.ndarray:
+        """Return the next frames in [-1, 1), (n_frames, n_channels); fewer, where they end."""
+        parts, n_bytes = [self._rest], len(self._rest)
+        while n_bytes < 2 * n_frames * self._n_channels:
+            block = next(self._blocks, None)
+            if block is None:
+                break
+            parts.append(block)
+            n_bytes += len(block)
+        data = b"".join(parts)
+        n_samples = min(n_frames, n_bytes // (2 * self._n_channels)) * self._n_channels
+        self._rest = data[2 * n_samples :]
+        pcm = np.frombuffer(data, dtype="<i2", count=n_samples).reshape(-1, self._n_channels)
+        return pcm.astype(np.float32) / np.float32(PCM_SCALES["int16"][1])
+
+
+def _read_blocks(
+    read: Callable[[int], np.ndarray], n_channels: int, first: int, n_frames: float, row: int
+) -> np.ndarray:
+    """The mean of the channels of frames from the first on, by a function that reads the next."""
+    size = max(BLOCK_SAMPLES // n_channels, 1)
+    while first > 0 and (n_skipped := len(read(min(size, first)))):
+        first -= n_skipped
     blocks: list[np.ndarray] = [np.empty(0, dtype=np.float32)]
     n_read = 0
     while n_read < n_frames:
-        block = file.read(int(min(size, n_frames - n_read)), dtype="float32", always_2d=True)
+        block = read(int(min(size, n_frames - n_read)))
         if not len(block):
             break
         with np.errstate(over="ignore", invalid="ignore"):  # found when all of it is there
@@ -877,6 +908,15 @@ def _read_blocks(file: soundfile.SoundFile, n_frames: float, row: int) -> np.nda
         n_read += len(block)
         _check_length(n_read, row)
     return np.concatenate(blocks)
+
+
+def _check_rate(rate: Any, row: int) -> None:
+    if not isinstance(rate, numbers.Real) or not MIN_RATE <= rate <= MAX_RATE:
+        raise InvalidSongError(
+            row,
+            "audio",
+            f"sampling_rate is {rate!r:.80}, no rate from {MIN_RATE:g} to {MAX_RATE:g} Hz",
+        )
 
 
 def _check_length(n_samples: float, row: int) -> None:
@@ -889,10 +929,10 @@ def _check_length(n_samples: float, row: int) -> None:
         )
 
 
-def _sample_range(start: float, end: float, rate: float) -> tuple[int, int | None]:
-    """The first sample of a part of a file and the one behind its last; None: the file's end."""
+def _sample_range(start: float, end: float, rate: float) -> tuple[int, float]:
+    """The first sample of a part of a file, and the one behind its last: infinity for no end."""
     first, last = (min(seconds * rate, float(MAX_OFFSET)) for seconds in (start, end))
-    return round(first), None if math.isinf(end) else round(last)
+    return round(first), math.inf if math.isinf(end) else round(last)
 
 
 def _as_array(cell: Any, row: int, column: str) -> np.ndarray:

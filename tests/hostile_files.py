@@ -811,12 +811,19 @@ def broken_arrays(data: st.DataObject, content: bytes) -> bytes:
     return file.getvalue()
 
 
+def without_digest(data: st.DataObject, text: str) -> str:
+    """A document as it is, or of the version that did not tell broken arrays by their digest."""
+    old = data.draw(st.booleans(), label="of version 2")
+    return text.replace('"version": 3', '"version": 2') if old else text
+
+
 def saved_local_explanations(data: st.DataObject) -> str:
     """Local explanations that someone tampered with: refused, or all that they offer works."""
     text, arrays = saved_local()
     path = folder() / "local.json"
     if data.draw(st.integers(0, 2), label="in the arrays") == 0:
         arrays = broken_arrays(data, arrays)
+        text = without_digest(data, text)
     else:
         text = broken_document(data, text)
     path.write_text(text, encoding="utf-8", errors="surrogatepass")
@@ -862,6 +869,7 @@ def saved_global_explanations(data: st.DataObject) -> str:
     path = folder() / "global.json"
     if data.draw(st.booleans(), label="in the arrays"):
         arrays = broken_arrays(data, arrays)
+        text = without_digest(data, text)
     else:
         text = broken_document(data, text)
     path.write_text(text, encoding="utf-8", errors="surrogatepass")

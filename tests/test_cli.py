@@ -16,7 +16,12 @@ import soundfile
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 
-from sklearn_musiclime import GlobalExplanation, LocalExplanation
+from sklearn_musiclime import (
+    GlobalExplanation,
+    LocalExplanation,
+    SpectralStatistics,
+    make_fusion_pipeline,
+)
 from sklearn_musiclime.cli import demo_model, main
 from sklearn_musiclime.datasets import save_songs
 
@@ -106,6 +111,16 @@ def test_explain_with_a_skops_model(saved, tmp_path, capsys):
     document = json.loads((tmp_path / "explanation.json").read_text())
     assert document["title"] == "song.wav"
     assert "Why " in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(("rate", "expected"), [(4000, 8000), (22050, 22050), (64_000, 48_000)])
+def test_what_is_written_plays_everywhere(rate, expected, saved, made_songs, tmp_path):
+    model = make_fusion_pipeline(audio=SpectralStatistics(sampling_rate=rate, features=("rms",)))
+    skops.io.dump(model.fit(*made_songs[:2]), tmp_path / "model.skops")
+    assert explain(saved, tmp_path, model=tmp_path / "model.skops") == 0
+    for name in ("for.wav", "against.wav"):
+        sound = soundfile.info(tmp_path / name)
+        assert (sound.samplerate, sound.frames) == (expected, 2 * expected)
 
 
 def test_explain_a_label(saved, tmp_path, capsys):

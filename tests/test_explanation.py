@@ -3,6 +3,7 @@
 import json
 import tracemalloc
 import zipfile
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -214,6 +215,58 @@ def test_files_that_do_not_belong_together(explanation, tmp_path):
         LocalExplanation.load(tmp_path / "two.json")
     with pytest.raises(ValueError, match="give the JSON file"):
         explanation.save(tmp_path / "one.npz")
+
+
+def of_other_sound(explanation):
+    """The same explanation with other waveforms of the same shapes."""
+    audio = explanation.components.audio
+    audio = replace(audio, mix=audio.mix[::-1], sources=audio.sources[:, ::-1])
+    components = replace(explanation.components, audio=audio)
+    return LocalExplanation(**(explanation.__dict__ | {"components": components}))
+
+
+def test_arrays_have_the_whole_name_of_their_explanation(explanation, tmp_path):
+    other = of_other_sound(explanation)
+    explanation.save(tmp_path / "run.1")
+    other.save(tmp_path / "run.2")
+    explanation.save(tmp_path / "run.json")
+    assert {p.name for p in tmp_path.iterdir()} == {
+        "run.1", "run.1.npz", "run.2", "run.2.npz", "run.json", "run.npz",
+    }  # fmt: skip
+    same(explanation, LocalExplanation.load(tmp_path / "run.1"))
+    same(other, LocalExplanation.load(tmp_path / "run.2"))
+
+
+@pytest.mark.parametrize("change", ["saved over", "another's", "a sample", "an order"])
+def test_arrays_of_another_explanation_are_refused(change, explanation, tmp_path):
+    first, arrays = tmp_path / "a", tmp_path / "a.npz"
+    explanation.save(first)
+    if change == "saved over":
+        of_other_sound(explanation).save(tmp_path / "a.json")
+    elif change == "another's":
+        of_other_sound(explanation).save(tmp_path / "b.json")
+        (tmp_path / "b.npz").replace(arrays)
+    else:
+        found = dict(np.load(arrays))
+        if change == "a sample":
+            found["mix"][100] += 1e-4
+        else:
+            found["sources"] = found["sources"][::-1]
+        np.savez(arrays, **found)
+    with pytest.raises(ValueError, match=r"'.*/a' and '.*/a\.npz' were not saved together"):
+        LocalExplanation.load(first)
+
+
+def test_files_of_version_2_have_no_digest(explanation, tmp_path):
+    explanation.save(tmp_path / "run.1")
+    document = json.loads((tmp_path / "run.1").read_text())
+    del document["audio"]["digest"]
+    (tmp_path / "run.1").write_text(json.dumps(document))
+    with pytest.raises(ValueError, match=r"audio\.digest: missing"):
+        LocalExplanation.load(tmp_path / "run.1")
+    (tmp_path / "run.1").write_text(json.dumps(document | {"version": 2}))
+    (tmp_path / "run.1.npz").rename(tmp_path / "run.npz")
+    same(explanation, LocalExplanation.load(tmp_path / "run.1"))
 
 
 def test_a_pickle_is_not_loaded(explanation, tmp_path):

@@ -1,11 +1,13 @@
 """What fails late: full disks, caches that can't be written, interrupts, closed pipes."""
 
+import ctypes
 import errno
 import io
 import os
 import resource
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 import time
@@ -26,6 +28,7 @@ from sklearn_musiclime import (
     LocalExplanation,
     MusicLimeExplainer,
     _files,
+    _malloc,
 )
 from sklearn_musiclime.cache import ResultCache
 from sklearn_musiclime.cli import demo_model, main
@@ -186,6 +189,54 @@ def test_links_stay_links_and_modes_are_the_usual(found, tmp_path):
     found.to_html(tmp_path / "new.html")
     (tmp_path / "plain").touch()
     assert (tmp_path / "new.html").stat().st_mode == (tmp_path / "plain").stat().st_mode
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o604, 0o664, 0o755, 0o444])
+def test_a_file_that_is_written_again_keeps_its_mode(mode, found, tmp_path):
+    path = tmp_path / "a.json"
+    files = [path, path.with_suffix(".npz")]
+    found.save(path)
+    for file in files:
+        file.chmod(mode)
+    found.save(path)
+    assert [oct(stat.S_IMODE(file.stat().st_mode)) for file in files] == 2 * [oct(mode)]
+
+
+def test_nobody_else_reads_a_private_file_while_it_is_written(tmp_path):
+    path = tmp_path / "a.json"
+    path.write_text("earlier")
+    path.chmod(0o600)
+    with _files.replacing(path) as (file,):
+        file.write(b"later")
+        modes = {stat.S_IMODE(p.stat().st_mode) for p in tmp_path.iterdir()}
+    assert modes == {0o600}
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid") or os.geteuid() != 0, reason="root gives files away")
+def test_a_file_that_is_written_again_keeps_its_owner(tmp_path):
+    path = tmp_path / "a.json"
+    path.write_text("earlier")
+    os.chown(path, 1234, 4321)
+    path.chmod(0o4750)  # a change of owner takes the first of these away
+    _files.write_text(path, "later")
+    found = path.stat()
+    assert (found.st_uid, found.st_gid, oct(found.st_mode)) == (1234, 4321, "0o104750")
+
+
+def test_rights_of_a_group_are_not_for_another(tmp_path, monkeypatch):
+    path = tmp_path / "a.json"
+    path.write_text("earlier")
+    path.chmod(0o664)
+
+    def refuse(descriptor, owner, group):
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    there = os.stat(path)
+    other = os.stat_result([*there[:5], there.st_gid + 1, *there[6:]])
+    monkeypatch.setattr("sklearn_musiclime._files.os.fchown", refuse)
+    with path.open("r+") as file:
+        _files._copy_rights(other, file.fileno())
+    assert stat.S_IMODE(path.stat().st_mode) == 0o644
 
 
 # The cache.
@@ -573,3 +624,17 @@ def test_a_song_that_is_deleted_in_the_middle(memory, made_songs, tmp_path, monk
     shutil.rmtree("cache", ignore_errors=True)
     with pytest.warns(UserWarning, match=r"1 of 4 songs.*\n.*row 2 .*does not exist"):
         assert [e.row for e in ours.explain(songs, on_error="warn")] == [0, 1, 3]
+
+
+# Other systems.
+
+
+@pytest.mark.parametrize("system", ["win32", "darwin", "linux with musl"])
+def test_memory_is_left_alone_where_there_is_no_glibc(system, monkeypatch):
+    def no_library(name):
+        raise TypeError("argument of type 'NoneType' is not iterable")
+
+    monkeypatch.setattr(sys, "platform", system.split()[0])
+    monkeypatch.setattr("platform.libc_ver", lambda: ("", ""))
+    monkeypatch.setattr(ctypes, "CDLL", no_library)
+    _malloc.keep_freed_memory.__wrapped__()

@@ -745,7 +745,7 @@ def test_files_of_version_1_have_interactions_where_they_are_by_group(groups, tm
     saved = GlobalExplanation.from_local(songs, groups=groups)
     path = tmp_path / "global.json"
     saved.save(path)
-    path.write_text(path.read_text().replace('"version": 2', '"version": 1'))
+    path.write_text(path.read_text().replace('"version": 3', '"version": 1'))
     arrays = dict(np.load(path.with_suffix(".npz")))
     del arrays["pair_n_groups"]
     np.savez(path.with_suffix(".npz"), **arrays)
@@ -756,9 +756,22 @@ def test_files_of_version_1_have_interactions_where_they_are_by_group(groups, tm
     else:  # sums over clips do not tell those over recordings
         with pytest.raises(ValueError, match="earlier release"):
             loaded.interactions()
-    path.write_text(path.read_text().replace('"version": 1', '"version": 3'))
-    with pytest.raises(ValueError, match=r"version 3 .* up to 2"):
+    path.write_text(path.read_text().replace('"version": 1', '"version": 4'))
+    with pytest.raises(ValueError, match=r"version 4 .* up to 3"):
         GlobalExplanation.load(path)
+
+
+def test_numbers_of_another_explanation_are_refused(tmp_path):
+    one, other = (
+        GlobalExplanation.from_local([local(0, {"love": weight}, "love")]) for weight in (1.0, 2.0)
+    )
+    one.save(tmp_path / "run.1")
+    other.save(tmp_path / "run.2")
+    loaded = GlobalExplanation.load(tmp_path / "run.1")
+    pd.testing.assert_frame_equal(loaded.importance(), one.importance())
+    (tmp_path / "run.2.npz").replace(tmp_path / "run.1.npz")
+    with pytest.raises(ValueError, match=r"run\.1'.*run\.1\.npz'.*not saved together"):
+        GlobalExplanation.load(tmp_path / "run.1")
 
 
 def texts_of(figure):

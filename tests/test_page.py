@@ -1,18 +1,27 @@
 """The page of a local explanation, in a real browser."""
 
+import base64
+import html
+import io
 import json
+import os
 import re
 import shutil
 import time
+from dataclasses import replace
+from urllib.parse import unquote_to_bytes, urljoin, urlsplit
 
 import numpy as np
 import pytest
+import soundfile
+from conftest import song_array
 
 from sklearn_musiclime import (
     GlobalExplanation,
     LocalExplanation,
     MusicLimeExplainer,
     StemSeparator,
+    UniformSegmenter,
 )
 from sklearn_musiclime.components import AudioComponents, Decomposition, split_lyrics
 from sklearn_musiclime.datasets import save_songs
@@ -297,6 +306,33 @@ def test_the_data_is_that_of_the_explanation(explanation, tmp_path):
     assert "".join(piece[0] for piece in data["lyrics"]) == explanation.components.lyrics.text
 
 
+@pytest.mark.parametrize(
+    ("rate", "expected"),
+    [(4000, 8000), (8000, 8000), (44_100, 44_100), (96_000, 48_000), (192_001, 48_000),
+     (384_000, 48_000), (1_000_000, 48_000)],
+)  # fmt: skip
+def test_songs_of_every_rate_can_be_heard(rate, expected, tmp_path):
+    """The tone stays the same tone, as long and as loud."""
+    seconds, pitch = 0.5, 1000
+    tone = 0.5 * np.sin(2 * np.pi * pitch * np.arange(int(seconds * rate)) / rate)
+    X = song_array((tone.astype(np.float32), "la"))
+    explainer = MusicLimeExplainer(
+        lambda songs: np.array([[len(words), 1.0] for _, words in songs]), separator=None,
+        segmenter=UniformSegmenter(2), n_samples=20, interactions=None, sampling_rate=rate,
+    )  # fmt: skip
+    page = explainer.fit(X).explain(X, [0])[0].to_html(tmp_path / "page.html")
+    text = page.read_text(encoding="utf-8")
+    data = json.loads(re.search(r'id="data">(.*?)</script>', text, flags=re.DOTALL).group(1))
+    played, found = soundfile.read(io.BytesIO(base64.b64decode(data["audio"]["sources"][0]["ogg"])))
+    assert (data["audio"]["rate"], found) == (expected, expected)
+    assert data["audio"]["borders"] == pytest.approx([0, seconds / 2, seconds], abs=0.01)
+    assert len(played) == pytest.approx(seconds * expected, abs=2)
+    spectrum = np.abs(np.fft.rfft(played))
+    frequencies = np.fft.rfftfreq(len(played), 1 / expected)
+    assert frequencies[np.argmax(spectrum)] == pytest.approx(pitch, abs=3)
+    assert np.square(played).mean() == pytest.approx(0.125, rel=0.1)
+
+
 def test_waveforms_are_needed(explanation):
     light = LocalExplanation(
         **(explanation.__dict__ | {"components": explanation.components.without_waveforms()})
@@ -385,6 +421,30 @@ def test_picked_songs_have_pages_of_their_own(overall, opened, tmp_path):
     links.first.click()
     wait(page, "window.musiclime !== undefined")
     assert page.locator("h1").text_content() == picked["title"].iloc[0]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["a#b.html", "100%25.html", "what? now.html", "pop:rock.html", "a&b;\"'.html", "愛 é.html",
+     "\udce9.html", "run.1", "a.b.html"],
+)  # fmt: skip
+def test_links_lead_to_the_songs_whatever_the_page_is_called(name, tmp_path):
+    overall = replace(GlobalExplanation.from_local([one()]), explanations=[one()])
+    page = overall.to_html(tmp_path / name)
+    (link,) = re.findall(r'<a href="([^"]*)"', page.read_text(encoding="utf-8"))
+    url = urlsplit(urljoin("file:///folder/page.html", html.unescape(link)))
+    (song,) = set(tmp_path.iterdir()) - {page}
+    assert (url.scheme, unquote_to_bytes(url.path)) == (
+        "file",
+        b"/folder/" + os.fsencode(song.name),
+    )
+
+
+def test_pages_of_other_names_have_other_songs(tmp_path):
+    overall = replace(GlobalExplanation.from_local([one()]), explanations=[one()])
+    for name in ("run.1", "run.2"):
+        overall.to_html(tmp_path / name)
+    assert len(list(tmp_path.iterdir())) == 4
 
 
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))

@@ -91,11 +91,7 @@ def test_audioread_decodes_what_libsndfile_does_not(tmp_path, noise, monkeypatch
     path = tmp_path / "noise.wav"
     soundfile.write(path, noise, RATE, subtype="PCM_16")
     expected = read_audio(path, RATE)
-
-    def fail(*args, **kwargs):
-        raise soundfile.LibsndfileError(1)
-
-    monkeypatch.setattr(soundfile, "SoundFile", fail)
+    monkeypatch.setattr(soundfile, "SoundFile", fail_with_libsndfile)
     np.testing.assert_allclose(read_audio(path, RATE), expected, atol=1e-6)
 
 
@@ -119,6 +115,71 @@ def test_a_file_in_blocks_is_the_same(tmp_path, noise, monkeypatch):
             patch.setattr(songs, "BLOCK_SAMPLES", 1000)
             np.testing.assert_array_equal(read_audio(tmp_path / name, RATE), whole)
             np.testing.assert_array_equal(read_audio(part, RATE), expected)
+
+
+class Stream:
+    """A file as audioread has it: bytes in blocks, which may end within a frame."""
+
+    def __init__(self, samples, n_bytes, samplerate=RATE):
+        self.channels, self.samplerate, self.n_given = samples.shape[1], samplerate, 0
+        self._data, self._n_bytes = samples.tobytes(), n_bytes
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        pass
+
+    def __iter__(self):
+        for start in range(0, len(self._data), self._n_bytes):
+            self.n_given += 1
+            yield self._data[start : start + self._n_bytes]
+
+
+def fail_with_libsndfile(*args, **kwargs):
+    raise soundfile.LibsndfileError(1)
+
+
+@pytest.mark.parametrize("n_block", [7, 1000, 10**6])
+@pytest.mark.parametrize("n_bytes", [1, 4096, 10**6])
+def test_audioread_in_blocks_is_the_same(n_bytes, n_block, monkeypatch):
+    pcm = np.random.default_rng(0).integers(-(2**15), 2**15, (1000, 3), dtype=np.int16)
+    expected = (pcm / 2**15).mean(axis=1)
+    monkeypatch.setattr(soundfile, "SoundFile", fail_with_libsndfile)
+    monkeypatch.setattr(songs.audioread, "audio_open", lambda path: Stream(pcm, n_bytes))
+    monkeypatch.setattr(songs, "BLOCK_SAMPLES", n_block)
+    np.testing.assert_allclose(read_audio(__file__, RATE), expected, atol=1e-7)
+    for start, end in ((100, 800), (100, 1500), (990, None)):
+        part = {"path": __file__, "start": start / RATE, "end": end and end / RATE}
+        np.testing.assert_allclose(read_audio(part, RATE), expected[start:end], atol=1e-7)
+
+
+def test_what_is_too_long_is_not_decoded_to_its_end(monkeypatch):
+    stream = Stream(np.zeros((10**6, 2), dtype=np.int16), 4096)
+    monkeypatch.setattr(soundfile, "SoundFile", fail_with_libsndfile)
+    monkeypatch.setattr(songs.audioread, "audio_open", lambda path: stream)
+    monkeypatch.setattr(songs, "BLOCK_SAMPLES", 1000)
+    monkeypatch.setattr(songs, "MAX_SAMPLES", 50_000)
+    with pytest.raises(InvalidSongError, match=r"row 3: audio: .* more than the 50000"):
+        read_audio(__file__, RATE, row=3)
+    assert stream.n_given < 60  # of 977
+
+
+@pytest.mark.parametrize("rate", [0, 2**31 - 1])
+def test_rates_of_files_that_nobody_can_mean(rate, tmp_path, noise, monkeypatch):
+    path = tmp_path / "noise.wav"
+    soundfile.write(path, noise, RATE)
+    content = path.read_bytes()
+    path.write_bytes(content.replace(RATE.to_bytes(4, "little"), rate.to_bytes(4, "little")))
+    cause = f"row 3: audio: sampling_rate is {rate}, no rate"
+    if rate:  # libsndfile opens no file of rate 0
+        with pytest.raises(InvalidSongError, match=cause):
+            read_audio(path, RATE, row=3)
+    stream = Stream(np.zeros((100, 1), dtype=np.int16), 4096, rate)
+    monkeypatch.setattr(soundfile, "SoundFile", fail_with_libsndfile)
+    monkeypatch.setattr(songs.audioread, "audio_open", lambda path: stream)
+    with pytest.raises(InvalidSongError, match=cause):
+        read_audio(path, RATE, row=3)
 
 
 # Bad cells.

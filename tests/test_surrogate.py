@@ -9,6 +9,7 @@ from sklearn.metrics import pairwise_distances
 
 from sklearn_musiclime.neighbourhood import draw_masks
 from sklearn_musiclime.surrogate import fit_surrogate, kernel_weights
+from sklearn_musiclime.surrogate.errors import left_out_residuals, projection, with_intercept
 
 LIMES = Ridge(alpha=1.0)
 """What LIME fits where it is given no regressor."""
@@ -213,3 +214,37 @@ def test_no_components_leave_the_mean(method):
 def test_bad_arguments(arguments, cause):
     with pytest.raises(ValueError, match=cause):
         fit_surrogate(**({"masks": np.ones((5, 2)), "predictions": np.zeros(5)} | arguments))
+
+
+@pytest.mark.parametrize("penalty", [0.0, 0.5])
+@pytest.mark.parametrize(
+    "shape", [(30, 4), pytest.param((30, -4), id="a column twice"), (8, 20)], ids=str
+)
+def test_rows_of_weight_zero_are_projected(shape, penalty):
+    """By an orthogonal basis, by the normal equations, and by those of rows."""
+    rng = np.random.default_rng(0)
+    rows = rng.normal(size=np.abs(shape))
+    if shape[1] < 0:
+        rows[:, 1] = rows[:, 0]
+    weight = rng.random(len(rows))
+    weight[[0, 3, 7]] = 0
+    gram = (rows.T * weight) @ rows + penalty * np.eye(rows.shape[1])
+    expected = rows @ np.linalg.pinv(gram, rcond=1e-10, hermitian=True)
+    np.testing.assert_allclose(projection(rows, weight, penalty), expected, rtol=1e-7, atol=1e-9)
+
+
+def test_the_left_out_residual_of_a_row_of_weight_zero_is_of_a_fit_without_its_mate():
+    rng = np.random.default_rng(0)
+    masks, y = rng.normal(size=(30, 4)), rng.normal(size=30)
+    weight, clusters = rng.random(30), np.arange(30) // 2
+    weight[[0, 7]] = 0  # the first of a pair, and the second of another
+
+    def residual(kept):
+        model = LinearRegression().fit(masks[kept], y[kept], weight[kept])
+        return y - model.predict(masks)
+
+    about = masks - np.average(masks, axis=0, weights=weight)
+    hat = with_intercept(about, projection(about, weight), weight)
+    found = left_out_residuals(residual(clusters >= 0)[:, np.newaxis], *hat, weight, clusters)
+    expected = [residual(clusters != cluster)[row] for row, cluster in enumerate(clusters)]
+    np.testing.assert_allclose(found[:, 0], expected)

@@ -249,6 +249,39 @@ def test_class_and_sample_weights(folders, songs):
     assert weighted.mean() > plain.mean()
 
 
+@pytest.mark.parametrize(
+    ("scale", "early_stopping"), [(1, False), (1, True), (1e-60, True), (1e60, False)]
+)
+def test_songs_of_weight_zero_are_not_trained_on(scale, early_stopping, folders, songs):
+    """Not even as a batch of their own, whose mean loss would be none."""
+    weight = scale * np.array([1.0, 1.0, 0.0] * 3)
+    parameters = {"batch_size": 1, "early_stopping": early_stopping, "validation_fraction": 0.4}
+    model = classifier(folders, **parameters).fit(songs, CLASSES, sample_weight=weight)
+    assert np.isfinite(model.predict_proba(songs)).all()
+    assert all(np.isfinite(list(epoch.values())).all() for epoch in model.history_)
+    classes = {"folk": scale, "metal": scale, "pop": 0}
+    again = classifier(folders, class_weight=classes, **parameters).fit(songs, CLASSES)
+    np.testing.assert_array_equal(again.predict_proba(songs), model.predict_proba(songs))
+
+
+@pytest.mark.parametrize(
+    ("sample_weight", "class_weight", "cause"),
+    [
+        (np.zeros(9), None, "every song has weight 0|at least one non-zero"),  # scikit-learn's own
+        ([1, 0, 0] * 3, {"folk": 0}, "every song has weight 0"),
+        ([1] * 8 + [-1], None, "Negative values"),
+        ([1] * 8 + [np.nan], None, "NaN"),
+        ([1] * 8 + [np.inf], None, "infinity"),
+        (None, {"folk": -1}, "class_weight must be finite and at least 0"),
+        (None, {"folk": np.nan}, "class_weight must be finite and at least 0"),
+    ],
+)
+def test_weights_that_are_none(sample_weight, class_weight, cause, folders, songs):
+    model = classifier(folders, class_weight=class_weight)
+    with pytest.raises(ValueError, match=cause):
+        model.fit(songs, CLASSES, sample_weight=sample_weight)
+
+
 def test_cross_attention_is_not_factored(folders, songs):
     model = classifier(folders, fusion="cross_attention").fit(songs, CLASSES)
     assert not hasattr(model, "encode_audio")

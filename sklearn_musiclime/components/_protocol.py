@@ -6,6 +6,8 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
+from sklearn_musiclime import _torch
+
 
 def call_with_known(
     method: Callable[..., Any], waveform: Any, sampling_rate: float, **known: Any
@@ -30,9 +32,16 @@ def call_with_known(
     -------
     object
         What the method returns.
+
+    Warns
+    -----
+    UserWarning
+        It runs a torch module in training mode.
     """
     wanted = {name: value for name, value in known.items() if takes(method, name)}
-    return method(waveform, sampling_rate, **wanted)
+    owner = type(getattr(method, "__self__", method)).__name__
+    with _torch.training_noticed(f"the {owner}"):
+        return method(waveform, sampling_rate, **wanted)
 
 
 def takes(method: Callable[..., Any], keyword: str) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
@@ -9,6 +10,7 @@ from dataclasses import dataclass, field, replace
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import numpy as np
 import pandas as pd
@@ -818,16 +820,19 @@ class GlobalExplanation:
             The file.
         """
         path = Path(path)
+        # The ending of a page alone: "run.1" and "run.2" have pages of their own.
+        name = path.stem if path.suffix in (".html", ".htm") else path.name
         songs = []
         if self.songs is not None:
             by_row = {e.row: e for e in self.explanations or []}
             for song in self.pick(n_songs).itertuples():
-                page = None
+                link = None
                 if song.row in by_row:
-                    page = f"{path.stem}-song-{song.row}.html"
+                    page = f"{name}-song-{song.row}.html"
                     by_row[song.row].to_html(path.with_name(page))
+                    link = quote(os.fsencode(page), safe="")
                 songs.append(
-                    {"title": song.title, "label": song.label, "score": song.score, "page": page}
+                    {"title": song.title, "label": song.label, "score": song.score, "page": link}
                 )
         text = global_page(self, title=title, songs=songs, methods=METHODS, min_count=min_count)
         write_text(path, text, errors="backslashreplace")
@@ -841,7 +846,8 @@ class GlobalExplanation:
         Parameters
         ----------
         path : path-like
-            The JSON file. The arrays get the same name with the ending ``.npz``.
+            The JSON file. The arrays of "song.json" are in "song.npz", those of a name that ends
+            otherwise in a file of that name with ".npz" behind it: "run.1", "run.1.npz".
 
         See Also
         --------
@@ -864,8 +870,11 @@ class GlobalExplanation:
 
         Raises
         ------
+        FileNotFoundError
+            One of the two files is missing.
         ValueError
-            The file is no global explanation, or one of a later version.
+            A file is none of a global explanation, or of a later version; what it says does not
+            fit together; or the two were not saved together.
         """
         return cls(**io.load_global(path))
 

@@ -1,4 +1,9 @@
-"""Explanations as files: JSON for what is said, ``.npz`` beside it for what is heard."""
+"""Explanations as files: JSON for what is said, ``.npz`` beside it for what is heard.
+
+The arrays of ``song.json`` are in ``song.npz``, those of a name with any other ending, or none, in
+a file of the whole name with ``.npz`` behind it. The JSON file holds their digest, so that the
+arrays of another explanation are not taken for its own.
+"""
 
 from __future__ import annotations
 
@@ -20,7 +25,13 @@ from sklearn_musiclime.components.decomposition import AudioComponents, Decompos
 from sklearn_musiclime.components.lyrics import LYRIC_UNITS, LyricComponents
 from sklearn_musiclime.explanation.aggregation import Component, PairTotals
 from sklearn_musiclime.explanation.importance import totals
-from sklearn_musiclime.explanation.reading import Record, Shape, read_arrays, read_document
+from sklearn_musiclime.explanation.reading import (
+    Record,
+    Shape,
+    arrays_digest,
+    read_arrays,
+    read_document,
+)
 from sklearn_musiclime.songs import MAX_SAMPLES
 from sklearn_musiclime.surrogate.errors import MOST_DOF
 from sklearn_musiclime.surrogate.interactions import Interactions
@@ -33,8 +44,9 @@ LOCAL = "sklearn_musiclime.LocalExplanation"
 GLOBAL = "sklearn_musiclime.GlobalExplanation"
 VERSIONS = {LOCAL: 3, GLOBAL: 3}
 """Of the formats. A local explanation of version 1 has no degrees of freedom: its intervals are
-those of the normal distribution. A global one has interactions by song, not by group. Version 2
-has no labels of the index of X."""
+those of the normal distribution. A global one has interactions by song, not by group. Up to
+version 2 there are no labels of the index of X and no digest of the arrays, and ``.npz`` takes the
+place of any ending."""
 INTERACTION_VALUES = ("weights", "std_err", "q_values", "dof")
 WEIGHT_ARRAYS = ("data", "indices", "indptr")
 PAIR_ARRAYS: dict[str, tuple[str, Shape]] = {
@@ -49,7 +61,7 @@ SHARES = ("audio", "lyrics", "interaction")
 
 
 def save_local(explanation: LocalExplanation, path: str | PathLike[str]) -> None:
-    """Write a local explanation to ``path`` (JSON) and its waveforms to ``path`` with ``.npz``.
+    """Write a local explanation to ``path`` (JSON) and its waveforms beside it as ``.npz``.
 
     Parameters
     ----------
@@ -91,15 +103,15 @@ def save_local(explanation: LocalExplanation, path: str | PathLike[str]) -> None
         "lyrics": None,
     }
     if audio is not None:
-        is_heard = audio.mix is not None
         document["audio"] = {
-            "arrays": path.with_suffix(".npz").name if is_heard else None,
+            "arrays": None,
             "source_names": list(audio.source_names),
             "borders": audio.borders.tolist(),
             "sampling_rate": audio.sampling_rate,
         }
-        if is_heard:
+        if audio.mix is not None:
             arrays = {"mix": audio.mix, "sources": audio.sources}
+            document["audio"] |= _named(path, arrays)
     if lyrics is not None:
         document["lyrics"] = {
             "text": lyrics.text,
@@ -130,8 +142,8 @@ def load_local(path: str | PathLike[str]) -> dict[str, Any]:
     FileNotFoundError
         One of the two files is missing.
     ValueError
-        A file is none of an explanation, or of a later version; or what it says does not fit
-        together.
+        A file is none of an explanation, or of a later version; what it says does not fit
+        together; or the two files were not saved together.
     """
     path = Path(path)
     document = _read(path, LOCAL)
@@ -143,7 +155,9 @@ def load_local(path: str | PathLike[str]) -> dict[str, Any]:
     if unknown:
         raise document.error("prediction", f"none of the label {unknown[0]!r}")
     components = Decomposition(
-        None if document.is_null("audio") else _load_audio(document.record("audio"), path),
+        None
+        if document.is_null("audio")
+        else _load_audio(document.record("audio"), path, document.whole("version")),
         None if document.is_null("lyrics") else _load_lyrics(document.record("lyrics")),
     )
     # Lengths first: the names of sources x segments may be many more than the file has letters.
@@ -184,7 +198,7 @@ def load_local(path: str | PathLike[str]) -> dict[str, Any]:
 
 
 def save_global(explanation: GlobalExplanation, path: str | PathLike[str]) -> None:
-    """Write a global explanation to ``path`` (JSON) and its numbers to ``path`` with ``.npz``.
+    """Write a global explanation to ``path`` (JSON) and its numbers beside it as ``.npz``.
 
     Parameters
     ----------
@@ -203,7 +217,7 @@ def save_global(explanation: GlobalExplanation, path: str | PathLike[str]) -> No
     document = {
         "format": GLOBAL,
         "version": VERSIONS[GLOBAL],
-        "arrays": path.with_suffix(".npz").name,
+        **_named(path, arrays),
         "labels": explanation.labels,
         "components": explanation.components,
         "songs": None if songs is None else _columns(songs),
@@ -230,8 +244,8 @@ def load_global(path: str | PathLike[str]) -> dict[str, Any]:
     FileNotFoundError
         One of the two files is missing.
     ValueError
-        A file is none of a global explanation, or of a later version; or what it says does not fit
-        together.
+        A file is none of a global explanation, or of a later version; what it says does not fit
+        together; or the two files were not saved together.
     """
     path = Path(path)
     document = _read(path, GLOBAL)
@@ -246,7 +260,7 @@ def load_global(path: str | PathLike[str]) -> dict[str, Any]:
     of_pairs = dict(PAIR_ARRAYS)
     if document.whole("version") < 2:
         del of_pairs["pair_n_groups"]
-    arrays = read_arrays(path.with_suffix(".npz"), expected, optional=of_pairs)
+    arrays = _load_arrays(path, document.whole("version"), document, expected, of_pairs)
     if "pair_counts" in arrays and "pair_n_groups" not in arrays:
         arrays |= _groups_of_songs(songs, arrays["pair_counts"])
     sums, counts, weights = arrays["sums"], arrays["counts"], None
@@ -287,10 +301,41 @@ def _write(path: Path, document: dict[str, Any], arrays: dict[str, np.ndarray]) 
     """Write the JSON file and, if there are any, the arrays beside it: both or none."""
     # Escaped to ASCII, since lyrics may hold what UTF-8 can't (lone surrogates).
     text = json.dumps(document, indent=1, default=_plain).encode("ascii")
-    with replacing(*([path, path.with_suffix(".npz")] if arrays else [path])) as files:
+    with replacing(*([path, _arrays_path(path)] if arrays else [path])) as files:
         files[0].write(text)
         if arrays:
             np.savez(files[1], **arrays)
+
+
+def _named(path: Path, arrays: dict[str, np.ndarray]) -> dict[str, str]:
+    """What a JSON file says of the arrays beside it."""
+    return {"arrays": _arrays_path(path).name, "digest": arrays_digest(arrays)}
+
+
+def _arrays_path(path: Path, version: int = max(VERSIONS.values())) -> Path:
+    """The file of the arrays of a JSON file."""
+    if path.suffix == ".json" or version < 3:
+        return path.with_suffix(".npz")
+    return path.with_name(f"{path.name}.npz")
+
+
+def _load_arrays(
+    path: Path,
+    version: int,
+    saved: Record,
+    expected: dict[str, tuple[str, Shape]],
+    optional: dict[str, tuple[str, Shape]] | None = None,
+) -> dict[str, np.ndarray]:
+    """The arrays beside a JSON file, whatever file it names; `saved` holds their digest."""
+    beside = _arrays_path(path, version)
+    arrays = read_arrays(beside, expected, optional=optional)
+    if version >= 3 and arrays_digest(arrays) != saved.text("digest"):
+        raise ValueError(
+            f"{str(path)!r} and {str(beside)!r} were not saved together: the arrays are those of "
+            "another explanation, or were changed. Save it again under a name of its own, or copy "
+            "both of its files"
+        )
+    return arrays
 
 
 def _read(path: Path, kind: str) -> Record:
@@ -363,7 +408,7 @@ def _load_interactions(document: Record, n_labels: int, n_components: int) -> In
     return Interactions(pairs, **({"dof": np.full(shape, MOST_DOF)} | values))
 
 
-def _load_audio(saved: Record, path: Path) -> AudioComponents:
+def _load_audio(saved: Record, path: Path, version: int) -> AudioComponents:
     names = tuple(saved.texts("source_names"))
     if not names or len(set(names)) != len(names):
         raise saved.error("source_names", "none, or one of them twice")
@@ -375,12 +420,12 @@ def _load_audio(saved: Record, path: Path) -> AudioComponents:
         raise saved.error("sampling_rate", f"{rate} is no rate")
     mix = sources = None
     if not saved.is_null("arrays"):
-        # Beside the document, wherever that says that they are.
         n_samples = int(borders[-1])
-        arrays = read_arrays(
-            path.with_suffix(".npz"),
-            {"mix": ("f4", (n_samples,)), "sources": ("f4", (len(names), n_samples))},
-        )
+        expected: dict[str, tuple[str, Shape]] = {
+            "mix": ("f4", (n_samples,)),
+            "sources": ("f4", (len(names), n_samples)),
+        }
+        arrays = _load_arrays(path, version, saved, expected)
         mix, sources = arrays["mix"], arrays["sources"]
     return AudioComponents(mix, names, sources, borders, rate)
 

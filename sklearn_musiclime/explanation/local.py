@@ -462,7 +462,8 @@ class LocalExplanation:
 
         One file that opens from disk without a network. A click on a source at a time plays it
         alone, or the song without it; words are coloured by weight and, where their times are
-        known, follow the sound.
+        known, follow the sound. Songs of a sampling rate below 8 kHz or above 48 kHz are resampled
+        for the page.
 
         Parameters
         ----------
@@ -486,7 +487,8 @@ class LocalExplanation:
         Parameters
         ----------
         path : path-like
-            The JSON file. The arrays get the same name with the ending ``.npz``.
+            The JSON file. The arrays of "song.json" are in "song.npz", those of a name that ends
+            otherwise in a file of that name with ".npz" behind it: "run.1", "run.1.npz".
 
         See Also
         --------
@@ -512,8 +514,9 @@ class LocalExplanation:
         FileNotFoundError
             One of the two files is missing.
         ValueError
-            A file is none of an explanation, or of a later version; or what it says does not fit
-            together. Nothing in it is run, and nothing is believed that was not checked.
+            A file is none of an explanation, or of a later version; what it says does not fit
+            together; or the two were not saved together. Nothing in it is run, and nothing is
+            believed that was not checked.
         """
         return cls(**io.load_local(path))
 

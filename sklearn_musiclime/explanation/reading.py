@@ -8,6 +8,7 @@ has to be, and everything that is wrong is a ValueError that names the file and 
 
 from __future__ import annotations
 
+import hashlib
 import json
 import math
 import re
@@ -241,6 +242,33 @@ def read_arrays(
         if not np.isfinite(array).all():
             raise ValueError(f"{str(path)!r}: {name}: NaN or infinite")
     return arrays
+
+
+def arrays_digest(arrays: Mapping[str, np.ndarray]) -> str:
+    """Hash arrays: their names, types, shapes and values.
+
+    Parameters
+    ----------
+    arrays : mapping of str to ndarray
+        The arrays, in any order.
+
+    Returns
+    -------
+    str
+        Of 128 bits, in hexadecimal digits.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_musiclime.explanation.reading import arrays_digest
+    >>> arrays_digest({"mix": np.zeros(3)}) == arrays_digest({"mix": np.zeros((3, 1))})
+    False
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    for name, array in sorted(arrays.items()):
+        digest.update(json.dumps([name, array.dtype.str, array.shape]).encode())
+        digest.update(np.ascontiguousarray(array).data)
+    return digest.hexdigest()
 
 
 def _members(

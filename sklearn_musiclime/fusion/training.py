@@ -77,7 +77,7 @@ class Training:
         weights : ndarray of shape (n_songs,)
             How much each song counts.
         rows, held_out : ndarray of int
-            Songs to train on, and to watch; the latter may be none.
+            Songs to train on, and to watch, all of a weight above 0; the latter may be none.
         rng : RandomState
             Shuffles.
 

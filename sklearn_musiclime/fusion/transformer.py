@@ -252,7 +252,7 @@ class TransformerFusionClassifier(ClassifierMixin, BaseEstimator):
         y : array-like of shape (n_songs,)
             Their classes.
         sample_weight : array-like of shape (n_songs,), or None, default=None
-            How much each song counts.
+            How much each song counts: 0 for a song that is not trained on.
 
         Returns
         -------
@@ -266,8 +266,8 @@ class TransformerFusionClassifier(ClassifierMixin, BaseEstimator):
         OSError
             There is no such model.
         ValueError
-            A parameter is out of its range, there is one class only, or with `warm_start` the
-            classes are others.
+            A parameter is out of its range; there is one class only, or with `warm_start` the
+            classes are others; weights are negative, NaN or infinite, or no song has one above 0.
         InvalidSongError
             A cell of X is no song; the message names its row.
         """
@@ -281,8 +281,7 @@ class TransformerFusionClassifier(ClassifierMixin, BaseEstimator):
         classes, targets = np.unique(y, return_inverse=True)
         if len(classes) < 2:
             raise ValueError(f"y has one class only, {classes[0]!r}")
-        weights = _check_sample_weight(sample_weight, np.zeros((len(X), 1)))
-        weights = weights * compute_sample_weight(self.class_weight, y)
+        weights = self._song_weights(sample_weight, y)
         rng = check_random_state(self.random_state)
         with _torch.exclusive(), torch.random.fork_rng():
             torch.manual_seed(int(rng.randint(2**31)))
@@ -595,6 +594,23 @@ class TransformerFusionClassifier(ClassifierMixin, BaseEstimator):
                 f"validation_fraction must be between 0 and 1, got {self.validation_fraction}"
             )
 
+    def _song_weights(self, sample_weight: ArrayLike | None, y: np.ndarray) -> np.ndarray:
+        """How much each song counts: 1 at most, and 0 for what single precision knows as 0."""
+        of_songs = np.zeros((len(y), 1))
+        weights = _check_sample_weight(sample_weight, of_songs, ensure_non_negative=True)
+        of_classes = compute_sample_weight(self.class_weight, y)
+        if not (np.isfinite(of_classes) & (of_classes >= 0)).all():
+            raise ValueError(
+                f"class_weight must be finite and at least 0, got {self.class_weight!r}"
+            )
+        weights = weights * of_classes
+        if not weights.any():
+            raise ValueError(
+                "every song has weight 0, so there is nothing to train on: give some of them a "
+                "sample_weight and a class_weight above 0"
+            )
+        return (weights / weights.max()).astype(np.float32).astype(float)
+
     def _columns(self, X: Any) -> list[list[Any]]:
         """The columns that are used, their cells checked."""
         columns = read_columns(X, self.modality, audio=self.audio_column, lyrics=self.lyrics_column)
@@ -696,10 +712,11 @@ class TransformerFusionClassifier(ClassifierMixin, BaseEstimator):
             def features(rows: np.ndarray) -> tuple:
                 return self._features([[half[row] for row in rows] for half in songs])
 
-        rows, held_out = np.arange(len(targets)), np.arange(0)
+        # A batch of songs of weight 0 alone would have no mean loss.
+        rows, held_out = np.flatnonzero(weights), np.arange(0)
         if self.early_stopping:
             rows, held_out = train_test_split(
-                rows, test_size=self.validation_fraction, stratify=targets, random_state=rng
+                rows, test_size=self.validation_fraction, stratify=targets[rows], random_state=rng
             )
         on_gpu = network.device.type == "cuda" and torch.cuda.is_bf16_supported()
         training = Training(

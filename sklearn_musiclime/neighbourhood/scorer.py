@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
+from sklearn_musiclime import _torch
 from sklearn_musiclime.batches import is_out_of_memory
 from sklearn_musiclime.components.decomposition import Decomposition
 from sklearn_musiclime.neighbourhood.apart import NotApartError
@@ -102,6 +103,11 @@ class NeighbourhoodScorer:
         Returns
         -------
         Answer
+
+        Warns
+        -----
+        UserWarning
+            The model runs a torch module in training mode.
         """
         self.progress.total = (self.progress.total or 0) + 1
         answer = self._of_song(self.score.answer)
@@ -121,7 +127,8 @@ class NeighbourhoodScorer:
     def _of_song(self, ask: Callable[[Any], Any]) -> Any:
         everything = np.ones((1, len(self.components)), dtype=bool)
         try:
-            return ask(perturbed_songs(self.song, self.components, everything))
+            with _torch.training_noticed("the model"):
+                return ask(perturbed_songs(self.song, self.components, everything))
         except Exception as error:
             error.add_note("in the scoring of the song itself")
             raise

@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import base64
 import hashlib
-import io
 from collections.abc import Sequence
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import soundfile
 
 from sklearn_musiclime.report.html import environment
 from sklearn_musiclime.report.plots import envelope
+from sklearn_musiclime.report.sound import playable, vorbis
 from sklearn_musiclime.songs import row_name
 
 if TYPE_CHECKING:
@@ -102,7 +101,7 @@ def global_page(
     title : str
         Its heading.
     songs : list of dict
-        ``title``, ``label``, ``score`` and ``page`` (a relative link, or None) of songs to look at.
+        ``title``, ``label``, ``score`` and ``page`` (a relative URL, or None) of songs to look at.
     methods : sequence of str
         The importances to choose from.
     min_count : int
@@ -217,27 +216,19 @@ def _label(explanation: LocalExplanation, index: int) -> dict[str, Any]:
 
 def _audio(audio: AudioComponents) -> dict[str, Any]:
     peak = float(np.abs(audio.sources).max(initial=0.0)) or 1.0
+    played = [playable(source, audio.sampling_rate) for source in audio.sources]
     return {
-        "rate": int(audio.sampling_rate),
+        "rate": played[0][1],
         "borders": audio.times.tolist(),
         "sources": [
             {
                 "name": name,
-                "ogg": base64.b64encode(_vorbis(source, int(audio.sampling_rate))).decode("ascii"),
+                "ogg": base64.b64encode(vorbis(*sound)).decode("ascii"),
                 **_envelope(source / peak),
             }
-            for name, source in zip(audio.source_names, audio.sources, strict=True)
+            for name, source, sound in zip(audio.source_names, audio.sources, played, strict=True)
         ],
     }
-
-
-def _vorbis(waveform: np.ndarray, rate: int) -> bytes:
-    """A waveform as an OGG file."""
-    file = io.BytesIO()
-    with soundfile.SoundFile(file, "w", rate, 1, format="OGG", subtype="VORBIS") as ogg:
-        for start in range(0, len(waveform), rate):  # libsndfile overflows its stack on long ones
-            ogg.write(waveform[start : start + rate])
-    return file.getvalue()
 
 
 def _envelope(waveform: np.ndarray) -> dict[str, list[int]]:

@@ -147,7 +147,8 @@ def projection(rows: np.ndarray, weight: np.ndarray, penalty: float = 0.0) -> np
     rows : ndarray of shape (n, n_components)
         The regressors.
     weight : ndarray of shape (n,)
-        Their weights. What is returned for a row of weight 0 is not to be used.
+        Their weights. A row of weight 0 takes no part in the inverse and is multiplied by it as
+        any other row is: :func:`left_out_residuals` of it need that.
     penalty : float, default=0.0
         Of a ridge.
 
@@ -157,20 +158,28 @@ def projection(rows: np.ndarray, weight: np.ndarray, penalty: float = 0.0) -> np
     """
     n, n_components = rows.shape
     root = np.sqrt(weight)[:, np.newaxis]
+    unseen = weight == 0
     if penalty == 0 and 0 < n_components <= n:
         # By an orthogonal basis, which loses half the digits that the normal equations lose.
         basis, triangle = np.linalg.qr(rows * root)
         diagonal = np.abs(np.diag(triangle))
         if diagonal.min() > 1e-7 * diagonal.max():
             projected = scipy.linalg.solve_triangular(triangle, basis.T).T
-            return np.divide(projected, root, out=np.zeros_like(projected), where=root > 0)
+            rest = scipy.linalg.solve_triangular(triangle, rows[unseen].T, trans="T")
+            projected[unseen] = scipy.linalg.solve_triangular(triangle, rest).T
+            return np.divide(projected, root, out=projected, where=root > 0)
     if n_components <= n:
         gram = (rows.T * weight) @ rows
         return rows @ np.linalg.pinv(gram + penalty * np.eye(n_components), hermitian=True)
     weighted = rows * root
     kernel = weighted @ weighted.T
     projected = np.linalg.pinv(kernel + penalty * np.eye(n), hermitian=True) @ weighted
-    return np.divide(projected, root, out=np.zeros_like(projected), where=root > 0)
+    if penalty == 0:  # the pseudoinverse of `weighted`, transposed
+        projected[unseen] = rows[unseen] @ projected.T @ projected
+    else:
+        rest = rows[unseen] - rows[unseen] @ weighted.T @ projected
+        projected[unseen] = rest / penalty
+    return np.divide(projected, root, out=projected, where=root > 0)
 
 
 def clustered_errors(
