@@ -13,7 +13,12 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_musiclime.neighbourhood.models import Answer, ScoreFunction, is_same_answer
+from sklearn_musiclime.neighbourhood.models import (
+    Answer,
+    ScoreFunction,
+    check_n_labels,
+    is_same_answer,
+)
 from sklearn_musiclime.songs import Song
 
 GROSS = 0.05
@@ -83,7 +88,7 @@ class GivenAnswer:
         if self.answer is None or not self.is_steady:
             return
         given = self.answer.scores[0]
-        if given.shape != composed.shape or not is_same_answer(given, composed, among):
+        if not is_same_answer(given, composed, among):
             raise ValueError(
                 f"{song.name}: the model scores the row of X {_shown(given)}, and the same song "
                 f"composed of its parts {_shown(composed)}, so another song would be explained. "
@@ -124,8 +129,9 @@ def ask_about_row(
     Raises
     ------
     ValueError
-        The answers differ, see :meth:`GivenAnswer.compare`; where nothing else is known yet, by a
-        twentieth of the largest score.
+        It scores other labels than of the composed song; or the answers differ, see
+        :meth:`GivenAnswer.compare`: where nothing else is known yet, by a twentieth of the largest
+        score.
     """
     try:
         answer = score.answer(row)
@@ -133,19 +139,19 @@ def ask_about_row(
     # Whatever a model raises of cells that it does not know: it takes the composed ones.
     except Exception as error:
         return GivenAnswer(None, trouble=f"{type(error).__name__}: {error}")
+    check_n_labels(answer.scores, len(composed))
     given, scores = GivenAnswer(answer, said), answer.scores[0]
     if _is_near(scores, composed, among):
         return given
-    again = score.answer(row).scores[0]
-    if not is_same_answer(scores, again, np.stack([scores, again])):
+    again = score.answer(row).scores
+    check_n_labels(again, len(composed))
+    if not is_same_answer(scores, again[0], np.vstack([scores, again])):
         return GivenAnswer(answer, said, is_steady=False)
-    given.compare(song, composed, np.stack([scores, again]) if among is None else among)
+    given.compare(song, composed, np.vstack([scores, again]) if among is None else among)
     return given
 
 
 def _is_near(scores: np.ndarray, composed: np.ndarray, among: np.ndarray | None) -> bool:
-    if scores.shape != composed.shape:
-        return False
     if among is not None:
         return is_same_answer(scores, composed, among)
     half = np.abs(composed).max(initial=0.0) / 2  # which don't overflow
