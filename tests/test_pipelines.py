@@ -189,18 +189,27 @@ class Names(ClassifierMixin, BaseEstimator):
         return self.inner_.predict(X)
 
 
+class Words(TransformerMixin, BaseEstimator):
+    """Counts of words, as an array whose columns have names."""
+
+    def fit(self, X, y=None):
+        self.counts_ = CountVectorizer().fit(X)
+        self.n_features_in_ = 1
+        return self
+
+    def transform(self, X):
+        return self.counts_.transform(X).toarray()
+
+    def get_feature_names_out(self, input_features=None):
+        return self.counts_.get_feature_names_out()
+
+
 def with_category():
     """Names, types and containers that survive ``set_output``."""
-    year = FunctionTransformer(lambda X: X, feature_names_out="one-to-one")
+    as_it_is = FunctionTransformer(lambda X: X, feature_names_out="one-to-one")
     return ColumnTransformer(
-        [("a", Loudness(), "audio"), ("t", CountVectorizer(), "lyrics"),
-         ("c", year, ["label", "year"])],
-        sparse_threshold=0,
-    )  # fmt: skip
-
-
-def dense(X):
-    return X.toarray() if sparse.issparse(X) else X
+        [("a", Loudness(), "audio"), ("t", Words(), "lyrics"), ("c", as_it_is, ["label", "year"])]
+    )
 
 
 def boosted(kind, y=None, **settings):
@@ -219,13 +228,6 @@ def frame_head(head, container="pandas"):
             )
         else:
             columns_ = with_category()
-            # A sparse matrix has no place in a frame.
-            columns_.transformers[1] = (
-                "t",
-                make_pipeline(CountVectorizer(), FunctionTransformer(
-                    dense, feature_names_out="one-to-one")),
-                "lyrics",
-            )  # fmt: skip
         return make_pipeline(columns_, head()).set_output(transform=container)
 
     return build
