@@ -12,7 +12,7 @@ import builtins
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
-from typing import Any, NoReturn, Self
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
@@ -143,7 +143,7 @@ class AudioDtype(ExtensionDtype):
         return PerturbedAudio
 
     @classmethod
-    def construct_from_string(cls, string: str) -> NoReturn:
+    def construct_from_string(cls, string: str) -> None:
         """Refuse all names, so that "object" stays what it is in pandas.
 
         Parameters
