@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 import scipy.sparse
 from joblib.memory import MemorizedFunc, NotMemorizedFunc
+from sklearn.utils import Bunch
 
 from sklearn_musiclime.identity import code, networks, tables
 from sklearn_musiclime.identity.graph import Parts, Unidentified
@@ -125,6 +126,13 @@ def _memorized(value: Any) -> Parts:
     return Parts("memorized", [(".func", value.func), ("", value.ignore)])
 
 
+def _lightgbm(value: Any) -> Parts:
+    """Trees of LightGBM; a copy of them keeps less of how they were grown."""
+    trees = value.model_to_string(num_iteration=-1)
+    children = [("", trees), ("", max(value.best_iteration, 0)), ("", value.pandas_categorical)]
+    return Parts("lightgbm", [("", type(value)), *children])
+
+
 def _refuse(value: Any) -> Parts:
     raise Unidentified("it is a handle of this process")
 
@@ -136,6 +144,7 @@ _EXACT: dict[type, Describe] = {
     frozenset: _container("frozenset", is_ordered=False),
     dict: _mapping,
     OrderedDict: _mapping,
+    Bunch: _mapping,  # of its attributes pickle keeps none
     types.MappingProxyType: _mapping,
     slice: lambda s: Parts("slice", [("", s.start), ("", s.stop), ("", s.step)]),
     range: lambda r: Parts("range", [("", r.start), ("", r.stop), ("", r.step)]),
@@ -196,6 +205,7 @@ _OPTIONAL: tuple[tuple[str, str, Describe], ...] = (
     ("torch", "Tensor", networks.describe_tensor),
     ("transformers", "PreTrainedTokenizerBase", networks.describe_tokenizer),
     ("tokenizers", "Tokenizer", networks.describe_backend),
+    ("lightgbm", "Booster", _lightgbm),
     ("numba.core.dispatcher", "Dispatcher", code.describe_wrapped),
 )
 

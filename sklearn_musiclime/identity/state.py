@@ -7,15 +7,17 @@ import sys
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from numpy.random import RandomState
 from sklearn.base import BaseEstimator
 
 from sklearn_musiclime.identity.code import attributes
 from sklearn_musiclime.identity.graph import Parts, Unidentified
 from sklearn_musiclime.identity.installed import extension_file, is_installed, version_of
 
-# Of scikit-learn's own: a release is part of a class's name, an id is another in each process, and
-# a search takes another time.
+# Attributes of scikit-learn's that differ between equal fits: a release, which is part of a class's
+# name too, an id, and a time.
 PASSING = frozenset({"_sklearn_version", "_stop_words_id", "refit_time_"})
+PARAMETER = "random_state"
 
 
 def describe_state(value: Any) -> Parts:
@@ -92,10 +94,13 @@ def _attributes_of(value: Any, state: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _without_passing(value: Any, state: Mapping[str, Any]) -> Mapping[str, Any]:
-    """Drop what differs from one fit to the next of the same model."""
+    """Drop what differs from one fit to the next of the same model, and decides no prediction."""
     if not isinstance(value, BaseEstimator):
         return state
     kept = {name: part for name, part in state.items() if name not in PASSING}
+    if is_installed(type(value).__module__):  # what fit drew from is used up
+        drawn_from = [n for n, v in kept.items() if isinstance(v, RandomState) and n != PARAMETER]
+        kept = {name: part for name, part in kept.items() if name not in drawn_from}
     found = kept.get("cv_results_")
     if isinstance(found, dict):
         times = tuple(name for name in found if str(name).endswith("_time"))
