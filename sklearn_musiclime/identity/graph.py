@@ -145,11 +145,14 @@ class Walk:
         ]
 
     def _parts(self, value: Any) -> Parts:
-        if isinstance(value, (str, PurePath)) and (type(value) is str or names_file(value)):
-            if self._version is not None:
-                return Parts("path", [("", str(value))])
+        is_file = type(value) is str or (
+            isinstance(value, PurePath) and self._version is None and names_file(value)
+        )
+        if is_file:
             try:
-                return Parts("file", [("", str(value)), ("", file_digest(value))])
+                return Parts(
+                    "file", [("", type(value)), ("", str(value)), ("", file_digest(value))]
+                )
             except OSError as error:
                 raise Unidentified(f"the file can't be read: {error.strerror}") from error
         return self._describe(value)

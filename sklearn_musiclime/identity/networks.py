@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import io
 import json
+import re
+import zipfile
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -82,7 +84,8 @@ def describe_script(module: Any) -> Parts:
     Returns
     -------
     Parts
-        What is saved of it once it was saved and loaded, which then stays the same.
+        Code, constants and weights that are saved of it once it was saved and loaded, which then
+        stay the same.
     """
     import torch
 
@@ -96,7 +99,23 @@ def describe_script(module: Any) -> Parts:
         again = saved(torch.jit.load(saved(module), map_location="cpu"))
     except RuntimeError as error:
         raise Unidentified(f"it can't be saved: {error}") from error
-    return Parts("script", [("", again.getvalue())])
+    with zipfile.ZipFile(again) as archive:
+        members = {
+            name: archive.read(name) for name in archive.namelist()
+            if not name.endswith((".debug_pkl", "serialization_id"))
+        }  # fmt: skip
+    for name, data in members.items():
+        if name.endswith(".py"):
+            members[name] = _DECLARATIONS.sub(_in_order, data)
+    return Parts("script", attributes(members))
+
+
+_DECLARATIONS = re.compile(rb"(?:^  \w+ : [^\n]*\n)+", re.MULTILINE)
+
+
+def _in_order(declarations: re.Match[bytes]) -> bytes:
+    """Attributes of a class, which are written in the order of a set."""
+    return b"".join(sorted(declarations[0].splitlines(keepends=True)))
 
 
 def describe_tensor(tensor: Any) -> Parts:

@@ -20,6 +20,7 @@ import numpy as np
 import pandas as pd
 import scipy.sparse
 from joblib.memory import MemorizedFunc, NotMemorizedFunc
+from sklearn.neighbors import BallTree, KDTree
 from sklearn.utils import Bunch
 
 from sklearn_musiclime.identity import code, networks, tables
@@ -133,6 +134,14 @@ def _lightgbm(value: Any) -> Parts:
     return Parts("lightgbm", [("", type(value)), *children])
 
 
+def _tree(value: Any) -> Parts:
+    """Neighbours' tree of scikit-learn, but for what it counts while it is asked."""
+    state = value.__getstate__()
+    counters = slice(7, 11)
+    return Parts("tree", [("", type(value)), *(("", s) for s in state[: counters.start]),
+                          *(("", s) for s in state[counters.stop :])])  # fmt: skip
+
+
 def _refuse(value: Any) -> Parts:
     raise Unidentified("it is a handle of this process")
 
@@ -187,6 +196,7 @@ _BASES: tuple[tuple[type | tuple[type, ...], Describe], ...] = (
     (scipy.sparse.spmatrix, tables.describe_sparse),
     (PurePath, _path),
     (types.ModuleType, code.describe_module),
+    ((KDTree, BallTree), _tree),
     (joblib.Memory, _type_alone),  # where it keeps results makes no difference
     ((MemorizedFunc, NotMemorizedFunc), _memorized),
     (
