@@ -483,7 +483,8 @@ def sets_in_code():
 @equal
 def comments_docstrings_and_places():
     plain = "def f(X):\n y = X + 1\n return None if y else [y]"
-    told = '\n\n# A comment\ndef f(X):\n "Says what."\n\n y = X + 1  # here\n return None if y else [y]'
+    told = '\n\n# A comment\ndef f(X):\n "Says what."\n\n y = X + 1  # here\n\n'
+    told += " return None if y else [y]"
     hinted = "def f(X: list) -> list:\n y = X + 1\n return None if y else [y]"
     one = "class f:\n a = 1\n def g(self):\n  return self.a"
     two = '\n\nclass f:\n "Says what."\n a: int = 1\n def g(self):\n  "Says it."\n  return self.a'

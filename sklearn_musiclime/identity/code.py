@@ -37,7 +37,7 @@ ABOUT_CLASSES = frozenset({
 DROPPED_IN_BODIES = frozenset({"__doc__", "__firstlineno__", "__static_attributes__"})
 
 _LOADS_GLOBAL = dis.opmap["LOAD_GLOBAL"]
-_LOADS_NAME = dis.opmap["LOAD_NAME"]
+_LOADS_NAME = (dis.opmap["LOAD_NAME"], dis.opmap.get("LOAD_FROM_DICT_OR_GLOBALS"))
 _STORES_NAME = dis.opmap["STORE_NAME"]
 _IMPORTS = dis.opmap["IMPORT_NAME"]
 _SMALL_INT = dis.opmap.get("LOAD_SMALL_INT")
@@ -171,7 +171,7 @@ def _globals_of(code: types.CodeType) -> Iterator[str]:
     for operation, argument in _operations(code):
         if operation == _LOADS_GLOBAL:
             yield code.co_names[argument >> 1]
-        elif operation == _LOADS_NAME:
+        elif operation in _LOADS_NAME:
             yield code.co_names[argument]
 
 

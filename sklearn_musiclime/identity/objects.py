@@ -213,7 +213,11 @@ _OPTIONAL: tuple[tuple[str, str, Describe], ...] = (
     ("torch.jit", "ScriptModule", networks.describe_script),
     ("torch.nn", "Module", networks.describe_module),
     ("torch", "Tensor", networks.describe_tensor),
-    ("transformers", "PreTrainedTokenizerBase", networks.describe_tokenizer),
+    (
+        "transformers.tokenization_utils_base",
+        "PreTrainedTokenizerBase",
+        networks.describe_tokenizer,
+    ),
     ("tokenizers", "Tokenizer", networks.describe_backend),
     ("lightgbm", "Booster", _lightgbm),
     ("numba.core.dispatcher", "Dispatcher", code.describe_wrapped),
