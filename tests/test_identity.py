@@ -184,7 +184,7 @@ def test_large_arrays_are_hashed_where_they_lie():
 
 def test_deep_and_linked_objects_are_walked():
     deep = []
-    for _ in range(50_000):
+    for _ in range(20_000):
         deep = [deep]
     ring = Holder(None)
     last = ring

@@ -247,12 +247,12 @@ def describe_code(code: types.CodeType) -> Parts:
 _HAS_DOCSTRING = 0x4000000  # CO_HAS_DOCSTRING, from Python 3.13 on
 
 
-def describe_class(cls: type) -> Parts:
+def describe_class(kind: type) -> Parts:
     """Return what a class does.
 
     Parameters
     ----------
-    cls : class
+    kind : class
         The class.
 
     Returns
@@ -261,17 +261,17 @@ def describe_class(cls: type) -> Parts:
         Its name and version, if it is of an installed package; else its bases and attributes:
         methods by their code.
     """
-    name = installed_name(cls)
+    name = installed_name(kind)
     if name is not None:
         return Parts(f"class {name}")
-    compiled = extension_file(cls.__module__)
+    compiled = extension_file(kind.__module__)
     children = [
         ("", compiled),
-        (".__class__", type(cls)),
-        (".__bases__", cls.__bases__),
-        *attributes({k: v for k, v in vars(cls).items() if k not in ABOUT_CLASSES}),
+        (".__class__", type(kind)),
+        (".__bases__", kind.__bases__),
+        *attributes({k: v for k, v in vars(kind).items() if k not in ABOUT_CLASSES}),
     ]
-    return Parts(f"class {cls.__name__}", children, is_owned=True)
+    return Parts(f"class {kind.__name__}", children, is_owned=True)
 
 
 def describe_module(module: types.ModuleType) -> Parts:

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterable, Iterator
-from functools import partial
+from functools import lru_cache, partial
 from hashlib import blake2b
 from pathlib import PurePath
 from typing import Any, NamedTuple
@@ -209,6 +209,7 @@ _ENCODERS: dict[type, Callable[[Any], tuple[bytes, bytes]]] = {
 }
 
 
+@lru_cache(maxsize=4096)
 def _head(*texts: str) -> bytes:
     encoded = [text.encode("utf-8", "surrogatepass") for text in texts]
     return _hash(*(part for data in encoded for part in (len(data).to_bytes(8, "little"), data)))
