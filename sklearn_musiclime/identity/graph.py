@@ -11,10 +11,11 @@ from __future__ import annotations
 
 import struct
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from functools import lru_cache, partial
 from hashlib import blake2b
 from pathlib import PurePath
-from typing import Any, NamedTuple
+from typing import Any
 
 from sklearn_musiclime.identity.files import file_digest, names_file
 
@@ -29,18 +30,19 @@ class Unidentified(Exception):
     """Something has no identity; the message says why."""
 
 
-class Parts(NamedTuple):
+@dataclass(frozen=True)
+class Parts:
     """What an object is made of.
 
     Parameters
     ----------
     kind : str
         What it is, and all of it that is text.
-    children : iterable of (str, object)
+    children : iterable of (str, object), default=()
         The parts, and how each is reached from the object: ".steps", "[0]".
-    is_ordered : bool
+    is_ordered : bool, default=True
         Whether the order of the parts makes a difference.
-    is_owned : bool or None
+    is_owned : bool or None, default=False
         Whether text in it may name a file of the user's. None: as for what holds the object.
     """
 

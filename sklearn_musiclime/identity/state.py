@@ -68,7 +68,7 @@ def reduce(value: Any) -> Any:
     Returns
     -------
     tuple or str
-        See :meth:`object.__reduce__`.
+        As ``object.__reduce__``.
 
     Raises
     ------
