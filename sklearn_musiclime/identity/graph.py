@@ -34,7 +34,7 @@ class Unidentified(Exception):
 class Parts:
     """What an object is made of.
 
-    Parameters
+    Attributes
     ----------
     kind : str
         What it is, and all of it that is text.
