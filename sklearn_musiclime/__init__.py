@@ -30,6 +30,7 @@ What many songs need:
 
 - :mod:`~sklearn_musiclime.corpus`: songs that fail, workers that die;
 - :mod:`~sklearn_musiclime.cache`: what is kept, so that a run that was stopped goes on;
+- :mod:`~sklearn_musiclime.identity`: what models and songs are known by there;
 - :mod:`~sklearn_musiclime.streaming` and :mod:`~sklearn_musiclime.batches`: how work is handed out,
   and what happens when memory is short;
 - :mod:`~sklearn_musiclime.cli`: all this from the shell, ``sklearn-musiclime --help``.

@@ -21,6 +21,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
 
 _LOCK = threading.RLock()
@@ -184,12 +185,12 @@ def weights_digest(model: torch.nn.Module) -> str:
     digest = hashlib.blake2b(digest_size=16)
     for name, tensor in model.state_dict().items():
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        digest.update(tensor_bytes(tensor))
+        digest.update(memory_of(tensor))
     return digest.hexdigest()
 
 
-def tensor_bytes(tensor: torch.Tensor) -> bytes:
-    """Return what a tensor holds, of whatever type, on whatever device.
+def memory_of(tensor: torch.Tensor) -> np.ndarray:
+    """Return the memory of what a tensor holds, of whatever type, on whatever device.
 
     Parameters
     ----------
@@ -198,12 +199,13 @@ def tensor_bytes(tensor: torch.Tensor) -> bytes:
 
     Returns
     -------
-    bytes
+    ndarray of shape (n_bytes,), dtype uint8
+        No copy, where the values lie one after the other in the processor's memory.
     """
     import torch
 
-    flat = tensor.detach().cpu().contiguous().reshape(-1)
-    return flat.view(torch.uint8).numpy().tobytes()
+    flat = tensor.detach().cpu().resolve_conj().resolve_neg().contiguous().reshape(-1)
+    return flat.view(torch.uint8).numpy()
 
 
 @cache

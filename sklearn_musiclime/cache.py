@@ -10,30 +10,21 @@ from __future__ import annotations
 
 import hashlib
 import io
-import pickle
-import sys
-import sysconfig
-import types
 import warnings
 from collections.abc import Callable
 from contextlib import suppress
-from functools import cache
-from numbers import Number
 from os import PathLike
 from pathlib import Path
 from typing import Any
 
 import joblib
-import numpy as np
-from joblib.hashing import NumpyHasher
 from sklearn.utils.validation import check_memory
 
 from sklearn_musiclime._files import replacing
-from sklearn_musiclime._torch import tensor_bytes, weights_digest
+from sklearn_musiclime.identity import fingerprint
 
-FORMAT = 1
+FORMAT = 2
 """Part of every key: raised when results of older releases are no longer what this one makes."""
-CHUNK_BYTES = 2**20
 
 
 class ResultCache:
@@ -100,7 +91,7 @@ class ResultCache:
         kind : str
             What it is.
         key : str
-            All that it depends on, see :func:`fingerprint`.
+            All that it depends on, see :func:`~sklearn_musiclime.identity.fingerprint`.
         compute : callable
             Makes it.
 
@@ -149,167 +140,3 @@ def _split(entry: bytes) -> tuple[bytes, memoryview]:
     """The digest of an entry, and what it should be the digest of."""
     n_bytes = hashlib.blake2b().digest_size
     return entry[:n_bytes], memoryview(entry)[n_bytes:]
-
-
-def fingerprint(*values: Any) -> str:
-    """Hash values of any kind: equal in every process for what is equal.
-
-    Estimators, arrays and networks are told apart by their content. A function is told apart by its
-    code, its defaults, and the variables that it reads from around it; of the code that it calls
-    only what stands in its own module. A class is told apart by the code of its methods, unless it
-    is of an installed package; then by its name.
-
-    Parameters
-    ----------
-    *values : object
-        What is hashed.
-
-    Returns
-    -------
-    str
-
-    Raises
-    ------
-    ValueError
-        A value can't be hashed.
-
-    Examples
-    --------
-    >>> from sklearn_musiclime.cache import fingerprint
-    >>> def plus(n):
-    ...     return lambda x: x + n
-    >>> fingerprint(plus(1)) == fingerprint(plus(1)), fingerprint(plus(1)) == fingerprint(plus(2))
-    (True, False)
-    """
-    try:
-        return _Hasher("md5").hash(values)
-    except (pickle.PicklingError, TypeError, AttributeError) as error:
-        raise ValueError(
-            f"memory= keeps results by the content of what made them, and this can't be hashed: "
-            f"{error.args[0] if error.args else error}. Make the model an estimator whose "
-            "attributes can be pickled, or do without memory"
-        ) from error
-
-
-class _Hasher(NumpyHasher):
-    """joblib's hash, but for functions, which it would tell apart by their names alone."""
-
-    def __init__(self, hash_name: str):
-        super().__init__(hash_name)
-        self._seen: set[types.FunctionType | type] = set()
-
-    def save(self, obj: Any) -> None:
-        if isinstance(obj, types.FunctionType):
-            obj = self._description(obj)
-        elif isinstance(obj, type):
-            if obj not in self._seen and _is_edited_here(obj.__module__):
-                self._seen.add(obj)
-                obj = (obj.__module__, obj.__qualname__, _methods(obj))
-        elif _is_a(obj, "torch.nn", "Module"):
-            # What a network caches, and how its tensors lie in memory, is no part of it.
-            settings = [_settings(module) for module in obj.modules()]
-            kinds = list(dict.fromkeys(map(type, obj.modules())))
-            obj = (type(obj).__qualname__, repr(obj), settings, kinds, weights_digest(obj))
-        elif _is_a(obj, "torch", "Tensor"):
-            obj = (str(obj.dtype), tuple(obj.shape), tensor_bytes(obj))
-        elif _is_a(obj, "transformers", "PreTrainedTokenizerBase"):  # remembers its last call
-            obj = (type(obj).__qualname__, sorted(obj.get_vocab().items()), obj.special_tokens_map)
-        super().save(obj)
-
-    def _description(self, function: types.FunctionType) -> tuple:
-        name = (function.__module__, function.__qualname__)
-        if function in self._seen:
-            return name
-        self._seen.add(function)
-        code = function.__code__
-        around = {
-            other: value
-            for other, value in function.__globals__.items()
-            if other in _names(code) and _is_own(value, function.__module__)
-        }
-        cells = [cell.cell_contents for cell in function.__closure__ or ()]
-        defaults = (function.__defaults__, function.__kwdefaults__)
-        return (name, _instructions(code), defaults, cells, sorted(around.items()))
-
-
-def _is_a(value: Any, module: str, name: str) -> bool:
-    """Whether a value is of a class of a module that nobody else need have loaded."""
-    kind = getattr(sys.modules.get(module), name, None)
-    return kind is not None and isinstance(value, kind)
-
-
-def _settings(module: Any) -> list[tuple[str, Any]]:
-    """What a network was made with, as far as numbers, words and tensors say it."""
-    return sorted(
-        (name, value)
-        for name, value in vars(module).items()
-        if name[0] != "_" and name != "training" and _is_setting(value)
-    )
-
-
-def _is_setting(value: Any) -> bool:
-    if isinstance(value, (list, tuple)):
-        return all(map(_is_setting, value))
-    return isinstance(value, (Number, str)) or _is_a(value, "torch", "Tensor")
-
-
-def _is_own(value: Any, module: str) -> bool:
-    """Whether a function's result may change with a global that is neither code nor of others."""
-    if isinstance(value, (types.FunctionType, type)):
-        return isinstance(value, types.FunctionType) and value.__module__ == module
-    return not isinstance(value, (types.ModuleType, types.BuiltinFunctionType, np.ufunc))
-
-
-@cache
-def _is_edited_here(module: str) -> bool:
-    """Whether a module is a user's own, or a notebook, and no installed package's."""
-    file = getattr(sys.modules.get(module), "__file__", None)
-    if file is None:
-        return module == "__main__"
-    installed = {
-        sysconfig.get_path(name) for name in ("stdlib", "platstdlib", "purelib", "platlib")
-    }
-    return not any(Path(file).is_relative_to(folder) for folder in installed)
-
-
-def _methods(kind: type) -> list[tuple[str, tuple]]:
-    """What the methods of a class do, those that it inherits from users' classes too."""
-    found = {}
-    for base in reversed(kind.__mro__):
-        if _is_edited_here(base.__module__):
-            for name, value in vars(base).items():
-                function = getattr(value, "fget", None) or getattr(value, "__func__", value)
-                if isinstance(function, types.FunctionType):
-                    found[name] = _instructions(function.__code__)
-    return sorted(found.items())
-
-
-def _names(code: types.CodeType) -> set[str]:
-    """The names that code, and code inside it, looks up."""
-    inner = (c for c in code.co_consts if isinstance(c, types.CodeType))
-    return set(code.co_names).union(*map(_names, inner))
-
-
-def _instructions(code: types.CodeType) -> tuple:
-    """What code does, wherever it stands in whatever file."""
-    constants = [_instructions(c) if isinstance(c, types.CodeType) else c for c in code.co_consts]
-    return (code.co_code, constants, code.co_names, code.co_varnames, code.co_freevars)
-
-
-def file_digest(path: str | PathLike[str]) -> str:
-    """Hash the content of a file.
-
-    Parameters
-    ----------
-    path : path-like
-        The file.
-
-    Returns
-    -------
-    str
-    """
-    digest = hashlib.blake2b(digest_size=16)
-    with Path(path).open("rb") as file:
-        while chunk := file.read(CHUNK_BYTES):
-            digest.update(chunk)
-    return digest.hexdigest()

@@ -32,7 +32,7 @@ from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, v
 from tqdm.auto import tqdm
 
 from sklearn_musiclime._version import __version__
-from sklearn_musiclime.cache import ResultCache, fingerprint
+from sklearn_musiclime.cache import ResultCache
 from sklearn_musiclime.components.decomposition import Decomposition, decompose, link_components
 from sklearn_musiclime.components.lyrics import LYRIC_UNITS, split_lyrics
 from sklearn_musiclime.components.segmentation import Segmenter, UniformSegmenter
@@ -59,6 +59,7 @@ from sklearn_musiclime.explanation.aggregation import (
     renamer,
     summarise,
 )
+from sklearn_musiclime.identity import fingerprint
 from sklearn_musiclime.neighbourhood import (
     DESIGNS,
     MaskFunction,
@@ -210,9 +211,17 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
     memory : str, joblib.Memory or None, default=None
         A folder that keeps the sources of songs and finished explanations, by their content, so
         that a run that was cut short goes on where it stopped, and nothing is done twice.
-        Explanations are kept if `random_state` is set. A new model, parameter or release makes new
-        entries; of a model's own classes the code is not looked at, only what they hold. Workers on
-        other machines must see the folder.
+        Explanations are kept if `random_state` is set. Anything else that decides a result makes
+        new entries: another song, parameter, weight or release; other code of your own functions
+        and classes, and of what they call; other content of a file that your objects name by a path
+        (:func:`~sklearn_musiclime.identity.fingerprint` says what is looked at). A model that was
+        loaded, or fitted again the same way, finds what was kept for it. Workers on other machines
+        must see the folder.
+    cache_version : str, int or None, default=None
+        Names what `memory` can't see of the model, separator, segmenter or regressor: a service
+        that it asks, a handle without content, a directory of files. Change it whenever that
+        changes. With it files are known by their names alone, and what can't be identified by its
+        type. None: files count by content, and what can't be identified is an error.
     n_jobs : int or None, default=None
         Songs explained at a time, see :term:`n_jobs`; with fewer than half as many songs as
         workers, batches that a black box scores at a time. Any joblib backend will do.
@@ -295,6 +304,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         "word_times_column": [Hashable],
         "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
         "memory": [str, PathLike, HasMethods("cache"), None],
+        "cache_version": [str, Integral, None],
         "n_jobs": [Integral, None],
         "random_state": ["random_state"],
         "verbose": ["verbose"],
@@ -329,6 +339,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         word_times_column: str = "word_times",
         batch_size: int | str = "auto",
         memory: str | Memory | None = None,
+        cache_version: str | int | None = None,
         n_jobs: int | None = None,
         random_state: int | np.random.RandomState | None = None,
         verbose: int = 0,
@@ -361,6 +372,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         self.word_times_column = word_times_column
         self.batch_size = batch_size
         self.memory = memory
+        self.cache_version = cache_version
         self.n_jobs = n_jobs
         self.random_state = random_state
         self.verbose = verbose
@@ -848,7 +860,10 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         parameters = self.get_params(deep=False)
         for name in NOT_DECISIVE:
             del parameters[name]
-        return fingerprint(__version__, self.model_, parameters, labels, seed, self.sampling_rate_)
+        return fingerprint(
+            __version__, labels, seed, self.sampling_rate_, version=self.cache_version,
+            model=self.model_, **parameters,
+        )  # fmt: skip
 
     def _explain_table(
         self,
@@ -889,7 +904,8 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
             compute()
         else:
             beside = read_beside(self.separator, table.path(0))
-            song_key = fingerprint(key, table.content(0), beside)
+            song = table.content(0)
+            song_key = fingerprint(key, beside, version=self.cache_version, song=song)
             kept = cache.fetch("explanation", song_key, compute)
             if made is None:
                 made = replace(
@@ -1164,7 +1180,11 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         if self.separator is None or not cache.is_kept:
             return separate_sources
         # Hashed once, not once a song: a separator may hold a network.
-        return partial(recall_sources, cache=cache, key=fingerprint(self.separator))
+        return partial(
+            recall_sources,
+            cache=cache,
+            key=fingerprint(version=self.cache_version, separator=self.separator),
+        )
 
     def _decompose(self, song: Song, separate: Callable[..., tuple]) -> Decomposition:
         return decompose(

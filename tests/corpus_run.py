@@ -16,7 +16,7 @@ from sklearn_musiclime.datasets import make_songs
 N_SONGS = 24
 
 
-def logged_scores(log, songs):
+def logged_scores(folder, name, songs):
     """Score songs by loudness and length; whole songs are written down."""
     scores = []
     for audio, lyrics in zip(songs["audio"], songs["lyrics"], strict=True):
@@ -24,15 +24,17 @@ def logged_scores(log, songs):
         spectrum = np.abs(np.fft.rfft(waveform))
         scores.append([spectrum.std(), len(lyrics)])
     if len(songs) == 1:  # the song itself comes first
-        with Path(log).open("a") as file:
+        with Path(folder, name).open("a") as file:
             file.write(f"{len(songs['lyrics'].iloc[0])}\n")
     return np.array(scores)
 
 
 def main(cache, log, out, n_jobs=1):
     songs = make_songs(N_SONGS, duration=2.0, random_state=0)[0]
+    # Folder and name, since a file that a model names by its path is a part of the model.
+    scores = partial(logged_scores, str(Path(log).parent), Path(log).name)
     explainer = MusicLimeExplainer(
-        partial(logged_scores, log), n_samples=200, random_state=0, memory=cache, n_jobs=int(n_jobs)
+        scores, n_samples=200, random_state=0, memory=cache, n_jobs=int(n_jobs)
     )
     found = explainer.fit(songs).explain_global(songs, keep_explanations=True)
     np.savez(

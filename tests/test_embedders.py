@@ -27,10 +27,10 @@ from sklearn_musiclime import (
     _torch,
     make_fusion_pipeline,
 )
-from sklearn_musiclime.cache import fingerprint
 from sklearn_musiclime.components import AudioComponents
 from sklearn_musiclime.featurizers.audio.encoder import AudioEncoder
 from sklearn_musiclime.featurizers.texts import TextWindow, encode_texts, token_counter
+from sklearn_musiclime.identity import fingerprint
 from sklearn_musiclime.neighbourhood import AudioNeighbourhood, PerturbedAudio
 from sklearn_musiclime.songs import InvalidSongError, read_audio
 

@@ -42,17 +42,22 @@ def scores(songs):
 
 
 class Halves(BaseEstimator):
-    """A separator that says in a file that it was called, then does `first` once."""
+    """A separator that says in a file that it was called, then does `first` once.
+
+    It is told folder and name, since a file that it names by a path is a part of it.
+    """
 
     source_names = ("a", "b")
 
-    def __init__(self, log, first=None):
-        self.log = log
+    def __init__(self, folder, name, first=None):
+        self.folder = folder
+        self.name = name
         self.first = first
 
     def separate(self, waveform, sampling_rate):
-        is_first = not os.path.exists(self.log)
-        with open(self.log, "a") as file:
+        log = os.path.join(self.folder, self.name)
+        is_first = not os.path.exists(log)
+        with open(log, "a") as file:
             file.write("x")
         if is_first and self.first is not None:
             self.first()
@@ -78,8 +83,9 @@ def found(made_songs, made_model):
 
 def explainer(log, **parameters):
     first = parameters.pop("first", None)
+    separator = Halves(str(log.parent), log.name, first)
     return MusicLimeExplainer(
-        scores, separator=Halves(str(log), first), n_samples=200, random_state=0, **parameters
+        scores, separator=separator, n_samples=200, random_state=0, **parameters
     )
 
 

@@ -17,6 +17,7 @@ PACKAGE = Path(sklearn_musiclime.__file__).parent
 # it, and within itself, but not from what it shares the line with.
 LAYERS = (
     ("_files", "_malloc", "_polars", "_torch", "_version", "batches", "streaming"),
+    ("identity",),
     ("cache",),
     ("songs",),
     ("components", "corpus"),
