@@ -800,9 +800,9 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
                 failures.append(Failure(row, table.track_id(row), table.title(row), error))
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         cache = ResultCache(self.memory)
-        key = None
-        if cache.is_kept and self.random_state is not None:
-            key = self._result_key(labels, seed)
+        is_kept = cache.is_kept and self.random_state is not None
+        model_digest = self._digest(is_kept, model=self.model_)
+        key = self._result_key(model_digest, labels, seed) if is_kept else None
         task = partial(
             self._explain_table,
             labels=labels,
@@ -810,7 +810,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
             cache=cache,
             separate=self._separate(cache),
             key=key,
-            provenance={"version": __version__, "model_digest": _digest(self.model_)},
+            provenance={"version": __version__, "model_digest": model_digest},
             finish=finish,
             needs_waveforms=needs_waveforms,
         )
@@ -855,14 +855,23 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
             for row in rows:
                 yield attempt(task, table.take(row))
 
-    def _result_key(self, labels: Any, seed: int) -> str:
+    def _digest(self, is_needed: bool, **named: Any) -> str | None:
+        """What tells a model or a song from others; None of one that has no identity."""
+        try:
+            return fingerprint(version=self.cache_version, **named)
+        except ValueError:
+            if is_needed:
+                raise
+            return None
+
+    def _result_key(self, model_digest: str, labels: Any, seed: int) -> str:
         """A hash of all that decides an explanation, but for the song."""
         parameters = self.get_params(deep=False)
         for name in NOT_DECISIVE:
             del parameters[name]
         return fingerprint(
-            __version__, labels, seed, self.sampling_rate_, version=self.cache_version,
-            model=self.model_, **parameters,
+            __version__, model_digest, labels, seed, self.sampling_rate_,
+            version=self.cache_version, **parameters,
         )  # fmt: skip
 
     def _explain_table(
@@ -888,13 +897,12 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         parallel = parallel or StreamingParallel(1)
         progress = tqdm(disable=True) if progress is None else progress
         made, notes = None, {}
+        song_digest = self._digest(key is not None, song=table.content(0))
 
         def compute() -> LocalExplanation:
             nonlocal made
-            about = provenance | {
-                "song_digest": _digest(table.content(0)),
-                "time": datetime.now(UTC).isoformat(timespec="seconds"),
-            }
+            time = datetime.now(UTC).isoformat(timespec="seconds")
+            about = provenance | {"song_digest": song_digest, "time": time}
             scorer = self._scorer(table, self._score_function(), separate, parallel, progress)
             made = self._explain_song(scorer, table, labels, seed, notes)
             made = replace(made, settings=made.settings | about)
@@ -904,8 +912,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
             compute()
         else:
             beside = read_beside(self.separator, table.path(0))
-            song = table.content(0)
-            song_key = fingerprint(key, beside, version=self.cache_version, song=song)
+            song_key = fingerprint(key, song_digest, beside, version=self.cache_version)
             kept = cache.fetch("explanation", song_key, compute)
             if made is None:
                 made = replace(
@@ -1305,14 +1312,6 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
 
     def _n_segment_columns(self) -> int:
         return getattr(self.segmenter, "fixed_n_segments", None) or DEFAULT_N_SEGMENTS
-
-
-def _digest(*values: Any) -> str | None:
-    """What tells a model or a song from others; None of one that can't be hashed."""
-    try:
-        return fingerprint(*values)
-    except ValueError:
-        return None
 
 
 def _reduced(
