@@ -35,7 +35,7 @@ def find_sampling_rate(model: Any, wanted: int | None = None) -> int:
         The model. It and its parts, fitted ones where there are, ask by a parameter or an attribute
         ``sampling_rate`` or ``required_sampling_rate``. Parts are steps, members and whatever else
         an estimator holds, the object of a bound method, and the function of a
-        :class:`functools.partial`. What a function or an object of another kind goes by inside may
+        ``functools.partial``. What a function or an object of another kind goes by inside may
         resample for itself: it is asked only where nobody else says anything.
     wanted : int or None, default=None
         The rate that is asked for, in Hz.

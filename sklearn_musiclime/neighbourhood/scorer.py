@@ -255,8 +255,8 @@ def blind_spots(
     for half in unmoved_modalities(neighbourhood, scores, scorer.components):
         if half not in scorer.unread:
             found[f"unmoved {half}"] = (
-                f"taking out all of the {half} moves no score. Perhaps the model does not get "
-                "to see them: their weights of 0 do not say that they count for nothing"
+                f"taking out all of the {half} moves no score: perhaps the model does not get to "
+                "see them. Weights of 0 then do not say that they count for nothing"
             )
     return found
 
