@@ -78,7 +78,8 @@ def attempt(task: Callable[[SongTable], Any], table: SongTable) -> Any:
         What the task returned or raised.
     """
     try:
-        return task(table)
+        with table.naming(0):
+            return task(table)
     except Exception as error:
         if not isinstance(error, InvalidSongError):  # which names the row itself
             error.add_note(f"while explaining {table.name(0)}")

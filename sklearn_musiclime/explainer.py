@@ -1297,7 +1297,8 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         """Raise for whatever is wrong with a song and shows without decoding audio."""
         lyrics, word_times = table.check(row)
         if lyrics is not None and word_times is not None:
-            split_lyrics(lyrics, self.lyric_units, word_times=word_times, row=row)
+            with table.naming(row):
+                split_lyrics(lyrics, self.lyric_units, word_times=word_times, row=row)
 
     def _source_names(self) -> tuple[str, ...]:
         if self.separator is None:

@@ -611,8 +611,19 @@ class SongTable:
         return row_name(self.first_row + row, self.track_id(row))
 
     @contextmanager
-    def _naming(self, row: int) -> Iterator[None]:
-        """Add the song's label to the errors of what is in its cells."""
+    def naming(self, row: int) -> Iterator[None]:
+        """Add a song's label to the errors of what is in its cells.
+
+        Parameters
+        ----------
+        row : int
+            Position of the song.
+
+        Raises
+        ------
+        InvalidSongError
+            One was raised inside; it names the label, too.
+        """
         try:
             yield
         except InvalidSongError as error:
@@ -658,7 +669,7 @@ class SongTable:
         """Yield the lyrics of every song, checked; nothing if there is no such column."""
         if "lyrics" in self._where:
             for row in range(len(self)):
-                with self._naming(row):
+                with self.naming(row):
                     lyrics = read_lyrics(self.cell(row, "lyrics"), row=self.first_row + row)
                 yield lyrics
 
@@ -678,7 +689,7 @@ class SongTable:
             Its word times.
         """
         at, lyrics = self.first_row + row, None
-        with self._naming(row):
+        with self.naming(row):
             if "audio" in self._where:
                 check_audio_cell(self.cell(row, "audio"), row=at)
             if "lyrics" in self._where:
@@ -702,7 +713,7 @@ class SongTable:
         lyrics, word_times = self.check(row)
         audio, waveform = self.cell(row, "audio"), None
         if "audio" in self._where:
-            with self._naming(row):
+            with self.naming(row):
                 waveform = read_audio(audio, sampling_rate, row=self.first_row + row)
         return Song(
             row=self.first_row + row,
@@ -772,7 +783,7 @@ class SongTable:
         """
         audio = self.cell(row, "audio")
         if "audio" in self._where:
-            with self._naming(row):
+            with self.naming(row):
                 check_audio_cell(audio, row=self.first_row + row)
         if isinstance(audio, (str, PathLike)):
             audio = file_digest(audio)

@@ -328,6 +328,21 @@ def test_labels_go_wherever_the_row_goes(tmp_path):
     assert "row 1 (&#39;TRB&#39;)" in (tmp_path / "all.html").read_text()
 
 
+class Broken(BaseEstimator):
+    def separate(self, waveform, sampling_rate):
+        raise ValueError("out of tune")
+
+
+def test_what_is_found_late_is_named_too():
+    X = make_labelled().assign(word_times=[[(0, 1)] * 2, [(0, 1)] * 3, None])
+    ours = explainer(lambda songs: [1.0] * len(songs)).fit(X.iloc[[0]])
+    with pytest.raises(InvalidSongError, match=r"row 1 \('TRB'\): word_times: .* 2 words"):
+        ours.explain(X)
+    ours.set_params(separator=Broken())
+    with pytest.raises(InvalidSongError, match=r"row 0 \('TRC'\): audio: out of tune"):
+        ours.explain(X.iloc[[2]])
+
+
 @pytest.mark.parametrize(
     ("index", "expected", "name"),
     [
