@@ -99,15 +99,52 @@ class ResultCache:
         -------
         object
         """
+        kept = self.find(kind, key)
+        return self.keep(kind, key, compute()) if kept is None else kept
+
+    def find(self, kind: str, key: str) -> Any:
+        """Return what was kept.
+
+        Parameters
+        ----------
+        kind : str
+            What it is.
+        key : str
+            All that it depends on.
+
+        Returns
+        -------
+        object or None
+            None if nothing was kept, or nothing that is whole.
+        """
         if not self.is_kept:
-            return compute()
-        path = self._folder / kind / fingerprint(FORMAT, kind, key) / "output.pkl"
+            return None
         with suppress(OSError):  # nothing there, or nothing that can be read: it is made anew
-            digest, data = _split(path.read_bytes())
+            digest, data = _split(self._path(kind, key).read_bytes())
             if hashlib.blake2b(data).digest() == digest:
                 return joblib.load(io.BytesIO(data))
-        result = compute()
-        data = io.BytesIO()
+        return None
+
+    def keep(self, kind: str, key: str, result: Any) -> Any:
+        """Keep a result, if there is a place for it.
+
+        Parameters
+        ----------
+        kind : str
+            What it is.
+        key : str
+            All that it depends on.
+        result : object
+            The result.
+
+        Returns
+        -------
+        object
+            The result.
+        """
+        if not self.is_kept:
+            return result
+        path, data = self._path(kind, key), io.BytesIO()
         joblib.dump(result, data, compress=self._compress)
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -117,6 +154,9 @@ class ResultCache:
         except OSError as error:
             self.trouble = f"{self._folder}: {error.strerror or error}"
         return result
+
+    def _path(self, kind: str, key: str) -> Path:
+        return self._folder / kind / fingerprint(FORMAT, kind, key) / "output.pkl"
 
     def warn_once(self, trouble: str | None) -> None:
         """Warn of what keeps results from being kept, the first time that there is something.

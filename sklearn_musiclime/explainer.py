@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import hashlib
 import sys
-import warnings
 from collections.abc import Callable, Hashable, Iterator, Sequence
-from dataclasses import replace
-from datetime import UTC, datetime
 from functools import partial
 from numbers import Integral, Real
 from operator import attrgetter
@@ -18,7 +14,6 @@ import numpy as np
 from joblib import Memory, effective_n_jobs
 from sklearn import get_config
 from sklearn.base import BaseEstimator, TransformerMixin, clone
-from sklearn.exceptions import ConvergenceWarning
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils._param_validation import (
@@ -31,17 +26,16 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
 from tqdm.auto import tqdm
 
+from sklearn_musiclime._explain_kept import KeptExplanations, identify
+from sklearn_musiclime._explain_one import SongExplainer
 from sklearn_musiclime._version import __version__
 from sklearn_musiclime.cache import ResultCache
-from sklearn_musiclime.components.decomposition import Decomposition, decompose, link_components
 from sklearn_musiclime.components.lyrics import LYRIC_UNITS, split_lyrics
 from sklearn_musiclime.components.segmentation import Segmenter, UniformSegmenter
 from sklearn_musiclime.components.separation import (
     HPSSSeparator,
+    RecallingSeparator,
     Separator,
-    read_beside,
-    recall_sources,
-    separate_sources,
 )
 from sklearn_musiclime.corpus import (
     Failure,
@@ -63,42 +57,20 @@ from sklearn_musiclime.identity import fingerprint
 from sklearn_musiclime.neighbourhood import (
     DESIGNS,
     MaskFunction,
-    Neighbourhood,
-    NeighbourhoodScorer,
-    NotApartError,
     ScoreFunction,
-    Scores,
     ask_about_row,
-    automatic_batch_size,
-    blind_spots,
     check_design,
     check_labels,
-    check_n_labels,
-    draw_neighbourhood,
-    fallback_message,
-    find_factored,
     find_sampling_rate,
-    is_same_answer,
-    n_more_samples,
-    select_labels,
 )
-from sklearn_musiclime.songs import InvalidSongError, Song, SongTable
+from sklearn_musiclime.songs import InvalidSongError, SongTable
 from sklearn_musiclime.streaming import StreamingParallel
 from sklearn_musiclime.surrogate import (
     FEATURE_SELECTION,
     KERNELS,
     LINKS,
-    Surrogate,
-    apply_link,
-    check_n_pairs,
     check_regressor,
     check_selection,
-    fit_interactions,
-    fit_neighbourhood,
-    fit_shares,
-    invert_link,
-    n_without_odds,
-    safe_exponents,
 )
 
 NOT_DECISIVE = (
@@ -666,20 +638,19 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         table = self._table(X)
         for row in range(len(table)):
             self._check_song(table, row)
-        score = self._score_function()
         quiet = tqdm(disable=True)
         parallel = StreamingParallel(self.n_jobs)
         cache = ResultCache(self.memory)
-        separate = self._separate(cache)
+        explainer = self._song_explainer(cache)
 
         def mask_function(row: int) -> MaskFunction:
             one = table.take(row)
-            scorer = self._scorer(one, score, separate, parallel, quiet)
+            scorer = explainer.scorer(one, parallel, quiet)
             cache.warn_once(cache.trouble)
             composed = scorer.score_song().scores[0]
             nothing = scorer.score_masks(np.zeros((1, len(scorer.components)), dtype=bool))
             among = np.vstack([composed, nothing])
-            ask_about_row(score, one.given(0), scorer.song, composed, among)
+            ask_about_row(scorer.score, one.given(0), scorer.song, composed, among)
             return MaskFunction(scorer)
 
         return map(mask_function, range(len(table)))
@@ -801,15 +772,13 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         cache = ResultCache(self.memory)
         is_kept = cache.is_kept and self.random_state is not None
-        model_digest = self._digest(is_kept, model=self.model_)
+        model_digest = identify(is_kept, self.cache_version, model=self.model_)
         key = self._result_key(model_digest, labels, seed) if is_kept else None
-        task = partial(
-            self._explain_table,
-            labels=labels,
-            seed=seed,
+        task = KeptExplanations(
+            explainer=self._song_explainer(cache, labels, seed),
             cache=cache,
-            separate=self._separate(cache),
             key=key,
+            version=self.cache_version,
             provenance={"version": __version__, "model_digest": model_digest},
             finish=finish,
             needs_waveforms=needs_waveforms,
@@ -824,13 +793,12 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
                     progress.update()
                 if not isinstance(outcome, Failure):
                     n_done += 1
-                    result, trouble, name, way, noted = outcome
-                    cache.warn_once(trouble)
-                    notes.add(name, noted)
-                    if self.verbose and way not in ways:
-                        ways.add(way)
-                        tqdm.write(f"model: {way}", file=sys.stderr)
-                    yield result
+                    cache.warn_once(outcome.trouble)
+                    notes.add(outcome.name, outcome.notes)
+                    if self.verbose and outcome.way not in ways:
+                        ways.add(outcome.way)
+                        tqdm.write(f"model: {outcome.way}", file=sys.stderr)
+                    yield outcome.result
                 elif on_error == "raise":
                     raise outcome.error
                 else:
@@ -855,15 +823,6 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
             for row in rows:
                 yield attempt(task, table.take(row))
 
-    def _digest(self, is_needed: bool, **named: Any) -> str | None:
-        """What tells a model or a song from others; None of one that has no identity."""
-        try:
-            return fingerprint(version=self.cache_version, **named)
-        except ValueError:
-            if is_needed:
-                raise
-            return None
-
     def _result_key(self, model_digest: str, labels: Any, seed: int) -> str:
         """A hash of all that decides an explanation, but for the song."""
         parameters = self.get_params(deep=False)
@@ -874,424 +833,22 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
             version=self.cache_version, **parameters,
         )  # fmt: skip
 
-    def _explain_table(
-        self,
-        table: SongTable,
-        *,
-        labels: Any,
-        seed: int,
-        cache: ResultCache,
-        separate: Callable[..., tuple],
-        key: str | None,
-        provenance: dict[str, Any],
-        finish: Callable[[LocalExplanation], Any] | None,
-        needs_waveforms: bool,
-        parallel: StreamingParallel | None = None,
-        progress: tqdm | None = None,
-    ) -> tuple[Any, str | None, str, str, dict[str, str]]:
-        """Explain the one song of a table, or find it explained.
-
-        Returns what `finish` makes of it, what keeps the worker's cache from keeping it, what
-        messages call the song, how the model was asked, and what there is to warn of.
-        """
-        parallel = parallel or StreamingParallel(1)
-        progress = tqdm(disable=True) if progress is None else progress
-        made, notes = None, {}
-        song_digest = self._digest(key is not None, song=table.content(0))
-
-        def compute() -> LocalExplanation:
-            nonlocal made
-            time = datetime.now(UTC).isoformat(timespec="seconds")
-            about = provenance | {"song_digest": song_digest, "time": time}
-            scorer = self._scorer(table, self._score_function(), separate, parallel, progress)
-            made = self._explain_song(scorer, table, labels, seed, notes)
-            made = replace(made, settings=made.settings | about)
-            return replace(made, components=made.components.without_waveforms())
-
-        if key is None:
-            compute()
-        else:
-            beside = read_beside(self.separator, table.path(0))
-            song_key = fingerprint(key, song_digest, beside, version=self.cache_version)
-            kept = cache.fetch("explanation", song_key, compute)
-            if made is None:
-                made = replace(
-                    kept, title=table.title(0), row=table.first_row, track_id=table.track_id(0)
-                )
-                if needs_waveforms:
-                    song = table.read(0, self.sampling_rate_)
-                    made = replace(made, components=self._decompose(song, separate))
-        result = made if finish is None else finish(made)
-        return result, cache.trouble, table.name(0), made.settings["model"], notes
-
-    def _explain_song(
-        self,
-        scorer: NeighbourhoodScorer,
-        table: SongTable,
-        labels: Any,
-        seed: int,
-        notes: dict[str, str],
-    ) -> LocalExplanation:
-        """Explain a song by the model taken apart or, where its parts fail, by the whole of it.
-
-        What there is to warn of is put into `notes`, by topic.
-        """
-        try:
-            return self._explain_scored(scorer, table, labels, seed, notes)
-        except NotApartError as error:
-            if self.design == "crossed":
-                raise
-            scorer = scorer.whole(str(error))
-        explanation = self._explain_scored(scorer, table, labels, seed, notes)
-        notes["black box"] = fallback_message(scorer.reason, explanation.settings["n_combinations"])
-        return explanation
-
-    def _explain_scored(
-        self,
-        scorer: NeighbourhoodScorer,
-        table: SongTable,
-        labels: Any,
-        seed: int,
-        notes: dict[str, str],
-    ) -> LocalExplanation:
-        """Take one song through the stages: components, masks, scores, surrogate, explanation."""
-        score = scorer.score
-        song, components, units = scorer.song, scorer.components, scorer.units
-        rng = self._rng(song, components, seed)
-        draw = partial(self._draw, self._design(scorer), components, units, rng)
-
-        which = self._which_interactions(units)
-        if which is not None:
-            check_n_pairs(components.n_audio, components.n_lyrics, which)
-        # The song itself first: what the model can't do shows before the long work.
-        answer = scorer.score_song()
-        own_scores = answer.scores[0]
-        with_predict = labels is None or not score.has_a_column_each(len(own_scores))
-        given = ask_about_row(score, table.given(0), song, own_scores, with_predict=with_predict)
-        said = given.said
-        if with_predict and given.answer is None:
-            said = scorer.predict_song()
-        known = score.labels(len(own_scores), answer.names, said)
-        explained = select_labels(
-            labels,
-            known,
-            lambda: score.predicted(own_scores, said, answer.names),
-            own_scores,
-            score.outputs(len(own_scores)),
-        )
-
-        first, scores = self._first_answers(scorer, draw, own_scores)
-        given = given if not first.is_noisy else replace(given, is_steady=False)
-        given.compare(song, own_scores, scores)
-        self._check_odds(scores[:, explained], song.name)
-        notes.update(blind_spots(scorer, first, scores))
-        corners = first.split(scores[:, explained]).corners
-        linked = apply_link(self.link, scores[:, explained])
-        # In units in which their squares can be computed, however large or small they are.
-        exponents = safe_exponents(linked)
-        answers = first.split(np.ldexp(linked, -exponents))
-
-        def more_scores(more: Neighbourhood) -> np.ndarray:
-            new = scorer.score_pairs(more, more.pairs[more.n_known :])
-            check_n_labels(new, len(own_scores))
-            return np.ldexp(apply_link(self.link, new[:, explained]), -exponents)
-
-        neighbourhood, answers, surrogate, converged = self._until_precise(
-            first, answers, draw, more_scores, name=song.name
-        )
-        interactions = None
-        if which is not None and (self.kernel != "shapley" or neighbourhood.design == "exhaustive"):
-            interactions = fit_interactions(
-                neighbourhood, answers.pairs, surrogate, answers.grid, which=which,
-                kernel=self.kernel,
-            )  # fmt: skip
-        shares = fit_shares(neighbourhood, answers, interactions, linked=units is not None)
-        if units is not None:
-            surrogate = surrogate.spread(units)
-        with np.errstate(over="ignore"):
-            surrogate = surrogate.scaled(exponents)
-            interactions = None if interactions is None else interactions.scaled(exponents)
-        if not np.isfinite(surrogate.weights).all():
-            raise ValueError(f"scores of up to {np.abs(own_scores).max():.1g} are too large")
-        return LocalExplanation(
-            title=table.title(0),
-            row=song.row,
-            track_id=song.track_id,
-            prediction=dict(zip(known, given.scores(own_scores).tolist(), strict=True)),
-            labels=[known[column] for column in explained],
-            components=components,
-            weights=surrogate.weights,
-            std_err=surrogate.std_err,
-            dof=surrogate.dof,
-            penalty=surrogate.penalty,
-            intercept=surrogate.intercept,
-            fidelity=surrogate.fidelity,
-            local_prediction=invert_link(self.link, surrogate.local_prediction),
-            interaction_terms=interactions,
-            shares=shares.values,
-            shares_std_err=shares.std_err,
-            shares_dof=shares.dof,
-            corner_scores=corners.T,
-            links=None if units is None else units.tolist(),
-            settings=self._settings(neighbourhood, scorer.way, seed, converged)
-            | {"row_check": given.check},
-        )
-
     def _score_function(self) -> ScoreFunction:
         return ScoreFunction(self.model_, self.output_names, self.kind)
 
-    def _which_interactions(self, units: np.ndarray | None) -> str | None:
-        """Which pairs are asked for; none, where components are linked."""
-        if units is not None:
-            return None
-        return "cross" if self.interactions == "auto" else self.interactions
-
-    def _check_odds(self, scores: np.ndarray, name: str) -> None:
-        """Raise for scores that have no log-odds, if these are explained; warn of infinite ones."""
-        apply_link(self.link, scores)
-        n_without = n_without_odds(self.link, scores)
-        if n_without:
-            warnings.warn(
-                f"{name}: {n_without} of {scores.size} probabilities are 0 or 1, or nearer to "
-                "it than 1e-9, and are taken as that near: their log-odds are infinite. "
-                "link='identity' explains the probability itself",
-                UserWarning,
-                stacklevel=2,
-            )
-
-    def _first_answers(
-        self,
-        scorer: NeighbourhoodScorer,
-        draw: Callable[..., Neighbourhood],
-        own_scores: np.ndarray,
-    ) -> tuple[Neighbourhood, np.ndarray]:
-        """Draw the first masks and score them; see whether the model answers by chance."""
-
-        def ask(drawn: Neighbourhood) -> tuple[Neighbourhood, np.ndarray]:
-            drawn = drawn.with_corners() if scorer.units is None else drawn
-            scores = scorer.score_pairs(drawn, drawn.all_pairs)
-            check_n_labels(scores, len(own_scores))
-            return drawn, scores
-
-        first, scores = ask(draw(self.n_samples))
-        scorer.check_parts(first, scores, own_scores)
-        if is_same_answer(scores[0], own_scores, scores):
-            return first, scores
-        warnings.warn(
-            f"{scorer.song.name}: the model scored the same song {own_scores}, then "
-            f"{scores[0]}. What is explained is the average of its answers; standard errors "
-            "tell how much they vary. A torch module in training mode answers by chance: call "
-            ".eval() on it",
-            UserWarning,
-            stacklevel=2,
-        )
-        if first.is_exhaustive and self.design != "exhaustive":  # then each mask more than once
-            return ask(draw(self.n_samples, replacement=True))
-        return replace(first, is_noisy=True), scores
-
-    def _until_precise(
-        self,
-        neighbourhood: Neighbourhood,
-        answers: Scores,
-        draw: Callable[..., Neighbourhood],
-        more_scores: Callable[[Neighbourhood], np.ndarray],
-        *,
-        name: str,
-    ) -> tuple[Neighbourhood, Scores, Surrogate, bool | None]:
-        """Fit the surrogate, and draw more masks until its errors are what `tol` asks for."""
-        fit = partial(
-            fit_neighbourhood,
-            kernel=self.kernel,
-            kernel_width=self.kernel_width,
-            feature_selection=self.feature_selection,
-            n_features=self.n_features,
-            regressor=self.regressor,
-        )
-        surrogate, converged = fit(neighbourhood, answers.pairs), None
-        while self.tol is not None:
-            # Of too few masks, and of a few that decide, errors tell little.
-            is_told = surrogate.is_sufficient and surrogate.fewest_dof() >= FEW_DOF
-            error = float(surrogate.relative_error.max(initial=0.0))
-            converged = bool(is_told and error <= self.tol)
-            if converged or neighbourhood.is_exhaustive:
-                break
-            wanted = error if is_told else np.inf
-            n_more = n_more_samples(neighbourhood, wanted, self.tol, self.max_samples)
-            if n_more is None:
-                warnings.warn(
-                    f"{name}: errors are up to {error:.3g} of the largest weight, not "
-                    f"tol={self.tol}, at max_samples={self.max_samples}",
-                    ConvergenceWarning,
-                    stacklevel=2,
-                )
-                break
-            more = draw(
-                n_more, with_grid=False, replacement=neighbourhood.is_noisy,
-                besides=None if neighbourhood.is_noisy else neighbourhood,
-            )  # fmt: skip
-            answers = replace(answers, pairs=np.vstack([answers.pairs, more_scores(more)]))
-            neighbourhood = neighbourhood.extended(more)
-            surrogate = fit(neighbourhood, answers.pairs)
-        self._warn_of_few(surrogate, name)
-        return neighbourhood, answers, surrogate, converged
-
-    def _warn_of_few(self, surrogate: Surrogate, name: str) -> None:
-        """Warn where there are too few masks to tell weights apart, or to say how sure they are."""
-        if not surrogate.is_sufficient:
-            message = (
-                f"{name}: n_samples={self.n_samples} draws too few masks for so many "
-                "components: their weights can't well be told apart"
-            )
-            if self.regressor is None and self.kernel != "shapley":
-                message += ", so they are shrunk by a penalty and have no intervals"
-            message += ". Draw more, or use fewer segments or larger lyric_units"
-        elif surrogate.fewest_dof() < FEW_DOF:
-            message = (
-                f"{name}: a few of n_samples={self.n_samples} masks decide on a large weight, "
-                f"as if there were {surrogate.fewest_dof():.0f}: its interval may be too narrow. "
-                "Draw more, use a larger kernel_width, or explain log-odds (link='logit')"
-            )
-        else:
-            return
-        warnings.warn(message, ConvergenceWarning, stacklevel=2)
-
-    def _scorer(
-        self,
-        table: SongTable,
-        score: ScoreFunction,
-        separate: Callable[..., tuple],
-        parallel: StreamingParallel,
-        progress: tqdm,
-    ) -> NeighbourhoodScorer:
-        """Read the one song of a table, split it, and see how the model is best asked about it."""
-        song = table.read(0, self.sampling_rate_)
-        components = self._decompose(song, separate)
-        batch_size = self.batch_size
-        if batch_size == "auto":
-            batch_size = automatic_batch_size(song)
-        factored, reason = find_factored(self.model_, song)
-        return NeighbourhoodScorer(
-            score,
-            factored,
-            song,
-            components,
-            link_components(components, song) if self.linked else None,
-            batch_size,
-            parallel,
-            progress,
-            reason,
-        )
-
-    def _separate(self, cache: ResultCache) -> Callable[..., tuple]:
-        """What takes songs apart: it recalls sources that were found before, if they are kept."""
-        if self.separator is None or not cache.is_kept:
-            return separate_sources
-        # Hashed once, not once a song: a separator may hold a network.
-        return partial(
-            recall_sources,
-            cache=cache,
-            key=fingerprint(version=self.cache_version, separator=self.separator),
-        )
-
-    def _decompose(self, song: Song, separate: Callable[..., tuple]) -> Decomposition:
-        return decompose(
-            song,
-            separator=self.separator,
-            segmenter=self.segmenter,
-            lyric_units=self.lyric_units,
-            mask_token=self.mask_token,
-            modality=self.modality,
-            separate=separate,
-        )
-
-    def _design(self, scorer: NeighbourhoodScorer) -> str:
-        factored = scorer.factored
-        if self.design == "auto":
-            apart = factored is not None and not self.linked and self.kernel != "shapley"
-            return "crossed" if apart else "paired"
-        if self.design == "crossed" and factored is None:
-            raise ValueError(
-                "design='crossed' needs a model with one branch a modality, and this one is a "
-                f"{scorer.way} (see sklearn_musiclime.neighbourhood.factored); use design='paired'"
-            )
-        return self.design
-
-    def _rng(self, song: Song, components: Decomposition, seed: int) -> np.random.Generator:
-        """A song's own generator."""
-        digest = hashlib.blake2b(digest_size=8)
-        for part in (song.lyrics or "", *components.names):
-            digest.update(part.encode("utf-8", "surrogatepass") + b"\0")
-        length = 0 if song.waveform is None else len(song.waveform)
-        digest.update(length.to_bytes(8, "little"))
-        return np.random.default_rng([seed, int.from_bytes(digest.digest(), "little")])
-
-    def _draw(
-        self,
-        design: str,
-        components: Decomposition,
-        units: np.ndarray | None,
-        rng: np.random.Generator,
-        n_samples: int | tuple[int, int],
-        *,
-        with_grid: bool = True,
-        replacement: bool = False,
-        besides: Neighbourhood | None = None,
-    ) -> Neighbourhood:
-        """Draw masks over a song's components, or over its linked units."""
-        n_audio, n_lyrics = components.n_audio, components.n_lyrics
-        if units is not None:
-            n_audio, n_lyrics = int(units.max(initial=-1)) + 1, 0
-        if np.ndim(n_samples) and design != "crossed":
-            raise ValueError(
-                f"n_samples={n_samples} is for design='crossed', and design={self.design!r} is "
-                f"{design!r} for this model"
-            )
-        return draw_neighbourhood(
-            design,
-            n_audio,
-            n_lyrics,
-            n_samples,
-            rng,
-            kernel=self.kernel,
-            with_grid=with_grid and self.interactions is not None,
-            with_shares=with_grid,
-            replacement=replacement,
-            besides=besides,
-        )
-
-    def _settings(
-        self,
-        neighbourhood: Neighbourhood,
-        way: str,
-        seed: int,
-        converged: bool | None,
-    ) -> dict[str, Any]:
-        return {
-            "model": way,
-            "design": neighbourhood.design,
-            "n_samples": len(neighbourhood),
-            "n_audio_masks": neighbourhood.n_halves[0],
-            "n_lyric_masks": neighbourhood.n_halves[1],
-            "n_combinations": len(neighbourhood.all_pairs),
-            "masks": neighbourhood.digest(),
-            "tol": self.tol,
-            "converged": converged,
-            "kernel": self.kernel,
-            "kernel_width": self.kernel_width,
-            "link": self.link,
-            "regressor": None if self.regressor is None else repr(self.regressor),
-            "feature_selection": self.feature_selection,
-            "n_features": self.n_features,
-            "interactions": self.interactions,
-            "linked": self.linked,
-            "separator": None if self.separator is None else repr(self.separator),
-            "segmenter": repr(self.segmenter),
-            "lyric_units": self.lyric_units,
-            "mask_token": self.mask_token,
-            "modality": self.modality,
-            "sampling_rate": self.sampling_rate_,
-            "seed": seed,
-        }
+    def _song_explainer(
+        self, cache: ResultCache, labels: Any = None, seed: int = 0
+    ) -> SongExplainer:
+        """What explains a song, for this model and these parameters."""
+        separator = self.separator
+        if separator is not None and cache.is_kept:
+            # Hashed once, not once a song: a separator may hold a network.
+            key = fingerprint(version=self.cache_version, separator=separator)
+            separator = RecallingSeparator(separator, cache, key)
+        return SongExplainer.of(
+            self, score=self._score_function(), model=self.model_, labels=labels, seed=seed,
+            sampling_rate=self.sampling_rate_, separator=separator,
+        )  # fmt: skip
 
     def _check_song(self, table: SongTable, row: int) -> None:
         """Raise for whatever is wrong with a song and shows without decoding audio."""

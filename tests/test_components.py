@@ -29,7 +29,7 @@ from sklearn_musiclime.components import (
 )
 from sklearn_musiclime.components.decomposition import link_components
 from sklearn_musiclime.components.lyrics import LYRIC_UNITS
-from sklearn_musiclime.components.separation import hpss, read_beside, recall_sources
+from sklearn_musiclime.components.separation import RecallingSeparator, hpss, read_beside
 from sklearn_musiclime.datasets import read_lrc
 from sklearn_musiclime.neighbourhood import compose_audio, compose_lyrics
 
@@ -230,7 +230,8 @@ def test_sources_are_recalled_unless_what_they_depend_on_has_changed(tmp_path, n
     separator = Halves()
 
     def recall(waveform=noise, rate=RATE, path=None, span=None, key="halves"):
-        return recall_sources(separator, waveform, rate, path=path, span=span, cache=cache, key=key)
+        recalling = RecallingSeparator(separator, cache, key)
+        return separate_sources(recalling, waveform, rate, path=path, span=span)
 
     names, sources = recall()
     assert names == ("one", "two")
@@ -251,7 +252,8 @@ def test_stems_are_read_again_when_they_have_changed(tmp_path, noise):
     )
 
     def vocals():
-        return recall_sources(separator, noise, RATE, path=path, cache=cache, key="stems")[1][0]
+        recalling = RecallingSeparator(separator, cache, "stems")
+        return separate_sources(recalling, noise, RATE, path=path)[1][0]
 
     np.testing.assert_allclose(vocals(), 0.3 * noise, atol=1e-7)
     vocals()

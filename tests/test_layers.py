@@ -25,6 +25,8 @@ LAYERS = (
     ("featurizers", "surrogate"),
     ("fusion", "report"),  # a report shows whatever has an explanation's attributes,
     ("explanation",),  # so that an explanation can plot itself
+    ("_explain_one",),
+    ("_explain_kept",),
     ("explainer",),
     ("metrics",),
     ("__init__",),  # the names that are importable from the package

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -118,7 +117,6 @@ def decompose(
     lyric_units: str = "words",
     mask_token: str | None = None,
     modality: Modality = "both",
-    separate: Callable[..., tuple[tuple[str, ...], np.ndarray]] = separate_sources,
 ) -> Decomposition:
     """Split a song into components.
 
@@ -136,8 +134,6 @@ def decompose(
         What stands for lyrics that are off.
     modality : {"both", "audio", "lyrics"}, default="both"
         What is split. The rest of the song stays whole.
-    separate : callable, default=separate_sources
-        What calls the separator.
 
     Returns
     -------
@@ -152,7 +148,9 @@ def decompose(
     if modality != "lyrics":
         waveform, rate = song.waveform, song.sampling_rate
         try:
-            names, sources = separate(separator, waveform, rate, path=song.path, span=song.span)
+            names, sources = separate_sources(
+                separator, waveform, rate, path=song.path, span=song.span
+            )
             borders = segment_audio(
                 segmenter,
                 waveform,

@@ -69,6 +69,7 @@ The numbers of a design can be had without a model:
 
 from sklearn_musiclime.neighbourhood.apart import NotApartError
 from sklearn_musiclime.neighbourhood.designs import Neighbourhood, Scores, draw_neighbourhood
+from sklearn_musiclime.neighbourhood.drawing import Drawing
 from sklearn_musiclime.neighbourhood.factored import find_factored, score_factored
 from sklearn_musiclime.neighbourhood.given import GivenAnswer, ask_about_row
 from sklearn_musiclime.neighbourhood.labels import check_labels, select_labels
@@ -102,6 +103,7 @@ __all__ = [
     "DESIGNS",
     "Answer",
     "AudioNeighbourhood",
+    "Drawing",
     "GivenAnswer",
     "MaskFunction",
     "Neighbourhood",

@@ -46,7 +46,12 @@ array([[0.33, 0.33, 0.33]])
 """
 
 from sklearn_musiclime.surrogate.errors import margin
-from sklearn_musiclime.surrogate.fitting import KERNELS, fit_neighbourhood, safe_exponents
+from sklearn_musiclime.surrogate.fitting import (
+    KERNELS,
+    LinkedScores,
+    fit_neighbourhood,
+    safe_exponents,
+)
 from sklearn_musiclime.surrogate.interactions import (
     Interactions,
     check_n_pairs,
@@ -73,6 +78,7 @@ __all__ = [
     "KERNELS",
     "LINKS",
     "Interactions",
+    "LinkedScores",
     "Shares",
     "Surrogate",
     "apply_link",

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator
 
 from sklearn_musiclime.surrogate.linear import Surrogate, fit_crossed_surrogate, fit_surrogate
+from sklearn_musiclime.surrogate.links import apply_link
 from sklearn_musiclime.surrogate.shapley import fit_shapley
 
 if TYPE_CHECKING:
@@ -104,3 +106,55 @@ def fit_neighbourhood(
         sample_weight=np.full(len(neighbourhood), neighbourhood.repeats),
         sampling=sampling,
     )
+
+
+@dataclass(frozen=True, eq=False)
+class LinkedScores:
+    """Scores of the labels that are explained, on the scale on which they are explained.
+
+    Attributes
+    ----------
+    link : str
+        The scale, see :mod:`sklearn_musiclime.surrogate.links`.
+    columns : list of int
+        The columns that are explained.
+    exponents : ndarray of shape (n_explained,) of int
+        Powers of two that scores are divided by, so that their squares can be computed.
+    """
+
+    link: str
+    columns: list[int]
+    exponents: np.ndarray
+
+    @classmethod
+    def of(cls, scores: np.ndarray, columns: list[int], link: str) -> Self:
+        """Choose the powers of two by the first scores.
+
+        Parameters
+        ----------
+        scores : ndarray of shape (n_songs, n_columns)
+            Scores of the model.
+        columns : list of int
+            The columns that are explained.
+        link : str
+            The scale.
+
+        Returns
+        -------
+        LinkedScores
+        """
+        return cls(link, columns, safe_exponents(apply_link(link, scores[:, columns])))
+
+    def __call__(self, scores: np.ndarray) -> np.ndarray:
+        """Return the scores that are explained, linked and scaled.
+
+        Parameters
+        ----------
+        scores : ndarray of shape (n_songs, n_columns)
+            Scores of the model.
+
+        Returns
+        -------
+        ndarray of shape (n_songs, n_explained)
+        """
+        return np.ldexp(apply_link(self.link, scores[:, self.columns]), -self.exponents)

@@ -44,9 +44,9 @@ from sklearn_musiclime.components.separation.hpss import HPSSSeparator
 from sklearn_musiclime.components.separation.neural import TorchSeparator
 from sklearn_musiclime.components.separation.sources import (
     RESIDUAL,
+    RecallingSeparator,
     Separator,
     read_beside,
-    recall_sources,
     separate_sources,
 )
 from sklearn_musiclime.components.separation.stems import StemSeparator
@@ -54,10 +54,10 @@ from sklearn_musiclime.components.separation.stems import StemSeparator
 __all__ = [
     "RESIDUAL",
     "HPSSSeparator",
+    "RecallingSeparator",
     "Separator",
     "StemSeparator",
     "TorchSeparator",
     "read_beside",
-    "recall_sources",
     "separate_sources",
 ]

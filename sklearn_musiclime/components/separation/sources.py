@@ -10,6 +10,7 @@ need not be perfect to be used.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any, Protocol
@@ -96,6 +97,8 @@ def separate_sources(
     """
     if separator is None:
         return ("mix",), waveform[np.newaxis]
+    if isinstance(separator, RecallingSeparator):
+        return separator.separate(waveform, sampling_rate, path=path, span=span)
     # A copy, since a separator may change what it is given.
     separated = call_with_known(
         separator.separate, waveform.copy(), sampling_rate, path=path, span=span
@@ -117,37 +120,55 @@ def separate_sources(
     return names, sources
 
 
-def recall_sources(
-    separator: Separator,
-    waveform: np.ndarray,
-    sampling_rate: float,
-    *,
-    path: Path | None = None,
-    span: tuple[float, float] | None = None,
-    cache: ResultCache,
-    key: str,
-) -> tuple[tuple[str, ...], np.ndarray]:
-    """Take a song apart as :func:`separate_sources`, unless that was done before.
+@dataclass(frozen=True, eq=False)
+class RecallingSeparator:
+    """A separator that keeps the sources that it found, and finds them again.
 
-    Parameters
+    Attributes
     ----------
-    separator, waveform, sampling_rate, path, span
-        As there.
+    separator : estimator with ``separate``
+        Makes the sources.
     cache : ResultCache
         Where sources are kept.
     key : str
         The separator's hash.
-
-    Returns
-    -------
-    names : tuple of str
-        Names of the sources.
-    sources : ndarray of shape (n_sources, n_samples), dtype float32
-        Their waveforms; they sum to `waveform`.
     """
-    compute = partial(separate_sources, separator, waveform, sampling_rate, path=path, span=span)
-    song = fingerprint(key, waveform, sampling_rate, read_beside(separator, path), span)
-    return cache.fetch("sources", song, compute)
+
+    separator: Separator
+    cache: ResultCache
+    key: str
+
+    def __repr__(self) -> str:
+        return repr(self.separator)
+
+    def separate(
+        self,
+        waveform: np.ndarray,
+        sampling_rate: float,
+        *,
+        path: Path | None = None,
+        span: tuple[float, float] | None = None,
+    ) -> tuple[tuple[str, ...], np.ndarray]:
+        """Take a song apart as :func:`separate_sources`, unless that was done before.
+
+        Parameters
+        ----------
+        waveform, sampling_rate, path, span
+            As there.
+
+        Returns
+        -------
+        names : tuple of str
+            Names of the sources.
+        sources : ndarray of shape (n_sources, n_samples), dtype float32
+            Their waveforms; they sum to `waveform`.
+        """
+        beside = read_beside(self.separator, path)
+        song = fingerprint(self.key, waveform, sampling_rate, beside, span)
+        compute = partial(
+            separate_sources, self.separator, waveform, sampling_rate, path=path, span=span
+        )
+        return self.cache.fetch("sources", song, compute)
 
 
 def read_beside(separator: Separator | None, path: Path | None) -> Any:
@@ -166,6 +187,8 @@ def read_beside(separator: Separator | None, path: Path | None) -> Any:
         The content of its stems, if it has ``stem_paths``; the path itself, if it takes that; else
         None.
     """
+    if isinstance(separator, RecallingSeparator):
+        separator = separator.separator
     if path is None or separator is None:
         return None
     if hasattr(separator, "stem_paths"):

@@ -1,0 +1,603 @@
+"""One song: from a row of X to its explanation, a method a stage.
+
+The stages, in the order in which a song takes them:
+
+1. :meth:`SongExplainer.scorer` reads the song, splits it into components, and takes the model
+   apart if that can be done;
+2. :meth:`SongExplainer.choose_labels` asks the model about the song itself, as it is composed and
+   as it was given, and finds the labels that are explained;
+3. :meth:`SongExplainer.first_answers` draws masks and scores their perturbed songs;
+4. :meth:`SongExplainer.fit_surrogate` fits the surrogate, and draws more masks until it is as
+   precise as `tol` asks for;
+5. :meth:`SongExplainer.explanation` adds interactions and modality shares, and puts all of it
+   together.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import warnings
+from dataclasses import dataclass, fields, replace
+from functools import partial
+from typing import Any, Self
+
+import numpy as np
+from sklearn.base import BaseEstimator
+from sklearn.exceptions import ConvergenceWarning
+from tqdm.auto import tqdm
+
+from sklearn_musiclime.components.decomposition import Decomposition, decompose, link_components
+from sklearn_musiclime.components.segmentation import Segmenter
+from sklearn_musiclime.components.separation import Separator
+from sklearn_musiclime.explanation import LocalExplanation
+from sklearn_musiclime.neighbourhood import (
+    Drawing,
+    GivenAnswer,
+    Neighbourhood,
+    NeighbourhoodScorer,
+    NotApartError,
+    ScoreFunction,
+    Scores,
+    ask_about_row,
+    automatic_batch_size,
+    blind_spots,
+    check_n_labels,
+    fallback_message,
+    find_factored,
+    is_same_answer,
+    n_more_samples,
+    select_labels,
+)
+from sklearn_musiclime.songs import Song, SongTable
+from sklearn_musiclime.streaming import StreamingParallel
+from sklearn_musiclime.surrogate import (
+    LinkedScores,
+    Surrogate,
+    apply_link,
+    check_n_pairs,
+    fit_interactions,
+    fit_neighbourhood,
+    fit_shares,
+    invert_link,
+    n_without_odds,
+)
+
+FEW_DOF = 20
+"""Degrees of freedom of a large weight below which its interval is not to be trusted."""
+
+
+@dataclass(frozen=True, eq=False)
+class Labelled:
+    """The song itself as the model scores it, and what of it is explained.
+
+    Attributes
+    ----------
+    known : list of label
+        The labels of all columns of the scores.
+    columns : list of int
+        The columns that are explained.
+    scores : ndarray of shape (n_columns,)
+        Scores of the song composed of all its parts.
+    given : GivenAnswer
+        The model's answer on the untouched row of X.
+    """
+
+    known: list[Any]
+    columns: list[int]
+    scores: np.ndarray
+    given: GivenAnswer
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SongExplainer:
+    """Explains one song at a time; what it knows is the same for all songs.
+
+    Attributes
+    ----------
+    score : ScoreFunction
+        The model.
+    model : estimator or callable
+        The model as it was given, which may be taken apart.
+    sampling_rate : float
+        Rate, in Hz, at which songs are perturbed.
+    labels : object
+        What is explained, as somebody asked for it.
+    seed : int
+        Of the masks.
+    separator : estimator with ``separate``, or None
+        Makes the sources; see :class:`~sklearn_musiclime.components.separation.RecallingSeparator`.
+
+    The other attributes are parameters of
+    :class:`~sklearn_musiclime.MusicLimeExplainer` by the same names.
+    """
+
+    score: ScoreFunction
+    model: Any
+    sampling_rate: float
+    labels: Any
+    seed: int
+    separator: Separator | None
+    segmenter: Segmenter
+    lyric_units: str
+    mask_token: str | None
+    modality: str
+    design: str
+    n_samples: int | tuple[int, int]
+    kernel: str
+    kernel_width: float
+    link: str
+    regressor: BaseEstimator | None
+    feature_selection: str
+    n_features: int | None
+    interactions: str | None
+    linked: bool
+    tol: float | None
+    max_samples: int
+    batch_size: int | str
+
+    @classmethod
+    def of(cls, explainer: Any, **known: Any) -> Self:
+        """Take the parameters of an explainer.
+
+        Parameters
+        ----------
+        explainer : MusicLimeExplainer
+            The explainer.
+        **known : object
+            Attributes that are no parameters of it, or other values of them.
+
+        Returns
+        -------
+        SongExplainer
+        """
+        names = [f.name for f in fields(cls) if f.name not in known]
+        return cls(**known, **{name: getattr(explainer, name) for name in names})
+
+    def explain(
+        self, table: SongTable, parallel: StreamingParallel, progress: tqdm
+    ) -> tuple[LocalExplanation, dict[str, str]]:
+        """Explain a song by the model taken apart or, where its parts fail, by the whole of it.
+
+        Parameters
+        ----------
+        table : SongTable
+            The one song.
+        parallel : StreamingParallel
+            Runs the batches of a black box.
+        progress : tqdm
+            Is told of what has been scored.
+
+        Returns
+        -------
+        explanation : LocalExplanation
+            The explanation.
+        notes : dict of str to str
+            What there is to warn of, by topic.
+        """
+        scorer = self.scorer(table, parallel, progress)
+        try:
+            return self._explain(scorer, table)
+        except NotApartError as error:
+            if self.design == "crossed":
+                raise
+            scorer = scorer.whole(str(error))
+        explanation, notes = self._explain(scorer, table)
+        n_songs = explanation.settings["n_combinations"]
+        return explanation, notes | {"black box": fallback_message(scorer.reason, n_songs)}
+
+    def _explain(
+        self, scorer: NeighbourhoodScorer, table: SongTable
+    ) -> tuple[LocalExplanation, dict[str, str]]:
+        drawing = self._drawing(scorer)
+        which = self._which_interactions(scorer.units)
+        if which is not None:
+            check_n_pairs(scorer.components.n_audio, scorer.components.n_lyrics, which)
+        labelled = self.choose_labels(scorer, table)
+        first, scores = self.first_answers(scorer, drawing, labelled)
+        self._check_odds(scores[:, labelled.columns], scorer.song.name)
+        linked = LinkedScores.of(scores, labelled.columns, self.link)
+        neighbourhood, answers, surrogate, converged = self.fit_surrogate(
+            scorer, drawing, first, first.split(linked(scores)), linked
+        )
+        corners = first.split(scores[:, labelled.columns]).corners
+        explanation = self.explanation(
+            scorer, labelled, neighbourhood, answers, surrogate, corners, linked.exponents
+        )
+        given = labelled.given if not first.is_noisy else replace(labelled.given, is_steady=False)
+        about = self._settings(neighbourhood, scorer.way, converged) | {"row_check": given.check}
+        explanation = replace(explanation, title=table.title(0), settings=about)
+        return explanation, blind_spots(scorer, first, scores)
+
+    def read(self, table: SongTable) -> tuple[Song, Decomposition]:
+        """Read the song of a table and split it into components.
+
+        Parameters
+        ----------
+        table : SongTable
+            The one song.
+
+        Returns
+        -------
+        song : Song
+            The song.
+        components : Decomposition
+            Its components.
+        """
+        song = table.read(0, self.sampling_rate)
+        return song, decompose(
+            song,
+            separator=self.separator,
+            segmenter=self.segmenter,
+            lyric_units=self.lyric_units,
+            mask_token=self.mask_token,
+            modality=self.modality,
+        )
+
+    def scorer(
+        self, table: SongTable, parallel: StreamingParallel, progress: tqdm
+    ) -> NeighbourhoodScorer:
+        """Read a song, split it, and find out how the model is best asked about it.
+
+        Parameters
+        ----------
+        table : SongTable
+            The one song.
+        parallel : StreamingParallel
+            Runs the batches of a black box.
+        progress : tqdm
+            Is told of what has been scored.
+
+        Returns
+        -------
+        NeighbourhoodScorer
+        """
+        song, components = self.read(table)
+        batch_size = self.batch_size
+        if batch_size == "auto":
+            batch_size = automatic_batch_size(song)
+        factored, reason = find_factored(self.model, song)
+        return NeighbourhoodScorer(
+            self.score,
+            factored,
+            song,
+            components,
+            link_components(components, song) if self.linked else None,
+            batch_size,
+            parallel,
+            progress,
+            reason,
+        )
+
+    def choose_labels(self, scorer: NeighbourhoodScorer, table: SongTable) -> Labelled:
+        """Ask the model about the song itself: what it can't do shows before the long work.
+
+        Parameters
+        ----------
+        scorer : NeighbourhoodScorer
+            The model and the song.
+        table : SongTable
+            The one song, as it was given.
+
+        Returns
+        -------
+        Labelled
+
+        Raises
+        ------
+        ValueError
+            A label is unknown, or the model says something quite different of the row of X.
+        """
+        score, answer = self.score, scorer.score_song()
+        scores = answer.scores[0]
+        with_predict = self.labels is None or not score.has_a_column_each(len(scores))
+        given = ask_about_row(score, table.given(0), scorer.song, scores, with_predict=with_predict)
+        said = given.said
+        if with_predict and given.answer is None:
+            said = scorer.predict_song()
+        known = score.labels(len(scores), answer.names, said)
+        columns = select_labels(
+            self.labels,
+            known,
+            partial(score.predicted, scores, said, answer.names),
+            scores,
+            score.outputs(len(scores)),
+        )
+        return Labelled(known, columns, scores, given)
+
+    def first_answers(
+        self, scorer: NeighbourhoodScorer, drawing: Drawing, labelled: Labelled
+    ) -> tuple[Neighbourhood, np.ndarray]:
+        """Draw the first masks and score them; see whether the model answers by chance.
+
+        Parameters
+        ----------
+        scorer : NeighbourhoodScorer
+            The model and the song.
+        drawing : Drawing
+            Draws the masks.
+        labelled : Labelled
+            The song itself.
+
+        Returns
+        -------
+        neighbourhood : Neighbourhood
+            The masks.
+        scores : ndarray of shape (n_pairs, n_columns)
+            Scores of all its pairs.
+
+        Raises
+        ------
+        ValueError
+            The model says something else of the row of X than of the composed song.
+        """
+        first, scores = _ask(scorer, drawing.first(self.n_samples), labelled)
+        scorer.check_parts(first, scores, labelled.scores)
+        if is_same_answer(scores[0], labelled.scores, scores):
+            labelled.given.compare(scorer.song, labelled.scores, scores)
+            return first, scores
+        warnings.warn(
+            f"{scorer.song.name}: the model scored the same song {labelled.scores}, then "
+            f"{scores[0]}. What is explained is the average of its answers; standard errors "
+            "tell how much they vary. A torch module in training mode answers by chance: call "
+            ".eval() on it",
+            UserWarning,
+            stacklevel=2,
+        )
+        if first.is_exhaustive and self.design != "exhaustive":  # then each mask more than once
+            return _ask(scorer, drawing.first(self.n_samples, replacement=True), labelled)
+        return replace(first, is_noisy=True), scores
+
+    def fit_surrogate(
+        self,
+        scorer: NeighbourhoodScorer,
+        drawing: Drawing,
+        neighbourhood: Neighbourhood,
+        answers: Scores,
+        linked: LinkedScores,
+    ) -> tuple[Neighbourhood, Scores, Surrogate, bool | None]:
+        """Fit the surrogate, and draw more masks until its errors are what `tol` asks for.
+
+        Parameters
+        ----------
+        scorer : NeighbourhoodScorer
+            The model and the song.
+        drawing : Drawing
+            Draws the masks.
+        neighbourhood : Neighbourhood
+            The first masks.
+        answers : Scores
+            Their scores, linked.
+        linked : LinkedScores
+            Links the scores of further masks.
+
+        Returns
+        -------
+        neighbourhood : Neighbourhood
+            All masks.
+        answers : Scores
+            Their scores.
+        surrogate : Surrogate
+            Fitted to them.
+        converged : bool or None
+            Whether `tol` was reached; None without it.
+        """
+        fit = partial(
+            fit_neighbourhood,
+            kernel=self.kernel,
+            kernel_width=self.kernel_width,
+            feature_selection=self.feature_selection,
+            n_features=self.n_features,
+            regressor=self.regressor,
+        )
+        surrogate, converged, name = fit(neighbourhood, answers.pairs), None, scorer.song.name
+        while self.tol is not None:
+            # Of too few masks, and of a few that decide, errors tell little.
+            is_told = surrogate.is_sufficient and surrogate.fewest_dof() >= FEW_DOF
+            error = float(surrogate.relative_error.max(initial=0.0))
+            converged = bool(is_told and error <= self.tol)
+            if converged or neighbourhood.is_exhaustive:
+                break
+            wanted = error if is_told else np.inf
+            n_more = n_more_samples(neighbourhood, wanted, self.tol, self.max_samples)
+            if n_more is None:
+                warnings.warn(
+                    f"{name}: errors are up to {error:.3g} of the largest weight, not "
+                    f"tol={self.tol}, at max_samples={self.max_samples}",
+                    ConvergenceWarning,
+                    stacklevel=2,
+                )
+                break
+            more = drawing.more(n_more, neighbourhood)
+            scores = scorer.score_pairs(more, more.pairs[more.n_known :])
+            answers = replace(answers, pairs=np.vstack([answers.pairs, linked(scores)]))
+            neighbourhood = neighbourhood.extended(more)
+            surrogate = fit(neighbourhood, answers.pairs)
+        self._warn_of_few(surrogate, name)
+        return neighbourhood, answers, surrogate, converged
+
+    def explanation(
+        self,
+        scorer: NeighbourhoodScorer,
+        labelled: Labelled,
+        neighbourhood: Neighbourhood,
+        answers: Scores,
+        surrogate: Surrogate,
+        corners: np.ndarray,
+        exponents: np.ndarray,
+    ) -> LocalExplanation:
+        """Add interactions and modality shares, and put all of it together.
+
+        Parameters
+        ----------
+        scorer : NeighbourhoodScorer
+            The model and the song.
+        labelled : Labelled
+            The song itself.
+        neighbourhood : Neighbourhood
+            All masks.
+        answers : Scores
+            Their scores, linked and scaled.
+        surrogate : Surrogate
+            Fitted to them.
+        corners : ndarray of shape (4, n_explained)
+            Scores of the song, its audio, its lyrics and of nothing.
+        exponents : ndarray of shape (n_explained,) of int
+            Powers of two that scores were divided by.
+
+        Returns
+        -------
+        LocalExplanation
+            Without its title and its settings.
+
+        Raises
+        ------
+        ValueError
+            Weights are too large for double precision.
+        """
+        units, interactions = scorer.units, None
+        which = self._which_interactions(units)
+        if which is not None and (self.kernel != "shapley" or neighbourhood.design == "exhaustive"):
+            interactions = fit_interactions(
+                neighbourhood, answers.pairs, surrogate, answers.grid, which=which,
+                kernel=self.kernel,
+            )  # fmt: skip
+        shares = fit_shares(neighbourhood, answers, interactions, linked=units is not None)
+        if units is not None:
+            surrogate = surrogate.spread(units)
+        with np.errstate(over="ignore"):
+            surrogate = surrogate.scaled(exponents)
+            interactions = None if interactions is None else interactions.scaled(exponents)
+        if not np.isfinite(surrogate.weights).all():
+            raise ValueError(f"scores of up to {np.abs(labelled.scores).max():.1g} are too large")
+        prediction = labelled.given.scores(labelled.scores).tolist()
+        return LocalExplanation(
+            title="",
+            row=scorer.song.row,
+            track_id=scorer.song.track_id,
+            prediction=dict(zip(labelled.known, prediction, strict=True)),
+            labels=[labelled.known[column] for column in labelled.columns],
+            components=scorer.components,
+            weights=surrogate.weights,
+            std_err=surrogate.std_err,
+            dof=surrogate.dof,
+            penalty=surrogate.penalty,
+            intercept=surrogate.intercept,
+            fidelity=surrogate.fidelity,
+            local_prediction=invert_link(self.link, surrogate.local_prediction),
+            interaction_terms=interactions,
+            shares=shares.values,
+            shares_std_err=shares.std_err,
+            shares_dof=shares.dof,
+            corner_scores=corners.T,
+            links=None if units is None else units.tolist(),
+        )
+
+    def _drawing(self, scorer: NeighbourhoodScorer) -> Drawing:
+        """Settle the design, and make the song's generator."""
+        components, units, design = scorer.components, scorer.units, self.design
+        if design == "auto":
+            apart = scorer.factored is not None and not self.linked and self.kernel != "shapley"
+            design = "crossed" if apart else "paired"
+        elif design == "crossed" and scorer.factored is None:
+            raise ValueError(
+                "design='crossed' needs a model with one branch a modality, and this one is a "
+                f"{scorer.way} (see sklearn_musiclime.neighbourhood.factored); use design='paired'"
+            )
+        if np.ndim(self.n_samples) and design != "crossed":
+            raise ValueError(
+                f"n_samples={self.n_samples} is for design='crossed', and design={self.design!r} "
+                f"is {design!r} for this model"
+            )
+        n_columns = components.n_audio, components.n_lyrics
+        if units is not None:
+            n_columns = int(units.max(initial=-1)) + 1, 0
+        rng = self._rng(scorer.song, components)
+        return Drawing(design, n_columns, rng, self.kernel, self.interactions is not None)
+
+    def _rng(self, song: Song, components: Decomposition) -> np.random.Generator:
+        """A song's own generator."""
+        digest = hashlib.blake2b(digest_size=8)
+        for part in (song.lyrics or "", *components.names):
+            digest.update(part.encode("utf-8", "surrogatepass") + b"\0")
+        length = 0 if song.waveform is None else len(song.waveform)
+        digest.update(length.to_bytes(8, "little"))
+        return np.random.default_rng([self.seed, int.from_bytes(digest.digest(), "little")])
+
+    def _which_interactions(self, units: np.ndarray | None) -> str | None:
+        """Which pairs of components are looked at; None where components are linked."""
+        if units is not None:
+            return None
+        return "cross" if self.interactions == "auto" else self.interactions
+
+    def _check_odds(self, scores: np.ndarray, name: str) -> None:
+        """Raise for scores that have no log-odds, if these are explained; warn of infinite ones."""
+        apply_link(self.link, scores)
+        n_without = n_without_odds(self.link, scores)
+        if n_without:
+            warnings.warn(
+                f"{name}: {n_without} of {scores.size} probabilities are 0 or 1, or nearer to "
+                "it than 1e-9, and are taken as that near: their log-odds are infinite. "
+                "link='identity' explains the probability itself",
+                UserWarning,
+                stacklevel=2,
+            )
+
+    def _warn_of_few(self, surrogate: Surrogate, name: str) -> None:
+        """Warn where there are too few masks to tell weights apart, or to say how sure they are."""
+        if not surrogate.is_sufficient:
+            message = (
+                f"{name}: n_samples={self.n_samples} draws too few masks for so many "
+                "components: their weights can't well be told apart"
+            )
+            if self.regressor is None and self.kernel != "shapley":
+                message += ", so they are shrunk by a penalty and have no intervals"
+            message += ". Draw more, or use fewer segments or larger lyric_units"
+        elif surrogate.fewest_dof() < FEW_DOF:
+            message = (
+                f"{name}: a few of n_samples={self.n_samples} masks decide on a large weight, "
+                f"as if there were {surrogate.fewest_dof():.0f}: its interval may be too narrow. "
+                "Draw more, use a larger kernel_width, or explain log-odds (link='logit')"
+            )
+        else:
+            return
+        warnings.warn(message, ConvergenceWarning, stacklevel=2)
+
+    def _settings(
+        self, neighbourhood: Neighbourhood, way: str, converged: bool | None
+    ) -> dict[str, Any]:
+        return {
+            "model": way,
+            "design": neighbourhood.design,
+            "n_samples": len(neighbourhood),
+            "n_audio_masks": neighbourhood.n_halves[0],
+            "n_lyric_masks": neighbourhood.n_halves[1],
+            "n_combinations": len(neighbourhood.all_pairs),
+            "masks": neighbourhood.digest(),
+            "tol": self.tol,
+            "converged": converged,
+            "kernel": self.kernel,
+            "kernel_width": self.kernel_width,
+            "link": self.link,
+            "regressor": None if self.regressor is None else repr(self.regressor),
+            "feature_selection": self.feature_selection,
+            "n_features": self.n_features,
+            "interactions": self.interactions,
+            "linked": self.linked,
+            "separator": None if self.separator is None else repr(self.separator),
+            "segmenter": repr(self.segmenter),
+            "lyric_units": self.lyric_units,
+            "mask_token": self.mask_token,
+            "modality": self.modality,
+            "sampling_rate": self.sampling_rate,
+            "seed": self.seed,
+        }
+
+
+def _ask(
+    scorer: NeighbourhoodScorer, drawn: Neighbourhood, labelled: Labelled
+) -> tuple[Neighbourhood, np.ndarray]:
+    """Score masks, with those that leave out a modality or both."""
+    drawn = drawn.with_corners() if scorer.units is None else drawn
+    scores = scorer.score_pairs(drawn, drawn.all_pairs)
+    check_n_labels(scores, len(labelled.scores))
+    return drawn, scores
