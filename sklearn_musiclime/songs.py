@@ -30,8 +30,8 @@ import numpy as np
 import pandas as pd
 import soundfile
 
-from sklearn_musiclime._polars import as_pandas, as_polars, schema
-from sklearn_musiclime.identity.files import file_digest
+from sklearn_musiclime._runtime.fingerprint.files import file_digest
+from sklearn_musiclime._runtime.polars import as_pandas, as_polars, schema
 
 MAX_CHANNELS = 64
 """A 2-D array with more rows than this is taken for one that was transposed by mistake."""

@@ -17,7 +17,7 @@ import pandas as pd
 import scipy.sparse
 import scipy.stats
 
-from sklearn_musiclime._files import write_text
+from sklearn_musiclime._runtime.files import write_text
 from sklearn_musiclime.corpus import FAILURE_COLUMNS
 from sklearn_musiclime.explanation import io
 from sklearn_musiclime.explanation.aggregation import (
