@@ -45,14 +45,6 @@ from sklearn_musiclime.components.separation import (
     recall_sources,
     separate_sources,
 )
-from sklearn_musiclime.corpus import (
-    Failure,
-    Notes,
-    attempt,
-    each_song,
-    failure_frame,
-    warn_of_failures,
-)
 from sklearn_musiclime.explanation import Explanations, GlobalExplanation, LocalExplanation
 from sklearn_musiclime.explanation.aggregation import (
     Aggregator,
@@ -84,6 +76,14 @@ from sklearn_musiclime.neighbourhood import (
     select_labels,
 )
 from sklearn_musiclime.songs import InvalidSongError, Song, SongTable
+from sklearn_musiclime.songs.corpus import (
+    Failure,
+    Notes,
+    attempt,
+    each_song,
+    failure_frame,
+    warn_of_failures,
+)
 from sklearn_musiclime.surrogate import (
     FEATURE_SELECTION,
     KERNELS,

@@ -19,7 +19,7 @@ LAYERS = (
     ("_version",),
     ("_runtime",),
     ("songs",),
-    ("components", "corpus"),
+    ("components",),
     ("datasets", "neighbourhood"),
     ("featurizers", "surrogate"),
     ("fusion", "report"),  # a report shows whatever has an explanation's attributes,

@@ -249,7 +249,7 @@ class Notes:
     Examples
     --------
     >>> import warnings
-    >>> from sklearn_musiclime.corpus import Notes
+    >>> from sklearn_musiclime.songs.corpus import Notes
     >>> notes = Notes()
     >>> for row in range(9):
     ...     notes.add(f"row {row}", {"silence": "all is silent"})
