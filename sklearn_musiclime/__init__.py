@@ -28,11 +28,11 @@ Models to explain, and songs to try them on:
 
 What many songs need:
 
-- :mod:`~sklearn_musiclime.corpus`: songs that fail, workers that die;
-- :mod:`~sklearn_musiclime.cache`: what is kept, so that a run that was stopped goes on;
-- :mod:`~sklearn_musiclime.identity`: what models and songs are known by there;
-- :mod:`~sklearn_musiclime.streaming` and :mod:`~sklearn_musiclime.batches`: how work is handed out,
-  and what happens when memory is short;
+- :mod:`~sklearn_musiclime.songs.corpus`: songs that fail, workers that die;
+- :mod:`~sklearn_musiclime._runtime.cache`: what is kept, so that a run that was stopped goes on;
+  :mod:`~sklearn_musiclime._runtime.fingerprint`: the hash that models and songs are kept by;
+- :mod:`~sklearn_musiclime._runtime`: the rest of the plumbing, which no user imports: workers,
+  memory, files;
 - :mod:`~sklearn_musiclime.cli`: all this from the shell, ``sklearn-musiclime --help``.
 """
 

@@ -10,12 +10,12 @@ from typing import Any, NamedTuple
 from tqdm.auto import tqdm
 
 from sklearn_musiclime._explain_one import SongExplainer
-from sklearn_musiclime.cache import ResultCache
+from sklearn_musiclime._runtime.cache import ResultCache
+from sklearn_musiclime._runtime.fingerprint import fingerprint
+from sklearn_musiclime._runtime.parallel import StreamingParallel
 from sklearn_musiclime.components.separation import read_beside
 from sklearn_musiclime.explanation import LocalExplanation
-from sklearn_musiclime.identity import fingerprint
 from sklearn_musiclime.songs import SongTable
-from sklearn_musiclime.streaming import StreamingParallel
 
 
 class Outcome(NamedTuple):

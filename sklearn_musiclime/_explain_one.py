@@ -26,6 +26,7 @@ from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from tqdm.auto import tqdm
 
+from sklearn_musiclime._runtime.parallel import StreamingParallel
 from sklearn_musiclime.components.decomposition import Decomposition, decompose, link_components
 from sklearn_musiclime.components.segmentation import Segmenter
 from sklearn_musiclime.components.separation import Separator
@@ -49,7 +50,6 @@ from sklearn_musiclime.neighbourhood import (
     select_labels,
 )
 from sklearn_musiclime.songs import Song, SongTable
-from sklearn_musiclime.streaming import StreamingParallel
 from sklearn_musiclime.surrogate import (
     LinkedScores,
     Surrogate,

@@ -27,7 +27,7 @@ from sklearn.model_selection import StratifiedGroupKFold, cross_val_score
 from sklearn.pipeline import Pipeline
 
 import sklearn_musiclime
-from sklearn_musiclime._files import replacing, write_text, write_waveform
+from sklearn_musiclime._runtime.files import replacing, write_text, write_waveform
 from sklearn_musiclime.components import HPSSSeparator, StemSeparator, TorchSeparator
 from sklearn_musiclime.components.separation import Separator
 from sklearn_musiclime.datasets import load_jamendo_lyrics, load_songs, make_songs, save_songs

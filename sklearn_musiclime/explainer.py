@@ -28,22 +28,16 @@ from tqdm.auto import tqdm
 
 from sklearn_musiclime._explain_kept import KeptExplanations, identify
 from sklearn_musiclime._explain_one import SongExplainer
+from sklearn_musiclime._runtime.cache import ResultCache
+from sklearn_musiclime._runtime.fingerprint import fingerprint
+from sklearn_musiclime._runtime.parallel import StreamingParallel
 from sklearn_musiclime._version import __version__
-from sklearn_musiclime.cache import ResultCache
 from sklearn_musiclime.components.lyrics import LYRIC_UNITS, split_lyrics
 from sklearn_musiclime.components.segmentation import Segmenter, UniformSegmenter
 from sklearn_musiclime.components.separation import (
     HPSSSeparator,
     RecallingSeparator,
     Separator,
-)
-from sklearn_musiclime.corpus import (
-    Failure,
-    Notes,
-    attempt,
-    each_song,
-    failure_frame,
-    warn_of_failures,
 )
 from sklearn_musiclime.explanation import Explanations, GlobalExplanation, LocalExplanation
 from sklearn_musiclime.explanation.aggregation import (
@@ -53,7 +47,6 @@ from sklearn_musiclime.explanation.aggregation import (
     renamer,
     summarise,
 )
-from sklearn_musiclime.identity import fingerprint
 from sklearn_musiclime.neighbourhood import (
     DESIGNS,
     MaskFunction,
@@ -64,7 +57,14 @@ from sklearn_musiclime.neighbourhood import (
     find_sampling_rate,
 )
 from sklearn_musiclime.songs import InvalidSongError, SongTable
-from sklearn_musiclime.streaming import StreamingParallel
+from sklearn_musiclime.songs.corpus import (
+    Failure,
+    Notes,
+    attempt,
+    each_song,
+    failure_frame,
+    warn_of_failures,
+)
 from sklearn_musiclime.surrogate import (
     FEATURE_SELECTION,
     KERNELS,
@@ -186,9 +186,9 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         Explanations are kept if `random_state` is set. Anything else that decides a result makes
         new entries: another song, parameter, weight or release; other code of your own functions
         and classes, and of what they call; other content of a file that your objects name by a path
-        (:func:`~sklearn_musiclime.identity.fingerprint` says what is looked at). A model that was
-        loaded, or fitted again the same way, finds what was kept for it. Workers on other machines
-        must see the folder.
+        (:func:`~sklearn_musiclime._runtime.fingerprint.fingerprint` lists what is hashed). A model
+        that was loaded, or fitted again the same way, finds what was kept for it. Workers on other
+        machines must see the folder.
     cache_version : str, int or None, default=None
         Names what `memory` can't see of the model, separator, segmenter or regressor: a service
         that it asks, a handle without content, a directory of files. Change it whenever that

@@ -62,8 +62,8 @@ from sklearn_musiclime import (
     UniformSegmenter,
     make_fusion_pipeline,
 )
+from sklearn_musiclime._runtime.fingerprint import fingerprint
 from sklearn_musiclime.datasets import make_songs, save_songs
-from sklearn_musiclime.identity import fingerprint
 
 METHODS = ("transform", "predict_proba", "predict")
 ANY_LENGTH = "songs need not be as long as those of the fit"

@@ -37,7 +37,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 from sklearn.svm import SVC
 
-from sklearn_musiclime.identity import fingerprint
+from sklearn_musiclime._runtime.fingerprint import fingerprint
 
 DIFFERENT, EQUAL = {}, {}
 FOLDER = Path(sys.argv[1])

@@ -19,7 +19,7 @@ from sklearn_musiclime import (
     StructureSegmenter,
     UniformSegmenter,
 )
-from sklearn_musiclime.cache import ResultCache
+from sklearn_musiclime._runtime.cache import ResultCache
 from sklearn_musiclime.components import (
     decompose,
     segment_audio,

@@ -18,9 +18,9 @@ from joblib import parallel_config
 from sklearn.base import BaseEstimator
 
 from sklearn_musiclime import HPSSSeparator, InvalidSongError, MusicLimeExplainer
-from sklearn_musiclime.cache import ResultCache
+from sklearn_musiclime._runtime.cache import ResultCache
+from sklearn_musiclime._runtime.fingerprint import fingerprint
 from sklearn_musiclime.datasets import save_songs
-from sklearn_musiclime.identity import fingerprint
 from sklearn_musiclime.metrics import deletion_auc
 
 SCRIPT = Path(__file__).with_name("corpus_run.py")
@@ -170,7 +170,7 @@ def test_files_are_told_apart_by_their_content(made_songs, tmp_path):
 def test_fingerprints_hold_in_other_processes(tmp_path):
     script = tmp_path / "print.py"
     script.write_text(
-        "from sklearn_musiclime.identity import fingerprint\n"
+        "from sklearn_musiclime._runtime.fingerprint import fingerprint\n"
         "from sklearn.linear_model import LogisticRegression\n"
         "names = {'a', 'bb', 'ccc', 'dddd'}\n"
         "def model(X):\n    return [len(names & {'a', 'z'}) for _ in X]\n"

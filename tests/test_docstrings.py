@@ -18,7 +18,7 @@ ROOT = Path(__file__).parents[1]
 MODULES = {
     module.name: importlib.import_module(module.name)
     for module in pkgutil.walk_packages(sklearn_musiclime.__path__, "sklearn_musiclime.")
-    if "._" not in module.name
+    if "._" not in module.name.removeprefix("sklearn_musiclime._runtime")
 }
 MODULES = {"sklearn_musiclime": sklearn_musiclime} | MODULES
 # Scripts show what they do; networks are torch's.

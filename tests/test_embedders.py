@@ -24,13 +24,13 @@ from sklearn_musiclime import (
     MusicLimeExplainer,
     SpectralStatistics,
     UniformSegmenter,
-    _torch,
     make_fusion_pipeline,
 )
+from sklearn_musiclime._runtime.fingerprint import fingerprint
+from sklearn_musiclime._runtime.torch import weights_digest
 from sklearn_musiclime.components import AudioComponents
 from sklearn_musiclime.featurizers.audio.encoder import AudioEncoder
 from sklearn_musiclime.featurizers.texts import TextWindow, encode_texts, token_counter
-from sklearn_musiclime.identity import fingerprint
 from sklearn_musiclime.neighbourhood import AudioNeighbourhood, PerturbedAudio
 from sklearn_musiclime.songs import InvalidSongError, read_audio
 
@@ -588,9 +588,9 @@ def test_one_thread_at_a_time(monkeypatch):
 def test_digests():
     torch.manual_seed(0)
     one, two = torch.nn.Linear(3, 2), torch.nn.Linear(3, 2)
-    assert _torch.weights_digest(one) != _torch.weights_digest(two)
+    assert weights_digest(one) != weights_digest(two)
     two.load_state_dict(one.state_dict())
-    assert _torch.weights_digest(one) == _torch.weights_digest(two)
+    assert weights_digest(one) == weights_digest(two)
 
 
 def test_factored_explanations(folders, made_songs):

@@ -27,10 +27,10 @@ from sklearn_musiclime import (
     InvalidSongError,
     LocalExplanation,
     MusicLimeExplainer,
-    _files,
-    _malloc,
 )
-from sklearn_musiclime.cache import ResultCache
+from sklearn_musiclime._runtime.cache import ResultCache
+from sklearn_musiclime._runtime.files import _copy_rights, replacing, write_text, write_waveform
+from sklearn_musiclime._runtime.memory import keep_freed_memory
 from sklearn_musiclime.cli import demo_model, main
 from sklearn_musiclime.datasets import save_songs
 
@@ -150,7 +150,7 @@ def entries(folder):
         lambda found, folder: found.explanations[0].save(folder / "a.json"),
         lambda found, folder: found.explanations[0].to_html(folder / "a.html"),
         lambda found, folder: found.to_html(folder / "a.html"),
-        lambda found, folder: _files.write_waveform(folder / "a.wav", np.zeros(22050), 22050),
+        lambda found, folder: write_waveform(folder / "a.wav", np.zeros(22050), 22050),
     ],
     ids=["save", "to_html", "global to_html", "waveform"],
 )
@@ -216,7 +216,7 @@ def test_nobody_else_reads_a_private_file_while_it_is_written(tmp_path):
     path = tmp_path / "a.json"
     path.write_text("earlier")
     path.chmod(0o600)
-    with _files.replacing(path) as (file,):
+    with replacing(path) as (file,):
         file.write(b"later")
         modes = {stat.S_IMODE(p.stat().st_mode) for p in tmp_path.iterdir()}
     assert modes == {0o600}
@@ -228,7 +228,7 @@ def test_a_file_that_is_written_again_keeps_its_owner(tmp_path):
     path.write_text("earlier")
     os.chown(path, 1234, 4321)
     path.chmod(0o4750)  # a change of owner takes the first of these away
-    _files.write_text(path, "later")
+    write_text(path, "later")
     found = path.stat()
     assert (found.st_uid, found.st_gid, oct(found.st_mode)) == (1234, 4321, "0o104750")
 
@@ -243,9 +243,9 @@ def test_rights_of_a_group_are_not_for_another(tmp_path, monkeypatch):
 
     there = os.stat(path)
     other = os.stat_result([*there[:5], there.st_gid + 1, *there[6:]])
-    monkeypatch.setattr("sklearn_musiclime._files.os.fchown", refuse)
+    monkeypatch.setattr("sklearn_musiclime._runtime.files.os.fchown", refuse)
     with path.open("r+") as file:
-        _files._copy_rights(other, file.fileno())
+        _copy_rights(other, file.fileno())
     assert stat.S_IMODE(path.stat().st_mode) == 0o644
 
 
@@ -366,7 +366,7 @@ def test_an_interrupt_while_an_entry_is_written(songs, expected, tmp_path, monke
             raise KeyboardInterrupt
         os.rename(source, target)
 
-    monkeypatch.setattr("sklearn_musiclime._files.os.replace", replace)
+    monkeypatch.setattr("sklearn_musiclime._runtime.files.os.replace", replace)
     with pytest.raises(KeyboardInterrupt):
         explain(songs, log, memory=str(cache))
     assert [path.parts[-3] for path in entries(cache)] == ["explanation", "sources", "sources"]
@@ -647,4 +647,4 @@ def test_memory_is_left_alone_where_there_is_no_glibc(system, monkeypatch):
     monkeypatch.setattr(sys, "platform", system.split()[0])
     monkeypatch.setattr("platform.libc_ver", lambda: ("", ""))
     monkeypatch.setattr(ctypes, "CDLL", no_library)
-    _malloc.keep_freed_memory.__wrapped__()
+    keep_freed_memory.__wrapped__()

@@ -19,7 +19,7 @@ from sklearn.preprocessing import FunctionTransformer
 from sklearn.utils._param_validation import InvalidParameterError
 
 from sklearn_musiclime import MusicLimeExplainer
-from sklearn_musiclime.identity import fingerprint
+from sklearn_musiclime._runtime.fingerprint import fingerprint
 
 TESTS = Path(__file__).parent
 

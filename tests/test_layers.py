@@ -16,11 +16,10 @@ PACKAGE = Path(sklearn_musiclime.__file__).parent
 # From what knows nothing to what knows all. What stands in a line may import from the lines above
 # it, and within itself, but not from what it shares the line with.
 LAYERS = (
-    ("_files", "_malloc", "_polars", "_torch", "_version", "batches", "streaming"),
-    ("identity",),
-    ("cache",),
+    ("_version",),
+    ("_runtime",),
     ("songs",),
-    ("components", "corpus"),
+    ("components",),
     ("datasets", "neighbourhood"),
     ("featurizers", "surrogate"),
     ("fusion", "report"),  # a report shows whatever has an explanation's attributes,

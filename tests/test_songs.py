@@ -10,9 +10,15 @@ from sklearn_musiclime import (
     InvalidSongError,
     MusicLimeExplainer,
     SpectralStatistics,
-    songs,
 )
-from sklearn_musiclime.songs import Song, SongTable, read_audio, read_lyrics, read_word_times
+from sklearn_musiclime.songs import (
+    Song,
+    SongTable,
+    decoding,
+    read_audio,
+    read_lyrics,
+    read_word_times,
+)
 
 RATE = 22050
 
@@ -112,7 +118,7 @@ def test_a_file_in_blocks_is_the_same(tmp_path, noise, monkeypatch):
         part = {"path": tmp_path / name, "start": 0.1, "end": 0.4}
         expected = read_audio(part, RATE)
         with monkeypatch.context() as patch:
-            patch.setattr(songs, "BLOCK_SAMPLES", 1000)
+            patch.setattr(decoding, "BLOCK_SAMPLES", 1000)
             np.testing.assert_array_equal(read_audio(tmp_path / name, RATE), whole)
             np.testing.assert_array_equal(read_audio(part, RATE), expected)
 
@@ -146,8 +152,8 @@ def test_audioread_in_blocks_is_the_same(n_bytes, n_block, monkeypatch):
     pcm = np.random.default_rng(0).integers(-(2**15), 2**15, (1000, 3), dtype=np.int16)
     expected = (pcm / 2**15).mean(axis=1)
     monkeypatch.setattr(soundfile, "SoundFile", fail_with_libsndfile)
-    monkeypatch.setattr(songs.audioread, "audio_open", lambda path: Stream(pcm, n_bytes))
-    monkeypatch.setattr(songs, "BLOCK_SAMPLES", n_block)
+    monkeypatch.setattr(decoding.audioread, "audio_open", lambda path: Stream(pcm, n_bytes))
+    monkeypatch.setattr(decoding, "BLOCK_SAMPLES", n_block)
     np.testing.assert_allclose(read_audio(__file__, RATE), expected, atol=1e-7)
     for start, end in ((100, 800), (100, 1500), (990, None)):
         part = {"path": __file__, "start": start / RATE, "end": end and end / RATE}
@@ -157,9 +163,9 @@ def test_audioread_in_blocks_is_the_same(n_bytes, n_block, monkeypatch):
 def test_what_is_too_long_is_not_decoded_to_its_end(monkeypatch):
     stream = Stream(np.zeros((10**6, 2), dtype=np.int16), 4096)
     monkeypatch.setattr(soundfile, "SoundFile", fail_with_libsndfile)
-    monkeypatch.setattr(songs.audioread, "audio_open", lambda path: stream)
-    monkeypatch.setattr(songs, "BLOCK_SAMPLES", 1000)
-    monkeypatch.setattr(songs, "MAX_SAMPLES", 50_000)
+    monkeypatch.setattr(decoding.audioread, "audio_open", lambda path: stream)
+    monkeypatch.setattr(decoding, "BLOCK_SAMPLES", 1000)
+    monkeypatch.setattr(decoding, "MAX_SAMPLES", 50_000)
     with pytest.raises(InvalidSongError, match=r"row 3: audio: .* more than the 50000"):
         read_audio(__file__, RATE, row=3)
     assert stream.n_given < 60  # of 977
@@ -177,7 +183,7 @@ def test_rates_of_files_that_nobody_can_mean(rate, tmp_path, noise, monkeypatch)
             read_audio(path, RATE, row=3)
     stream = Stream(np.zeros((100, 1), dtype=np.int16), 4096, rate)
     monkeypatch.setattr(soundfile, "SoundFile", fail_with_libsndfile)
-    monkeypatch.setattr(songs.audioread, "audio_open", lambda path: stream)
+    monkeypatch.setattr(decoding.audioread, "audio_open", lambda path: stream)
     with pytest.raises(InvalidSongError, match=cause):
         read_audio(path, RATE, row=3)
 

@@ -16,8 +16,8 @@ import scipy.signal
 from sklearn.base import clone
 
 from sklearn_musiclime import InvalidSongError, MusicLimeExplainer, TorchSeparator, UniformSegmenter
+from sklearn_musiclime._runtime.fingerprint import fingerprint
 from sklearn_musiclime.components import decompose, separate_sources
-from sklearn_musiclime.identity import fingerprint
 
 torch = pytest.importorskip("torch", reason="the extra 'deep' is not installed")
 
@@ -275,7 +275,7 @@ def test_fingerprints_tell_weights_apart(mix, strided, tmp_path):
     (tmp_path / "separator.pkl").write_bytes(pickle.dumps(separator))
     script = (
         "import pickle, pathlib, sys; sys.path.insert(0, sys.argv[2])\n"
-        "from sklearn_musiclime.identity import fingerprint\n"
+        "from sklearn_musiclime._runtime.fingerprint import fingerprint\n"
         "print(fingerprint(pickle.loads(pathlib.Path(sys.argv[1]).read_bytes())))"
     )
     run = subprocess.run(

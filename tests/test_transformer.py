@@ -21,10 +21,10 @@ from sklearn_musiclime import (
     TransformerFusionClassifier,
     UniformSegmenter,
 )
+from sklearn_musiclime._runtime.fingerprint import fingerprint
 from sklearn_musiclime.cli import main
 from sklearn_musiclime.datasets import make_songs, save_songs
 from sklearn_musiclime.fusion import compare_modalities
-from sklearn_musiclime.identity import fingerprint
 
 torch = pytest.importorskip("torch")
 transformers = pytest.importorskip("transformers")

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable
 from typing import Any
 
-from sklearn_musiclime import _torch
+from sklearn_musiclime._runtime import torch as _torch
 
 
 def call_with_known(

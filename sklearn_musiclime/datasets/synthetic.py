@@ -13,7 +13,7 @@ import pandas as pd
 import scipy.signal
 from sklearn.utils import check_random_state
 
-from sklearn_musiclime._files import write_waveform
+from sklearn_musiclime._runtime.files import write_waveform
 from sklearn_musiclime.songs import read_audio
 
 if TYPE_CHECKING:

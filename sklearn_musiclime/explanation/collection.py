@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from sklearn_musiclime.corpus import FAILURE_COLUMNS
 from sklearn_musiclime.explanation.local import LocalExplanation
+from sklearn_musiclime.songs.corpus import FAILURE_COLUMNS
 
 
 class Explanations(list[LocalExplanation]):

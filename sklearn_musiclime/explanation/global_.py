@@ -17,8 +17,7 @@ import pandas as pd
 import scipy.sparse
 import scipy.stats
 
-from sklearn_musiclime._files import write_text
-from sklearn_musiclime.corpus import FAILURE_COLUMNS
+from sklearn_musiclime._runtime.files import write_text
 from sklearn_musiclime.explanation import io
 from sklearn_musiclime.explanation.aggregation import (
     Aggregate,
@@ -42,6 +41,7 @@ from sklearn_musiclime.explanation.local import LocalExplanation
 from sklearn_musiclime.report.global_plots import plot_comparison, plot_global
 from sklearn_musiclime.report.html import global_summary
 from sklearn_musiclime.report.page import global_page
+from sklearn_musiclime.songs.corpus import FAILURE_COLUMNS
 from sklearn_musiclime.surrogate.interactions import FALSE_DISCOVERIES
 
 if TYPE_CHECKING:

@@ -20,7 +20,7 @@ import numpy as np
 import pandas as pd
 import scipy.sparse
 
-from sklearn_musiclime._files import replacing
+from sklearn_musiclime._runtime.files import replacing
 from sklearn_musiclime.components.decomposition import AudioComponents, Decomposition
 from sklearn_musiclime.components.lyrics import LYRIC_UNITS, LyricComponents
 from sklearn_musiclime.explanation.aggregation import Component, PairTotals

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from sklearn_musiclime._files import write_text
+from sklearn_musiclime._runtime.files import write_text
 from sklearn_musiclime.components.decomposition import Decomposition
 from sklearn_musiclime.explanation import io
 from sklearn_musiclime.explanation.frames import check_modality, largest_first, pair_frame

@@ -11,7 +11,7 @@ from sklearn.base import BaseEstimator
 from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
-from sklearn_musiclime._polars import as_pandas, schema
+from sklearn_musiclime._runtime.polars import as_pandas, schema
 from sklearn_musiclime.neighbourhood.perturbed import PerturbedAudio
 from sklearn_musiclime.songs import PCM_SCALES, read_lyrics
 

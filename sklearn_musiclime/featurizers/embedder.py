@@ -8,7 +8,7 @@ from typing import Any
 
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
 
-from sklearn_musiclime import _torch
+from sklearn_musiclime._runtime import torch as _torch
 from sklearn_musiclime.featurizers.texts import LONG
 
 

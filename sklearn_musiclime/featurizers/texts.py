@@ -15,7 +15,7 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_musiclime.batches import in_batches
+from sklearn_musiclime._runtime.memory import in_batches
 
 LONG = ("mean", "truncate")
 """What can be done about what is longer than a model's window."""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from sklearn_musiclime import _torch
+from sklearn_musiclime._runtime import torch as _torch
 from sklearn_musiclime.featurizers.audio.encoder import AudioEncoder
 from sklearn_musiclime.featurizers.columns import lyrics_cells
 from sklearn_musiclime.featurizers.texts import TextWindow, encode_texts, token_counter

@@ -23,8 +23,8 @@ from sklearn.utils.metaestimators import available_if
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted, validate_data
 
-from sklearn_musiclime import _torch
-from sklearn_musiclime.batches import in_batches
+from sklearn_musiclime._runtime import torch as _torch
+from sklearn_musiclime._runtime.memory import in_batches
 from sklearn_musiclime.featurizers.audio.embedder import AST, came_from
 from sklearn_musiclime.featurizers.audio.encoder import AudioEncoder
 from sklearn_musiclime.featurizers.texts import LONG

@@ -34,7 +34,7 @@ from sklearn.multioutput import MultiOutputClassifier, MultiOutputRegressor
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
-from sklearn_musiclime._polars import as_pandas
+from sklearn_musiclime._runtime.polars import as_pandas
 from sklearn_musiclime.neighbourhood.encodings import own_encoding, pick_rows
 from sklearn_musiclime.neighbourhood.models import RESPONSE_METHODS
 from sklearn_musiclime.songs import Song

@@ -27,8 +27,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sklearn_musiclime._polars import as_polars
-from sklearn_musiclime.batches import in_batches, is_out_of_memory
+from sklearn_musiclime._runtime.memory import in_batches, is_out_of_memory
+from sklearn_musiclime._runtime.polars import as_polars
 from sklearn_musiclime.components.decomposition import Decomposition
 from sklearn_musiclime.neighbourhood.apart import (
     PROTOCOL,

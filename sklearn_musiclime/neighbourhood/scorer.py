@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from tqdm import tqdm
 
-from sklearn_musiclime import _torch
-from sklearn_musiclime.batches import is_out_of_memory
+from sklearn_musiclime._runtime import torch as _torch
+from sklearn_musiclime._runtime.memory import is_out_of_memory
+from sklearn_musiclime._runtime.parallel import StreamingParallel
 from sklearn_musiclime.components.decomposition import Decomposition
 from sklearn_musiclime.neighbourhood.apart import NotApartError
 from sklearn_musiclime.neighbourhood.designs import Neighbourhood
@@ -20,7 +21,6 @@ from sklearn_musiclime.neighbourhood.models import Answer, ScoreFunction, is_sam
 from sklearn_musiclime.neighbourhood.perturbed import perturbed_songs
 from sklearn_musiclime.neighbourhood.scoring import score_masks
 from sklearn_musiclime.songs import Song
-from sklearn_musiclime.streaming import StreamingParallel
 
 
 @dataclass(frozen=True)

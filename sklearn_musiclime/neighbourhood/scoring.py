@@ -7,13 +7,12 @@ from collections.abc import Callable
 import numpy as np
 from joblib import delayed
 
-from sklearn_musiclime._malloc import keep_freed_memory
-from sklearn_musiclime.batches import in_batches
+from sklearn_musiclime._runtime.memory import in_batches, keep_freed_memory
+from sklearn_musiclime._runtime.parallel import StreamingParallel
 from sklearn_musiclime.components.decomposition import Decomposition
 from sklearn_musiclime.neighbourhood.models import ScoreFunction, check_n_labels
 from sklearn_musiclime.neighbourhood.perturbed import perturbed_songs
 from sklearn_musiclime.songs import Song
-from sklearn_musiclime.streaming import StreamingParallel
 
 BATCH_BYTES = 2**26
 """Audio that a batch of ``batch_size="auto"`` holds at most: 64 MiB."""

@@ -14,8 +14,8 @@ import librosa
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from sklearn_musiclime._torch import inference, load, pick_device
-from sklearn_musiclime.batches import in_batches
+from sklearn_musiclime._runtime.memory import in_batches
+from sklearn_musiclime._runtime.torch import inference, load, pick_device
 from sklearn_musiclime.components.separation.sources import RESIDUAL, Sources
 
 if TYPE_CHECKING:

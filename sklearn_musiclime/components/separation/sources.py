@@ -17,10 +17,10 @@ from typing import Any, Protocol
 
 import numpy as np
 
-from sklearn_musiclime.cache import ResultCache
+from sklearn_musiclime._runtime.cache import ResultCache
+from sklearn_musiclime._runtime.fingerprint import fingerprint
+from sklearn_musiclime._runtime.fingerprint.files import file_digest
 from sklearn_musiclime.components._protocol import call_with_known, takes
-from sklearn_musiclime.identity import fingerprint
-from sklearn_musiclime.identity.files import file_digest
 
 RESIDUAL = "residual"
 INAUDIBLE_DB = -60.0

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Self
 import numpy as np
 from sklearn.utils.validation import check_is_fitted
 
-from sklearn_musiclime import _torch
+from sklearn_musiclime._runtime import torch as _torch
 from sklearn_musiclime.featurizers.audio.encoder import POOLINGS, AudioEncoder
 from sklearn_musiclime.featurizers.columns import remember_audio
 from sklearn_musiclime.featurizers.embedder import Embedder

@@ -17,8 +17,8 @@ from weakref import WeakKeyDictionary
 
 import numpy as np
 
-from sklearn_musiclime import _torch
-from sklearn_musiclime.batches import in_batches
+from sklearn_musiclime._runtime import torch as _torch
+from sklearn_musiclime._runtime.memory import in_batches
 from sklearn_musiclime.featurizers.audio.windows import (
     PerturbedWindow,
     WindowTable,

@@ -1,15 +1,23 @@
-"""Batches: as large as asked for, or as memory allows."""
+"""Memory: batches that are halved where it is short, and arrays whose memory workers reuse."""
 
 from __future__ import annotations
 
+import ctypes
 import gc
+import platform
 import sys
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from functools import cache
 from typing import Any
 
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
 """What the RuntimeErrors of torch's allocators say."""
+
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
+"""Parameters of glibc's ``mallopt``, as malloc.h numbers them."""
+KEPT_BYTES = 2**25
+"""32 MiB, the highest threshold that glibc takes."""
 
 
 def in_batches(encode: Callable[[Any], Any], items: Sequence[Any], batch_size: int) -> Iterator:
@@ -36,7 +44,7 @@ def in_batches(encode: Callable[[Any], Any], items: Sequence[Any], batch_size: i
 
     Examples
     --------
-    >>> from sklearn_musiclime.batches import in_batches
+    >>> from sklearn_musiclime._runtime.memory import in_batches
     >>> list(in_batches(sum, [1, 2, 3, 4, 5], 2))
     [3, 7, 5]
     """
@@ -83,3 +91,18 @@ def _free_memory() -> None:
     torch = sys.modules.get("torch")
     if torch is not None and torch.cuda.is_available():
         torch.cuda.empty_cache()
+
+
+@cache
+def keep_freed_memory() -> None:
+    """Have this process reuse the memory of arrays.
+
+    By default glibc gives the memory of every large array back to the system, in a fresh process
+    and even more so where ``MALLOC_TRIM_THRESHOLD_`` is set, as Dask does for its workers; up to
+    half of the time then goes into getting it back page by page. Other systems and C libraries
+    are left alone.
+    """
+    if sys.platform == "linux" and platform.libc_ver()[0] == "glibc":
+        libc = ctypes.CDLL(None)
+        libc.mallopt(M_MMAP_THRESHOLD, KEPT_BYTES)
+        libc.mallopt(M_TRIM_THRESHOLD, 2 * KEPT_BYTES)

@@ -9,10 +9,10 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from sklearn_musiclime._torch import memory_of
-from sklearn_musiclime.identity.code import attributes
-from sklearn_musiclime.identity.graph import Parts, Unidentified
-from sklearn_musiclime.identity.tables import bytes_digest
+from sklearn_musiclime._runtime.fingerprint.code import attributes
+from sklearn_musiclime._runtime.fingerprint.graph import Parts, Unidentified
+from sklearn_musiclime._runtime.fingerprint.tables import bytes_digest
+from sklearn_musiclime._runtime.torch import memory_of
 
 # Hooks that no score depends on; the others are kept by numbers that are given out in a process.
 UNUSED_HOOKS = frozenset({

@@ -15,9 +15,9 @@ import cloudpickle
 import pandas as pd
 from joblib import delayed, parallel_config
 
-from sklearn_musiclime._malloc import keep_freed_memory
+from sklearn_musiclime._runtime.memory import keep_freed_memory
+from sklearn_musiclime._runtime.parallel import StreamingParallel
 from sklearn_musiclime.songs import InvalidSongError, SongTable, row_name
-from sklearn_musiclime.streaming import StreamingParallel
 
 MAX_FRUITLESS = 2
 """Times that workers may die one after the other before another song is done."""
@@ -250,7 +250,7 @@ class Notes:
     Examples
     --------
     >>> import warnings
-    >>> from sklearn_musiclime.corpus import Notes
+    >>> from sklearn_musiclime.songs.corpus import Notes
     >>> notes = Notes()
     >>> for row in range(9):
     ...     notes.add(f"row {row}", {"silence": "all is silent"})

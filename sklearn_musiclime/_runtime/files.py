@@ -44,7 +44,7 @@ def replacing(*paths: str | PathLike[str]) -> Iterator[list[BinaryIO]]:
     --------
     >>> import tempfile
     >>> from pathlib import Path
-    >>> from sklearn_musiclime._files import replacing
+    >>> from sklearn_musiclime._runtime.files import replacing
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     path = Path(folder) / "page.html"
     ...     _ = path.write_text("whole")
@@ -140,7 +140,7 @@ def write_text(path: str | PathLike[str], text: str, *, errors: str = "strict") 
     text : str
         What it gets.
     errors : str, default="strict"
-        What becomes of characters that UTF-8 has not, see :meth:`str.encode`.
+        What becomes of characters that UTF-8 has not, see ``str.encode``.
     """
     data = text.encode("utf-8", errors)
     with replacing(path) as (file,):

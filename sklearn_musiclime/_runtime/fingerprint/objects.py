@@ -23,9 +23,9 @@ from joblib.memory import MemorizedFunc, NotMemorizedFunc
 from sklearn.neighbors import BallTree, KDTree
 from sklearn.utils import Bunch
 
-from sklearn_musiclime.identity import code, networks, tables
-from sklearn_musiclime.identity.graph import Parts, Unidentified
-from sklearn_musiclime.identity.state import describe_state, loaded
+from sklearn_musiclime._runtime.fingerprint import code, networks, tables
+from sklearn_musiclime._runtime.fingerprint.graph import Parts, Unidentified
+from sklearn_musiclime._runtime.fingerprint.state import describe_state, loaded
 
 Describe = Callable[[Any], Parts]
 

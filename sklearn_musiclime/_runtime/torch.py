@@ -4,7 +4,7 @@ Nothing here imports torch before it is asked to. Three things make trouble wher
 joblib, and are settled here once: threads that all call one model (tokenizers can't be shared, and
 n models of m threads each take turns on the processors), processes that are forked while torch's
 threads wait (the child waits for them for ever), and devices without memory
-(:mod:`sklearn_musiclime.batches`).
+(:mod:`sklearn_musiclime._runtime.memory`).
 """
 
 from __future__ import annotations
@@ -121,7 +121,7 @@ def training_noticed(what: str) -> Iterator[None]:
     Examples
     --------
     >>> import torch
-    >>> from sklearn_musiclime import _torch
+    >>> from sklearn_musiclime._runtime import torch as _torch
     >>> network = torch.nn.Sequential(torch.nn.Linear(4, 2), torch.nn.Dropout())
     >>> with _torch.training_noticed("the model"):
     ...     _ = network.eval()(torch.ones(1, 4))

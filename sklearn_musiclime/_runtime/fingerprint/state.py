@@ -10,9 +10,13 @@ from typing import Any
 from numpy.random import RandomState
 from sklearn.base import BaseEstimator
 
-from sklearn_musiclime.identity.code import attributes
-from sklearn_musiclime.identity.graph import Parts, Unidentified
-from sklearn_musiclime.identity.installed import extension_file, is_installed, version_of
+from sklearn_musiclime._runtime.fingerprint.code import attributes
+from sklearn_musiclime._runtime.fingerprint.graph import Parts, Unidentified
+from sklearn_musiclime._runtime.fingerprint.installed import (
+    extension_file,
+    is_installed,
+    version_of,
+)
 
 # Attributes of scikit-learn's that differ between equal fits: a release, which is part of a class's
 # name too, an id, and a time.

@@ -62,7 +62,7 @@ def as_polars(frame: pd.DataFrame, schema: Mapping[str, Any], changed: Collectio
         What :func:`as_pandas` made of a polars DataFrame with this schema, or of some of its rows.
     schema : dict of str to DataType
         Names and types of the columns.
-    changed : collection of str
+    changed : collection of str, default=()
         Columns that hold something else than they did: lists of float32 where that is arrays, else
         of the type that polars finds; a column of objects stays one.
 

@@ -30,7 +30,7 @@ class StreamingParallel:
     Examples
     --------
     >>> from joblib import delayed
-    >>> from sklearn_musiclime.streaming import StreamingParallel
+    >>> from sklearn_musiclime._runtime.parallel import StreamingParallel
     >>> list(StreamingParallel()(delayed(abs)(i) for i in (-1, -2)))
     [1, 2]
     """

@@ -20,8 +20,8 @@ from typing import Any
 import joblib
 from sklearn.utils.validation import check_memory
 
-from sklearn_musiclime._files import replacing
-from sklearn_musiclime.identity import fingerprint
+from sklearn_musiclime._runtime.files import replacing
+from sklearn_musiclime._runtime.fingerprint import fingerprint
 
 FORMAT = 2
 """Part of every key: raised when results of older releases are no longer what this one makes."""
@@ -55,7 +55,7 @@ class ResultCache:
     Examples
     --------
     >>> import tempfile
-    >>> from sklearn_musiclime.cache import ResultCache
+    >>> from sklearn_musiclime._runtime.cache import ResultCache
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     cache = ResultCache(folder)
     ...     first = cache.fetch("sum", "one and two", lambda: 1 + 2)
@@ -91,7 +91,7 @@ class ResultCache:
         kind : str
             What it is.
         key : str
-            All that it depends on, see :func:`~sklearn_musiclime.identity.fingerprint`.
+            All that it depends on, see :func:`~sklearn_musiclime._runtime.fingerprint.fingerprint`.
         compute : callable
             Makes it.
 

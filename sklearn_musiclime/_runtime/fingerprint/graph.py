@@ -17,7 +17,7 @@ from hashlib import blake2b
 from pathlib import PurePath
 from typing import Any
 
-from sklearn_musiclime.identity.files import file_digest, names_file
+from sklearn_musiclime._runtime.fingerprint.files import file_digest, names_file
 
 DIGEST_BYTES = 16
 LONG = 64

@@ -13,8 +13,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from sklearn_musiclime.identity.graph import Parts, Unidentified
-from sklearn_musiclime.identity.installed import (
+from sklearn_musiclime._runtime.fingerprint.graph import Parts, Unidentified
+from sklearn_musiclime._runtime.fingerprint.installed import (
     extension_file,
     installed_name,
     is_installed,

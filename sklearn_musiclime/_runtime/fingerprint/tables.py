@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from sklearn_musiclime.identity.graph import DIGEST_BYTES, Parts, Unidentified
+from sklearn_musiclime._runtime.fingerprint.graph import DIGEST_BYTES, Parts, Unidentified
 
 
 def describe_array(array: np.ndarray) -> Parts:

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from sklearn_musiclime.identity.graph import Walk
-from sklearn_musiclime.identity.objects import describe
+from sklearn_musiclime._runtime.fingerprint.graph import Walk
+from sklearn_musiclime._runtime.fingerprint.objects import describe
 
 
 def fingerprint(*values: Any, version: str | int | None = None, **named: Any) -> str:
@@ -58,7 +58,7 @@ def fingerprint(*values: Any, version: str | int | None = None, **named: Any) ->
 
     Examples
     --------
-    >>> from sklearn_musiclime.identity import fingerprint
+    >>> from sklearn_musiclime._runtime.fingerprint import fingerprint
     >>> def plus(n):
     ...     return lambda x: x + n
     >>> fingerprint(plus(1)) == fingerprint(plus(1)), fingerprint(plus(1)) == fingerprint(plus(2))

@@ -1,0 +1,340 @@
+"""Cells of X: reading and checking audio, lyrics and word times."""
+
+from __future__ import annotations
+
+import math
+import numbers
+from collections.abc import Mapping, Sequence, Sized
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import librosa
+import numpy as np
+import pandas as pd
+
+from sklearn_musiclime.songs.decoding import PCM_SCALES, check_length, check_rate, decode_file
+from sklearn_musiclime.songs.errors import InvalidSongError
+
+MAX_CHANNELS = 64
+"""Channels of a 2-D array; one with more rows was probably transposed by mistake."""
+
+
+def read_audio(cell: Any, sampling_rate: float, *, row: int = 0) -> np.ndarray:
+    """Read one audio cell as a mono waveform.
+
+    Parameters
+    ----------
+    cell : str, Path, array-like or mapping
+        A path to anything libsndfile or audioread decodes; a 1-D array of samples that already are
+        at `sampling_rate`, or a 2-D one (channels, samples); a mapping with the keys "array" and
+        "sampling_rate", as Hugging Face ``datasets`` gives; or one with "path" and, in seconds,
+        "start" and "end": a part of a file. uint8, int16 and int32 samples are PCM and scaled to
+        [-1, 1); floats are taken as they are.
+    sampling_rate : float
+        Rate, in Hz, of the waveform that is returned. Files and mappings are resampled to it.
+    row : int, default=0
+        The row that an error names.
+
+    Returns
+    -------
+    ndarray of shape (n_samples,), dtype float32
+        The mean of the channels.
+
+    Raises
+    ------
+    InvalidSongError
+        The file is missing or can't be decoded, or ends before the part begins; samples are NaN or
+        infinite, there are no samples, or the cell is no audio at all.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_musiclime.songs import read_audio
+    >>> stereo = np.array([[0, 16384, 0], [0, 16384, 16384]], dtype=np.int16)
+    >>> read_audio(stereo, 22050)
+    array([0.  , 0.5 , 0.25], dtype=float32)
+    """
+    check_audio_cell(cell, row=row)
+    if isinstance(cell, (str, PathLike)):
+        samples, cell_rate = decode_file(Path(cell), row)
+    elif is_part_of_file(cell):
+        samples, cell_rate = decode_file(Path(cell["path"]), row, *part_of_file(cell))
+    elif isinstance(cell, Mapping):
+        samples, cell_rate = cell["array"], cell["sampling_rate"]
+    else:
+        samples, cell_rate = cell, sampling_rate
+    waveform = _to_mono_float(samples, row)
+    check_length(len(waveform) * max(sampling_rate / cell_rate, 1.0), row)
+    if cell_rate != sampling_rate:
+        waveform = librosa.resample(waveform, orig_sr=cell_rate, target_sr=sampling_rate)
+        _check_finite(waveform, row)  # filters overshoot
+    return np.ascontiguousarray(waveform, dtype=np.float32)
+
+
+def check_audio_cell(cell: Any, *, row: int = 0) -> None:
+    """Raise for whatever is wrong with an audio cell that shows without decoding it.
+
+    Parameters
+    ----------
+    cell : object
+        The cell, see :func:`read_audio`.
+    row : int, default=0
+        The row that an error names.
+
+    Raises
+    ------
+    InvalidSongError
+        The file does not exist, the mapping lacks a key, or the cell is no audio at all.
+    """
+    if isinstance(cell, (str, PathLike)):
+        check_file(Path(cell), row, "audio")
+    elif is_part_of_file(cell):
+        check_audio_cell(cell["path"], row=row)
+        start, end = part_of_file(cell)
+        if not (0 <= start < end):  # false for NaN and for what is no number, too
+            raise InvalidSongError(
+                row,
+                "audio",
+                f"a part from {start!r} to {end!r} s, where 0 <= start < end should be",
+            )
+    elif isinstance(cell, Mapping):
+        missing = [key for key in ("array", "sampling_rate") if cell.get(key) is None]
+        if missing:
+            raise InvalidSongError(row, "audio", f"the mapping has no {' and no '.join(missing)}")
+        check_rate(cell["sampling_rate"], row)
+    elif _is_missing(cell):
+        raise InvalidSongError(row, "audio", f"missing ({cell!r})")
+    elif isinstance(cell, (bytes, bytearray)):
+        raise InvalidSongError(row, "audio", "bytes where a path, an array or a mapping should be")
+    elif not (isinstance(cell, Sequence) or hasattr(cell, "__array__")) or _has_no_axes(cell):
+        raise InvalidSongError(
+            row, "audio", f"{cell!r:.80} where a path, an array or a mapping should be"
+        )
+
+
+def check_file(path: Path, row: int, column: str) -> None:
+    """Raise if a cell names what is no file.
+
+    Parameters
+    ----------
+    path : Path
+        What it names.
+    row : int
+        The row that an error names.
+    column : str
+        The column that an error names.
+
+    Raises
+    ------
+    InvalidSongError
+        There is no such file, or it is a folder, a device, or none that can be looked at.
+    """
+    try:
+        there, is_file = path.exists(), path.is_file()
+    except OSError as error:  # no name that a file can have, or a folder that is closed to us
+        raise InvalidSongError(row, column, f"file {str(path)!r:.200}: {error.strerror}") from error
+    if not there:
+        raise InvalidSongError(row, column, f"file {str(path)!r:.200} does not exist")
+    if not is_file:
+        raise InvalidSongError(row, column, f"{str(path)!r:.200} is not a file")
+
+
+def is_part_of_file(cell: Any) -> bool:
+    """Say whether an audio cell is a mapping that names a file and holds no samples.
+
+    Parameters
+    ----------
+    cell : object
+        The cell.
+
+    Returns
+    -------
+    bool
+    """
+    if not isinstance(cell, Mapping) or cell.get("array") is not None:
+        return False
+    return isinstance(cell.get("path"), (str, PathLike))
+
+
+def part_of_file(cell: Mapping[str, Any]) -> tuple[float, float]:
+    """Return where the part of a file begins and ends.
+
+    Parameters
+    ----------
+    cell : mapping
+        With "start" and "end", or without, for the file's own.
+
+    Returns
+    -------
+    start, end : float
+        Seconds; NaN for what is no number.
+    """
+    start, end = cell.get("start"), cell.get("end")
+    start, end = 0.0 if _is_missing(start) else start, math.inf if _is_missing(end) else end
+    return _as_seconds(start), _as_seconds(end)
+
+
+def _as_seconds(value: Any) -> float:
+    try:
+        return float(value) if isinstance(value, numbers.Real) else math.nan
+    except OverflowError:
+        return math.inf if value > 0 else -math.inf
+
+
+def read_lyrics(cell: Any, *, row: int = 0) -> str:
+    """Read one lyrics cell.
+
+    Parameters
+    ----------
+    cell : str
+        The lyrics; an empty string for an instrumental.
+    row : int, default=0
+        The row that an error names.
+
+    Returns
+    -------
+    str
+        The lyrics, unchanged.
+
+    Raises
+    ------
+    InvalidSongError
+        The cell is no text.
+
+    Examples
+    --------
+    >>> from sklearn_musiclime.songs import read_lyrics
+    >>> read_lyrics(3.5, row=7)
+    Traceback (most recent call last):
+        ...
+    sklearn_musiclime.songs.errors.InvalidSongError: row 7: lyrics: 3.5 where text should be
+    """
+    if isinstance(cell, str):
+        return str(cell)
+    if _is_missing(cell):
+        reason = f"missing ({cell!r}); give an instrumental the empty string"
+    elif isinstance(cell, (bytes, bytearray)):
+        reason = "bytes where text should be; decode them first"
+    else:
+        reason = f"{cell!r:.80} where text should be"
+    raise InvalidSongError(row, "lyrics", reason)
+
+
+def read_text_file(path: Path, encoding: str = "utf-8") -> str:
+    """Read a file of text.
+
+    Parameters
+    ----------
+    path : Path
+        The file.
+    encoding : {"utf-8", "utf-8-sig"}, default="utf-8"
+        The second takes a mark of the byte order away.
+
+    Returns
+    -------
+    str
+
+    Raises
+    ------
+    ValueError
+        The file is not UTF-8 text.
+    """
+    try:
+        return path.read_text(encoding=encoding)
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{str(path)!r} is not UTF-8 text: {error}") from error
+
+
+def read_word_times(cell: Any, *, row: int = 0) -> np.ndarray | None:
+    """Read one cell of word times.
+
+    Parameters
+    ----------
+    cell : sequence of (start, end), or None
+        Seconds at which each word begins and ends, in reading order.
+    row : int, default=0
+        The row that an error names.
+
+    Returns
+    -------
+    ndarray of shape (n_words, 2), or None
+        None where the song has no word times.
+
+    Raises
+    ------
+    InvalidSongError
+        The cell is not a list of pairs of finite numbers with ``start <= end``.
+    """
+    if _is_missing(cell) or (isinstance(cell, Sized) and not _has_no_axes(cell) and len(cell) == 0):
+        return None
+    times = _as_array(cell, row, "word_times")
+    if times.dtype.kind not in "fiu":
+        raise InvalidSongError(row, "word_times", f"not numbers, but {times.dtype}")
+    times = times.astype(float)
+    if times.ndim != 2 or times.shape[1] != 2:
+        raise InvalidSongError(
+            row, "word_times", f"shape {times.shape} where (n_words, 2) should be: (start, end)"
+        )
+    if not np.isfinite(times).all():
+        raise InvalidSongError(row, "word_times", "NaN or infinite times")
+    if (times[:, 0] > times[:, 1]).any():
+        word = int(np.argmax(times[:, 0] > times[:, 1]))
+        raise InvalidSongError(row, "word_times", f"word {word} ends before it starts")
+    return times
+
+
+def _is_missing(cell: Any) -> bool:
+    return bool(pd.api.types.is_scalar(cell) and pd.isna(cell))
+
+
+def _has_no_axes(cell: Any) -> bool:
+    return getattr(cell, "ndim", 1) == 0
+
+
+def _as_array(cell: Any, row: int, column: str) -> np.ndarray:
+    """What a cell holds as an array of no objects."""
+    if np.ma.is_masked(cell):
+        raise InvalidSongError(row, column, "some of it is masked; fill it first")
+    try:
+        array = np.asarray(cell)
+        if array.dtype == object:
+            if any(isinstance(value, (str, bytes)) for value in array.flat):
+                raise TypeError("text among them")
+            array = array.astype(float)
+    except (TypeError, ValueError, OverflowError, RuntimeError) as error:
+        raise InvalidSongError(row, column, f"not an array of numbers: {error}") from error
+    return array
+
+
+def _to_mono_float(cell: Any, row: int) -> np.ndarray:
+    samples = _as_array(cell, row, "audio")
+    if samples.ndim not in (1, 2):
+        raise InvalidSongError(
+            row, "audio", f"shape {samples.shape} where (samples,) or (channels, samples) should be"
+        )
+    if samples.ndim == 2 and samples.shape[0] > MAX_CHANNELS:
+        raise InvalidSongError(
+            row, "audio", f"{samples.shape[0]} channels; is it (samples, channels)? Transpose it"
+        )
+    if samples.size == 0:
+        raise InvalidSongError(row, "audio", "empty: no samples")
+    if samples.dtype.name in PCM_SCALES:
+        offset, scale = PCM_SCALES[samples.dtype.name]
+        samples = ((samples.astype(np.float64) - offset) / scale).astype(np.float32)
+    elif samples.dtype.kind != "f":
+        raise InvalidSongError(
+            row, "audio", f"{samples.dtype} samples; floats, or PCM in uint8, int16 or int32, do"
+        )
+    with np.errstate(over="ignore", invalid="ignore"):  # what is not finite is reported below
+        # In single precision at least: the mean of two float16 need not be one.
+        dtype = np.result_type(samples, np.float32)
+        waveform = samples if samples.ndim == 1 else samples.mean(axis=0, dtype=dtype)
+        waveform = waveform.astype(np.float32)
+    _check_finite(waveform, row)
+    return waveform
+
+
+def _check_finite(waveform: np.ndarray, row: int) -> None:
+    if not np.isfinite(waveform).all():
+        raise InvalidSongError(row, "audio", "NaN or infinite samples")

@@ -1,0 +1,139 @@
+"""A song as the rest of the package sees it."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from sklearn_musiclime._runtime.polars import as_polars
+from sklearn_musiclime.songs.errors import row_name
+
+
+@dataclass(frozen=True)
+class Song:
+    """A song as the rest of the package sees it.
+
+    Attributes
+    ----------
+    row : int
+        Position in X.
+    track_id : label
+        Label in the index of X; the position where X has none.
+    waveform : ndarray of shape (n_samples,), dtype float32, or None
+        Mono audio at the explainer's sampling rate; None if X has no audio column.
+    lyrics : str or None
+        None if X has no lyrics column.
+    sampling_rate : float
+        Samples a second of the waveform.
+    word_times : ndarray of shape (n_words, 2) or None
+        Start and end of each word in seconds.
+    path : Path or None
+        Where the audio came from, if from a file.
+    span : (float, float) or None
+        The seconds of that file at which the song begins and ends, if it is a part of it.
+    template : DataFrame or object array of one row
+        The song's row of X without its audio.
+    columns : dict of str to int
+        Position in `template` of the columns "audio", "lyrics" and "word_times" that X has.
+    audio_as_mapping : bool
+        Whether X holds audio as mappings with "array" and "sampling_rate".
+    polars_schema : dict of str to DataType, or None
+        Names and types of the columns of X, if it is a DataFrame of polars.
+    """
+
+    row: int
+    track_id: Hashable
+    waveform: np.ndarray | None
+    lyrics: str | None
+    sampling_rate: float
+    word_times: np.ndarray | None
+    path: Path | None
+    span: tuple[float, float] | None
+    template: Any
+    columns: dict[str, int]
+    audio_as_mapping: bool
+    polars_schema: Mapping[str, Any] | None = None
+
+    @property
+    def name(self) -> str:
+        """What messages call it, see :func:`row_name`."""
+        return row_name(self.row, self.track_id)
+
+    def variants(self, waveforms: Sequence[np.ndarray] | None, lyrics: Sequence[str] | None) -> Any:
+        """Build songs that differ from this one in audio and lyrics alone.
+
+        Parameters
+        ----------
+        waveforms : sequence of ndarray, or None
+            The audio of each new song, at the rate of this one. It stands in its cell as an array
+            or, where X holds mappings, as a mapping with "array" and "sampling_rate".
+        lyrics : sequence of str, or None
+            The lyrics of each new song.
+
+        Returns
+        -------
+        DataFrame or object array
+            One row a new song, with the columns of X, their types, and the song's label in the
+            index of X.
+        """
+        cells: dict[str, Sequence] = {}
+        if waveforms is not None:
+            cells["audio"] = waveforms
+            if self.audio_as_mapping:
+                rate = self.sampling_rate
+                cells["audio"] = [{"array": w, "sampling_rate": rate} for w in waveforms]
+        if lyrics is not None:
+            cells["lyrics"] = lyrics
+        n_songs = len(next(iter(cells.values())))
+        if isinstance(self.template, pd.DataFrame):
+            songs = self.template.iloc[[0] * n_songs]
+            for at, copies in own_copies(self.template, n_songs):
+                songs.isetitem(at, pd.Series(copies, index=songs.index, dtype=object))
+            for kind, values in cells.items():
+                at = self.columns[kind]
+                is_text = isinstance(songs.dtypes.iloc[at], pd.StringDtype)
+                dtype = songs.dtypes.iloc[at] if is_text and kind == "lyrics" else object
+                songs.isetitem(at, pd.Series(list(values), index=songs.index, dtype=dtype))
+            if self.polars_schema is not None:
+                changed = [songs.columns[self.columns[kind]] for kind in cells]
+                return as_polars(songs, self.polars_schema, changed)
+            return songs
+        songs = np.empty((n_songs, self.template.shape[1]), dtype=object)
+        songs[:] = self.template
+        for at, copies in own_copies(self.template, n_songs):
+            for i, value in enumerate(copies):
+                songs[i, at] = value
+        for kind, values in cells.items():
+            for i, value in enumerate(values):
+                songs[i, self.columns[kind]] = value
+        return songs
+
+
+def own_copies(one: Any, n_songs: int) -> Iterator[tuple[int, list[Any]]]:
+    """Copy the cells that a model could change in place, so that each song has its own.
+
+    Parameters
+    ----------
+    one : DataFrame or object array of one row
+        A row of X.
+    n_songs : int
+        Copies of each cell.
+
+    Yields
+    ------
+    at : int
+        Position of a column that holds a list, mapping, set or array.
+    copies : list
+        Copies of its cell, one a song.
+    """
+    is_frame = isinstance(one, pd.DataFrame)
+    for at in range(one.shape[1]):
+        cell = one.iat[0, at] if is_frame else one[0, at]
+        if isinstance(cell, (list, dict, set, np.ndarray)):
+            yield at, [copy.deepcopy(cell) for _ in range(n_songs)]

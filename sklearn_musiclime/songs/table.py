@@ -1,0 +1,388 @@
+"""X seen as a sequence of songs, each of which is read when it is asked for."""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Hashable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from sklearn_musiclime._runtime.fingerprint.files import file_digest
+from sklearn_musiclime._runtime.polars import as_pandas, schema
+from sklearn_musiclime.songs.cells import (
+    check_audio_cell,
+    is_part_of_file,
+    part_of_file,
+    read_audio,
+    read_lyrics,
+    read_word_times,
+)
+from sklearn_musiclime.songs.errors import InvalidSongError, row_name
+from sklearn_musiclime.songs.song import Song, own_copies
+
+
+class SongTable:
+    """X seen as a sequence of songs.
+
+    Parameters
+    ----------
+    X : DataFrame, or object array of shape (n_songs, 2) or more
+        The songs.
+    audio, lyrics, word_times : str, default="audio", "lyrics", "word_times"
+        Names of the columns, if `X` is a DataFrame. In an array audio is column 0, lyrics column 1
+        and word times column 2.
+    modalities : sequence of {"audio", "lyrics"}, default=("audio", "lyrics")
+        The columns that must be there.
+
+    Raises
+    ------
+    TypeError
+        `X` is neither a DataFrame nor an array of objects.
+    ValueError
+        A column that is needed is missing, or there are no songs.
+    """
+
+    def __init__(
+        self,
+        X: Any,
+        *,
+        audio: str = "audio",
+        lyrics: str = "lyrics",
+        word_times: str = "word_times",
+        modalities: Sequence[str] = ("audio", "lyrics"),
+    ):
+        self._polars_schema = schema(X)
+        self._given = X
+        X = as_pandas(X)
+        self.X = X
+        self.first_row = 0
+        named = {"audio": audio, "lyrics": lyrics, "word_times": word_times}
+        if isinstance(X, pd.DataFrame):
+            self._where = {kind: X.columns.get_loc(n) for kind, n in named.items() if n in X}
+            ambiguous = [named[k] for k, at in self._where.items() if not isinstance(at, int)]
+            if ambiguous:
+                raise ValueError(f"X has more than one column named {ambiguous[0]!r}")
+            missing = [named[m] for m in modalities if m not in self._where]
+            if missing:
+                raise ValueError(f"X has no column {missing[0]!r}; its columns are {list(X)}")
+        elif isinstance(X, np.ndarray) and X.ndim == 2 and X.dtype.kind in "OUT":
+            self._where = {k: at for at, k in enumerate(named) if at < X.shape[1]}
+            missing = [m for m in modalities if m not in self._where]
+            if missing:
+                raise ValueError(f"X has {X.shape[1]} column(s); column 0 is audio, 1 is lyrics")
+        else:
+            kind = f"{X.dtype} array of shape {X.shape}" if hasattr(X, "shape") else type(X)
+            raise TypeError(
+                "X must be a pandas or polars DataFrame with an audio and a lyrics column, or a "
+                f"numpy array of dtype object and shape (n_songs, 2); got {kind}"
+            )
+        if len(X) == 0:
+            raise ValueError("X has no songs: 0 sample(s) where a minimum of 1 is required")
+
+    def __len__(self) -> int:
+        return len(self.X)
+
+    def take(self, row: int) -> SongTable:
+        """Return a table of one of the songs, which keeps its number.
+
+        Parameters
+        ----------
+        row : int
+            Position of the song.
+
+        Returns
+        -------
+        SongTable
+        """
+        one = copy.copy(self)
+        one.X = _rows(self.X, row)
+        one._given = one.X if self._given is self.X else _rows(self._given, row)
+        one.first_row = self.first_row + row
+        return one
+
+    def given(self, row: int) -> Any:
+        """Return a row of X as it was given, in the container of X.
+
+        Parameters
+        ----------
+        row : int
+            Position of the song.
+
+        Returns
+        -------
+        DataFrame or object array of one row
+            Arrays, lists and mappings in it are copies, which a model may change.
+        """
+        own = _rows(self._given, row)
+        if isinstance(own, pd.DataFrame):
+            own = own.copy()
+            for at, copies in own_copies(own, 1):
+                if pd.api.types.is_object_dtype(own.dtypes.iloc[at]):
+                    own.isetitem(at, pd.Series(copies, index=own.index, dtype=object))
+        elif isinstance(own, np.ndarray):
+            for at, copies in own_copies(own, 1):
+                own[0, at] = copies[0]
+        return own
+
+    def track_id(self, row: int) -> Hashable:
+        """Return a song's label in the index of X, as a plain value that a file can hold.
+
+        Parameters
+        ----------
+        row : int
+            Position of the song.
+
+        Returns
+        -------
+        str, int, float, bool or tuple of these
+            The position, where X has no index.
+        """
+        if self._polars_schema is not None or not isinstance(self.X, pd.DataFrame):
+            return self.first_row + row
+        label = self.X.index[row]
+        if isinstance(label, tuple):
+            return tuple(_plain(part) for part in label)
+        return _plain(label)
+
+    def name(self, row: int) -> str:
+        """Return what messages call a song, see :func:`row_name`.
+
+        Parameters
+        ----------
+        row : int
+            Position of the song.
+
+        Returns
+        -------
+        str
+        """
+        return row_name(self.first_row + row, self.track_id(row))
+
+    @contextmanager
+    def naming(self, row: int) -> Iterator[None]:
+        """Add a song's label to the errors of what is in its cells.
+
+        Parameters
+        ----------
+        row : int
+            Position of the song.
+
+        Raises
+        ------
+        InvalidSongError
+            One was raised inside; it names the label, too.
+        """
+        try:
+            yield
+        except InvalidSongError as error:
+            error.track_id = self.track_id(row)
+            error.args = (error.row, error.column, error.reason, error.track_id)
+            raise
+
+    def cell(self, row: int, kind: str) -> Any:
+        """Return the cell of a row in the column "audio", "lyrics" or "word_times"; None if none.
+
+        Parameters
+        ----------
+        row : int
+            Position of the song.
+        kind : {"audio", "lyrics", "word_times"}
+            Which column.
+
+        Returns
+        -------
+        object
+        """
+        if kind not in self._where:
+            return None
+        at = self._where[kind]
+        return self.X.iat[row, at] if isinstance(self.X, pd.DataFrame) else self.X[row, at]
+
+    def column(self, kind: str) -> Any:
+        """Return the column "audio", "lyrics" or "word_times".
+
+        Parameters
+        ----------
+        kind : str
+            Which column, one that X has.
+
+        Returns
+        -------
+        Series, or object array of shape (n_songs,)
+        """
+        at = self._where[kind]
+        return self.X.iloc[:, at] if isinstance(self.X, pd.DataFrame) else self.X[:, at]
+
+    def lyrics(self) -> Iterator[str]:
+        """Yield the lyrics of every song, checked; nothing if there is no such column."""
+        if "lyrics" in self._where:
+            for row in range(len(self)):
+                with self.naming(row):
+                    lyrics = read_lyrics(self.cell(row, "lyrics"), row=self.first_row + row)
+                yield lyrics
+
+    def check(self, row: int) -> tuple[str | None, np.ndarray | None]:
+        """Raise for what is wrong with a row and shows without decoding audio.
+
+        Parameters
+        ----------
+        row : int
+            Position of the song.
+
+        Returns
+        -------
+        lyrics : str or None
+            The song's lyrics; None if X has no such column.
+        word_times : ndarray of shape (n_words, 2) or None
+            Its word times.
+        """
+        at, lyrics = self.first_row + row, None
+        with self.naming(row):
+            if "audio" in self._where:
+                check_audio_cell(self.cell(row, "audio"), row=at)
+            if "lyrics" in self._where:
+                lyrics = read_lyrics(self.cell(row, "lyrics"), row=at)
+            return lyrics, read_word_times(self.cell(row, "word_times"), row=at)
+
+    def read(self, row: int, sampling_rate: float) -> Song:
+        """Read and check one song.
+
+        Parameters
+        ----------
+        row : int
+            Position of the song.
+        sampling_rate : float
+            Rate of the waveform in Hz.
+
+        Returns
+        -------
+        Song
+        """
+        lyrics, word_times = self.check(row)
+        audio, waveform = self.cell(row, "audio"), None
+        if "audio" in self._where:
+            with self.naming(row):
+                waveform = read_audio(audio, sampling_rate, row=self.first_row + row)
+        return Song(
+            row=self.first_row + row,
+            track_id=self.track_id(row),
+            waveform=waveform,
+            lyrics=lyrics,
+            sampling_rate=sampling_rate,
+            word_times=word_times,
+            path=self.path(row),
+            span=part_of_file(audio) if is_part_of_file(audio) else None,
+            template=self.template(row),
+            columns=self._where,
+            audio_as_mapping=isinstance(audio, Mapping),
+            polars_schema=self._polars_schema,
+        )
+
+    def path(self, row: int) -> Path | None:
+        """Return the file that a row's audio came from, None if it came from none.
+
+        Parameters
+        ----------
+        row : int
+            Position of the song.
+
+        Returns
+        -------
+        Path or None
+        """
+        audio = self.cell(row, "audio")
+        source = audio.get("path") if isinstance(audio, Mapping) else audio
+        return Path(source) if isinstance(source, (str, PathLike)) else None
+
+    def title(self, row: int) -> str:
+        """Return what a song is called: the name of its file, else its label or its row.
+
+        Parameters
+        ----------
+        row : int
+            Position of the song.
+
+        Returns
+        -------
+        str
+        """
+        path, track_id = self.path(row), self.track_id(row)
+        if path is not None:
+            return path.name
+        is_position = type(track_id) is int and track_id == self.first_row + row
+        return f"row {self.first_row + row}" if is_position else str(track_id)
+
+    def content(self, row: int) -> tuple:
+        """Return all that a song is, for a hash: the content of its file, not its name.
+
+        Parameters
+        ----------
+        row : int
+            Position of the song.
+
+        Returns
+        -------
+        tuple
+
+        Raises
+        ------
+        InvalidSongError
+            The file is no longer there.
+        """
+        audio = self.cell(row, "audio")
+        if "audio" in self._where:
+            with self.naming(row):
+                check_audio_cell(audio, row=self.first_row + row)
+        if isinstance(audio, (str, PathLike)):
+            audio = file_digest(audio)
+        elif is_part_of_file(audio):
+            audio = (file_digest(audio["path"]), *part_of_file(audio))
+        elif isinstance(audio, Mapping):
+            audio = (audio["array"], audio["sampling_rate"])
+        template = self.template(row)
+        if isinstance(template, pd.DataFrame):
+            cells = [template.iat[0, at] for at in range(template.shape[1])]
+            types = [str(dtype) for dtype in template.dtypes]
+            return audio, self.track_id(row), list(template), types, cells
+        return audio, template[0].tolist()
+
+    def template(self, row: int) -> Any:
+        """Return a row of X without its audio.
+
+        Parameters
+        ----------
+        row : int
+            Position of the song.
+
+        Returns
+        -------
+        DataFrame or object array of one row
+        """
+        if isinstance(self.X, pd.DataFrame):
+            template = self.X.iloc[[row]]
+            if "audio" in self._where:
+                nothing = pd.Series([None], index=template.index, dtype=object)
+                template.isetitem(self._where["audio"], nothing)
+            return template
+        template = self.X[[row]].astype(object)
+        if "audio" in self._where:
+            template[0, self._where["audio"]] = None
+        return template
+
+
+def _rows(X: Any, row: int) -> Any:
+    """A table of one row."""
+    return X.iloc[[row]] if isinstance(X, pd.DataFrame) else X[[row]]
+
+
+def _plain(label: Any) -> Hashable:
+    """A label of an index as text, a number or a truth value."""
+    label = label.item() if isinstance(label, np.generic) else label
+    is_plain = isinstance(label, (str, int)) or (isinstance(label, float) and math.isfinite(label))
+    return label if is_plain else str(label)
