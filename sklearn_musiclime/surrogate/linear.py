@@ -75,8 +75,8 @@ class Surrogate:
     score : ndarray of shape (n_labels,)
         Weighted R^2 on the masks of the fit, as reported by LIME.
     fidelity : ndarray of shape (n_labels,)
-        Weighted R^2 estimated for all masks: the residuals of each cluster of drawn masks are those
-        of a fit to the other clusters. It may be negative.
+        Weighted R^2 estimated for all masks, drawn or not: the fraction that was not drawn is taken
+        to have leave-one-cluster-out residuals. It may be negative.
     local_prediction : ndarray of shape (n_labels,)
         The surrogate's score with all components on, to be compared with the model's.
     std_err : ndarray of shape (n_labels, n_components)
