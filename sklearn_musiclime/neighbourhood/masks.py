@@ -172,7 +172,7 @@ def fraction_of_all(n_masks: int, n_components: int) -> float:
 
 
 def distinct_rows(masks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Find the distinct rows of a boolean array, faster than ``numpy.unique(axis=0)``.
+    """Find the distinct rows of a boolean array.
 
     Parameters
     ----------
