@@ -524,8 +524,8 @@ def _grid(usual: list[np.ndarray], n_combinations: int) -> tuple[np.ndarray, np.
 def _circle(usual: list[np.ndarray]) -> np.ndarray:
     """Pairs of a balanced incomplete grid: each mask with a few of the other modality, (n, 2)."""
     # Pairs of audio masks and pairs of lyric masks are combined in blocks by cyclic shifts, so that
-    # all masks of a modality are in equally many blocks, up to one cycle. A modality without
-    # components has a single mask.
+    # all masks of a modality are in equally many blocks, as nearly as their numbers allow. A
+    # modality without components has a single mask.
     sizes = [min(len(masks), 2) for masks in usual]
     n_blocks = [len(masks) // size for masks, size in zip(usual, sizes, strict=True)]
     large, small = int(np.argmax(n_blocks)), int(np.argmin(n_blocks))
