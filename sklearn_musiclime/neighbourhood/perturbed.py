@@ -207,7 +207,7 @@ class PerturbedAudio(NDArrayOperatorsMixin, ExtensionArray):
     True
     """
 
-    __array_priority__ = 1000  # arithmetic with arrays is done cell by cell by this class
+    __array_priority__ = 1000  # numpy arrays leave arithmetic with a column to this class
 
     def __init__(
         self,
@@ -426,7 +426,7 @@ class PerturbedAudio(NDArrayOperatorsMixin, ExtensionArray):
         return cells
 
     def _explode(self) -> tuple[np.ndarray, np.ndarray]:
-        """Samples of all cells and number of samples of each, for ``Series.explode``."""
+        """Elements of all cells and number of elements of each, for ``Series.explode``."""
         exploded = pd.Series(self._objects(), dtype=object).explode()
         counts = np.bincount(exploded.index, minlength=len(self)).astype(np.uint64)
         return exploded.to_numpy(), counts
