@@ -255,11 +255,7 @@ class Neighbourhood:
 
     @property
     def swap_pairs(self) -> np.ndarray:
-        """Pairs of the swaps, (2 * n_swaps, 2), two a couple.
-
-        First the audio of the couple's first sample with the lyrics of its second, then the audio
-        of its second with the lyrics of its first.
-        """
+        """Pairs of the swaps: a couple's first audio with its second lyrics, then the reverse."""
         return np.stack([self.swaps, self.swaps[:, ::-1]], axis=1).reshape(-1, 2)
 
     @property
