@@ -23,8 +23,7 @@ from sklearn_musiclime.neighbourhood.models import (
 from sklearn_musiclime.songs import Song
 
 GROSS = 0.05
-"""Difference of two scores, relative to the largest, that is accepted while scores of no perturbed
-song are known that it could be compared with."""
+"""Largest relative difference of scores that is accepted before perturbed songs are scored."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -362,7 +362,7 @@ def two_way(
     first = (1 - f_own) * own.sum(axis=0)
     second = (1 - f_other) * np.maximum(other.sum(axis=0) - by_meeting, 0.0)
     # The factor 1 - f_own takes the variance of the combinations out of `first`, though on a
-    # complete own side they still vary with the masks drawn on the other side.
+    # complete own side they still vary with the masks drawn on the other side: it is added here.
     second = second + f_own * (1 - f_other * density) * by_meeting
     variance = first + second
     part = np.divide(first, variance, out=np.zeros_like(variance), where=variance > 0)

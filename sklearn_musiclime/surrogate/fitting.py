@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 KERNELS = ("exponential", "shapley")
 SAFE_EXPONENT = 300
-"""Scores between 2 ** -300 and 2 ** 300 are left as they are: double precision holds squares."""
+"""Scores between 2 ** -300 and 2 ** 300 need no scaling: their squares fit double precision."""
 
 
 def safe_exponents(scores: np.ndarray) -> np.ndarray:
@@ -103,8 +103,8 @@ def fit_neighbourhood(
         feature_selection=feature_selection,
         n_features=n_features,
         regressor=regressor,
-        # An enumerated mask stands for several of the samples asked for, so that a ridge's penalty
-        # counts as much as beside the full number of samples.
+        # An enumerated mask weighs as much as the requested samples that it stands for, so that the
+        # penalty of a ridge has the same effect as with that number of samples.
         sample_weight=np.full(len(neighbourhood), neighbourhood.repeats),
         sampling=sampling,
     )

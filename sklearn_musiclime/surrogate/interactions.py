@@ -1,7 +1,7 @@
 """Interactions: the effect of two components together beyond the sum of their effects.
 
 The interaction of two components is the average of ``f(both) - f(one) - f(other) + f(neither)``
-over all masks of the other components, each of them as likely: the Banzhaf interaction index
+over all masks of the other components, equally weighted: the Banzhaf interaction index
 (Grabisch and Roubens 1999). It is the coefficient of the product of the two components in a
 least-squares fit to all masks. The kernel of the weights is not used here, so that all interactions
 of a model whose score is additive in the components are 0.
@@ -53,7 +53,7 @@ from sklearn_musiclime.surrogate.linear import Surrogate, negligible
 FALSE_DISCOVERIES = 0.05
 """Largest q-value of significant interactions: the expected share of false ones among them."""
 WELL_POSED = 1.5
-"""Clusters a component that least squares needs; with fewer each component is estimated apart."""
+"""Clusters per component that least squares needs; with fewer each component is fitted alone."""
 MAX_PAIRS = 10_000_000
 """Largest number of pairs that are estimated."""
 MAX_SCREENED = 2_000_000
@@ -436,7 +436,8 @@ def shapley_interactions(
     """Compute Shapley interaction indices from the scores of all masks.
 
     The index of two components is the average of ``f(both) - f(one) - f(other) + f(neither)`` over
-    the masks of the other components, where each number of components kept is as likely.
+    the masks of the other components, with the same total weight for each number of components
+    kept.
 
     Parameters
     ----------

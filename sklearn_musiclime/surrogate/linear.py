@@ -53,7 +53,7 @@ from sklearn_musiclime.surrogate.errors import (
 
 FEATURE_SELECTION = ("none", "highest_weights", "forward_selection", "lasso_path")
 ENOUGH = 1.5
-"""Clusters of masks a component from which on least squares is used, with fewer a ridge."""
+"""Clusters of masks per component that least squares needs; with fewer a ridge is fitted."""
 PENALTIES = np.logspace(-4, 3, 22)
 """Penalties that are tried for the ridge, relative to the mean squared norm of a column."""
 LARGE = 0.3
