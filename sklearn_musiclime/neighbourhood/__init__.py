@@ -1,58 +1,60 @@
 """The neighbourhood of a song: masks, the perturbed songs they make, and the model's scores.
 
-Which design. Leave ``design="auto"``, which is
+Designs. The default, ``design="auto"``, chooses
 
-- "crossed" for a *factored* model, with one branch a modality
-  (:mod:`~sklearn_musiclime.neighbourhood.factored`): masks of the audio and of the lyrics are drawn
-  apart and combined, since it is the encoding that costs. To come as near as 5,000 independent
-  masks do, it takes 2,582 encodings of each modality (``benchmarks/results/speed.json``);
-- "paired" for a *black box*: each mask comes with its complement. Where samples are several times
-  the components that is better than "independent" (4,464 calls for what 5,000 do, in
-  ``speed.json``), where they are about as many it is worse: with about 75 components the error is
-  0.55 against 0.44 at 125 samples, and 0.16 against 0.18 at 500
-  (``benchmarks/results/planted.json``). So say "independent" where calls are that dear;
-- all masks, once each, for a song of so few components that there are no more than `n_samples`.
-  Then nothing is left to chance, and standard errors are 0. In the crossed design this holds for
-  each half by itself. Of up to 20 components no mask is drawn twice, and errors shrink as masks run
-  out.
+- "crossed" for a *factored* model, which has an encoder for each modality
+  (:mod:`~sklearn_musiclime.neighbourhood.factored`). Encodings are what costs, so masks of the
+  audio and of the lyrics are drawn separately, encoded once and combined. The error of 5,000
+  independent masks is reached with 2,582 encodings of each modality
+  (``benchmarks/results/speed.json``);
+- "paired" for a *black box*: each mask comes with its complement. With several times as many
+  samples as components this is better than "independent": the error of 5,000 independent masks is
+  reached with 4,464 calls (``speed.json``). With about as many samples as components it is worse:
+  with about 75 components the error is 0.55 against 0.44 at 125 samples, and 0.16 against 0.18 at
+  500 (``benchmarks/results/planted.json``). Choose "independent" if calls are so expensive;
+- an enumeration of all masks, if there are at most `n_samples` of them. There is no sampling error
+  then, and standard errors are 0. The crossed design decides this for each modality.
 
-How many samples. Errors fall with the root of `n_samples`: four times the samples, half the error.
-In ``planted.json`` all planted components come first from 250 samples on, where the error of the
-weights is 0.28; with 1,000, the default, it is 0.10. Standard errors tell what it is for a song of
-your own, and ``tol=0.1`` draws until none is above a tenth of the largest weight. Two numbers spend
-where it is cheap: ``n_samples=(2000, 150)`` for audio whose features come from a table and lyrics
-that a sentence encoder reads.
+Masks of up to 20 components are drawn without replacement, and standard errors take this into
+account.
 
-What it costs. Let a song have S sources, and `n_samples` be n, or n and m. Then
+Number of samples. Errors fall with the square root of `n_samples`: four times the samples give half
+the error. In ``planted.json`` all planted components are ranked first from 250 samples on, where
+the error of the weights is 0.28; with 1,000, the default, it is 0.10. For a song of your own it is
+shown by the standard errors, and ``tol=0.1`` draws more masks until none is above a tenth of the
+largest weight. Two numbers give the cheaper modality more samples: ``n_samples=(2000, 150)`` for
+audio features that come from a table of frames and lyrics that a sentence encoder reads.
 
-- a black box scores n + 5 songs: the song itself, n masks, and the song again with its audio alone,
-  its lyrics alone, and neither; and n / 10 more (24 at least, 100 at most), for modality shares:
-  perturbed songs with the lyrics of another;
-- a factored model encodes n audios and m texts, and the song once more to be sure that its parts
-  are the whole; its head scores about 8 max(n, m) combinations, with `interactions` up to 40,000
-  more, without them 2,500;
-- :class:`~sklearn_musiclime.SpectralStatistics` in a factored model hears frames instead of audios:
-  at most 2^S times those of the song, and 4^S times the few across a border of two segments,
-  whatever n is; only pooling them grows with it;
-- :class:`~sklearn_musiclime.AudioEmbedder` in a factored model hears windows instead of audios:
-  each at most min(n, 2^(S k)) times, if it touches k segments.
+Costs. For a song of S sources and an `n_samples` of n, or (n, m):
 
-Time is the number of encodings times what one takes. A black box also waits for each song to be
-composed, 0.3 ms for a clip of 15 s and 3.8 ms for a song of 148 s, and `n_jobs` workers share both.
-For example (``speed.json``; the last one ``encoders.json``, without a GPU):
+- a black box scores n + 5 songs: the song itself, n masks, and the corners, which are the song once
+  more, its audio alone, its lyrics alone, and neither. For modality shares it scores n / 10 more
+  (at least 24, at most 100): perturbed songs with the lyrics of others;
+- a factored model encodes n audios and m texts, and scores the whole song once more to check its
+  encoders and head. The head scores about 8 max(n, m) combinations, with `interactions` up to
+  40,000 more, without them 2,500 more;
+- :class:`~sklearn_musiclime.SpectralStatistics` in a factored model computes features of frames
+  instead of songs: at most 2^S times the frames of the song, and 4^S times the few frames that
+  reach over the boundary of two segments, whatever n is. Only the time for pooling grows with n;
+- :class:`~sklearn_musiclime.AudioEmbedder` in a factored model embeds windows instead of songs: a
+  window that touches k segments at most min(n, 2^(S k)) times.
+
+The time is that of one encoding times their number. A black box also has to wait for songs to be
+composed, which takes 0.3 ms for a clip of 15 s and 3.8 ms for a song of 148 s; `n_jobs` workers
+share both. For example (``speed.json``; the last one ``encoders.json``, without a GPU):
 
 - 15 s, spectral statistics and TF-IDF, masks (2400, 240): 0.20 s;
 - the same as a black box, 1000 masks: 12.5 s;
 - 148 s, spectral statistics and TF-IDF, masks (1200, 600): 0.73 s;
 - 15 s, spectral statistics and MiniLM, masks (2000, 150): 1.1 s;
-- 166 s, AST and RoBERTa, masks (5000, 500): 366 s, for 193 windows and 501 texts. An AST hears this
-  song in 17 windows, so one by one they would be 85,000.
+- 166 s, AST and RoBERTa, masks (5000, 500): 366 s, for 193 windows and 501 texts. An AST takes this
+  song in 17 windows, so 5,000 composed songs would have 85,000.
 
-Memory is that of the sources, 4 bytes a sample of each; of n and m rows of what the branches put
-out; and of one batch of composed songs a worker, `batch_size` of them, 64 MiB by default. A song of
-148 s took 226 MB with 5,000 masks and 466 MB with 50,000, its sources not counted (``speed.json``).
+Memory holds the sources, with 4 bytes a sample; n and m rows of encodings; and one batch of
+composed songs for each worker, of `batch_size` songs, by default 64 MiB at most. A song of 148 s
+took 226 MB with 5,000 masks and 466 MB with 50,000, besides its sources (``speed.json``).
 
-The numbers of a design can be had without a model:
+The number of calls of a design can be computed without a model:
 
 >>> import numpy as np
 >>> from sklearn_musiclime.neighbourhood import draw_neighbourhood

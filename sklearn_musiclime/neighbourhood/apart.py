@@ -1,9 +1,9 @@
-"""Taking a fitted model apart: what encodes audio, what encodes lyrics, and a copy with look-ups.
+"""Splitting a fitted model into the encoders of its modalities and a head.
 
-The copy shares everything with the model, but where the model encodes a modality the copy looks up
-the rows of encodings that are there already. So scikit-learn's own code joins them, names and
-converts their columns, and all later steps run as they are. Copied are exact scikit-learn classes,
-and subclasses that override nothing but their fitting; see :data:`CONTAINERS`.
+The head is a shallow copy of the model, in which each encoder is replaced by a look-up of encodings
+that were computed before. Joining the encodings, naming and converting their columns, and all later
+steps are therefore done by scikit-learn's own code. Only scikit-learn's classes are copied, and
+subclasses that override no method but those used in fitting; see :data:`CONTAINERS`.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ from sklearn_musiclime.songs import Song
 
 Half = Literal["audio", "lyrics"]
 PROTOCOL = ("encode_audio", "encode_lyrics", "predict_encoded")
-"""What an estimator offers that is a factored model by itself."""
+"""Methods of an estimator that is a factored model by itself."""
 CONTAINERS: dict[type, str] = {
     FrozenEstimator: "estimator",
     BaseSearchCV: "best_estimator_",
@@ -59,18 +59,18 @@ CONTAINERS: dict[type, str] = {
     TransformedTargetRegressor: "regressor_",
     FeatureUnion: "transformer_list",
 }
-"""Estimators that hand songs on to fitted ones as they get them, and where these are."""
+"""Meta-estimators that pass songs on unchanged, and the attribute with their fitted estimators."""
 OWN_TO_FITTING = {
     "fit", "fit_transform", "fit_predict", "partial_fit", "get_params", "set_params", "score",
     "_parameter_constraints", "_required_parameters", "_run_search", "_doc_link_module",
     "_doc_link_template", "_repr_html_", "_repr_mimebundle_", "_abc_impl",
     "_sklearn_auto_wrap_output_keys",
 }  # fmt: skip
-"""What a subclass may override: none of it is used where songs are scored."""
+"""Attributes that a subclass may override, since they are not used in scoring songs."""
 
 
 class NotApartError(ValueError):
-    """A model, or what one of its steps does, that can't be taken apart; the message says why."""
+    """Raised for a model that can't be split into encoders and a head; the message says why."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -80,9 +80,11 @@ class Encoder:
     Attributes
     ----------
     half : {"audio", "lyrics"} or None
-        What it reads; None if neither, so that it is the same for all perturbed songs.
+        The modality that it reads. None: it reads neither, so that its encoding is the same for all
+        perturbed songs.
     encode : callable
-        Takes songs in the container of X and returns encodings, those of each branch by its number.
+        Takes songs in the container of X and returns a dict of the encoding of each branch, by the
+        branch's number.
     """
 
     half: Half | None
@@ -91,17 +93,18 @@ class Encoder:
 
 @dataclass(frozen=True, eq=False)
 class Apart:
-    """A model taken apart.
+    """A model that was split into encoders and a head.
 
     Attributes
     ----------
     head : estimator
-        The copy of the model. In the cells of audio and lyrics it takes the rows of their
-        encodings, and looks these up in `tables`.
+        Copy of the model that takes row numbers of encodings in place of the cells of audio and
+        lyrics, and looks the encodings up in `tables`.
     encoders : list of Encoder
-        Each fitted branch once.
+        The encoders, with each fitted branch of the model once.
     tables : dict of int to encoding
-        What `head` looks up: the encodings of the branches by their numbers.
+        Encodings that `head` looks up, by the numbers of the branches. Empty until it is filled for
+        a call of the head.
     """
 
     head: Any
@@ -110,23 +113,24 @@ class Apart:
 
 
 def take_apart(model: Any, song: Song) -> Apart:
-    """Find the encoders of a model, and make the copy that looks their encodings up.
+    """Split a model into the encoders of its modalities and a head.
 
     Parameters
     ----------
     model : estimator
-        The fitted model. It is left as it is.
+        The fitted model. It is not changed.
     song : Song
-        A song, for the columns of X.
+        Any song of X, which tells the positions of the audio and lyrics columns.
 
     Returns
     -------
     Apart
+        Encoders and head.
 
     Raises
     ------
     NotApartError
-        Something in the model reads whole songs, or may.
+        A part of the model reads audio and lyrics together, or may do so.
     """
     taking = _Taking(model, song)
     head = taking.copy(model)
@@ -134,14 +138,14 @@ def take_apart(model: Any, song: Song) -> Apart:
 
 
 class _Taking:
-    """The encoders that were found so far, while a model is copied.
+    """Recursive copying of a model, which collects its encoders on the way.
 
     Parameters
     ----------
     model : estimator
         The whole model.
     song : Song
-        A song, for the columns of X.
+        Any song of X, which tells the positions of the audio and lyrics columns.
     """
 
     def __init__(self, model: Any, song: Song):
@@ -154,7 +158,7 @@ class _Taking:
         self._numbers: dict[tuple, int] = {}
 
     def copy(self, model: Any) -> Any:
-        """Copy a part of the model that gets whole songs, once where it comes twice."""
+        """Copy a part of the model that gets whole songs, once even if it occurs twice."""
         if id(model) not in self._copies:
             self._copies[id(model)] = self._copy(model)
         return self._copies[id(model)]
@@ -176,11 +180,11 @@ class _Taking:
             raise NotApartError(f"{_name(model)} has no {place}")
         changes = {place: self._members(getattr(model, place))}
         if kind is FeatureUnion:
-            changes["n_jobs"] = None  # looking up is too little work to be sent anywhere
+            changes["n_jobs"] = None  # a look-up is too little work for parallel jobs
         return _shallow_copy(model, **changes)
 
     def _members(self, members: Any) -> Any:
-        """Copy what a container holds: an estimator, a list of them, or of pairs with names."""
+        """Copy an estimator, a list of estimators, or a list of (name, estimator)."""
         if isinstance(members, list):
             return [self._members(member) for member in members]
         if isinstance(members, tuple):
@@ -189,6 +193,7 @@ class _Taking:
         return members if members == "drop" else self.copy(members)
 
     def _pipeline(self, model: Pipeline) -> Pipeline:
+        """Copy a pipeline with a copy of its first step, the only one that gets songs."""
         steps = list(model.steps)
         for i, (name, step) in enumerate(steps):
             if step is not None and step != "passthrough":
@@ -197,7 +202,7 @@ class _Taking:
         raise NotApartError("the pipeline hands whole songs on")
 
     def _columns(self, columns: ColumnTransformer) -> ColumnTransformer:
-        """Copy a ColumnTransformer with look-ups as its branches, and make its encoders."""
+        """Copy a ColumnTransformer with look-ups for its branches, and add its encoders."""
         by_name = self.is_frame and hasattr(columns, "feature_names_in_")
         template = pd.DataFrame(self.song.template)
         places = {
@@ -208,7 +213,7 @@ class _Taking:
         looking_up, new = [], {"audio": [], "lyrics": [], None: []}
         for name, transformer, selection in columns.transformers_:
             indices = list(columns._transformer_to_input_indices.get(name, ()))
-            if isinstance(transformer, str) or not indices:  # which the original leaves out, too
+            if isinstance(transformer, str) or not indices:  # has no output in the original either
                 looking_up.append((name, transformer, selection))
                 continue
             read = list(columns.feature_names_in_[indices]) if by_name else indices
@@ -233,8 +238,10 @@ class _Taking:
         return _shallow_copy(columns, transformers_=looking_up, n_jobs=None)
 
     def _protocol(self, model: Any) -> EncodedEstimator:
+        """Add the encoders of an estimator with ``encode_audio`` and the like, return its head."""
         if model is not self.model and hasattr(model, "decision_function"):
-            # What is around it may ask for that, and predict_encoded answers for one method alone.
+            # A meta-estimator around it may call decision_function, while predict_encoded stands
+            # for a single method.
             raise NotApartError(f"{_name(model)} inside of a model has a decision_function")
         numbers = {}
         for half in ("audio", "lyrics"):
@@ -251,18 +258,20 @@ class _Taking:
 
 
 class LookUp:
-    """A branch of a ColumnTransformer that looks its output up.
+    """Stand-in for a branch of a ColumnTransformer, which looks up the branch's output.
 
     Parameters
     ----------
     transformer : transformer
-        The fitted branch that it stands for. Names of features are asked of it.
+        The fitted branch. It answers for all attributes but ``transform``, such as
+        ``get_feature_names_out``.
     tables : dict of int to encoding
-        The outputs of all branches.
+        Outputs of all branches, by their numbers.
     number : int
-        Which of them is this one's.
+        Number of this branch.
     column : int or None
-        Which of the selected columns holds the rows of the output. None: row 0 for all songs.
+        Position, among the columns that the branch selects, of the one that holds row numbers of
+        the output. None: row 0 for all songs.
     """
 
     def __init__(self, transformer: Any, tables: dict[int, Any], number: int, column: int | None):
@@ -277,19 +286,21 @@ class LookUp:
         return getattr(self.transformer, name)
 
     def transform(self, X: Any, **params: Any) -> Any:
-        """Look up the rows that a column names.
+        """Look up the output of the branch.
 
         Parameters
         ----------
-        X : column, or columns
-            What the branch reads, with rows of encodings in place of audio or lyrics.
+        X : column or DataFrame
+            Columns that the branch selects, with row numbers of its output in place of audio or
+            lyrics.
         **params : object
-            Those of the branch, which its output already depends on.
+            Metadata routed to the branch. Ignored: the branch had them when the output was
+            computed.
 
         Returns
         -------
         encoding
-            With the index of `X`, if both are DataFrames.
+            The rows of the output, with the index of `X` if both are of pandas.
         """
         rows = np.zeros(len(X), dtype=np.intp) if self.column is None else rows_in(X, self.column)
         output = pick_rows(self.tables[self.number], rows)
@@ -299,16 +310,16 @@ class LookUp:
 
 
 class EncodedEstimator:
-    """An estimator with the protocol of a factored model, which looks its encodings up.
+    """Head of an estimator that has ``encode_audio``, ``encode_lyrics`` and ``predict_encoded``.
 
     Parameters
     ----------
     estimator : estimator
-        Has ``predict_encoded``. What it is asked for besides is what it answers.
+        The estimator. It answers for all attributes but those that score or transform songs.
     tables : dict of int to encoding
-        The encodings of all branches.
+        Encodings of all branches, by their numbers.
     numbers : dict of str to int
-        Which of them are its audio and its lyrics.
+        Numbers of the estimator's encodings of "audio" and "lyrics".
     columns : dict of str to int
         Positions of "audio" and "lyrics" in X.
     """
@@ -347,54 +358,57 @@ class EncodedEstimator:
 
 
 class EncodedClassifier(EncodedEstimator):
-    """A classifier with the protocol: ``predict_encoded`` gives its probabilities."""
+    """Head of a classifier, whose ``predict_encoded`` returns probabilities."""
 
     def predict_proba(self, X: Any) -> Any:
-        """Score songs.
+        """Compute the probabilities of classes.
 
         Parameters
         ----------
         X : DataFrame or object array
-            Songs, with rows of encodings in place of audio and lyrics.
+            Songs, with row numbers of encodings in place of audio and lyrics.
 
         Returns
         -------
         array of shape (n_songs, n_classes)
+            Output of ``predict_encoded``.
         """
         return self._score(X)
 
 
 class EncodedRegressor(EncodedEstimator):
-    """An estimator without classes that has the protocol: ``predict_encoded`` predicts."""
+    """Head of an estimator without classes, whose ``predict_encoded`` returns predictions."""
 
     def predict(self, X: Any) -> Any:
-        """Score songs.
+        """Predict the outputs.
 
         Parameters
         ----------
         X : DataFrame or object array
-            Songs, with rows of encodings in place of audio and lyrics.
+            Songs, with row numbers of encodings in place of audio and lyrics.
 
         Returns
         -------
         array of shape (n_songs,) or (n_songs, n_outputs)
+            Output of ``predict_encoded``.
         """
         return self._score(X)
 
 
 def rows_in(X: Any, column: int) -> np.ndarray:
-    """Read the rows of encodings that a column of X holds in place of audio or lyrics.
+    """Read the row numbers of encodings that X holds in place of audio or lyrics.
 
     Parameters
     ----------
-    X : column, array of objects or DataFrame
-        What a branch or an estimator gets.
+    X : column, object array or DataFrame
+        Input of a look-up or a head.
     column : int
-        Which column, if there are several.
+        Position of the column to read; a one-dimensional `X` is that column.
 
     Returns
     -------
     ndarray of shape (n_songs,), dtype int
+        Row numbers.
     """
     if X.ndim == 2 if hasattr(X, "ndim") else hasattr(X, "columns"):
         X = X.iloc[:, column] if isinstance(X, pd.DataFrame) else X[:, column]
@@ -402,19 +416,19 @@ def rows_in(X: Any, column: int) -> np.ndarray:
 
 
 class _Recorder:
-    """A branch of a ColumnTransformer that keeps what it puts out.
+    """Branch of a ColumnTransformer that stores its output and passes on a column of zeros.
 
     Parameters
     ----------
     transformer : transformer
-        The branch.
+        The fitted branch.
     number : int
-        Of its output.
+        Number of the branch.
     name : str
-        What errors call it.
+        Name of the branch in errors.
     sparse : bool
-        Whether its output becomes part of a sparse array: then it is made one here, once, and not
-        with every combination.
+        Whether the ColumnTransformer joins outputs in a sparse array. The output is then made
+        sparse here, once, rather than for every combination of encodings.
     """
 
     def __init__(self, transformer: Any, number: int, name: str, sparse: bool):
@@ -429,6 +443,7 @@ class _Recorder:
         return getattr(self.transformer, name)
 
     def transform(self, X: Any, **params: Any) -> np.ndarray:
+        """Transform songs, store the output in ``self.output`` and return zeros."""
         output = self.transformer.transform(X, **params)
         self.output = own_encoding(output, self.name, len(X))
         is_matrix = isinstance(self.output, np.ndarray) and self.output.ndim == 2
@@ -438,14 +453,14 @@ class _Recorder:
 
 
 class _BranchEncoder:
-    """The branches of a ColumnTransformer that read one modality, which it selects columns for.
+    """Encoder made of the branches of a ColumnTransformer that read one modality.
 
     Parameters
     ----------
     columns : ColumnTransformer
-        Fitted.
+        The fitted transformer, whose copy selects the columns for the branches.
     recorders : list of (str, _Recorder, selection)
-        The branches.
+        The branches, as in ``transformers_``.
     """
 
     def __init__(self, columns: ColumnTransformer, recorders: list[tuple[str, _Recorder, Any]]):
@@ -461,18 +476,18 @@ class _BranchEncoder:
 
 
 class _HalfEncoder:
-    """A method that encodes one modality.
+    """Encoder made of the method ``encode_audio`` or ``encode_lyrics`` of an estimator.
 
     Parameters
     ----------
     encode : callable
-        The method.
+        The bound method.
     half : {"audio", "lyrics"}
-        What it encodes.
+        The modality that it encodes.
     column : int
-        Position of that in X.
+        Position of the modality's column in X.
     number : int
-        Of the encodings.
+        Number of the encoding.
     """
 
     def __init__(self, encode: Callable[[Any], Any], half: Half, column: int, number: int):
@@ -484,18 +499,23 @@ class _HalfEncoder:
 
 
 def _kind(model: Any) -> type | None:
-    """The class that a model is copied as; None of a class that is none of these.
+    """Return the class of :data:`CONTAINERS`, Pipeline or ColumnTransformer that a model is.
+
+    Returns
+    -------
+    type or None
+        None for models of other classes.
 
     Raises
     ------
     NotApartError
-        A subclass, or the object itself, overrides something that is used.
+        A subclass, or the object itself, overrides an attribute that is used in scoring.
     """
     kinds = (Pipeline, ColumnTransformer, *CONTAINERS)
     kind = next((kind for kind in type(model).__mro__ if kind in kinds), None)
     if kind is None:
         return None
-    # scikit-learn's own subclasses, such as GridSearchCV, are meant.
+    # What scikit-learn's own subclasses, such as GridSearchCV, override is as intended.
     known = next(c for c in type(model).__mro__ if c.__module__.partition(".")[0] == "sklearn")
     inherited = {name for name in dir(known) if not _is_own_to_fitting(name)}
     for name in sorted(inherited):
@@ -506,7 +526,7 @@ def _kind(model: Any) -> type | None:
 
 
 def _static(cls: type, name: str) -> Any:
-    """What a class has under a name, without calling a descriptor."""
+    """Attribute of a class, as it stands in the class's ``__dict__``: no descriptor is called."""
     return next((vars(c)[name] for c in cls.__mro__ if name in vars(c)), None)
 
 
@@ -521,7 +541,7 @@ def _is_identity(transformer: Any) -> bool:
 
 
 def _shallow_copy(model: Any, **changes: Any) -> Any:
-    """An object of the same class that shares all attributes but some."""
+    """Object of the same class that shares all attributes but `changes`."""
     copied = object.__new__(type(model))
     copied.__dict__.update(model.__dict__, **changes)
     return copied

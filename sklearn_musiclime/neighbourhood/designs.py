@@ -1,8 +1,9 @@
-"""Designs: how the masks of a song's audio and of its lyrics are put together.
+"""Designs: which masks of a song's audio and lyrics are drawn, and how they are combined.
 
-In a joint design ("independent", "paired", "exhaustive") a mask is drawn over all components. In
-the crossed design masks of the audio and masks of the lyrics are drawn apart and put together in
-many combinations: for a model that encodes the two apart, combinations are nearly free.
+In a joint design ("independent", "paired", "exhaustive") each mask is drawn over all components. In
+the crossed design masks of the audio and masks of the lyrics are drawn separately, and each audio
+mask is combined with several lyric masks: for a factored model, which encodes each modality by
+itself, combinations are nearly free.
 """
 
 from __future__ import annotations
@@ -29,44 +30,47 @@ from sklearn_musiclime.neighbourhood.sampling import Sampling, Side
 PAIRS_A_HALF = 8
 """Masks of the other modality that each mask is combined with in the crossed design."""
 GRID_SAMPLES = 40_000
-"""Combinations that a complete grid of masks has at most, such as 200 x 200."""
+"""Largest number of combinations in a complete grid of masks, such as 200 x 200."""
 SHARES_GRID = 2_500
-"""Combinations of the grid where it is for modality shares alone."""
+"""Largest number of combinations in a grid that is only for modality shares, such as 50 x 50."""
 SWAP_EVERY, MIN_SWAPS, MAX_SWAPS = 20, 12, 50
-"""A joint design of n masks swaps halves of n / 20 couples of them, at least 12 and at most 50."""
+"""A joint design of n masks has n / 20 swaps, but at least 12 and at most 50."""
 
 
 @dataclass(frozen=True, eq=False)
 class Neighbourhood:
-    """The masks of a song's two halves and how they are put together.
+    """The masks of a song's audio and of its lyrics, and how they are combined.
 
     Attributes
     ----------
-    design : str
-        How they were drawn.
+    design : {"crossed", "independent", "paired", "exhaustive"}
+        The design that the masks were drawn by.
     audio_masks : ndarray of shape (n_audio_masks, n_audio_components), dtype bool
-        Audio components that are kept.
+        Masks of the audio: True where a component is kept.
     lyric_masks : ndarray of shape (n_lyric_masks, n_lyric_components), dtype bool
-        Lyric components that are kept.
+        Masks of the lyrics: True where a component is kept.
     pairs : ndarray of shape (n_samples, 2), dtype int
         The audio mask and the lyric mask of each perturbed song. Song 0 keeps everything.
     kernel : {"exponential", "shapley"}
-        What the masks were drawn for.
+        Kernel of the surrogate that the masks are for.
     known : (int, int)
-        How many masks of each half come first that were not drawn: those of the song itself and
-        of silence. 0 where all masks that there are were enumerated.
+        Number of fixed masks of the audio and of the lyrics, which come first and are no part of
+        the draw: the song itself and, in some designs, silence. 0 for an enumeration.
     is_noisy : bool
-        Whether the model answers by chance, so that no number of masks leaves no error.
+        Whether the model's scores are noisy, so that even an enumeration has a sampling error.
     n_samples : int
-        How many were asked for; more than there are, where all there are were enumerated.
+        Number of samples that was requested; an enumeration may have fewer.
     grid : (ndarray of int, ndarray of int) or None
-        Audio masks and lyric masks all of whose combinations are scored, for interactions and
-        shares; each mask is followed by its complement.
+        Positions of the audio masks and of the lyric masks of a complete grid: all of their
+        combinations are scored, for interactions and shares. Each mask is followed by its
+        complement.
     swaps : ndarray of shape (n_swaps, 2) of int
-        In a joint design couples of samples that are scored also with their lyrics exchanged, for
-        shares. Of paired masks couples ``2 * i`` and ``2 * i + 1`` are complements.
+        In a joint design, couples of samples that are scored a second time with their lyrics
+        exchanged, for shares. In the paired design the samples of couple ``2 * i + 1`` are the
+        complements of those of couple ``2 * i``.
     corner_pairs : ndarray of shape (4, 2) of int, or (0, 2)
-        The song, its audio alone, its lyrics alone, and neither.
+        Pairs of the song itself, its audio alone, its lyrics alone, and neither, if they were added
+        by :meth:`with_corners`.
     """
 
     design: str
@@ -92,23 +96,23 @@ class Neighbourhood:
         is_noisy: bool = False,
         n_samples: int = 0,
     ) -> Neighbourhood:
-        """Make a neighbourhood of masks over all components.
+        """Make the neighbourhood of a joint design.
 
         Parameters
         ----------
-        design : str
-            How they were drawn.
+        design : {"independent", "paired", "exhaustive"}
+            The design that the masks were drawn by.
         masks : ndarray of shape (n_samples, n_components), dtype bool
-            The masks.
+            Masks over all components, those of the audio first.
         n_audio : int
-            How many of the components are of the audio.
+            Number of audio components.
         kernel, is_noisy, n_samples
-            See the class.
+            Attributes of the class.
 
         Returns
         -------
         Neighbourhood
-            Sample i is row i of both halves.
+            Sample i has audio mask i and lyric mask i.
         """
         pairs = np.repeat(np.arange(len(masks))[:, np.newaxis], 2, axis=1)
         known = n_known_masks(design, kernel)
@@ -132,11 +136,12 @@ class Neighbourhood:
         return np.hstack([self.audio_masks[self.pairs[:, 0]], self.lyric_masks[self.pairs[:, 1]]])
 
     def digest(self) -> str:
-        """Hash the masks and how they are put together: equal for neighbourhoods equal to the bit.
+        """Hash the masks and pairs: neighbourhoods that are equal to the bit have equal digests.
 
         Returns
         -------
         str
+            32 hexadecimal digits.
         """
         digest = hashlib.blake2b(digest_size=16)
         for masks in (self.audio_masks, self.lyric_masks):
@@ -147,23 +152,23 @@ class Neighbourhood:
 
     @property
     def n_halves(self) -> tuple[int, int]:
-        """How many masks of the audio, and of the lyrics, were drawn."""
+        """Number of audio masks and of lyric masks, without those of the corners."""
         n_corners = 2 if len(self.corner_pairs) else 0
         return len(self.audio_masks) - n_corners, len(self.lyric_masks) - n_corners
 
     @property
     def repeats(self) -> float:
-        """How many of the samples asked for each stands for: over 1 where all are enumerated."""
+        """Number of requested samples that each mask of an enumeration stands for; else 1."""
         return max(self.n_samples / len(self), 1.0) if self.sampling.is_complete else 1.0
 
     @property
     def is_exhaustive(self) -> bool:
-        """Whether the pairs are all that there can be, so that nothing was left to chance."""
+        """Whether the pairs are an enumeration of all masks, without sampling error."""
         return self.sampling.is_complete
 
     @property
     def n_known(self) -> int:
-        """How many pairs every draw begins with, such as the song itself, that were not drawn."""
+        """Number of fixed pairs, such as the song itself, that come first and were not drawn."""
         return int(any(self.known)) if self.design == "crossed" else self.known[0]
 
     @property
@@ -172,7 +177,7 @@ class Neighbourhood:
 
     @cached_property
     def sampling(self) -> Sampling:
-        """How the pairs were drawn, for whatever is estimated from their scores."""
+        """The sampling design, from which weights, errors, interactions and shares are computed."""
         is_drawn = np.arange(len(self)) >= self.n_known
         if self.design != "crossed":
             sampling = self._joint_sampling(is_drawn)
@@ -191,7 +196,7 @@ class Neighbourhood:
 
     @property
     def _grid_fractions(self) -> tuple[float, float]:
-        """The part of all masks of each half that is in the grid."""
+        """Sampling fractions of the audio masks and the lyric masks of the grid."""
         if self.grid is None:
             return 0.0, 0.0
         return tuple(
@@ -200,7 +205,7 @@ class Neighbourhood:
         )
 
     def _joint_sampling(self, is_drawn: np.ndarray) -> Sampling:
-        """Masks over all components: one side."""
+        """The sampling of a joint design, which has one side."""
         clusters = np.arange(len(self)) // (2 if self.design == "paired" else 1)
         if self.kernel == "shapley" and self.design != "exhaustive":
             return self._shapley_sampling(clusters, is_drawn)
@@ -212,7 +217,11 @@ class Neighbourhood:
         return Sampling((Side(slice(None), clusters, fraction),), weight)
 
     def _shapley_sampling(self, clusters: np.ndarray, is_drawn: np.ndarray) -> Sampling:
-        """Masks drawn by size: each stands for the others of its size, or of the sizes about it."""
+        """The sampling of masks for Shapley values, stratified by size (components kept).
+
+        Each drawn mask represents all masks of its stratum: those of its size, or of its size and
+        neighbouring ones.
+        """
         masks, is_paired = self.masks, self.design == "paired"
         p, kept = masks.shape[1], masks.sum(axis=1)
         inside = (kept > 0) & (kept < p) & is_drawn
@@ -224,8 +233,9 @@ class Neighbourhood:
         stratum = np.where(inside, strata[kept], -1)
         n_sizes = np.bincount(strata[1 : (p // 2 if is_paired else p - 1) + 1])
         n_drawn = np.bincount(stratum[first][inside[first]], minlength=len(n_sizes))
-        n_all = n_of_size(p, is_paired)[kept]  # masks, or pairs of them, of each one's size
-        # Shapley's weight of all masks of a size, of which a pair of the middle one has two.
+        n_all = n_of_size(p, is_paired)[kept]  # number of masks, or pairs, of each one's size
+        # The total Shapley weight of a size. Both masks of a pair of size p / 2 are of that size,
+        # so each of them gets half of it.
         of_size = (p - 1) / np.maximum(kept * (p - kept), 1)
         of_size = np.where(is_paired & (2 * kept == p), of_size / 2, of_size)
         weight = np.where(inside, of_size * (n_sizes / np.maximum(n_drawn, 1))[stratum], 0.0)
@@ -238,32 +248,33 @@ class Neighbourhood:
 
     @property
     def grid_pairs(self) -> np.ndarray:
-        """The combinations of the grid, shape (n_audio_masks * n_lyric_masks, 2)."""
+        """Pairs of the grid, audio mask by audio mask, (n_audio_masks * n_lyric_masks, 2)."""
         if self.grid is None:
             return np.empty((0, 2), dtype=np.intp)
         return np.stack(np.meshgrid(*self.grid, indexing="ij"), axis=-1).reshape(-1, 2)
 
     @property
     def swap_pairs(self) -> np.ndarray:
-        """Audio of the first with lyrics of the second of each couple, then the other way round."""
+        """Pairs of the swaps: a couple's first audio with its second lyrics, then the reverse."""
         return np.stack([self.swaps, self.swaps[:, ::-1]], axis=1).reshape(-1, 2)
 
     @property
     def all_pairs(self) -> np.ndarray:
-        """What has to be scored: the pairs, those of the grid, of the swaps, the corners."""
+        """All pairs that the model scores: `pairs`, `grid_pairs`, `swap_pairs`, `corner_pairs`."""
         return np.vstack([self.pairs, self.grid_pairs, self.swap_pairs, self.corner_pairs])
 
     def split(self, scores: np.ndarray) -> Scores:
-        """Take the scores of `all_pairs` apart.
+        """Split the scores of `all_pairs` into those of pairs, grid, swaps and corners.
 
         Parameters
         ----------
         scores : ndarray of shape (n_all_pairs, n_labels)
-            The scores.
+            The model's scores, in the order of `all_pairs`.
 
         Returns
         -------
         Scores
+            The same scores, by their purpose.
         """
         sizes = [len(self.pairs), len(self.grid_pairs), len(self.swap_pairs)]
         of_pairs, grid, swapped, corners = np.split(scores, np.cumsum(sizes))
@@ -271,12 +282,13 @@ class Neighbourhood:
         return Scores(of_pairs, grid, swapped.reshape(-1, 2, scores.shape[1]), corners)
 
     def with_corners(self) -> Neighbourhood:
-        """Add the song with its audio alone, with its lyrics alone, and with neither.
+        """Add the corners: the song itself, its audio alone, its lyrics alone, and neither.
 
         Returns
         -------
         Neighbourhood
-            With `corner_pairs` in this order, after the song as it is.
+            The same neighbourhood with `corner_pairs` in this order, and with two further masks of
+            each modality that they refer to.
         """
         halves = (self.audio_masks, self.lyric_masks)
         n, m = map(len, halves)
@@ -287,24 +299,25 @@ class Neighbourhood:
         return replace(self, audio_masks=audio, lyric_masks=lyrics, corner_pairs=corners)
 
     def extended(self, other: Neighbourhood) -> Neighbourhood:
-        """Add the masks of another draw, all but those that every draw begins with.
+        """Add the masks of a second draw, without its fixed ones.
 
         Parameters
         ----------
         other : Neighbourhood
-            Of the same design, without corners; drawn `besides` this one.
+            A draw by the same design `besides` this one, see :func:`draw_neighbourhood`; without
+            corners, as this one.
 
         Returns
         -------
         Neighbourhood
-            This one's pairs and grid, then the other's pairs.
+            The pairs of this neighbourhood, then those of the other; grid and swaps of this one.
         """
         pairs, halves = other.pairs[other.n_known :].copy(), []
         own = (self.audio_masks, self.lyric_masks)
         new = (other.audio_masks, other.lyric_masks)
         for side, (before, after) in enumerate(zip(own, new, strict=True)):
             if self.design == "crossed" and self.sampling.sides[side].is_complete:
-                halves.append(before)  # the same masks, which have the same places
+                halves.append(before)  # both draws enumerate the same masks
                 continue
             pairs[:, side] += len(before) - other.known[side]
             halves.append(np.vstack([before, after[other.known[side] :]]))
@@ -313,16 +326,18 @@ class Neighbourhood:
         )
 
     def drawn_masks(self, side: int | None = None) -> np.ndarray:
-        """Return the masks that were drawn, without those that every draw begins with.
+        """Return the masks that were drawn, without the fixed ones.
 
         Parameters
         ----------
         side : {0, 1} or None, default=None
-            Of the audio (0) or of the lyrics (1) in the crossed design. None: of all components.
+            Masks of the audio (0) or of the lyrics (1), each once, for the crossed design. None:
+            masks over all components.
 
         Returns
         -------
         ndarray of shape (n_drawn, n_components), dtype bool
+            The masks.
         """
         if side is None:
             return self.masks[self.n_known :]
@@ -332,18 +347,19 @@ class Neighbourhood:
 
 @dataclass(frozen=True)
 class Scores:
-    """What a model said of a neighbourhood.
+    """A model's scores of the perturbed songs of a neighbourhood.
 
     Attributes
     ----------
     pairs : ndarray of shape (n_samples, n_labels)
-        Of the pairs.
+        Scores of the pairs.
     grid : ndarray of shape (n_audio_masks, n_lyric_masks, n_labels), or None
-        Of the grid, if there is one.
+        Scores of the grid. None: there is no grid.
     swapped : ndarray of shape (n_swaps, 2, n_labels)
-        Of the swaps: audio of the first with lyrics of the second, and the other way round.
+        Scores of the swaps: audio of the first sample with lyrics of the second, and audio of the
+        second with lyrics of the first.
     corners : ndarray of shape (n_corners, n_labels)
-        Of the corners.
+        Scores of the corners.
     """
 
     pairs: np.ndarray
@@ -365,43 +381,47 @@ def draw_neighbourhood(
     replacement: bool = False,
     besides: Neighbourhood | None = None,
 ) -> Neighbourhood:
-    """Draw the masks of a song.
+    """Draw the neighbourhood of a song.
 
     Parameters
     ----------
     design : {"crossed", "independent", "paired", "exhaustive"}
-        "crossed": for each half a paired design of its own; each mask is combined with 8 of the
-        other half, or all, if they are fewer; with a pair come all four combinations of the two
-        masks and their complements. The others are joint, see :func:`draw_masks`.
+        "crossed": masks of the audio and of the lyrics are each drawn by a paired design, and each
+        mask is combined with 8 masks of the other modality (with all, if there are fewer); two
+        masks are always combined together with their complements, in all four ways. The other
+        designs are joint, see :func:`draw_masks`.
     n_audio, n_lyrics : int
-        Number of components.
+        Number of audio and of lyric components.
     n_samples : int or (int, int)
-        Number of perturbed songs; in the crossed design of masks of each half, or of audio and of
-        lyrics. A half (or song) of so few components that all its masks are as many is enumerated.
+        Number of perturbed songs in joint designs. In the crossed design, number of masks of each
+        modality, or of the audio and of the lyrics. All masks are enumerated, once each, where
+        there are no more of them (of up to 19 components).
     rng : numpy.random.Generator
-        Where the coins come from.
+        Random number generator.
     kernel : {"exponential", "shapley"}, default="exponential"
-        See :func:`draw_masks`; "shapley" is for joint designs.
+        Kernel of the surrogate, see :func:`draw_masks`; "shapley" is for joint designs.
     with_grid : bool, default=False
-        In the crossed design, whether a complete grid of up to 200 x 200 of the masks is added.
+        Whether to add a complete grid, of up to 200 x 200 of the masks, in the crossed design.
     with_shares : bool, default=False
-        Whether what modality shares need is added: in the crossed design a grid of 50 x 50, if
-        there is no other; in joint designs couples of samples with their lyrics exchanged, a
-        twentieth of `n_samples`, at least 12 and at most 50.
+        Whether to add what modality shares are estimated from: in the crossed design a grid of
+        50 x 50, unless `with_grid` adds a larger one; in joint designs swaps, a twentieth of
+        `n_samples`, at least 12 and at most 50.
     replacement : bool, default=False
-        Whether a mask may be drawn more than once, and nothing is enumerated: for models that
-        answer by chance.
+        Whether to draw masks with replacement and enumerate none, for models whose scores are
+        noisy.
     besides : Neighbourhood or None, default=None
-        An earlier draw, whose masks are not drawn again; halves that it enumerates stay.
+        An earlier draw, whose masks are not drawn again. A modality that it enumerates keeps its
+        masks.
 
     Returns
     -------
     Neighbourhood
+        The masks, without corners.
 
     Raises
     ------
     ValueError
-        See :func:`check_design`.
+        See :func:`check_design` and, for joint designs, :func:`draw_masks`.
     """
     check_design(design, n_samples)
     if design == "crossed":
@@ -423,7 +443,7 @@ def draw_neighbourhood(
 
 
 def _swaps(drawn: Neighbourhood) -> np.ndarray:
-    """Couples of samples whose lyrics are exchanged; of clusters that follow one another."""
+    """Couples of samples whose lyrics are exchanged, from consecutive clusters, (n_swaps, 2)."""
     if drawn.design == "exhaustive":
         return np.empty((0, 2), dtype=np.intp)
     together = 2 if drawn.design == "paired" else 1
@@ -435,6 +455,7 @@ def _swaps(drawn: Neighbourhood) -> np.ndarray:
 
 
 def _are_few(n_components: int, n_samples: int) -> bool:
+    """Whether there are at most `n_samples` masks, so that they are enumerated."""
     return n_components < MAX_EXHAUSTIVE and 2**n_components <= n_samples
 
 
@@ -446,6 +467,10 @@ def _crossed(
     replacement: bool,
     besides: Neighbourhood | None,
 ) -> Neighbourhood:
+    """Draw a crossed design; parameters are as in :func:`draw_neighbourhood`.
+
+    `grid_size` is the largest number of combinations in the grid; 0: no grid.
+    """
     halves, n_known, usual = [], [], []
     for side, (p, n) in enumerate(zip(n_components, n_samples.tolist(), strict=True)):
         if besides is not None and besides.sampling.sides[side].is_complete:
@@ -457,13 +482,13 @@ def _crossed(
         seen = None if besides is None else besides.drawn_masks(side)
         design, n = ("paired", max(n, 4)) if is_sampled else ("exhaustive", n)
         masks = draw_masks(design, p, n, rng, besides=seen, replacement=replacement)
-        if not is_sampled and p > 0:  # a mask and its complement next to one another
+        if not is_sampled and p > 0:  # each mask is followed by its complement
             half = len(masks) // 2
             masks = np.stack([masks[:half], masks[: half - 1 : -1]], axis=1)
-            # In no order, since a grid may have room for the first of them only.
+            # Shuffled, since a grid takes the first masks only.
             masks = masks[[0, *(1 + rng.permutation(half - 1))]].reshape(-1, p)
         halves.append(masks)
-        # The song itself and its silence come first, and were not drawn.
+        # The song itself and silence come first and are no part of the draw.
         n_known.append(2 if is_sampled else 0)
         usual.append(np.arange(n_known[-1], len(masks)))
     grid = _grid(usual, grid_size) if grid_size and min(n_components) > 0 else None
@@ -485,7 +510,7 @@ def _crossed(
 
 
 def _grid(usual: list[np.ndarray], n_combinations: int) -> tuple[np.ndarray, np.ndarray]:
-    """As many masks of each half as have all their combinations in a grid."""
+    """Positions of the grid's audio masks and lyric masks: as square as their numbers allow."""
     sizes = [min(len(masks), isqrt(n_combinations)) for masks in usual]
     sizes = [min(len(usual[i]), n_combinations // sizes[1 - i]) for i in (0, 1)]
     sizes = [size - size % 2 for size in sizes]
@@ -493,9 +518,10 @@ def _grid(usual: list[np.ndarray], n_combinations: int) -> tuple[np.ndarray, np.
 
 
 def _circle(usual: list[np.ndarray]) -> np.ndarray:
-    """Combine each mask with a few of the other half, all as often as each other."""
-    # Blocks of a pair of audio masks and a pair of lyric masks, on a circle, so that every mask is
-    # in as many blocks as every other of its half. A half without components is one mask.
+    """Pairs of a balanced incomplete grid: each mask with a few of the other modality, (n, 2)."""
+    # Pairs of audio masks and pairs of lyric masks are combined in blocks by cyclic shifts, so that
+    # all masks of a modality are in equally many blocks, as nearly as their numbers allow. A
+    # modality without components has a single mask.
     sizes = [min(len(masks), 2) for masks in usual]
     n_blocks = [len(masks) // size for masks, size in zip(usual, sizes, strict=True)]
     large, small = int(np.argmax(n_blocks)), int(np.argmin(n_blocks))

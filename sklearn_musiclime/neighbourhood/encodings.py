@@ -1,7 +1,7 @@
-"""Encodings: what the branches of a model make of audio or lyrics, a row a song.
+"""Encodings: the outputs of a model's audio and lyrics encoders, with one row for each song.
 
-Arrays, sparse ones, tensors, DataFrames of pandas or polars, and tuples, lists and dicts of such,
-of which each has a row a song.
+An encoding is an array, a sparse array, a tensor, a DataFrame of pandas or polars, or a tuple, list
+or dict of these, each of which has one row for each song.
 """
 
 from __future__ import annotations
@@ -18,30 +18,31 @@ import scipy.sparse
 from sklearn_musiclime.neighbourhood.models import as_array
 
 CONSTANTS = (type(None), str, bool, int, float)
-"""What a dict or tuple of encodings may hold besides: the same for all songs."""
+"""Types that a dict, list or tuple may also hold: such values are the same for all songs."""
 
 
 def own_encoding(encoded: Any, name: str, n_songs: int) -> Any:
-    """Copy what a branch returned: it may use its memory again for the next call.
+    """Check and copy the output of an encoder, which may reuse its memory in the next call.
 
     Parameters
     ----------
     encoded : encoding
-        Numbers and texts keep their types; a tensor stays one, on its device, without its gradient.
+        Output of the encoder.
     name : str
-        What an error calls it.
+        Name of the encoder in errors.
     n_songs : int
-        How many rows there have to be.
+        Number of songs that were encoded.
 
     Returns
     -------
     encoding
-        Sparse arrays in a format whose rows can be picked.
+        The copy. Types are kept; sparse arrays become CSR, whose rows can be picked, and tensors
+        stay on their device and are detached from their gradient.
 
     Raises
     ------
     ValueError
-        It has another number of rows.
+        The number of rows is not `n_songs`.
 
     Examples
     --------
@@ -71,19 +72,19 @@ def own_encoding(encoded: Any, name: str, n_songs: int) -> Any:
 
 
 def pick_rows(encoded: Any, rows: np.ndarray) -> Any:
-    """Pick songs' rows of an encoding.
+    """Pick rows of an encoding.
 
     Parameters
     ----------
     encoded : encoding
-        What :func:`own_encoding` returned.
+        An encoding that :func:`own_encoding` returned.
     rows : ndarray of shape (n_picked,), dtype int
-        Which rows.
+        Positions of the rows.
 
     Returns
     -------
     encoding
-        Of the same types, of n_picked rows.
+        An encoding of the same form with n_picked rows.
     """
 
     def pick(leaf: Any) -> Any:
@@ -97,17 +98,17 @@ def pick_rows(encoded: Any, rows: np.ndarray) -> Any:
 
 
 def stack_encodings(parts: Sequence[Any]) -> Any:
-    """Put the encodings of batches together.
+    """Concatenate the encodings of batches.
 
     Parameters
     ----------
     parts : sequence of encodings
-        All of one form.
+        Encodings of the same form.
 
     Returns
     -------
     encoding
-        With the rows of all, one batch after the other.
+        An encoding of this form with the rows of all batches, in order.
     """
 
     def stack(leaf: Any, *others: Any) -> Any:
@@ -126,17 +127,18 @@ def stack_encodings(parts: Sequence[Any]) -> Any:
 
 
 def encoding_width(encoded: Any) -> int:
-    """Count the numbers that an encoding has a song.
+    """Count the numbers that an encoding holds for each song.
 
     Parameters
     ----------
     encoded : encoding
-        What :func:`own_encoding` returned.
+        An encoding that :func:`own_encoding` returned.
 
     Returns
     -------
     int
-        Of sparse arrays those that are stored, each with its place.
+        Number of values in a row. For sparse arrays, the mean number of stored values and their
+        column indices.
     """
     width = 0
     for leaf in _leaves(encoded):
@@ -157,9 +159,9 @@ def _leaves(encoded: Any) -> Iterator[Any]:
 def _map_leaves(
     function: Callable[..., Any], encoded: Any, *others: Any, n_songs: int | None = None
 ) -> Any:
-    """Call a function with each array of an encoding, and of others of the same form.
+    """Call a function with each array of an encoding and those of `others`, of the same form.
 
-    With `n_songs` a list may still be one of rows, which is an array.
+    `n_songs` is given for outputs of encoders, in which a list may also be an array, row by row.
     """
     if isinstance(encoded, CONSTANTS):
         return encoded
@@ -181,7 +183,7 @@ def _map_leaves(
 
 
 def _is_list_of_arrays(values: list, n_songs: int) -> bool:
-    """Whether a list holds arrays of a row a song each, not one song's numbers each."""
+    """Whether a list holds arrays with one row for each song, rather than one row each."""
     shapes = [getattr(value, "shape", ()) for value in values]
     if not shapes or any(not shape or shape[0] != n_songs for shape in shapes):
         return any(isinstance(value, (dict, tuple)) for value in values)

@@ -1,21 +1,23 @@
-"""Factored models: one branch a modality and a head on top.
+"""Factored models: models with an encoder for each modality and a head that joins the encodings.
 
-Most multimodal models encode audio and lyrics on their own and join the two late. Of such a model a
-neighbourhood needs each distinct half once: n audio masks and m lyric masks are n + m encodings,
-although the head scores up to n x m combinations. Recognised are
+Most multimodal models encode audio and lyrics separately and join them late. To score a
+neighbourhood of n audio masks and m lyric masks such a model needs n + m encodings, although its
+head scores up to n x m combinations. These models are recognised as factored:
 
-- estimators that offer ``encode_audio(column)``, ``encode_lyrics(column)`` and
-  ``predict_encoded(audio, lyrics)``. Encodings are arrays, sparse ones, tensors or DataFrames with
-  a row a song, or tuples, lists and dicts of such; the head gets them as they were put out;
-- scikit-learn pipelines that start with a :class:`~sklearn.compose.ColumnTransformer` none of whose
-  branches reads both columns, or with a :class:`~sklearn.pipeline.FeatureUnion` of such;
-- searches (``GridSearchCV`` and its like), calibrated, voting, stacking, threshold, one-vs-rest,
+- estimators with the methods ``encode_audio(column)``, ``encode_lyrics(column)`` and
+  ``predict_encoded(audio, lyrics)``. Encodings are arrays, sparse arrays, tensors or DataFrames
+  with one row for each song, or tuples, lists and dicts of these; ``predict_encoded`` gets them in
+  the same form;
+- scikit-learn pipelines whose first step is a :class:`~sklearn.compose.ColumnTransformer` with
+  branches that read one of the two columns each, or a :class:`~sklearn.pipeline.FeatureUnion` of
+  such transformers;
+- searches (such as ``GridSearchCV``), calibrated, voting, stacking, threshold, one-vs-rest,
   multi-output and frozen estimators, and ``TransformedTargetRegressor``, around the above;
-- subclasses of these that override nothing but their fitting.
+- subclasses of these that override only methods used in fitting.
 
-Their own code joins what the branches put out, so `set_output`, names, types and containers are
-what they are in the model (see :mod:`~sklearn_musiclime.neighbourhood.apart`). Everything else is a
-black box, and ``explanation.settings["model"]`` says why.
+The model's own code joins the encodings of the branches, so `set_output`, names, types and
+containers are those of the model (see :mod:`~sklearn_musiclime.neighbourhood.apart`). Every other
+model is a black box, and ``explanation.settings["model"]`` says why.
 """
 
 from __future__ import annotations
@@ -58,27 +60,27 @@ from sklearn_musiclime.neighbourhood.scoring import by_length
 from sklearn_musiclime.songs import Song
 
 TABLE_BATCH = 2048
-"""Audio halves that are encoded at a time where they are not composed."""
+"""Number of audio masks encoded at a time by encoders that don't compose the waveforms."""
 MUTABLE = (list, dict, set, np.ndarray)
-"""Cells that a model may change in place."""
+"""Types of cells that a model could change in place."""
 HEAD_BYTES = 2**26
-"""Encoded songs that the head scores at a time: 64 MiB."""
+"""Size of the encodings that the head scores at a time: 64 MiB."""
 
 
 class FactoredModel:
-    """A model that was taken apart, and the song that it is asked about.
+    """The encoders and the head of a factored model, for the perturbed songs of one song.
 
     Parameters
     ----------
     apart : Apart
-        Its encoders, and the copy of it that looks encodings up.
+        Encoders and head of the model.
     song : Song
         The song.
 
     Attributes
     ----------
     halves : set of str
-        The modalities that the model reads: "audio", "lyrics", both or none.
+        Modalities that the model reads: a subset of "audio" and "lyrics".
     """
 
     def __init__(self, apart: Apart, song: Song):
@@ -90,19 +92,19 @@ class FactoredModel:
         self._bare = _without_mutables(song)
 
     def encode(self, half: Half | None, cells: pd.Series) -> dict[int, Any]:
-        """Encode cells of one modality by all branches that read it.
+        """Encode cells of one modality by all encoders that read it.
 
         Parameters
         ----------
         half : {"audio", "lyrics"} or None
-            Which branches. None: those that read neither.
+            The modality. None: the encoders that read neither.
         cells : Series
-            The cells. Of None any one, which says how many rows there are.
+            Cells of the modality. For None only their number counts.
 
         Returns
         -------
         dict of int to encoding
-            Of each branch, a row a cell.
+            Encoding of each branch, with one row for each cell.
         """
         encoders = [encoder for encoder in self._apart.encoders if encoder.half == half]
         if not encoders:
@@ -112,23 +114,25 @@ class FactoredModel:
         except Exception as error:
             if half != "audio" or self._composes or is_out_of_memory(error):
                 raise
-        # A branch that takes audio as X holds it, and in no other way: from here on it gets that.
+        # The branch failed on lazy audio in a pandas DataFrame: from now on it gets composed audio
+        # in the container of X.
         self._composes = True
         return self._encode(encoders, self._songs_to_encode(half, cells))
 
     def predict(self, encoded: dict[int, Any], rows: dict[Half, np.ndarray]) -> np.ndarray:
-        """Score songs whose halves have been encoded.
+        """Score combinations of encoded audio and encoded lyrics by the head.
 
         Parameters
         ----------
         encoded : dict of int to encoding
-            The encodings of all branches.
+            Encodings of all branches, by their numbers.
         rows : dict of str to ndarray of shape (n_songs,), dtype int
-            The rows of "audio" and "lyrics" in them that make each song.
+            For "audio" and "lyrics", the row of the encodings that each song has.
 
         Returns
         -------
         ndarray of shape (n_songs, n_labels)
+            The model's scores.
         """
         tables = self._apart.tables
         tables.update(encoded)
@@ -145,7 +149,7 @@ class FactoredModel:
         return encoded
 
     def _songs_to_encode(self, half: Half | None, cells: pd.Series) -> Any:
-        """Songs that have these cells; audio is not composed, in a DataFrame whatever X is."""
+        """Songs with these cells. Lazy audio is put into a pandas DataFrame, whatever X is."""
         if half != "audio" or self._composes:
             return self._songs_as_given(half, cells)
         songs = pd.DataFrame(_variants(replace(self.song, polars_schema=None), len(cells)))
@@ -153,7 +157,7 @@ class FactoredModel:
         return songs
 
     def _songs_as_given(self, half: Half | None, cells: pd.Series) -> Any:
-        """Songs that have these cells, composed, in the container of X."""
+        """Songs with these cells in the container of X; audio is composed."""
         if half == "audio":
             waveforms = [cell["array"] if isinstance(cell, dict) else cell for cell in cells]
             return _variants(self.song, len(cells), waveforms=waveforms)
@@ -161,7 +165,7 @@ class FactoredModel:
         return _variants(self.song, len(cells), lyrics=lyrics)
 
     def _songs_of_rows(self, rows: dict[Half, np.ndarray]) -> Any:
-        """Songs, in the container of X, with rows of encodings in place of audio and lyrics."""
+        """Songs in the container of X, with row numbers of encodings as audio and lyrics."""
         schema = self.song.polars_schema
         songs = _variants(replace(self._bare, polars_schema=None), len(rows["audio"]))
         changed = {half: at for half, at in self.song.columns.items() if half in rows}
@@ -176,21 +180,21 @@ class FactoredModel:
 
 
 def find_factored(model: Any, song: Song) -> tuple[FactoredModel | None, str]:
-    """Find out whether a model has one branch a modality.
+    """Split a model into encoders and head, if it is factored.
 
     Parameters
     ----------
     model : estimator or callable
-        The fitted model, frozen or not.
+        The fitted model, which may be in a ``FrozenEstimator``.
     song : Song
-        A song, for the columns of X.
+        The song that is explained.
 
     Returns
     -------
     factored : FactoredModel or None
-        None: a black box.
+        The factored model. None: the model is a black box.
     reason : str
-        Why it is a black box, in a few words; empty if it is none.
+        Why the model is a black box, in a few words; empty for a factored model.
 
     Examples
     --------
@@ -221,26 +225,26 @@ def score_factored(
 ) -> np.ndarray:
     """Score the perturbed songs of a neighbourhood by a factored model.
 
-    Each distinct half is encoded once.
+    Each distinct audio mask and each distinct lyric mask is encoded once.
 
     Parameters
     ----------
     factored : FactoredModel
         The model and the song.
     components : Decomposition
-        Its components.
+        Components of the song.
     neighbourhood : Neighbourhood
-        The masks and how their halves are paired.
+        The masks and their pairs.
     batch_size : int
-        Audio halves that are encoded at a time; lyrics go in one call. Fewer where memory does
-        not hold them.
+        Number of perturbed waveforms that are encoded at a time, halved when memory runs out. All
+        lyrics are encoded in one call if memory suffices.
     progress : callable, default: does nothing
         Called with the number of perturbed songs of each batch that the head has scored.
 
     Returns
     -------
     ndarray of shape (n_samples, n_labels)
-        Scores of the neighbourhood's pairs.
+        Scores of ``neighbourhood.pairs``.
     """
     audio_masks, which_audio = distinct_rows(neighbourhood.audio_masks)
     lyric_masks, which_lyrics = distinct_rows(neighbourhood.lyric_masks)
@@ -273,7 +277,7 @@ def _encode_audio(
     masks: np.ndarray,
     batch_size: int,
 ) -> dict[int, Any]:
-    """Encode the audio of some masks, composing no more than a batch of them at a time."""
+    """Encode the audio of masks, batch by batch."""
     song = factored.song
     if components.audio is None:
         waveform = None if song.waveform is None else song.waveform.copy()
@@ -287,13 +291,13 @@ def _encode_audio(
         batch = column[first : first + batch_size]
         encoded.append(_encode_batch(factored, "audio", batch))
         first += len(batch)
-        if not neighbourhood.composed:  # no batch takes memory, but for its features
+        if not neighbourhood.composed:  # the encoder needs no memory for waveforms
             batch_size = max(batch_size, TABLE_BATCH)
     return _merged_rows(encoded)
 
 
 def _encode_batch(factored: FactoredModel, half: Half, cells: pd.Series) -> dict[int, Any]:
-    """Encode some cells of a half at once, or in as many steps as memory asks for."""
+    """Encode cells of one modality in one batch, or in smaller ones when memory runs out."""
 
     def encode(some: pd.Series) -> dict[int, Any]:
         return factored.encode(half, some)
@@ -306,7 +310,7 @@ def _encode_batch(factored: FactoredModel, half: Half, cells: pd.Series) -> dict
 
 
 def _merged_rows(encoded: list[dict[int, Any]]) -> dict[int, Any]:
-    """The encodings of batches, put together branch by branch."""
+    """Concatenate the encodings of batches, branch by branch."""
     return {number: stack_encodings([part[number] for part in encoded]) for number in encoded[0]}
 
 
@@ -316,7 +320,7 @@ def _variants(
     waveforms: Sequence[Any] | None = None,
     lyrics: Sequence[str] | None = None,
 ) -> Any:
-    """Songs in the container of X; where none are given, without audio, with the song's lyrics."""
+    """Songs in the container of X. By default audio stays the template's, lyrics are the song's."""
     if lyrics is None and song.lyrics is not None:
         lyrics = [song.lyrics] * n_songs
     if waveforms is None and lyrics is None:
@@ -325,7 +329,7 @@ def _variants(
 
 
 def _without_mutables(song: Song) -> Song:
-    """A song in whose row nothing but audio and lyrics is left that would be copied for each."""
+    """The song with None in place of mutable cells, which would be copied for each variant."""
     template = song.template.copy()
     for at in range(template.shape[1]):
         if not isinstance(template, pd.DataFrame):
@@ -337,9 +341,10 @@ def _without_mutables(song: Song) -> Song:
 
 
 def most_telling(scores: np.ndarray) -> int:
-    """Find the song whose scores lie nearest to the middle of all.
+    """Find the perturbed song whose scores are nearest to the middle of their ranges.
 
-    There a change of what the model hears or reads moves its scores most.
+    In the middle of its range a score is most sensitive to the song, while near the ends it may be
+    saturated.
 
     Parameters
     ----------
@@ -349,7 +354,7 @@ def most_telling(scores: np.ndarray) -> int:
     Returns
     -------
     int
-        The row.
+        Row of the song.
     """
     low, high = scores.min(axis=0), scores.max(axis=0)
     width = np.where(high > low, high - low, 1.0)

@@ -1,9 +1,10 @@
-"""The song as it was given: the model is asked about it beside the one that is explained.
+"""Check that the model scores the untouched row of X and the composed song alike.
 
-What is explained is composed anew: its audio is read at the explainer's rate, mixed to mono and put
-into a row of X as an array. A model that reads files at another rate, hears stereo, or looks things
-up by a label hears another song then, and its explanation would be that song's. So the model is
-asked about the untouched row of X as well, and has to say the same of both.
+The song that is explained is composed: its audio is read at the explainer's sampling rate, mixed to
+mono and put into a row of X as an array. A model that reads files at another rate, uses stereo or
+looks features up by the song's label may score that song differently from the row as it was given,
+and the explanation would be of another song. So the model also scores the untouched row, and both
+scores have to agree.
 """
 
 from __future__ import annotations
@@ -22,23 +23,24 @@ from sklearn_musiclime.neighbourhood.models import (
 from sklearn_musiclime.songs import Song
 
 GROSS = 0.05
-"""Two answers that differ by this part of the largest score differ, whatever else is known."""
+"""Largest relative difference of scores that is accepted before perturbed songs are scored."""
 
 
 @dataclass(frozen=True, eq=False)
 class GivenAnswer:
-    """What a model says of the row of X as it was given.
+    """A model's answer for the row of X as it was given.
 
     Attributes
     ----------
     answer : Answer or None
-        What it says; None if it can't take the row as it is.
+        Scores of the row; None if the model raised an error for it.
     said : ndarray or None
-        What its ``predict`` says of the row.
+        Output of the model's ``predict`` for the row; None if it was not called.
     trouble : str or None
-        Why it can't take the row.
+        Type and message of the error that the model raised.
     is_steady : bool
-        Whether it says the same of the same row; what answers by chance can't be compared.
+        Whether the model scored the row alike when it was asked again. Noisy scores are not
+        compared.
     """
 
     answer: Answer | None
@@ -48,42 +50,45 @@ class GivenAnswer:
 
     @property
     def check(self) -> str:
-        """What became of the comparison, in words."""
+        """Result of the comparison, in words."""
         if self.answer is None:
             return f"the model can't take the row as it is: {self.trouble}"
         return "the same" if self.is_steady else "the model answers by chance"
 
     def scores(self, composed: np.ndarray) -> np.ndarray:
-        """Return the model's scores of the row; of the composed song, if it can't take the row.
+        """Return the scores of the row, or those of the composed song if the model raised an error.
 
         Parameters
         ----------
         composed : ndarray of shape (n_labels,)
-            The scores of the composed song.
+            Scores of the composed song.
 
         Returns
         -------
         ndarray of shape (n_labels,)
+            Scores of the song.
         """
         return composed if self.answer is None else self.answer.scores[0]
 
     def compare(self, song: Song, composed: np.ndarray, among: np.ndarray) -> None:
-        """Raise if the model says something else of the composed song.
+        """Check that the row and the composed song have the same scores.
+
+        Nothing is checked if the model raised an error for the row, or if its scores are noisy.
 
         Parameters
         ----------
         song : Song
-            The song that was read.
+            The song that was read from the row.
         composed : ndarray of shape (n_labels,)
-            The scores of the composed song with everything on.
+            Scores of the composed song with all components on.
         among : ndarray of shape (n_songs, n_labels)
-            Scores of the song and its like: by how much they vary is what a difference is held
-            against.
+            Scores of the song and its perturbed songs, whose range sets the tolerance, see
+            :func:`~sklearn_musiclime.neighbourhood.is_same_answer`.
 
         Raises
         ------
         ValueError
-            It does; the message names what may be the cause, and the cure.
+            The scores differ; the message names likely causes and remedies.
         """
         if self.answer is None or not self.is_steady:
             return
@@ -105,7 +110,7 @@ def ask_about_row(
     *,
     with_predict: bool = False,
 ) -> GivenAnswer:
-    """Ask a model about the row of X as it was given, beside the composed song.
+    """Score the row of X as it was given, and compare with the scores of the composed song.
 
     Parameters
     ----------
@@ -114,29 +119,31 @@ def ask_about_row(
     row : DataFrame or object array of one row
         The untouched row.
     song : Song
-        The song that was read of it.
+        The song that was read from the row.
     composed : ndarray of shape (n_labels,)
-        The scores of the composed song with everything on.
+        Scores of the composed song with all components on.
     among : ndarray of shape (n_songs, n_labels), or None, default=None
-        Scores of the song and its like, see :meth:`GivenAnswer.compare`. None: not known yet.
+        Scores of the song and its perturbed songs, see :meth:`GivenAnswer.compare`. None: they are
+        not known yet.
     with_predict : bool, default=False
-        Whether to ask its ``predict`` too.
+        Whether to call the model's ``predict`` as well.
 
     Returns
     -------
     GivenAnswer
+        Scores of the row, or the error that the model raised for it.
 
     Raises
     ------
     ValueError
-        It scores other labels than of the composed song; or the answers differ, see
-        :meth:`GivenAnswer.compare`: where nothing else is known yet, by a twentieth of the largest
-        score.
+        The number of labels differs from that of the composed song, or the scores differ, see
+        :meth:`GivenAnswer.compare`. Without `among` differences of up to a twentieth of the largest
+        score are accepted.
     """
     try:
         answer = score.answer(row)
         said = score.predict(row) if with_predict else None
-    # Whatever a model raises of cells that it does not know: it takes the composed ones.
+    # A model may raise anything for cells that it can't read; it can read composed ones.
     except Exception as error:
         return GivenAnswer(None, trouble=f"{type(error).__name__}: {error}")
     check_n_labels(answer.scores, len(composed))
@@ -154,7 +161,7 @@ def ask_about_row(
 def _is_near(scores: np.ndarray, composed: np.ndarray, among: np.ndarray | None) -> bool:
     if among is not None:
         return is_same_answer(scores, composed, among)
-    half = np.abs(composed).max(initial=0.0) / 2  # which don't overflow
+    half = np.abs(composed).max(initial=0.0) / 2  # halves don't overflow
     return bool((np.abs(scores / 2 - composed / 2) <= GROSS * half).all())
 
 
@@ -163,7 +170,7 @@ def _shown(scores: np.ndarray) -> str:
 
 
 def _causes(song: Song) -> str:
-    """What may make a model hear another song, and what to do about it."""
+    """Likely causes of different scores and their remedies, for the error message."""
     causes = []
     if song.waveform is not None:
         causes.append(

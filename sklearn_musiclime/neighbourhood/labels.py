@@ -1,4 +1,4 @@
-"""Labels: which of a model's outputs are explained."""
+"""Labels: the selection of the model outputs that are explained."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 MAX_SHOWN = 30
-"""Labels that an error lists."""
+"""Largest number of labels that an error message lists."""
 
 
 def select_labels(
@@ -20,31 +20,32 @@ def select_labels(
     scores: np.ndarray,
     outputs: Sequence[int] | None = None,
 ) -> list[int]:
-    """Find the columns of the labels that somebody asks for.
+    """Find the columns of the scores that belong to the requested labels.
 
     Parameters
     ----------
     labels : label, 1-D array-like or set of labels, int, "all" or None
-        What is asked for. An int is a number of labels: those of the highest scores. "all": every
-        output. None: the default.
+        The requested labels. An int is a number of labels, those with the highest scores. "all":
+        all of `outputs`. None: the default columns.
     known : sequence
-        The labels of all columns.
+        Labels of all columns.
     default : callable
         Returns the default columns.
     scores : ndarray of shape (n_labels,)
-        The song's own scores.
+        Scores of the unperturbed song.
     outputs : sequence of int, or None, default=None
-        The columns that "all" means, and a number is taken of. None: all.
+        Columns that "all" stands for, and from which a number of labels is chosen. None: all.
 
     Returns
     -------
     list of int
-        Columns, in the order asked for; a set's in sorted order, a number's from the highest score.
+        Columns in the requested order; those of a set in sorted order of the labels, those of a
+        number of labels from the highest score down.
 
     Raises
     ------
     ValueError
-        A label is unknown, none is asked for, or more than there are.
+        A label is unknown, none is requested, or more than there are.
 
     Examples
     --------
@@ -75,19 +76,19 @@ def select_labels(
 
 
 def check_labels(labels: Any, known: Sequence[Hashable]) -> None:
-    """Raise for labels that a model does not have.
+    """Check that a model has the requested labels.
 
     Parameters
     ----------
     labels : label, 1-D array-like or set of labels, int, "all" or None
-        What is asked for, see :func:`select_labels`.
+        The requested labels, see :func:`select_labels`.
     known : sequence
-        The labels of all columns.
+        Labels of all columns.
 
     Raises
     ------
     ValueError
-        A label is unknown, or none is asked for.
+        A label is unknown, or none is requested.
     """
     if labels is None or _is_all(labels, known) or is_number_of_labels(labels):
         return
@@ -105,24 +106,25 @@ def check_labels(labels: Any, known: Sequence[Hashable]) -> None:
 
 
 def is_number_of_labels(labels: Any) -> bool:
-    """Say whether a number of labels is asked for."""
+    """Return whether `labels` is an int, that is, a number of labels."""
     return isinstance(labels, Integral) and not isinstance(labels, (bool, np.bool_))
 
 
 def listed(labels: Any, known: Sequence[Hashable]) -> list[Hashable]:
-    """What is asked for as a list of labels that are plain Python values.
+    """Convert requested labels to a list of plain Python values.
 
     Parameters
     ----------
     labels : label, or 1-D array-like or set of labels
-        A tuple is a label, if there is such a one, else labels.
+        The requested labels. A tuple counts as several labels if all of its members are in `known`
+        and it is not itself, else as one label.
     known : sequence
-        The labels of all columns.
+        Labels of all columns.
 
     Returns
     -------
     list
-        A set's in sorted order.
+        The labels; those of a set in sorted order.
 
     Raises
     ------
@@ -149,7 +151,7 @@ def _is_all(labels: Any, known: Sequence[Hashable]) -> bool:
 
 
 def _nearest(label: Hashable, known: Sequence[Hashable]) -> str:
-    """A question that names the label that was meant, perhaps."""
+    """Question that suggests the known label of the closest spelling; empty if none is close."""
     named = {str(name).casefold(): name for name in known}
     near = difflib.get_close_matches(str(label).casefold(), named, n=1)
     return f"did you mean {named[near[0]]!r}? " if near else ""

@@ -1,9 +1,9 @@
-"""Masks: which components are on, a row a perturbed song.
+"""Draws of masks, the rows of 0 and 1 that say which components of a perturbed song are kept.
 
 A mask is a row of a boolean array (n_samples, n_components), True where a component is kept. Row 0
-of every draw keeps them all: it is the song itself.
+of every draw keeps all components: it is the song itself.
 
-Of up to 20 components no mask is drawn twice: no model is asked again what it has said.
+Masks of up to 20 components are drawn without replacement, so that the model scores none twice.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 import scipy.special
 
 MAX_EXHAUSTIVE = 20
-"""More components than this have too many subsets (over a million) to score them all."""
+"""Largest number of components that are enumerated: they have 2 ** 20 masks, about a million."""
 
 
 def draw_masks(
@@ -35,25 +35,27 @@ def draw_masks(
     ----------
     design : {"independent", "paired", "exhaustive"}
         "independent": a fair coin for every component of every mask, as in MusicLIME and audioLIME.
-        "paired": every mask comes with its complement. What is even in the masks (every interaction
-        of two components) then cancels out of the linear weights, so they have less sampling error.
-        "exhaustive": all ``2 ** n_components`` masks once; the result has no sampling error.
+        "paired": every mask comes with its complement. Effects of even order in the masks, such as
+        interactions of two components, then cancel out of the linear weights, which reduces their
+        sampling error. "exhaustive": each of the ``2 ** n_components`` masks once; there is no
+        sampling error.
     n_components : int
         Number of components.
     n_samples : int
-        Number of masks, the one with everything on among them. "paired" rounds an odd number down;
-        "exhaustive" does not use it. At least 2. Fewer come where there are no more.
+        Number of masks, at least 2, including the one that keeps everything. "paired" rounds an odd
+        number down; "exhaustive" ignores it. The draw is smaller where there are fewer masks.
     rng : numpy.random.Generator
-        Where the coins come from.
+        Random number generator.
     kernel : {"exponential", "shapley"}, default="exponential"
-        "exponential": coins. "shapley": as many of each size as of every other (a size is the
-        smaller number of components that are on or off), which are the leverage scores of the
-        regression that gives Shapley values (Musco and Witter 2024); all of a size where they are
-        no more. The mask of nothing is row 1.
+        Kernel of the surrogate that the masks are for. "exponential": masks by fair coins.
+        "shapley": the same number of masks of each size (number of components kept; for "paired"
+        the smaller of the numbers kept and left out), as the leverage scores of the regression for
+        Shapley values have it (Musco and Witter 2024), and all masks of the sizes that have fewer;
+        row 1 keeps nothing.
     besides : ndarray of shape (n_masks, n_components), dtype bool, or None, default=None
         Masks of an earlier draw, which are not drawn again.
     replacement : bool, default=False
-        Whether a mask may be drawn more than once: for models that answer by chance.
+        Whether masks are drawn with replacement, for models whose scores are noisy.
 
     Returns
     -------
@@ -63,8 +65,8 @@ def draw_masks(
     Raises
     ------
     ValueError
-        The design or the kernel is unknown or "crossed", `n_samples` is below 2 or no whole number,
-        `n_components` is negative, or "exhaustive" has over 20 components.
+        The design is unknown or "crossed", the kernel is unknown, `n_samples` is not a whole number
+        of at least 2, `n_components` is negative, or "exhaustive" has over 20 components.
 
     References
     ----------
@@ -104,18 +106,19 @@ def draw_masks(
 
 
 def n_known_masks(design: str, kernel: str = "exponential") -> int:
-    """Say how many masks every draw begins with: the song itself, and silence.
+    """Count the fixed masks that a draw begins with: the song itself, and silence in some designs.
 
     Parameters
     ----------
     design : str
-        A design.
+        Name of a design.
     kernel : {"exponential", "shapley"}, default="exponential"
-        What the masks are drawn for.
+        Kernel of the surrogate that the masks are for.
 
     Returns
     -------
     int
+        0 for "exhaustive", 2 for "paired" and for Shapley values, else 1.
     """
     if design == "exhaustive":
         return 0
@@ -123,20 +126,20 @@ def n_known_masks(design: str, kernel: str = "exponential") -> int:
 
 
 def check_design(design: str, n_samples: int | tuple[int, int]) -> None:
-    """Raise for a design or a number of samples that can't be.
+    """Check a design and a number of samples.
 
     Parameters
     ----------
     design : str
         Name of a design.
     n_samples : int or (int, int)
-        Number of masks, or those of audio and lyrics.
+        Number of masks; in the crossed design also the numbers of audio and of lyric masks.
 
     Raises
     ------
     ValueError
-        The design is unknown, a number is below 2 or not whole, or two are given for a joint
-        design.
+        The design is unknown, a number is not a whole number of at least 2, or there are two
+        numbers for a joint design.
     """
     if design not in DESIGNS:
         raise ValueError(f"design must be one of {DESIGNS}, got {design!r}")
@@ -150,20 +153,20 @@ def check_design(design: str, n_samples: int | tuple[int, int]) -> None:
 
 
 def fraction_of_all(n_masks: int, n_components: int) -> float:
-    """Say what part of all masks so many are.
+    """Compute the sampling fraction of a number of distinct masks.
 
     Parameters
     ----------
     n_masks : int
-        Distinct masks.
+        Number of distinct masks.
     n_components : int
-        Components.
+        Number of components.
 
     Returns
     -------
     float
-        1 for all of them; 0 for more than 20 components, where masks are drawn as if there were no
-        end of them.
+        ``n_masks / 2 ** n_components``; 0 for more than 20 components, whose masks are drawn with
+        replacement.
     """
     return n_masks / 2**n_components if n_components <= MAX_EXHAUSTIVE else 0.0
 
@@ -179,9 +182,9 @@ def distinct_rows(masks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     Returns
     -------
     rows : ndarray of shape (n_distinct, n_components), dtype bool
-        Each once.
+        The distinct rows.
     which : ndarray of shape (n,) of int
-        Which of them each row is.
+        For each row of `masks`, its position in `rows`.
     """
     if masks.shape[1] == 0:
         return masks[:1], np.zeros(len(masks), dtype=np.intp)
@@ -201,17 +204,20 @@ def _exhaustive(n_components: int) -> np.ndarray:
 
 
 def _masks_of(codes: np.ndarray, n_components: int) -> np.ndarray:
-    """The binary digits of whole numbers, (n, n_components)."""
+    """Masks that are the binary digits of whole numbers, lowest first, (n, n_components)."""
     return (codes[:, np.newaxis] >> np.arange(n_components)) & 1 == 1
 
 
 def _fair(
     p: int, n: int, is_paired: bool, seen: np.ndarray | None, rng: np.random.Generator
 ) -> np.ndarray:
-    """Coins for n masks (of pairs, for one of each), without those seen; None: with replacement."""
+    """Draw n masks (one of each pair) by fair coins, none of `seen`; None: with replacement.
+
+    With over 20 components draws are with replacement.
+    """
     if seen is None or p > MAX_EXHAUSTIVE:
         return rng.integers(0, 2, size=(n, p), dtype=np.uint8).astype(bool)
-    # A pair is known by the one of its two masks that is without the last component.
+    # The code of a pair is that of the one of its two masks that lacks the last component.
     n_codes = 2 ** max(p - 1, 0) if is_paired else 2**p
     codes = seen @ (1 << np.arange(p))
     codes = np.minimum(codes, 2**p - 1 - codes) if is_paired else codes
@@ -225,21 +231,21 @@ def _fair(
 
 
 def shapley_strata(n_components: int, n_drawn: int, is_paired: bool) -> np.ndarray:
-    """Group the sizes of masks into strata, so that each has two masks of a draw or more.
+    """Group the sizes of masks into strata, few enough for two drawn masks a stratum on average.
 
     Parameters
     ----------
     n_components : int
-        Components, p.
+        Number of components, p.
     n_drawn : int
-        Masks that are drawn; pairs of them if they are paired.
+        Number of masks drawn; number of pairs if they are paired.
     is_paired : bool
-        Whether a mask comes with its complement, so that sizes s and p - s are one.
+        Whether masks come with their complements, so that sizes s and p - s count as one.
 
     Returns
     -------
     ndarray of shape (n_components + 1,) of int
-        The stratum of a mask that keeps 0, 1, ... components; -1 for none and all of them.
+        Stratum of the masks that keep 0, 1, ..., p components; -1 for 0 and for p.
     """
     sizes = np.arange(n_components + 1)
     order = np.minimum(sizes, n_components - sizes) if is_paired else sizes
@@ -251,18 +257,18 @@ def shapley_strata(n_components: int, n_drawn: int, is_paired: bool) -> np.ndarr
 
 
 def shapley_weights(masks: np.ndarray) -> np.ndarray:
-    """Weigh masks so that a linear fit to all of them gives Shapley values.
+    """Compute KernelSHAP's weights of masks.
 
     Parameters
     ----------
     masks : ndarray of shape (n_samples, n_components), dtype bool
-        Masks, each subset once.
+        Masks, each of them once.
 
     Returns
     -------
     ndarray of shape (n_samples,)
-        ``(p - 1) / (C(p, s) * s * (p - s))`` for s of p components kept; 0 for all and for none,
-        whose weight would be infinite: they are constraints.
+        ``(p - 1) / (C(p, s) * s * (p - s))`` where s of p components are kept; 0 for s = 0 and
+        s = p, where the fit has constraints instead.
     """
     p, kept = masks.shape[1], masks.sum(axis=1)
     inside = (kept > 0) & (kept < p)
@@ -277,17 +283,17 @@ def n_of_size(n_components: int, is_paired: bool) -> np.ndarray:
     Parameters
     ----------
     n_components : int
-        Components, p.
+        Number of components, p.
     is_paired : bool
-        Whether a mask and its complement count as one, of the smaller size.
+        Whether a mask and its complement count as one.
 
     Returns
     -------
     ndarray of shape (n_components + 1,) of float
-        For 0, 1, ... components that are kept; those of size s and of p - s are the same masks if
-        they are paired.
+        Number of masks that keep 0, 1, ..., p components. If they are paired, of pairs with a mask
+        of this size: entries s and p - s count the same pairs.
     """
-    with np.errstate(over="ignore"):  # infinite, where double precision does not hold them
+    with np.errstate(over="ignore"):  # counts beyond the range of double precision are infinite
         counts = scipy.special.comb(n_components, np.arange(n_components + 1))
     counts = np.where(counts < 2**53, np.rint(counts), counts)
     if is_paired and n_components % 2 == 0:
@@ -298,7 +304,10 @@ def n_of_size(n_components: int, is_paired: bool) -> np.ndarray:
 def _of_every_size(
     p: int, n: int, is_paired: bool, seen: np.ndarray | None, rng: np.random.Generator
 ) -> np.ndarray:
-    """Masks (of pairs, one of each), as many of each size as of every other."""
+    """Draw n masks (one of each pair), equally many of each size as far as sizes have as many.
+
+    Masks of `seen` are not drawn again and count for their sizes; None: with replacement.
+    """
     if p < 2:
         return np.empty((0, p), dtype=bool)
     n_sizes = p // 2 if is_paired else p - 1
@@ -312,7 +321,7 @@ def _of_every_size(
     wanted = _evenly(n, used, np.full(n_sizes, np.inf) if seen is None else room, rng)
     drawn = []
     for size, count, n_all in zip(sizes, wanted, room, strict=True):
-        if seen is not None and n_all <= 4 * (count + used[size - 1]):  # nearly all: listed
+        if seen is not None and n_all <= 4 * (count + used[size - 1]):  # enumerate
             free = [m for m in _all_of_size(p, size, is_paired) if _key(m, is_paired) not in known]
             drawn += [free[i] for i in rng.permutation(len(free))[:count]]
             continue
@@ -331,7 +340,7 @@ def _of_every_size(
 
 
 def _key(mask: np.ndarray, is_paired: bool) -> bytes:
-    """What tells a mask, or a pair of complements, from others."""
+    """Hashable identity of a mask, or of a pair of complements: the bytes of one of the two."""
     kept = int(mask.sum())
     flip = is_paired and (kept > len(mask) - kept or (2 * kept == len(mask) and not mask[0]))
     return (~mask if flip else mask).tobytes()
@@ -343,7 +352,7 @@ def _size(key: bytes, p: int, is_paired: bool) -> int:
 
 
 def _all_of_size(p: int, size: int, is_paired: bool) -> np.ndarray:
-    """All masks of a size (one of each pair), as rows."""
+    """All masks that keep `size` components (one of each pair), (n_masks, p)."""
     masks = np.zeros((comb(p, size), p), dtype=bool)
     for row, kept in enumerate(combinations(range(p), size)):
         masks[row, list(kept)] = True
@@ -351,17 +360,21 @@ def _all_of_size(p: int, size: int, is_paired: bool) -> np.ndarray:
 
 
 def _evenly(n: int, used: np.ndarray, room: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Share n out so that `used` and what is added are as even as `room` allows."""
+    """Distribute n draws over the sizes of masks, (n_sizes,).
+
+    Together with the earlier draws, `used`, each size gets as equal a number as possible; `room` is
+    the number of masks of each size.
+    """
     n = int(min(n, (room - used).sum()))
     low, high = 0.0, float(used.max(initial=0.0) + n + 1)
-    for _ in range(100):  # the level up to which all are filled
+    for _ in range(100):  # bisection for the common level
         level = (low + high) / 2
         filled = np.clip(np.minimum(level, room) - used, 0, None).sum()
         low, high = (level, high) if filled < n else (low, level)
     exact = np.clip(np.minimum(high, room) - used, 0, None)
     whole = np.floor(exact + 1e-9)
     rest = round(n - whole.sum())
-    if rest > 0:  # systematic, so that each is drawn with the chance of its fraction
+    if rest > 0:  # systematic sampling: a size gets one more with the chance of its fraction
         places = np.cumsum(exact - whole)
         at = np.searchsorted(places, (np.arange(rest) + rng.random()) * places[-1] / rest)
         np.add.at(whole, np.minimum(at, len(whole) - 1), 1)

@@ -1,4 +1,4 @@
-"""Models: anything that answers for songs, as a function from X to a matrix of scores."""
+"""Models: estimators and functions as functions from songs to a matrix of scores."""
 
 from __future__ import annotations
 
@@ -17,21 +17,22 @@ from sklearn_musiclime.neighbourhood.labels import listed
 
 RESPONSE_METHODS = ("predict_proba", "decision_function", "predict")
 WRAPPED = ("best_estimator_", "estimator_", "estimator")
-"""Where wrappers keep what answers for them; a fitted one first."""
+"""Attributes in which meta-estimators keep their inner estimator; the fitted ones first."""
 MAX_WRAPPERS = 20
+"""Largest number of nested meta-estimators that are unwrapped."""
 
 
 @dataclass(frozen=True, eq=False)
 class Answer:
-    """What a model says of songs.
+    """A model's scores of songs, and the names that it gives their columns.
 
     Attributes
     ----------
     scores : ndarray of shape (n_songs, n_labels), dtype float64
         The scores.
     names : list or None
-        What the model itself calls its columns: those of the DataFrame that it returned. None
-        where it has classes, in the order of which the columns then are.
+        Column names of the DataFrame that the model returned. None: it returned an array, or it has
+        classes, which the columns are in the order of.
     """
 
     scores: np.ndarray
@@ -40,28 +41,27 @@ class Answer:
 
 @dataclass(frozen=True)
 class ScoreFunction:
-    """A model as a function from songs to an array (n_songs, n_labels).
+    """A model as a function from songs to an array of scores, (n_songs, n_labels).
 
     Attributes
     ----------
     model : estimator or callable
-        An estimator with ``predict_proba``, ``decision_function`` or ``predict`` (the first that it
-        has is used), or one of these as a bound method; or a function that takes X and returns an
-        array (n_songs,) or (n_songs, n_labels).
+        An estimator, of which ``predict_proba``, ``decision_function`` or ``predict`` is called
+        (the first that it has), or one of these as a bound method; or a function that takes X and
+        returns an array of shape (n_songs,) or (n_songs, n_labels).
     output_names : sequence of label, or None, default=None
-        What the columns are called. None: by the model's classes, or the columns of the DataFrame
-        that it returns, else by number.
+        Names of the columns. None: the model's classes, or the columns of the DataFrame that it
+        returns, else the columns' numbers.
     kind : {"classes", "outputs"} or None, default=None
-        Whether the columns are classes, one of which is predicted, or outputs that stand beside
-        each other, such as valence and arousal. None: what the estimator is; classes, of a
-        function.
+        Whether the columns are classes, one of which is predicted, or separate outputs, such as
+        valence and arousal. None: outputs for regressors, else classes.
     method : str or None
-        The method that is used; None for a function.
+        Name of the method that is called; None for a function.
 
     Raises
     ------
     TypeError
-        `model` is neither.
+        `model` is neither an estimator with one of the methods nor callable.
     ValueError
         Two of `output_names` are the same.
 
@@ -106,7 +106,7 @@ class ScoreFunction:
 
     @property
     def classes(self) -> list[list[Hashable]] | list[Hashable] | None:
-        """The model's class names as plain Python values; a list of lists with several outputs."""
+        """Class names as plain Python values; of a multi-output model a list for each output."""
         if self.method is None:
             return None
         classes = getattr(self.model, "classes_", None)
@@ -127,19 +127,19 @@ class ScoreFunction:
         Returns
         -------
         ndarray of shape (n_songs, n_labels), dtype float64
-            Scores. The two classes of a binary ``decision_function`` get opposite ones; class names
-            that ``predict`` returns become columns of 0 and 1; the outputs of a multi-output
-            classifier stand side by side.
+            Scores. A binary ``decision_function`` becomes two columns of opposite sign; class names
+            that ``predict`` returns are one-hot encoded; the outputs of a multi-output classifier
+            are concatenated.
 
         Raises
         ------
         ValueError
-            The model returned another number of rows, NaN, or something other than numbers.
+            The number of rows is not that of the songs, or values are other than finite numbers.
         """
         return self.answer(X).scores
 
     def answer(self, X: Any) -> Answer:
-        """Score songs, and say what the model calls its columns.
+        """Score songs and return the names of the columns, too.
 
         Parameters
         ----------
@@ -149,11 +149,12 @@ class ScoreFunction:
         Returns
         -------
         Answer
+            Scores, as :meth:`__call__` returns them, and names.
 
         Raises
         ------
         ValueError
-            As a call does.
+            The number of rows is not that of the songs, or values are other than finite numbers.
         """
         response = self.model(X) if self.method is None else getattr(self.model, self.method)(X)
         scores = self._as_columns(response)
@@ -167,13 +168,13 @@ class ScoreFunction:
             )
         names, classes = _column_names(response, scores.shape[1]), self.classes
         if names is not None and classes is not None and not _is_nested(classes):
-            if set(names) == set(classes):  # in an order of their own
+            if set(names) == set(classes):  # sort the columns like the classes
                 scores = scores[:, [names.index(name) for name in classes]]
             names = None
         return Answer(scores, names)
 
     def predict(self, X: Any) -> np.ndarray | None:
-        """Return what the model's ``predict`` says of songs.
+        """Call the model's ``predict``.
 
         Parameters
         ----------
@@ -183,7 +184,8 @@ class ScoreFunction:
         Returns
         -------
         ndarray of shape (n_songs,) or (n_songs, n_outputs), or None
-            None, where the model has no such method beside the one that it is scored by.
+            Predictions. None: the model has no ``predict``, is a function, or is scored by
+            ``predict`` itself.
         """
         if self.method in (None, "predict") or not hasattr(self.model, "predict"):
             return None
@@ -191,7 +193,7 @@ class ScoreFunction:
 
     @property
     def known_labels(self) -> list[Hashable] | None:
-        """All labels that columns may have, as far as is known before the model is asked."""
+        """Labels of the columns, if they are known before the model is called; else None."""
         if self.output_names is not None:
             return list(self.output_names)
         classes = self.classes
@@ -206,29 +208,30 @@ class ScoreFunction:
     def labels(
         self, n_columns: int, names: Sequence[Hashable] | None = None, said: Any = None
     ) -> list[Hashable]:
-        """Name the columns that a call returns.
+        """Return the labels of the columns of scores.
 
         Parameters
         ----------
         n_columns : int
-            How many there are.
+            Number of columns.
         names : sequence or None, default=None
-            What the model calls them, see :class:`Answer`.
+            Names from the model's DataFrame, see :class:`Answer`.
         said : ndarray of shape (1, ...), or None, default=None
-            What ``predict`` says of a song.
+            Output of ``predict`` for a song.
 
         Returns
         -------
         list
-            `output_names`; else class names; ``(output, class)`` for each class of each output of a
-            multi-output classifier; ``(class, other)`` for the pairs of classes that a support
-            vector classifier with ``decision_function_shape="ovo"`` scores; `names` or the column's
-            number where there are no classes.
+            `output_names`, if given. Else the class names: of a multi-output classifier
+            ``(output, class)`` for each class of each output, of a support vector classifier with
+            ``decision_function_shape="ovo"`` the pairs of classes ``(class, other)``. Without
+            classes, `names` or the columns' numbers; numbers also for multilabel outputs: if there
+            are not as many columns as classes, but `said` has one value for each column.
 
         Raises
         ------
         ValueError
-            There is another number of names, or of classes, or two of one name.
+            The number of names or of classes is not `n_columns`, or two are the same.
         """
         if self.output_names is not None:
             if len(self.output_names) != n_columns:
@@ -249,7 +252,7 @@ class ScoreFunction:
         else:
             labels = list(classes)
         if len(labels) != n_columns:
-            if np.shape(said) == (1, n_columns):  # outputs, each of which is on or off
+            if np.shape(said) == (1, n_columns):  # multilabel
                 return list(range(n_columns))
             raise ValueError(
                 f"the model has {len(labels)} classes but scores {n_columns} columns, which are "
@@ -260,32 +263,35 @@ class ScoreFunction:
         return labels
 
     def has_a_column_each(self, n_columns: int) -> bool:
-        """Say whether there are as many columns as classes, if these are those of one output.
+        """Return whether the number of columns fits the classes.
 
         Parameters
         ----------
         n_columns : int
-            How many columns there are.
+            Number of columns.
 
         Returns
         -------
         bool
+            False if the model has the classes of a single output, and another number of columns;
+            else True.
         """
         classes = self.classes
         return classes is None or _is_nested(classes) or len(classes) == n_columns
 
     def outputs(self, n_columns: int) -> list[int]:
-        """Say which columns stand for an output, where others say the opposite.
+        """Return the columns to explain, without those of the negative class of binary outputs.
 
         Parameters
         ----------
         n_columns : int
-            How many columns there are.
+            Number of columns.
 
         Returns
         -------
         list of int
-            All; of outputs with a column for "off" and for "on" the latter.
+            All columns; in a multi-output classifier, only the column of class 1 of outputs with
+            the classes 0 and 1.
         """
         classes = self.classes
         if classes is None or not _is_nested(classes):
@@ -298,23 +304,23 @@ class ScoreFunction:
     def predicted(
         self, scores: np.ndarray, said: Any = None, names: Sequence[Hashable] | None = None
     ) -> list[int]:
-        """Say which columns a song is explained for by default.
+        """Return the columns that are explained by default.
 
         Parameters
         ----------
         scores : ndarray of shape (n_labels,)
-            The song's own scores.
+            Scores of the unperturbed song.
         said : ndarray of shape (1,) or (1, n_outputs), or None, default=None
-            What ``predict`` says of the song. None: what the scores say.
+            Output of ``predict`` for the song. None: predictions are taken from the scores.
         names : sequence or None, default=None
-            What the model calls its columns, see :class:`Answer`.
+            Names from the model's DataFrame, see :class:`Answer`.
 
         Returns
         -------
         list of int
-            Of classes the one that is predicted. Of several outputs with classes of their own, the
-            class that is predicted of each; where these are on or off, the outputs that are on, or
-            else the one of the highest score. Every column of a regressor.
+            The predicted class of a classifier. In a multi-output classifier, the predicted class
+            of each output; of outputs with the classes 0 and 1 only those that are predicted to be
+            1, or the one with the highest score if none is. All columns of a regressor.
         """
         classes, n_columns = self.classes, len(scores)
         is_regressor = self.method == "predict" and classes is None
@@ -338,7 +344,7 @@ class ScoreFunction:
     def _predicted_outputs(
         self, scores: np.ndarray, said: Any, classes: list[list[Hashable]]
     ) -> list[int]:
-        """Of each output the class that is predicted; of those that are on or off, those on."""
+        """Columns of the predicted classes of a multi-output classifier, see :meth:`predicted`."""
         labels = _labels_of_outputs(classes)
         has_column_each = len(scores) == len(labels)
         if not has_column_each and len(scores) != len(classes):
@@ -366,7 +372,7 @@ class ScoreFunction:
 
     @property
     def _scores_pairs(self) -> bool:
-        """Whether columns are pairs of classes, the first of which positive scores speak for."""
+        """Whether columns are pairs of classes, of which positive scores favour the first."""
         if self.method != "decision_function":
             return False
         shape = getattr(_last_estimator(self.model), "decision_function_shape", None)
@@ -374,6 +380,7 @@ class ScoreFunction:
         return shape == "ovo" and classes is not None and len(classes) > 2
 
     def _as_columns(self, response: Any) -> np.ndarray:
+        """Output of the model as an array (n_songs, n_labels), see :meth:`__call__`."""
         classes = self.classes
         if isinstance(response, list) and response and all(_n_dim(r) == 2 for r in response):
             outputs = [_as_scores(output) for output in response]  # of a multi-output classifier
@@ -393,7 +400,7 @@ class ScoreFunction:
         return scores
 
     def _one_hot(self, predicted: np.ndarray) -> np.ndarray:
-        """Class names, (n_songs,) or (n_songs, n_outputs), as columns of 0 and 1."""
+        """One-hot encoding of class names (n_songs,) or (n_songs, n_outputs)."""
         if predicted.ndim not in (1, 2):
             raise ValueError(f"the model returned shape {predicted.shape}, not (n_songs, n_labels)")
         outputs = predicted.astype(object).reshape(len(predicted), -1)
@@ -412,21 +419,22 @@ class ScoreFunction:
 
 
 def as_array(response: Any) -> np.ndarray:
-    """Take what a model returns as an array of our own: models may use theirs for the next call.
+    """Copy the output of a model, which may reuse its memory in the next call, to an array.
 
     Parameters
     ----------
     response : array-like, sparse array, DataFrame or tensor
-        A tensor may lie on a device and ask for its gradient.
+        Output of the model. A tensor may be on any device and require a gradient.
 
     Returns
     -------
     ndarray
+        The copy.
 
     Raises
     ------
     ValueError
-        It is no array, such as a ragged list, or some of it is masked.
+        The output can't be converted, such as a ragged list, or has masked values.
     """
     if scipy.sparse.issparse(response):
         return response.toarray()
@@ -443,19 +451,19 @@ def as_array(response: Any) -> np.ndarray:
 
 
 def check_n_labels(scores: np.ndarray, n_labels: int) -> None:
-    """Raise if a model scores other labels than it did.
+    """Check that a model scores the same number of labels in each call.
 
     Parameters
     ----------
     scores : ndarray of shape (n_songs, n_labels)
-        What it returned now.
+        Scores of this call.
     n_labels : int
-        How many columns there were before.
+        Number of labels in an earlier call.
 
     Raises
     ------
     ValueError
-        There are more or fewer.
+        The numbers differ.
     """
     if scores.shape[1] != n_labels:
         raise ValueError(
@@ -464,22 +472,22 @@ def check_n_labels(scores: np.ndarray, n_labels: int) -> None:
 
 
 def is_same_answer(scores: np.ndarray, others: np.ndarray, among: np.ndarray) -> bool:
-    """Say whether two scores of one song differ by no more than a model's rounding.
+    """Compare two scorings of one song, up to a tolerance for the model's rounding.
 
     Parameters
     ----------
     scores, others : ndarray of shape (n_labels,)
-        The scores.
+        Scores of the song.
     among : ndarray of shape (n_songs, n_labels)
-        Scores of the song and its like: by how much they vary is what a difference is held against.
+        Scores of the song and its perturbed songs, whose range sets the tolerance.
 
     Returns
     -------
     bool
-        Whether no two differ by more than a thousandth of what the label's scores vary by, or by
-        what single precision leaves of numbers as large.
+        Whether the scores of each label differ by at most a thousandth of its range in `among` plus
+        32 machine epsilons of single precision times its largest absolute score.
     """
-    halves = among / 2  # which don't overflow
+    halves = among / 2  # halves don't overflow
     size = np.abs(halves).max(axis=0, initial=1e-12)
     allowed = 1e-3 * np.ptp(halves, axis=0) + 32 * np.finfo(np.float32).eps * size
     return bool((np.abs(scores / 2 - others / 2) <= allowed).all())
@@ -494,12 +502,12 @@ def _as_scores(response: Any) -> np.ndarray:
             raise ValueError(f"the model returned numbers that are too large: {error}") from error
     if array.dtype.kind not in "biuf":
         raise ValueError(f"the model returned {array.dtype} values where numbers should be")
-    with np.errstate(over="ignore"):  # what double precision does not hold is infinite
+    with np.errstate(over="ignore"):  # values beyond double precision become infinite
         return array.astype(np.float64, copy=False)
 
 
 def _n_dim(value: Any) -> int | None:
-    """Dimensions of an array-like; None of what is none."""
+    """Number of dimensions of an array-like; None for ragged lists."""
     if hasattr(value, "ndim"):
         return value.ndim
     try:
@@ -513,17 +521,17 @@ def _is_nested(classes: Sequence) -> bool:
 
 
 def _labels_of_outputs(classes: list[list[Hashable]]) -> list[Hashable]:
-    """``(output, class)`` for each class of each output."""
+    """Labels ``(output, class)`` for each class of each output."""
     return [(k, name) for k, names in enumerate(classes) for name in names]
 
 
 def _is_switch(classes: list[Hashable]) -> bool:
-    """Whether the classes of an output are "off" and "on", as of one that is a label itself."""
+    """Whether the classes of an output are 0 and 1, so that the output is a label itself."""
     return set(classes) <= {0, 1}
 
 
 def _last_estimator(model: Any) -> Any:
-    """The estimator that answers in the end: the last step of a pipeline, the best of a search."""
+    """Innermost estimator of pipelines (the last step) and of meta-estimators."""
     for _ in range(MAX_WRAPPERS):
         steps = getattr(model, "steps", None)
         if isinstance(steps, list) and steps:
@@ -538,7 +546,7 @@ def _last_estimator(model: Any) -> Any:
 
 
 def _column_names(response: Any, n_columns: int) -> list[Hashable] | None:
-    """The names of a returned frame's columns, if somebody gave them."""
+    """Column names of a returned DataFrame; None for arrays, default names and duplicates."""
     columns = getattr(response, "columns", None)
     if columns is None or isinstance(columns, pd.RangeIndex) or len(columns) != n_columns:
         return None

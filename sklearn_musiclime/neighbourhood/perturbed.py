@@ -1,9 +1,9 @@
-"""Perturbed songs: what a mask sounds like and reads like.
+"""Perturbed songs: the audio and lyrics of masks, composed on demand.
 
-A neighbourhood is thousands of songs; none is composed before it is asked for. The audio of many
-masks is a :class:`PerturbedAudio`, a pandas extension array: a Series of it is a real column, which
-any transformer of audio cells can take. A featurizer that knows more may use its structure, the
-sources and the masks.
+A neighbourhood has thousands of perturbed songs, more than fit in memory. The audio of its masks is
+a :class:`PerturbedAudio`, a pandas extension array that composes a waveform when its cell is read.
+A Series of it is an ordinary column for any transformer of audio cells; a featurizer that knows the
+class may compute its features from the sources and the masks instead.
 """
 
 from __future__ import annotations
@@ -24,32 +24,33 @@ from sklearn_musiclime.components.lyrics import LyricComponents
 from sklearn_musiclime.songs import Song
 
 BLOCK_TEXTS = 256
-"""Perturbed lyrics that are written at a time."""
+"""Number of perturbed lyrics that are composed at a time."""
 
 
 def compose_audio(audio: AudioComponents, mask: np.ndarray) -> np.ndarray:
-    """Compose the waveform in which only some components sound.
+    """Compose the waveform of a mask over the audio components.
 
     Parameters
     ----------
     audio : AudioComponents
         Sources and segments.
     mask : ndarray of shape (n_sources * n_segments,), dtype bool
-        The components that are kept.
+        True where a component is kept; source by source.
 
     Returns
     -------
     ndarray of shape (n_samples,), dtype float32
-        Segment by segment the sum of the sources that are on; the mix itself where all are.
+        In each segment, the sum of the sources that are kept: the mix itself where all are, silence
+        where none is.
     """
     kept = np.asarray(mask, dtype=bool).reshape(len(audio.source_names), audio.n_segments)
-    waveform = np.empty(audio.mix.shape, dtype=audio.mix.dtype)  # not a memory map, as in a worker
+    waveform = np.empty(audio.mix.shape, dtype=audio.mix.dtype)  # `mix` may be a memory map
     for segment, (start, stop) in enumerate(pairwise(audio.borders)):
         on, block = kept[:, segment], waveform[start:stop]
         if on.all():
             block[:] = audio.mix[start:stop]
             continue
-        # One source after the other: the sum has the same bits however songs are batched.
+        # Added in a fixed order, so that sums are equal to the bit for any batch size.
         first, *others = np.flatnonzero(on) if on.any() else [None]
         block[:] = 0 if first is None else audio.sources[first, start:stop]
         for source in others:
@@ -58,19 +59,20 @@ def compose_audio(audio: AudioComponents, mask: np.ndarray) -> np.ndarray:
 
 
 def compose_lyrics(lyrics: LyricComponents, mask: np.ndarray) -> str:
-    """Write the lyrics in which only some components are left.
+    """Compose the lyrics of a mask over the lyric components.
 
     Parameters
     ----------
     lyrics : LyricComponents
-        Lyrics and their units.
+        The lyrics, split into components.
     mask : ndarray of shape (n_components,), dtype bool
-        The components that are kept.
+        True where a component is kept.
 
     Returns
     -------
     str
-        The lyrics; those that were given, if all are kept.
+        The lyrics without the other components, or with a mask token in their place; equal to the
+        original text if all are kept.
 
     Examples
     --------
@@ -80,7 +82,7 @@ def compose_lyrics(lyrics: LyricComponents, mask: np.ndarray) -> str:
     >>> compose_lyrics(lyrics, [True, False, True, True, True, False])
     'Fly _, fly _ to the _'
     """
-    kept = np.asarray(mask, dtype=bool).tolist()  # a list is read faster, one by one
+    kept = np.asarray(mask, dtype=bool).tolist()  # faster to index than an array
     return "".join(
         on if component is None or kept[component] else off for component, on, off in lyrics.chunks
     )
@@ -88,19 +90,20 @@ def compose_lyrics(lyrics: LyricComponents, mask: np.ndarray) -> str:
 
 @dataclass(frozen=True, eq=False)
 class AudioNeighbourhood:
-    """The sources of a song and all masks that they will be heard through.
+    """The audio components of a song and the masks of its perturbed songs.
 
     Attributes
     ----------
     audio : AudioComponents
         Sources and segments.
     masks : ndarray of shape (n_masks, n_components), dtype bool
-        The components that are kept.
+        True where a component is kept.
     as_mapping : bool, default=False
-        Whether a cell is a mapping with "array" and "sampling_rate", as the songs of X are, or the
-        waveform.
+        Whether audio cells are mappings with the keys "array" and "sampling_rate", as in X; else
+        they are waveforms.
     composed : list of int
-        The masks whose cells were asked for so far: none, by a featurizer that knows better.
+        Positions of the masks whose waveforms have been composed so far. It stays empty if a
+        featurizer computes its features from sources and masks.
     """
 
     audio: AudioComponents
@@ -109,17 +112,17 @@ class AudioNeighbourhood:
     composed: list[int] = field(default_factory=list, init=False)
 
     def cell(self, row: int) -> Any:
-        """Compose a perturbed song's cell.
+        """Compose the audio cell of a perturbed song.
 
         Parameters
         ----------
         row : int
-            Which mask.
+            Position of the mask.
 
         Returns
         -------
         ndarray of shape (n_samples,), dtype float32, or dict
-            The waveform, or what `as_mapping` makes of it.
+            The waveform; with `as_mapping`, a mapping that holds it.
         """
         self.composed.append(row)
         waveform = compose_audio(self.audio, self.masks[row])
@@ -129,27 +132,27 @@ class AudioNeighbourhood:
 
 
 class AudioDtype(ExtensionDtype):
-    """Type of a column of perturbed audio: it equals ``object``, the type of columns of audio."""
+    """Data type of a column of perturbed audio. It compares equal to ``object``."""
 
     name = "object"
     kind = "O"
     type = np.object_
     na_value = np.nan
-    base = "U"  # by this pandas lets the accessor ``str`` look at the cells, as of any objects
+    base = "U"  # makes pandas allow the accessor ``str``, as it does for columns of objects
 
     @classmethod
     def construct_array_type(cls) -> builtins.type[PerturbedAudio]:
-        """Return the array of this type."""
+        """Return the array class of this data type."""
         return PerturbedAudio
 
     @classmethod
     def construct_from_string(cls, string: str) -> None:
-        """Refuse all names, so that "object" stays what it is in pandas.
+        """Refuse all names, so that "object" keeps its meaning in pandas.
 
         Parameters
         ----------
         string : str
-            A name.
+            Name of a data type.
 
         Raises
         ------
@@ -174,20 +177,20 @@ _OBJECT = np.dtype(object)
 
 
 class PerturbedAudio(NDArrayOperatorsMixin, ExtensionArray):
-    """A column of perturbed waveforms, each composed when it is asked for.
+    """A column of perturbed audio, each cell of which is composed when it is read.
 
-    A Series of it does what a Series of objects does. A cell may be assigned, as in a copy of a
-    DataFrame; what else is done with the column composes it, and gives an array of objects.
+    A Series of it behaves like a Series of objects. Slices stay lazy and share the neighbourhood,
+    and cells may be assigned; other operations compose all cells and return an array of objects.
 
     Parameters
     ----------
     neighbourhood : AudioNeighbourhood
-        The song and its masks.
+        Audio components and masks.
     rows : ndarray of int, or None, default=None
-        Which masks this column has; slices of a column share its neighbourhood. None: all. -1: a
-        cell that was assigned.
-    assigned : ndarray of object of len(rows), or None, default=None
-        The cells that were assigned, at their places. None: there are none.
+        Position of each cell's mask in the neighbourhood; -1 for a cell that was assigned. None:
+        all masks, in order.
+    assigned : ndarray of object of shape (len(rows),), or None, default=None
+        Values of the assigned cells, at their positions. None: no cell was assigned.
 
     Examples
     --------
@@ -204,7 +207,7 @@ class PerturbedAudio(NDArrayOperatorsMixin, ExtensionArray):
     True
     """
 
-    __array_priority__ = 1000  # what else is added to it is added cell by cell
+    __array_priority__ = 1000  # numpy arrays leave arithmetic with a column to this class
 
     def __init__(
         self,
@@ -218,29 +221,29 @@ class PerturbedAudio(NDArrayOperatorsMixin, ExtensionArray):
 
     @property
     def is_perturbed(self) -> bool:
-        """Whether each cell is of the neighbourhood, and none was assigned."""
+        """Whether all cells are perturbed audio of the neighbourhood: none was assigned."""
         return bool((self.rows >= 0).all())
 
     @property
     def masks(self) -> np.ndarray:
-        """The masks of this column, (len(self), n_components), if no cell was assigned."""
+        """Masks of the cells, (len(self), n_components); valid if no cell was assigned."""
         return self.neighbourhood.masks[self.rows]
 
     @property
     def dtype(self) -> AudioDtype:
-        """The type of the column."""
+        """Data type of the column."""
         return AudioDtype()
 
     @property
     def nbytes(self) -> int:
-        """What the column itself takes: the row numbers."""
+        """Number of bytes of the column itself: its mask positions."""
         return self.rows.nbytes
 
     def __len__(self) -> int:
         return len(self.rows)
 
     def __getitem__(self, item: Any) -> Any:
-        if isinstance(item, tuple):  # more axes, as of an array
+        if isinstance(item, tuple):  # new axes, as in numpy
             return self._objects()[item]
         item = pd.api.indexers.check_array_indexer(self, item)
         if isinstance(item, (int, np.integer)):
@@ -271,7 +274,7 @@ class PerturbedAudio(NDArrayOperatorsMixin, ExtensionArray):
 
     def __array_ufunc__(self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         if any(isinstance(other, (pd.Series, pd.Index, pd.DataFrame)) for other in inputs):
-            return NotImplemented  # they take their arrays out, and call again
+            return NotImplemented  # pandas unwraps its arrays and calls again
         arrays = [x._objects() if isinstance(x, PerturbedAudio) else x for x in inputs]
         return getattr(ufunc, method)(*arrays, **kwargs)
 
@@ -282,17 +285,18 @@ class PerturbedAudio(NDArrayOperatorsMixin, ExtensionArray):
         return np.equal(self.rows, other.rows) & (self.rows >= 0)
 
     def __getattr__(self, name: str) -> Any:
-        # Of pandas' arrays those of objects alone have them: what the accessor ``str`` calls.
+        # The accessor ``str`` calls these methods, which pandas has for arrays of objects only.
         if name.startswith("_str_"):
             return getattr(pd.Series(self._objects(), dtype=object).array, name)
         raise AttributeError(f"{type(self).__name__!r} object has no attribute {name!r}")
 
     def isna(self) -> np.ndarray:
-        """Say which cells are missing: none but what was assigned as such.
+        """Return which cells are missing. Only assigned cells can be.
 
         Returns
         -------
         ndarray of shape (len(self),), dtype bool
+            True where a cell is missing.
         """
         missing = np.zeros(len(self), dtype=bool)
         for place in np.flatnonzero(self.rows < 0):
@@ -303,16 +307,17 @@ class PerturbedAudio(NDArrayOperatorsMixin, ExtensionArray):
     def take(
         self, indices: Sequence[int], *, allow_fill: bool = False, fill_value: Any = None
     ) -> Self:
-        """Pick cells.
+        """Take cells by their positions, without composing them.
 
         Parameters
         ----------
         indices : sequence of int
             Positions of the cells.
         allow_fill : bool, default=False
-            Whether -1 means a missing cell, as pandas has it.
+            Whether -1 stands for a missing cell, as in pandas; else negative positions count from
+            the end.
         fill_value : object, default=None
-            The missing cells. None: NaN.
+            Value of missing cells. None: NaN.
 
         Returns
         -------
@@ -322,7 +327,7 @@ class PerturbedAudio(NDArrayOperatorsMixin, ExtensionArray):
         Raises
         ------
         ValueError
-            A position is below -1, where cells may be missing.
+            A position is below -1 and `allow_fill` is True.
         IndexError
             A position is beyond the end.
         """
@@ -347,23 +352,24 @@ class PerturbedAudio(NDArrayOperatorsMixin, ExtensionArray):
         return type(self)(self.neighbourhood, rows, assigned)
 
     def copy(self) -> Self:
-        """Copy the column, but for what cells are composed of."""
+        """Copy the column. The neighbourhood is shared."""
         assigned = None if self.assigned is None else self.assigned.copy()
         return type(self)(self.neighbourhood, self.rows.copy(), assigned)
 
     def astype(self, dtype: Any, copy: bool = True) -> Any:
-        """Convert the cells.
+        """Convert the column to another data type, for which all cells are composed.
 
         Parameters
         ----------
         dtype : dtype
-            What to. ``object`` composes them.
+            The data type. :class:`AudioDtype` keeps the column as it is.
         copy : bool, default=True
-            Whether the same type gives a copy.
+            Whether a conversion to :class:`AudioDtype` returns a copy.
 
         Returns
         -------
         ndarray or ExtensionArray
+            The converted cells.
         """
         if isinstance(dtype, AudioDtype):
             return self.copy() if copy else self
@@ -376,53 +382,57 @@ class PerturbedAudio(NDArrayOperatorsMixin, ExtensionArray):
         Returns
         -------
         list
+            The cells.
         """
         return list(self)
 
     def reshape(self, *shape: Any, order: str = "C") -> np.ndarray:
-        """Compose all cells, in an array of another shape.
+        """Compose all cells and return them in an array of another shape.
 
         Parameters
         ----------
         *shape : int
-            As numpy takes it.
+            The shape, see :meth:`numpy.ndarray.reshape`.
         order : str, default="C"
-            As numpy takes it.
+            Order of the cells, see :meth:`numpy.ndarray.reshape`.
 
         Returns
         -------
         ndarray of object
+            The cells.
         """
         return self._objects().reshape(*shape, order=order)
 
     def flatten(self, order: str = "C") -> np.ndarray:
-        """Compose all cells.
+        """Compose all cells and return them in a one-dimensional array.
 
         Parameters
         ----------
         order : str, default="C"
-            As numpy takes it.
+            Without effect, for compatibility with numpy.
 
         Returns
         -------
         ndarray of object
+            The cells.
         """
         return self._objects()
 
     def _objects(self) -> np.ndarray:
-        """All cells, composed."""
+        """All cells, composed, as an array of objects."""
         cells = np.empty(len(self), dtype=object)
         for i, cell in enumerate(self):
             cells[i] = cell
         return cells
 
     def _explode(self) -> tuple[np.ndarray, np.ndarray]:
+        """Elements of all cells and number of elements of each, for ``Series.explode``."""
         exploded = pd.Series(self._objects(), dtype=object).explode()
         counts = np.bincount(exploded.index, minlength=len(self)).astype(np.uint64)
         return exploded.to_numpy(), counts
 
     def _cast_pointwise_result(self, values: Any) -> np.ndarray:
-        """What a function made of the cells: numbers are no objects."""
+        """Results of a function of each cell, with the data type that fits them."""
         if isinstance(values, np.ndarray) and values.dtype != object:
             return values
         return pd.Series(list(values), dtype=object).infer_objects().to_numpy()
@@ -430,7 +440,7 @@ class PerturbedAudio(NDArrayOperatorsMixin, ExtensionArray):
     @classmethod
     def _from_sequence(cls, scalars: Any, *, dtype: Any = None, copy: bool = False) -> Self:
         cells = np.empty(len(scalars), dtype=object)
-        # pandas makes a row of a single waveform a table of numbers.
+        # pandas converts a list of a single waveform to a 2-D array of numbers.
         is_table = isinstance(scalars, np.ndarray) and scalars.ndim > 1
         for i, cell in enumerate(scalars):
             cells[i] = cell.astype(np.float32) if is_table else cell
@@ -465,18 +475,18 @@ _NOTHING = AudioNeighbourhood(
     ),
     np.zeros((0, 0), dtype=bool),
 )
-"""The neighbourhood of a column all of whose cells were assigned."""
+"""The empty neighbourhood of a column whose cells were all assigned."""
 
 
 class PerturbedLyrics(Sequence):
-    """A sequence of perturbed lyrics, each written when it is asked for.
+    """A sequence of perturbed lyrics, each composed when it is read.
 
     Parameters
     ----------
     lyrics : LyricComponents
-        Lyrics and their units.
+        The lyrics, split into components.
     masks : ndarray of shape (n_masks, n_components), dtype bool
-        The components that are kept.
+        True where a component is kept.
 
     Examples
     --------
@@ -500,8 +510,8 @@ class PerturbedLyrics(Sequence):
         return type(self)(self.lyrics, self.masks[item])
 
     def __iter__(self) -> Iterator[str]:
-        # What compose_lyrics does, for a block of masks at a time; a last column, always on, stands
-        # for the text between components.
+        # As compose_lyrics, for a block of masks at a time. A further column of masks, always on,
+        # is for the text between components.
         components, on, off = zip(*self.lyrics.chunks, strict=True)
         which = [-1 if component is None else component for component in components]
         on, off = np.array(on, dtype=object), np.array(off, dtype=object)
@@ -512,28 +522,28 @@ class PerturbedLyrics(Sequence):
 
 
 def perturbed_songs(song: Song, components: Decomposition, masks: np.ndarray) -> Any:
-    """Compose the songs of some masks, in the container of X.
+    """Compose the perturbed songs of masks, in the container of X.
 
     Parameters
     ----------
     song : Song
         The song.
     components : Decomposition
-        Its components.
+        Components of the song.
     masks : ndarray of shape (n_masks, n_components), dtype bool
-        The components that are kept.
+        True where a component is kept.
 
     Returns
     -------
     DataFrame or object array with n_masks rows
-        What is not explained stands in them as in `song`.
+        The songs. A modality without components, and all other columns, are those of `song`.
     """
     waveforms = lyrics = None
     if components.audio is not None:
         audio_masks = masks[:, : components.n_audio]
         waveforms = [compose_audio(components.audio, mask) for mask in audio_masks]
     elif song.waveform is not None:
-        waveforms = [song.waveform.copy() for _ in masks]  # a model may change what it is given
+        waveforms = [song.waveform.copy() for _ in masks]  # a model may change its input
     if components.lyrics is not None:
         lyrics = list(PerturbedLyrics(components.lyrics, masks[:, components.n_audio :]))
     elif song.lyrics is not None:

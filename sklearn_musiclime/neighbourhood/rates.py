@@ -1,4 +1,4 @@
-"""Sampling rates: the one at which a model wants to hear a song."""
+"""Sampling rates: detection of the rate at which a model expects its audio."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from typing import Any
 from sklearn.model_selection._search import BaseSearchCV
 
 DEFAULT_SAMPLING_RATE = 22050
-"""Of models that do not say what they need: librosa's."""
+"""Rate, in Hz, for models that state none: librosa's default."""
 RATE_NAMES = ("sampling_rate", "required_sampling_rate")
 MAX_DEPTH = 12
-"""Objects within objects that are looked through."""
+"""Largest depth of nested objects that are searched for a rate."""
 FITTED_OF = {
     "estimator": ("best_estimator_", "estimator_", "estimators_", "calibrated_classifiers_"),
     "estimators": ("estimators_",),
@@ -23,32 +23,33 @@ FITTED_OF = {
     "regressor": ("regressor_",),
     "classifier": ("classifier_",),
 }
-"""Attributes of meta-estimators that hold what was fitted of a parameter, in its place."""
+"""Parameters of meta-estimators, and the attributes that hold the fitted clones of their values."""
 
 
 def find_sampling_rate(model: Any, wanted: int | None = None) -> int:
-    """Find the rate that a model's audio must have.
+    """Find the sampling rate at which a model expects its audio.
 
     Parameters
     ----------
     model : estimator or callable
-        The model. It and its parts, fitted ones where there are, ask by a parameter or an attribute
-        ``sampling_rate`` or ``required_sampling_rate``. Parts are steps, members and whatever else
-        an estimator holds, the object of a bound method, and the function of a
-        ``functools.partial``. What a function or an object of another kind goes by inside may
-        resample for itself: it is asked only where nobody else says anything.
+        The model. It and its parts state their rate by a parameter or an attribute
+        ``sampling_rate`` or ``required_sampling_rate``. Parts are the steps, members and other
+        parameters of an estimator (their fitted clones, if there are any), the object of a bound
+        method, and the function of a ``functools.partial``. Rates that are found among the
+        variables of a function or the attributes of other objects are used only where no such part
+        states one, since that code may resample its audio.
     wanted : int or None, default=None
-        The rate that is asked for, in Hz.
+        The rate that the user requests, in Hz.
 
     Returns
     -------
     int
-        In Hz; 22050 if nobody asks for any.
+        The rate in Hz; 22050 if none is stated.
 
     Raises
     ------
     ValueError
-        Different rates are asked for.
+        Different rates are stated or requested.
 
     Examples
     --------
@@ -72,7 +73,7 @@ def find_sampling_rate(model: Any, wanted: int | None = None) -> int:
 
 
 def _rates(value: Any, is_certain: bool, depth: int, seen: set[int]) -> Iterator[tuple[int, bool]]:
-    """The rates that an object and its parts ask for, and whether they hold for the whole model."""
+    """Rates that an object and its parts state, each with whether it is sure to be the model's."""
     if id(value) in seen or depth > MAX_DEPTH or isinstance(value, type):
         return
     seen.add(id(value))
@@ -85,15 +86,15 @@ def _rates(value: Any, is_certain: bool, depth: int, seen: set[int]) -> Iterator
 
 
 def _own(value: Any, name: str) -> Any:
-    """An attribute, where asking for it does no harm."""
+    """Value of an attribute; None if it is missing or raises an error."""
     try:
         return getattr(value, name, None)
-    except Exception:  # a property that needs what is not there yet says nothing of the rate
+    except Exception:  # a property that can't be computed yet
         return None
 
 
 def _parts(value: Any) -> Iterator[tuple[Any, bool]]:
-    """What an object is made of, and whether its songs reach the part as they come."""
+    """Parts of an object, each with whether it is sure to get the object's audio unchanged."""
     if isinstance(value, partial):
         yield value.func, True
         for argument in (*value.args, *value.keywords.values()):
@@ -110,9 +111,9 @@ def _parts(value: Any) -> Iterator[tuple[Any, bool]]:
 
 
 def _parts_of_estimator(estimator: Any) -> Iterator[tuple[Any, bool]]:
-    """What was fitted, and of what was not the parameters."""
+    """Parts of an estimator: its parameters, or their fitted clones where there are any."""
     if isinstance(estimator, BaseSearchCV):
-        # An unfitted one may come to have any of the rates that it searches.
+        # An unfitted search may end up with any of the rates in its grid.
         yield from _held(getattr(estimator, "best_estimator_", None), True)
         return
     for name, parameter in estimator.get_params(deep=False).items():
@@ -120,12 +121,13 @@ def _parts_of_estimator(estimator: Any) -> Iterator[tuple[Any, bool]]:
         fitted = [part for part in fitted if part is not None]
         for part in fitted or [parameter]:
             for held, _ in _held(part, True):
-                # What is no estimator may be a tool that gets resampled songs, unless it says so.
+                # An object other than an estimator may get resampled audio, unless it has a
+                # required_sampling_rate.
                 yield held, hasattr(held, "get_params") or hasattr(held, "required_sampling_rate")
 
 
 def _held(value: Any, is_open: bool, depth: int = 0) -> Iterator[tuple[Any, bool]]:
-    """An object, or those that a list, such as that of steps, or a mapping holds."""
+    """An object itself, or the members of a list (such as that of steps), tuple or mapping."""
     if isinstance(value, Mapping):
         value = list(value.values())
     if isinstance(value, (list, tuple)):
@@ -137,7 +139,7 @@ def _held(value: Any, is_open: bool, depth: int = 0) -> Iterator[tuple[Any, bool
 
 
 def _read_by(function: types.FunctionType) -> Iterator[tuple[Any, bool]]:
-    """The objects around a function that its code names."""
+    """Objects in the closure of a function and global objects that its code refers to."""
     cells: Iterable[Any] = function.__closure__ or ()
     for cell in cells:
         try:

@@ -1,13 +1,13 @@
-"""How the masks of a neighbourhood were drawn: what every estimate and its error start from.
+"""The sampling design of a neighbourhood: clusters, sampling fractions, strata, weights.
 
-Masks are drawn in *clusters*: a mask alone, or with its complement. Clusters are independent, or
-drawn without replacement where there are few enough masks to run out of them. In the crossed design
-there are two sides, the audio and the lyrics, each with clusters of its own. A side whose masks
-were all drawn is *complete*: it is the population, and leaves nothing to chance.
+Masks are drawn in *clusters*: a mask alone, or a mask with its complement. Clusters are independent
+of each other; where there are at most 20 components, they are drawn without replacement. A joint
+design has one *side*, the crossed design two: the audio and the lyrics, each with clusters of its
+own. A side is *complete* if all of its masks were drawn: it then adds no sampling error.
 
-Weights, standard errors, interactions and shares take these facts from one :class:`Sampling`, so
-that they agree. What a sample stands for and how a variance shrinks as the population runs out are
-those of survey sampling (Horvitz, Thompson 1952; Cochran 1977, chapters 2 and 5).
+Weights, standard errors, interactions and shares are all computed from one :class:`Sampling`, so
+that they agree. The weights of samples and the finite population corrections are those of survey
+sampling (Horvitz, Thompson 1952; Cochran 1977, chapters 2 and 5).
 
 References
 ----------
@@ -26,21 +26,21 @@ import numpy as np
 
 @dataclass(frozen=True, eq=False)
 class Side:
-    """Components whose masks were drawn together, and how.
+    """The sampling of the masks of one set of components: all of them, or those of a modality.
 
     Attributes
     ----------
     columns : slice
         The components, as columns of the masks.
     clusters : ndarray of shape (n_samples,) of int
-        The number of the cluster that each sample was drawn in.
+        Cluster number of each sample.
     fraction : float
-        The part of all the masks of these components that were drawn. 0: too many to count, or
-        drawn with replacement; 1: all of them.
+        Sampling fraction: the number of masks drawn divided by the number that there are. 0 stands
+        for draws with replacement, or from over 20 components; 1: all masks.
     strata : ndarray of shape (n_clusters,) of int, or None
-        The stratum that each cluster was drawn from. None: there is one.
+        Stratum of each cluster; -1 for clusters that were not drawn. None: a single stratum.
     fractions : ndarray of shape (n_clusters,), or None
-        `fraction` of each cluster's stratum. None: the same for all.
+        Sampling fraction of each cluster's stratum. None: `fraction` for all.
     """
 
     columns: slice
@@ -51,12 +51,12 @@ class Side:
 
     @property
     def is_complete(self) -> bool:
-        """Whether nothing was left to chance."""
+        """Whether all masks of these components were drawn."""
         return self.fraction == 1.0
 
     @property
     def left_to_chance(self) -> np.ndarray | float:
-        """The part of each cluster's variance that is left, (n_clusters, 1), or of all of them."""
+        """Finite population correction of each cluster's variance, (n_clusters, 1), or of all."""
         if self.fractions is None or self.is_complete:
             return 1 - self.fraction
         return 1 - self.fractions[:, np.newaxis]
@@ -64,19 +64,19 @@ class Side:
 
 @dataclass(frozen=True, eq=False)
 class Sampling:
-    """How the masks of a neighbourhood were drawn.
+    """The sampling design of a neighbourhood.
 
     Attributes
     ----------
     sides : tuple of Side
-        One for masks over all components; audio and lyrics for crossed ones.
+        One side for joint designs; the audio and the lyrics for the crossed design.
     sample_weight : ndarray of shape (n_samples,)
-        How many masks of the population each sample stands for, up to a factor. 0 for the song
-        itself and whatever else was not drawn.
+        Design weights: the number of masks that each sample represents, up to a factor. 0 for
+        masks that were not drawn, such as the song itself.
     density : float
-        The part of the combinations of the sides' masks that were scored.
+        Fraction of the combinations of the two sides' masks that was scored; 1 for one side.
     grid_fractions : tuple of (float, float)
-        `fraction` of each half of the grid, if there is one.
+        Sampling fractions of the audio masks and the lyric masks of the grid; 0 without a grid.
 
     Examples
     --------
@@ -97,30 +97,32 @@ class Sampling:
 
     @classmethod
     def independent(cls, n_samples: int) -> Sampling:
-        """Say that samples were drawn one by one, from more masks than can be counted.
+        """Make the sampling of masks over all components that were drawn independently.
 
         Parameters
         ----------
         n_samples : int
-            How many.
+            Number of masks.
 
         Returns
         -------
         Sampling
+            One side, a cluster for each mask, all of the same weight, sampling fraction 0.
         """
         return cls((Side(slice(None), np.arange(n_samples)),), np.ones(n_samples))
 
     @property
     def is_complete(self) -> bool:
-        """Whether nothing was left to chance."""
+        """Whether all masks were drawn and all of their combinations scored."""
         return self.density == 1.0 and all(side.is_complete for side in self.sides)
 
     def of_noisy_scores(self) -> Sampling:
-        """Say that the model answers by chance, so that no number of masks leaves no error.
+        """Make the sampling of the same masks for a model whose scores are noisy.
 
         Returns
         -------
         Sampling
+            Without finite population corrections: even a complete side has an error.
         """
         sides = tuple(replace(side, fraction=0.0, fractions=None) for side in self.sides)
         return replace(self, sides=sides, density=0.0, grid_fractions=(0.0, 0.0))

@@ -1,4 +1,4 @@
-"""Scoring a neighbourhood, whichever kind of model it is for."""
+"""Scoring of a neighbourhood by a factored model or a black box, with checks of the scores."""
 
 from __future__ import annotations
 
@@ -25,28 +25,28 @@ from sklearn_musiclime.songs import Song
 
 @dataclass(frozen=True)
 class NeighbourhoodScorer:
-    """A model asked about the perturbed songs of one song.
+    """Scores of the perturbed songs of one song by a model.
 
     Attributes
     ----------
     score : ScoreFunction
         The whole model.
     factored : FactoredModel or None
-        The model taken apart, if it can be.
+        The model as encoders and head. None: it is a black box.
     song : Song
         The song.
     components : Decomposition
-        Its components.
+        Components of the song.
     units : ndarray of shape (n_components,) of int, or None
-        Which unit of a mask each component belongs to, if masks are over linked units.
+        Linked unit of each component, if the columns of masks are units. None: they are components.
     batch_size : int
-        Perturbed songs that are composed at a time.
+        Number of perturbed songs that are composed at a time.
     parallel : StreamingParallel
         Runs the batches of a black box.
     progress : tqdm
-        Is told of what will be and what has been scored.
+        Progress bar, which counts perturbed songs.
     reason : str, default=""
-        Why the model is not taken apart, in a few words.
+        Why the model is a black box, in a few words.
     """
 
     score: ScoreFunction
@@ -61,12 +61,12 @@ class NeighbourhoodScorer:
 
     @property
     def is_factored(self) -> bool:
-        """Whether halves are encoded apart."""
+        """Whether encodings of audio and of lyrics are combined by the head of the model."""
         return self.factored is not None and self.units is None
 
     @property
     def way(self) -> str:
-        """How the model is asked, for people: "factored", or "black box" and why."""
+        """How the model is scored: "factored", or "black box" with the reason."""
         if self.is_factored:
             return "factored"
         reason = self.reason if self.units is None else "linked components are of both modalities"
@@ -74,7 +74,7 @@ class NeighbourhoodScorer:
 
     @property
     def unread(self) -> tuple[str, ...]:
-        """The modalities that are explained although no branch of a factored model reads them."""
+        """Modalities with components that no encoder of a factored model reads."""
         if self.factored is None:
             return ()
         explained = {"audio": self.components.n_audio, "lyrics": self.components.n_lyrics}
@@ -83,26 +83,27 @@ class NeighbourhoodScorer:
         )
 
     def whole(self, reason: str) -> NeighbourhoodScorer:
-        """Fall back to the whole model.
+        """Make a scorer of the same song that treats the model as a black box.
 
         Parameters
         ----------
         reason : str
-            Why.
+            Why it does, in a few words.
 
         Returns
         -------
         NeighbourhoodScorer
-            For the same song.
+            The scorer.
         """
         return replace(self, factored=None, reason=reason)
 
     def score_song(self) -> Answer:
-        """Score the song composed of all its parts, by the whole model.
+        """Score the song with all components on, by the whole model.
 
         Returns
         -------
         Answer
+            Scores of the song, one row, and the names of their columns.
 
         Warns
         -----
@@ -115,12 +116,13 @@ class NeighbourhoodScorer:
         return answer
 
     def predict_song(self) -> np.ndarray | None:
-        """Return what the model's ``predict`` says of the song composed of all its parts.
+        """Call the model's ``predict`` on the song with all components on.
 
         Returns
         -------
         ndarray of shape (1,) or (1, n_outputs), or None
-            None of a model that has no such method.
+            The prediction, see :meth:`ScoreFunction.predict
+            <sklearn_musiclime.neighbourhood.ScoreFunction.predict>`.
         """
         return self._of_song(self.score.predict)
 
@@ -139,11 +141,12 @@ class NeighbourhoodScorer:
         Parameters
         ----------
         masks : ndarray of shape (n_masks, n_components), dtype bool
-            The components that are kept.
+            True where a component is kept.
 
         Returns
         -------
         ndarray of shape (n_masks, n_labels)
+            The model's scores.
         """
         self.progress.total = (self.progress.total or 0) + len(masks)
         return score_masks(
@@ -157,7 +160,9 @@ class NeighbourhoodScorer:
         )
 
     def score_pairs(self, neighbourhood: Neighbourhood, pairs: np.ndarray) -> np.ndarray:
-        """Score combinations of a neighbourhood's halves, each half once if the model allows.
+        """Score combinations of a neighbourhood's audio masks and lyric masks.
+
+        A factored model encodes each mask once; a black box scores each combination as a song.
 
         Parameters
         ----------
@@ -169,11 +174,13 @@ class NeighbourhoodScorer:
         Returns
         -------
         ndarray of shape (n_pairs, n_labels)
+            The model's scores.
 
         Raises
         ------
         NotApartError
-            A branch or the head of a factored model failed.
+            An encoder or the head of a factored model raised an error, other than for lack of
+            memory.
         """
         drawn = replace(neighbourhood, pairs=pairs)
         if not self.is_factored:
@@ -196,25 +203,27 @@ class NeighbourhoodScorer:
     def check_parts(
         self, neighbourhood: Neighbourhood, scores: np.ndarray, own_scores: np.ndarray
     ) -> None:
-        """Raise if a model that was taken apart scores songs otherwise than the whole model does.
+        """Check that encoders and head of a factored model score songs as the whole model does.
+
+        The song itself and a perturbed song are compared; for a black box nothing is checked.
 
         Parameters
         ----------
         neighbourhood : Neighbourhood
             The masks, that of the song itself first.
         scores : ndarray of shape (n_pairs or more, n_labels)
-            Scores of its pairs, by the parts put together.
+            Scores of its pairs, by encoders and head.
         own_scores : ndarray of shape (n_labels,)
             Scores of the song itself, by the whole model.
 
         Raises
         ------
         NotApartError
-            They differ by more than a thousandth of what scores vary by.
+            Scores differ by more than a thousandth of their range over the neighbourhood.
         """
         if not self.is_factored:
             return
-        # The song itself may score so near to 1 that nothing shows in it.
+        # The score of the song itself may be saturated near 1, where differences don't show.
         middle = most_telling(scores[: len(neighbourhood)])
         for row in (0, middle):
             mask = neighbourhood.masks[[row]]
@@ -229,22 +238,22 @@ class NeighbourhoodScorer:
 def blind_spots(
     scorer: NeighbourhoodScorer, neighbourhood: Neighbourhood, scores: np.ndarray
 ) -> dict[str, str]:
-    """Find the modalities that are explained and that the model does not see.
+    """Find the modalities that are explained although the model does not seem to use them.
 
     Parameters
     ----------
     scorer : NeighbourhoodScorer
         The model and the song.
     neighbourhood : Neighbourhood
-        The masks, with the corners; without these only what the model reads is looked at.
+        The masks. Without corners only the modalities that a factored model reads are checked.
     scores : ndarray of shape (n_all_pairs, n_labels)
-        Scores of all its pairs.
+        Scores of ``neighbourhood.all_pairs``.
 
     Returns
     -------
     dict of str to str
-        What is wrong, by "no audio", "no lyrics" and, where the model may read them and yet no
-        score moves, "unmoved audio" and "unmoved lyrics".
+        Messages by kind: "no audio" and "no lyrics" for a modality that no encoder of a factored
+        model reads; "unmoved audio" and "unmoved lyrics" for one without effect on any score.
     """
     found = {}
     for half in scorer.unread:
@@ -264,21 +273,21 @@ def blind_spots(
 def unmoved_modalities(
     neighbourhood: Neighbourhood, scores: np.ndarray, components: Decomposition
 ) -> tuple[str, ...]:
-    """Find the modalities of a song that move no score when they are taken out as a whole.
+    """Find the modalities of a song that change no score when they are left out altogether.
 
     Parameters
     ----------
     neighbourhood : Neighbourhood
-        The masks, with the corners.
+        The masks, with corners.
     scores : ndarray of shape (n_all_pairs, n_labels)
-        Scores of all its pairs.
+        Scores of ``neighbourhood.all_pairs``.
     components : Decomposition
-        The song's components.
+        Components of the song.
 
     Returns
     -------
     tuple of str
-        "audio", "lyrics", both or none. None where there are no corners.
+        A subset of "audio" and "lyrics"; empty if the neighbourhood has no corners.
     """
     corners = neighbourhood.split(scores).corners
     if not len(corners):
@@ -297,7 +306,7 @@ def unmoved_modalities(
 
 
 class MaskFunction:
-    """A model as a function of which components of a song are kept.
+    """A model's scores of a song as a function of masks.
 
     Made by :meth:`MusicLimeExplainer.mask_functions
     <sklearn_musiclime.MusicLimeExplainer.mask_functions>`.
@@ -310,9 +319,9 @@ class MaskFunction:
     Attributes
     ----------
     components : Decomposition
-        What the columns of a mask stand for.
+        Components of the song, the columns of a mask.
     n_calls : int
-        How many masks have been scored.
+        Number of masks that have been scored.
     """
 
     def __init__(self, scorer: NeighbourhoodScorer):
@@ -321,7 +330,7 @@ class MaskFunction:
         self._scorer = replace(scorer, units=None)
 
     def __call__(self, masks: np.ndarray) -> np.ndarray:
-        """Score what is left of the song.
+        """Score the perturbed songs of masks.
 
         Parameters
         ----------
@@ -345,16 +354,17 @@ class MaskFunction:
             return self._scorer.score_pairs(drawn, drawn.pairs)
 
     def column(self, label: Hashable) -> int:
-        """Return the column of a label's scores.
+        """Return the column of a label's scores. The unperturbed song is scored for it.
 
         Parameters
         ----------
         label : label
-            As explanations name it.
+            A label, as in ``explanation.labels``.
 
         Returns
         -------
         int
+            Position of the column.
         """
         score, answer = self._scorer.score, self._scorer.score_song()
         self.n_calls += 1
@@ -364,18 +374,19 @@ class MaskFunction:
 
 
 def fallback_message(reason: str, n_songs: int) -> str:
-    """Say that a model is scored as a black box, and what it costs.
+    """Write the warning that a model is scored as a black box, with the number of songs.
 
     Parameters
     ----------
     reason : str
         Why it is.
     n_songs : int
-        Perturbed songs that are scored whole.
+        Number of perturbed songs that the whole model scores.
 
     Returns
     -------
     str
+        The message.
     """
     return (
         f"the model is scored as a black box, {n_songs} perturbed songs by the whole of it, since "

@@ -1,4 +1,4 @@
-"""Scoring a neighbourhood: its perturbed songs, batch by batch, through the model."""
+"""Scoring of perturbed songs by a black box, batch by batch."""
 
 from __future__ import annotations
 
@@ -15,12 +15,13 @@ from sklearn_musiclime.neighbourhood.perturbed import perturbed_songs
 from sklearn_musiclime.songs import Song
 
 BATCH_BYTES = 2**26
-"""Audio that a batch of ``batch_size="auto"`` holds at most: 64 MiB."""
+"""Largest amount of audio in a batch of ``batch_size="auto"``: 64 MiB."""
 MAX_AUTO_BATCH = 64
+"""Largest number of songs in a batch of ``batch_size="auto"``."""
 
 
 def automatic_batch_size(song: Song) -> int:
-    """Say how many perturbed songs a model gets at a time.
+    """Choose the number of perturbed songs that a model gets in one call.
 
     Parameters
     ----------
@@ -30,7 +31,7 @@ def automatic_batch_size(song: Song) -> int:
     Returns
     -------
     int
-        64, or as many as have 64 MiB of audio.
+        64, or as many as 64 MiB of audio hold if that is fewer; at least 1.
     """
     n_bytes = 4 if song.waveform is None else song.waveform.nbytes
     return int(np.clip(BATCH_BYTES // n_bytes, 1, MAX_AUTO_BATCH))
@@ -46,9 +47,9 @@ def score_masks(
     parallel: StreamingParallel,
     progress: Callable[[int], object] = lambda n_done: None,
 ) -> np.ndarray:
-    """Score the perturbed songs of some masks.
+    """Score the perturbed songs of masks.
 
-    No more of them exist at a time than one batch a worker.
+    Songs are composed batch by batch, so each worker holds one batch in memory.
 
     Parameters
     ----------
@@ -59,25 +60,25 @@ def score_masks(
     components : Decomposition
         Its components.
     masks : ndarray of shape (n_masks, n_components), dtype bool
-        The components that are kept.
+        True where a component is kept.
     batch_size : int
-        Perturbed songs a call of the model; fewer where memory does not hold them. It does not
-        depend on the number of workers, so results don't either.
+        Number of perturbed songs in one call of the model; halved when memory runs out. Batches are
+        the same for any number of workers, and so are results.
     parallel : StreamingParallel
         Runs the batches.
     progress : callable, default: does nothing
-        Called with the number of masks of each batch that is done.
+        Called with the number of songs of each finished batch.
 
     Returns
     -------
     ndarray of shape (n_masks, n_labels)
-        Scores.
+        The model's scores.
 
     Raises
     ------
     ValueError
-        The model returned something other than scores, or not of the same labels in each batch. To
-        whatever the model raises a note is added that says in which batch it was.
+        The model returned something other than scores, or another number of labels than in the
+        first batch. Errors that the model raises get a note that names the batch.
     """
     order = by_length(masks[:, components.n_audio :])
     batches = [masks[order[i : i + batch_size]] for i in range(0, len(masks), batch_size)]
@@ -93,19 +94,20 @@ def score_masks(
 
 
 def by_length(lyric_masks: np.ndarray) -> np.ndarray:
-    """Order masks by how many lyric components they keep.
+    """Sort masks by the number of lyric components that they keep.
 
-    Texts of like length in a batch save an encoder the padding.
+    With texts of similar length in a batch, a text encoder pads less.
 
     Parameters
     ----------
     lyric_masks : ndarray of shape (n_masks, n_components), dtype bool
-        The components that are kept.
+        True where a component is kept.
 
     Returns
     -------
     ndarray of shape (n_masks,) of int
-        Their order, long texts first, so that a batch that is too large for memory shows at once.
+        Positions of the masks, long texts first, so that memory runs out in the first batch if in
+        any.
     """
     return np.argsort(-lyric_masks.sum(axis=1), kind="stable")
 

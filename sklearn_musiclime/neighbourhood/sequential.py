@@ -1,4 +1,4 @@
-"""Sampling that goes on until the weights are known well enough."""
+"""Sequential sampling: enlarging a sample of masks until the error of the weights is small."""
 
 from __future__ import annotations
 
@@ -7,32 +7,37 @@ import numpy as np
 from sklearn_musiclime.neighbourhood.designs import Neighbourhood
 
 LEAST, MOST = 0.25, 1.0
-"""What is added at a time, as a part of what was drawn: the first errors are rough themselves."""
+"""Lower and upper bound of each enlargement, as a fraction of the current sample.
+
+The upper bound is there because errors that are estimated from small samples are rough themselves.
+"""
 
 
 def n_more_samples(
     neighbourhood: Neighbourhood, error: float, tol: float, max_samples: int
 ) -> int | tuple[int, int] | None:
-    """Say how many samples to draw next.
+    """Choose the number of samples of the next draw, to reach a given error.
 
-    Errors shrink with the root of the samples.
+    Errors are taken to shrink with the square root of the number of samples.
 
     Parameters
     ----------
     neighbourhood : Neighbourhood
-        What was drawn.
+        The current sample.
     error : float
-        The error that it leaves.
+        Error of the weights from the current sample.
     tol : float
-        The error that is wanted, less than `error`.
+        The error to be reached, less than `error`.
     max_samples : int
-        How many may be drawn in all; of a crossed design, masks of audio and of lyrics.
+        Largest number of samples in all draws together; in a crossed design, of audio masks and
+        lyric masks together.
 
     Returns
     -------
     int, (int, int) or None
-        Samples, or masks of audio and of lyrics of a crossed design (2 of a half that is complete,
-        which stays as it is); None if `max_samples` leaves none, or there are no more.
+        Number of samples to draw; in a crossed design, of audio masks and of lyric masks (2 for a
+        complete side, which stays as it is). None if `max_samples` is reached, or all masks were
+        drawn.
 
     Examples
     --------

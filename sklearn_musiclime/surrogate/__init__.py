@@ -1,40 +1,42 @@
 """Surrogates: from masks and scores to weights, their standard errors, and interactions.
 
-What a weight is. ``kernel="exponential"`` asks what matters *near* the song, and `kernel_width`
-says how near: at 0.25, the default, a mask that keeps half of the components counts half
-(:mod:`~sklearn_musiclime.surrogate.linear`). How much of a weight is what a component adds to the
-whole song, and how much what it adds to half of it, depends on how many components there are: each
-of three that only count together has 0.55 as one of three components, and 0.27 as one of fifty,
-where nearly all masks keep about half and a width of 0.25 is hardly local. With
-``kernel_width=numpy.inf`` it is 0.25 whatever else there is: the Banzhaf value, what a component
-adds on average over all that may be left out. ``kernel="shapley"`` gives shares that add up to what
-the song scores more than silence (:mod:`~sklearn_musiclime.surrogate.shapley`), here a third each.
-A smaller width looks closer, and since fewer of the samples count, standard errors grow.
+Kernel. With ``kernel="exponential"`` masks near the song count more, and `kernel_width` sets how
+quickly their weight falls: at 0.25, the default, a mask that keeps half of the components weighs
+0.5 (:mod:`~sklearn_musiclime.surrogate.linear`). A weight then lies between what a component adds
+to the whole song and what it adds to half of it, depending on the number of components. Say three
+components raise the score by 1 when all of them are on, and by nothing otherwise. Each has a weight
+of 0.55 when they are the only components, and of 0.27 among fifty, where nearly all masks keep
+about half and a width of 0.25 is hardly local. With ``kernel_width=numpy.inf`` all masks weigh
+alike, and the weight is the Banzhaf value, the average of what a component adds over all masks of
+the others: here 0.25, whatever else there is. With ``kernel="shapley"`` it is the Shapley value
+(:mod:`~sklearn_musiclime.surrogate.shapley`), a share of the difference in score between the song
+and silence: here a third each. A smaller width is more local, and gives larger standard errors,
+since fewer samples count.
 
-Which scale. ``link="logit"`` explains log-odds in place of probabilities
-(:mod:`~sklearn_musiclime.surrogate.links`): at a probability of 0.99 nothing seems to matter, and
-what a curve bends looks like parts that act together.
+Link. ``link="logit"`` explains log-odds in place of probabilities
+(:mod:`~sklearn_musiclime.surrogate.links`). Near 0 and 1 a probability saturates: at 0.99 every
+component seems to matter little, and the curvature looks like interactions.
 
-Which regressor. None, least squares, has weights without bias, and intervals that hold; where masks
-are too few for it a ridge is fitted, which warns. ``Ridge(alpha=1.0)`` is LIME's, to the last
-digits: it takes off more of large weights than their standard errors know, and of a song of few
-components most. Any linear regressor of scikit-learn will do. A Lasso sets small weights to 0, but
-by how much it biases the others no standard error tells.
+Regressor. The default, None, is least squares: its weights are unbiased and their intervals hold.
+Where there are too few masks for it, a ridge is fitted and the explainer warns.
+``Ridge(alpha=1.0)`` is LIME's, to the last digits: it shrinks large weights by more than their
+standard errors, most of all for songs of few components. Any linear regressor of scikit-learn will
+do. A Lasso sets small weights to 0, but its standard errors do not include the bias of the others.
 
-Which features. ``feature_selection="none"``: all components keep their weight and their standard
-error, and :meth:`~sklearn_musiclime.LocalExplanation.top` shows the largest. Choose `n_features` of
-them only where an explanation must be that short by itself: "highest_weights" is fast;
-"forward_selection" and "lasso_path" are LIME's other ways, and take longer.
+Feature selection. With ``feature_selection="none"`` all components keep their weight and standard
+error, and :meth:`~sklearn_musiclime.LocalExplanation.top` shows the largest. Select `n_features` of
+them where the explanation itself has to be that short: "highest_weights" is fast;
+"forward_selection" and "lasso_path" are LIME's other methods, and take longer.
 
-What components do together is in :mod:`~sklearn_musiclime.surrogate.interactions`, how sure weights
-are in :mod:`~sklearn_musiclime.surrogate.errors`, and the parts of audio and lyrics in
+Pairs of components are the subject of :mod:`~sklearn_musiclime.surrogate.interactions`, standard
+errors of :mod:`~sklearn_musiclime.surrogate.errors`, and the shares of audio and lyrics of
 :mod:`~sklearn_musiclime.surrogate.shares`.
 
-Three components that only count together, near the song, all over, and as shares:
+The three components of above, as weights near the song, Banzhaf values and Shapley values:
 
 >>> import numpy as np
 >>> from sklearn_musiclime.surrogate import fit_shapley, fit_surrogate, shapley_kernel_weights
->>> masks = np.indices((2, 2, 2)).reshape(3, -1).T[::-1]  # all of three components
+>>> masks = np.indices((2, 2, 2)).reshape(3, -1).T[::-1]  # all masks of three components
 >>> scores = 1.0 * masks.all(axis=1, keepdims=True)
 >>> fit_surrogate(masks, scores).weights.round(2)
 array([[0.55, 0.55, 0.55]])

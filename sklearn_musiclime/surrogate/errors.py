@@ -1,20 +1,21 @@
-"""Standard errors of the weights, from how the masks were drawn.
+"""Standard errors of the weights, from the way the masks were drawn.
 
-Masks are drawn in clusters (:class:`~sklearn_musiclime.neighbourhood.Sampling`): a mask alone, or
-with its complement ("paired"), or, in the crossed design, a mask of one side with all the masks of
-the other side that it meets. Clusters are independent of each other, so the variance of a weight is
-the sum of the squares of what each cluster adds to its error: the cluster-robust sandwich, with
-residuals blown up by what the fit took of them (HC2: MacKinnon and White 1985, Bell and McCaffrey
-2002; with the kernel's weights that is more than one minus the leverage). In the crossed design a
-weight varies with the masks of its own side and, as far as modalities interact, with those of the
-other side: their variances are added, less what the
-single combinations add to both (two-way clusters; Cameron, Gelbach, Miller 2011). Where masks
-run out, what is left to chance is the part that was not drawn (finite population correction;
-Cochran 1977): nothing, on a side that is complete.
+Samples are drawn in clusters (:class:`~sklearn_musiclime.neighbourhood.Sampling`): a mask alone, a
+mask with its complement ("paired"), or, in the crossed design, all samples that share a mask of one
+side or its complement. Clusters are independent of each other, so the variance of a weight is the
+sum of the squares of the clusters' contributions to its error: the cluster-robust sandwich
+estimator. A fit makes residuals smaller than the errors, which is corrected for (HC2: MacKinnon and
+White 1985, Bell and McCaffrey 2002; see :func:`residual_scale` for fits with kernel weights).
 
-Intervals are Student's t. Degrees of freedom are those of the fit (the clusters that tell
-something, less the weights that are fitted), or, where few clusters make most of the variance,
-those with which such a variance varies (Satterthwaite 1946).
+In the crossed design a weight varies with the masks of its own side and, as far as the modalities
+interact, with those of the other side. The variances of both are added, less the variance of single
+combinations, which both contain (two-way clusters: Cameron, Gelbach, Miller 2011). Where there are
+few masks in all, variances are multiplied by the fraction that was not drawn (finite population
+correction: Cochran 1977): by 0 for a complete side.
+
+Intervals use Student's t. The degrees of freedom are those of the fit (effective number of clusters
+less number of coefficients), or fewer where a few clusters make up most of the variance
+(Satterthwaite 1946).
 
 References
 ----------
@@ -46,23 +47,23 @@ from scipy import stats
 from sklearn_musiclime.neighbourhood.sampling import Sampling, Side
 
 BLOCK_BYTES = 2**26
-"""Parts of the error, a row a cluster, that are held at a time: 64 MiB."""
+"""Memory for the contributions of clusters that are computed at a time: 64 MiB."""
 CONFIDENCE_LEVEL = 0.95
-"""Of intervals, where nothing else is asked for."""
+"""Default confidence level of intervals."""
 MOST_DOF = 1e6
-"""Degrees of freedom of what is known for sure: Student's t is the normal distribution there."""
+"""Largest number of degrees of freedom, also that of exact values: Student's t is normal there."""
 
 
 @dataclass(frozen=True)
 class Errors:
-    """How far weights are known.
+    """Standard errors of weights and their degrees of freedom.
 
     Attributes
     ----------
     std_err : ndarray of shape (n_labels, n_components)
         Standard errors.
     dof : ndarray of shape (n_labels, n_components)
-        Degrees of freedom of these.
+        Degrees of freedom of the standard errors.
     """
 
     std_err: np.ndarray
@@ -72,7 +73,7 @@ class Errors:
 def margin(
     std_err: np.ndarray, dof: np.ndarray, confidence_level: float = CONFIDENCE_LEVEL
 ) -> np.ndarray:
-    """Say how far intervals reach to either side, by Student's t.
+    """Compute the half-width of confidence intervals, by Student's t.
 
     Parameters
     ----------
@@ -81,18 +82,18 @@ def margin(
     dof : ndarray or float
         Their degrees of freedom.
     confidence_level : float, default=0.95
-        How often intervals shall hold what they are about.
+        Probability with which an interval contains the true value.
 
     Returns
     -------
     ndarray
-        0 where the standard error is; NaN where there is less than one degree of freedom, so that
-        no interval is known.
+        Half-widths: 0 where the standard error is 0; else NaN where there is less than one degree
+        of freedom, since no interval is known there.
 
     Raises
     ------
     ValueError
-        The level is not between 0 and 1.
+        `confidence_level` is not between 0 and 1.
 
     Examples
     --------
@@ -111,18 +112,22 @@ def margin(
 
 
 def n_usable(weight: np.ndarray, clusters: np.ndarray) -> float:
-    """Count the clusters that tell something: as many of one weight would tell as much (Kish 1965).
+    """Compute the effective number of clusters (Kish 1965).
+
+    That many clusters of equal weight would carry as much information: with W the total weight of a
+    cluster it is ``sum(W) ** 2 / sum(W ** 2)``.
 
     Parameters
     ----------
     weight : ndarray of shape (n_samples,)
         Weights of the samples.
     clusters : ndarray of shape (n_samples,) of int
-        Which of them were drawn together.
+        Cluster of each sample.
 
     Returns
     -------
     float
+        0 where all weights are 0.
 
     Examples
     --------
@@ -137,30 +142,32 @@ def n_usable(weight: np.ndarray, clusters: np.ndarray) -> float:
 
 
 def projection(rows: np.ndarray, weight: np.ndarray, penalty: float = 0.0) -> np.ndarray:
-    """Project on the columns: ``rows @ pinv(rows' W rows + penalty)``.
+    """Multiply regressors by the inverse of their normal matrix: ``X pinv(X' W X + penalty I)``.
 
-    Takes the smaller of the two systems of equations, since lyrics may have many more words than
-    there are samples.
+    With X the regressors (`rows`) and P the result, ``P' W y`` are the coefficients of a weighted
+    fit to y, and ``X P' W`` is the hat matrix. The smaller one of the primal and the dual system is
+    solved, since lyrics may have many more words than there are samples.
 
     Parameters
     ----------
     rows : ndarray of shape (n, n_components)
         The regressors.
     weight : ndarray of shape (n,)
-        Their weights. A row of weight 0 takes no part in the inverse and is multiplied by it as
-        any other row is: :func:`left_out_residuals` of it need that.
+        Weights of the rows. A row of weight 0 has no influence on the inverse but is multiplied by
+        it like any other row, as :func:`left_out_residuals` requires.
     penalty : float, default=0.0
-        Of a ridge.
+        Penalty of a ridge; 0: least squares.
 
     Returns
     -------
     ndarray of shape (n, n_components)
+        The product, P.
     """
     n, n_components = rows.shape
     root = np.sqrt(weight)[:, np.newaxis]
     unseen = weight == 0
     if penalty == 0 and 0 < n_components <= n:
-        # By an orthogonal basis, which loses half the digits that the normal equations lose.
+        # By QR decomposition, which loses half as many digits as the normal equations.
         basis, triangle = np.linalg.qr(rows * root)
         diagonal = np.abs(np.diag(triangle))
         if diagonal.min() > 1e-7 * diagonal.max():
@@ -189,7 +196,7 @@ def clustered_errors(
     sampling: Sampling,
     penalty: float = 0.0,
 ) -> Errors:
-    """Errors of weighted least squares with an intercept, from written-out masks.
+    """Compute the errors of a weighted linear fit with intercept, from a mask for each sample.
 
     Parameters
     ----------
@@ -198,15 +205,16 @@ def clustered_errors(
     weight : ndarray of shape (n_samples,)
         Weights of the samples.
     residual : ndarray of shape (n_samples, n_labels)
-        What the fit leaves.
+        Scores less fitted scores.
     sampling : Sampling
-        How the masks were drawn; its sides' columns are those of `masks`.
+        How the masks were drawn; the columns of its sides are columns of `masks`.
     penalty : float, default=0.0
-        Of a ridge.
+        Penalty of a ridge; 0: least squares.
 
     Returns
     -------
     Errors
+        Of the weights, without the intercept.
     """
     centred = masks - np.average(masks, axis=0, weights=weight)
     projected = projection(centred, weight, penalty)
@@ -254,29 +262,30 @@ def crossed_errors(
     sampling: Sampling,
     bases: tuple[np.ndarray | None, np.ndarray | None] = (None, None),
 ) -> Errors:
-    """Errors of a fit to pairs of masks, which are not written out.
+    """Compute the errors of a fit to a crossed design, from the masks of its two sides.
 
     Parameters
     ----------
     centred : (ndarray of shape (n_audio_masks, n_audio), the same of the lyrics)
-        Masks about their weighted means; ``2 * i`` and ``2 * i + 1`` were drawn together.
+        Masks less their weighted means; masks ``2 * i`` and ``2 * i + 1`` are a cluster.
     weights : (ndarray of shape (n_audio_masks,), the same of the lyrics)
-        Sum of the weights of the pairs that each mask is in.
+        Total weight of the samples that have each mask.
     pairs : ndarray of shape (n_samples, 2) of int
         The audio mask and the lyric mask of each sample.
     score : ndarray of shape (n_samples, n_labels)
-        Weighted residuals.
-    inverse : ndarray of shape (n_components, n_components)
-        Of the normal equations' left side.
+        Residuals times sample weights.
+    inverse : ndarray of shape (n_columns, n_columns)
+        Inverse of the matrix of the normal equations, columns of the audio first.
     sampling : Sampling
         How the masks were drawn.
     bases : (ndarray or None, ndarray or None), default=(None, None)
-        Of each side, the orthonormal columns that `centred` is given in, of shape
-        (n_components, n_columns); None: it is given in the components themselves.
+        The orthonormal basis, of shape (n_components, n_columns), in which the masks of each side
+        are given; None: their columns are the components.
 
     Returns
     -------
     Errors
+        Of the components' weights, those of the audio first.
     """
     which = tuple(pairs.T)
     n_columns = centred[0].shape[1]
@@ -303,9 +312,9 @@ def crossed_errors(
         added = [
             np.square(_influence(centred, which, values, mask // 2, inverse)) for mask in which
         ]
-        # Single combinations count in both sides' variances, so once too often; less so the more of
-        # all combinations there are, since along a complete grid what masks add on their own
-        # cancels.
+        # The variances of both sides contain that of single combinations of an audio and a lyric
+        # cluster, so it is subtracted once. The denser the grid, the less of it: on a complete one
+        # the effect of a mask by itself cancels out of the weights of the other side.
         by_meeting = (1 - sampling.density) * _squares_by_cluster(
             centred, which, values, meeting, inverse
         )
@@ -327,79 +336,83 @@ def two_way(
     fractions: tuple[float, float, float],
     dofs: tuple[float, float],
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Add up the variances that both sides of a crossed design leave.
+    """Add up the variances that come from the two sides of a crossed design.
 
     Parameters
     ----------
     own : ndarray of shape (n_clusters, n_components)
-        Squares of what each cluster of the components' own side adds to their error.
+        Squared contribution to the weights' error of each cluster of the side that the components
+        belong to.
     other : ndarray of shape (n_other_clusters, n_components)
-        The same of the other side.
+        The same for the clusters of the other side.
     by_meeting : ndarray of shape (n_components,)
-        What single combinations add to both.
+        Variance of single combinations of clusters, which `own` and `other` both contain.
     fractions : (float, float, float)
-        The part of all masks that was drawn on the own side, and on the other; and the part of
-        their combinations.
+        Fraction of all masks that was drawn on the own side, and on the other side; fraction of
+        the combinations of drawn masks that was scored.
     dofs : (float, float)
-        Degrees of freedom of the fit to the own side, and to the other.
+        Degrees of freedom of the fit to the own side, and to the other side.
 
     Returns
     -------
     variance, dof : ndarray of shape (n_components,)
+        Variances of the weights and their degrees of freedom.
     """
     f_own, f_other, density = fractions
     first = (1 - f_own) * own.sum(axis=0)
     second = (1 - f_other) * np.maximum(other.sum(axis=0) - by_meeting, 0.0)
-    # A complete side does not count what its meetings with a sampled one leave to chance.
+    # The factor 1 - f_own takes the variance of the combinations out of `first`, though on a
+    # complete own side they still vary with the masks drawn on the other side: it is added here.
     second = second + f_own * (1 - f_other * density) * by_meeting
     variance = first + second
     part = np.divide(first, variance, out=np.zeros_like(variance), where=variance > 0)
     uneven = np.square(part) / np.maximum(degrees_of_freedom(own, dofs[0]), 1)
     uneven += np.square(1 - part) / np.maximum(degrees_of_freedom(other, dofs[1]), 1)
     dof = 1 / np.maximum(uneven, 1 / MOST_DOF)
-    # Without freedom of its own a side has none to share.
+    # No interval is known where the fit leaves the own side less than one degree of freedom.
     return variance, np.where((dofs[0] < 1) & (f_own < 1), dofs[0], np.minimum(dof, MOST_DOF))
 
 
 def degrees_of_freedom(squares: np.ndarray, of_fit: float) -> np.ndarray:
-    """Count the degrees of freedom of variances that are sums of squares.
+    """Estimate the degrees of freedom of variances that are sums of squares (Satterthwaite 1946).
 
     Parameters
     ----------
     squares : ndarray of shape (n_clusters, n_components)
-        What each cluster adds to each variance.
+        Squared contribution of each cluster to each variance.
     of_fit : float
-        Clusters less what was fitted to them: the largest that there can be.
+        Number of clusters less number of coefficients, the upper bound.
 
     Returns
     -------
     ndarray of shape (n_components,)
-        At least 1, unless `of_fit` is less.
+        Between 1 and `of_fit`; `of_fit` where that is below 1.
     """
     total = squares.sum(axis=0)
     n_clusters = np.count_nonzero(squares, axis=0)
     parts = np.divide(squares, total, out=np.zeros_like(squares), where=total > 0)
     uneven = np.square(parts).sum(axis=0)
-    # Of normal errors the squares have 3 / n in place of 1 / n, and the variance n degrees.
+    # For n independent normal errors `uneven` is 3 / n on average, so 2 / excess is n. For n equal
+    # squares it is 1 / n.
     excess = uneven - 1 / np.maximum(n_clusters, 1)
     known = np.divide(2.0, excess, out=np.full_like(total, MOST_DOF), where=excess > 1e-9)
     return np.minimum(np.clip(known, 1.0, MOST_DOF), of_fit)
 
 
 def sum_by_cluster(values: np.ndarray, clusters: np.ndarray) -> np.ndarray:
-    """Add rows up by cluster.
+    """Sum rows by cluster.
 
     Parameters
     ----------
     values : ndarray of shape (n_samples, n_components)
         The rows.
     clusters : ndarray of shape (n_samples,) of int
-        The cluster of each.
+        Cluster of each row.
 
     Returns
     -------
     ndarray of shape (n_clusters, n_components)
-        In the order of the clusters' numbers.
+        Sums, by increasing cluster number.
     """
     _, clusters = np.unique(clusters, return_inverse=True)
     n = len(clusters)
@@ -408,21 +421,22 @@ def sum_by_cluster(values: np.ndarray, clusters: np.ndarray) -> np.ndarray:
 
 
 def cluster_squares(error: np.ndarray, side: Side, scale: np.ndarray) -> np.ndarray:
-    """Square what each cluster of a side adds to the error of weights.
+    """Compute the squared contribution of each cluster of a side to the error of weights.
 
     Parameters
     ----------
     error : ndarray of shape (n_samples, n_components)
-        What each sample adds.
+        Contribution of each sample to the error.
     side : Side
-        Which samples were drawn together, and from which strata.
+        Clusters and strata of the samples.
     scale : ndarray of shape (n_clusters,)
-        What squares are multiplied by, see :func:`residual_scale`.
+        Factors of the squares, see :func:`residual_scale`.
 
     Returns
     -------
     ndarray of shape (n_clusters, n_components)
-        Of clusters from strata, about the mean of each stratum.
+        Squares by increasing cluster number. In a stratified draw they are the squares of the
+        deviations from the stratum's mean, times n / (n - 1) for n clusters of the stratum.
     """
     added = sum_by_cluster(error, side.clusters)
     if side.strata is not None:
@@ -442,26 +456,26 @@ def cluster_squares(error: np.ndarray, side: Side, scale: np.ndarray) -> np.ndar
 def residual_scale(
     rows: np.ndarray, projected: np.ndarray, weight: np.ndarray, clusters: np.ndarray
 ) -> np.ndarray:
-    """Say by how much a fit made the squares of clusters' residuals smaller.
+    """Compute the factors that undo the shrinking of clusters' squared residuals by a fit.
 
-    Of errors of one variance, independent between clusters, the residuals ``(I - H) e`` have
-    ``1 - 2 h + q`` of it, h being the cluster's leverage and q the sum of the squares of its row of
-    the hat matrix H; without weights q is h. It is exact for clusters of a mask, and of a mask and
-    its complement.
+    If errors e of different clusters are independent and of equal variance, the variance of the
+    residuals ``(I - H) e`` is ``1 - 2 h + q`` times as large, where h is the cluster's leverage and
+    q the sum of squares of its row of the hat matrix H; without weights q equals h. The factor is
+    the inverse of that. It is exact for clusters of one mask, and of a mask and its complement.
 
     Parameters
     ----------
     rows, projected : ndarray of shape (n_samples, n_components)
-        Regressors, the intercept among them, and their :func:`projection`.
+        Regressors, including the intercept, and their :func:`projection`.
     weight : ndarray of shape (n_samples,)
         Weights of the samples.
     clusters : ndarray of shape (n_samples,) of int
-        Which of them were drawn together.
+        Cluster of each sample.
 
     Returns
     -------
     ndarray of shape (n_clusters,)
-        What squares are to be multiplied by, in the order of the clusters' numbers.
+        Factors of the squares, at most 100, by increasing cluster number.
     """
     _, number = np.unique(clusters, return_inverse=True)
     total = np.bincount(number, weight)
@@ -471,7 +485,7 @@ def residual_scale(
     q = np.divide(
         np.bincount(number, weight * of_rows), total, out=np.zeros_like(total), where=total > 0
     )
-    # A cluster that the fit all but passes through says nothing of its own error.
+    # The fit nearly passes through clusters of leverage near 1, whose factor would be unbounded.
     return 1 / np.maximum(1 - 2 * leverage + q, 0.01)
 
 
@@ -482,24 +496,25 @@ def left_out_residuals(
     weight: np.ndarray,
     clusters: np.ndarray,
 ) -> np.ndarray:
-    """Residuals of a linear fit that had not seen the sample's own cluster.
+    """Compute leave-one-cluster-out residuals of a linear fit, without fitting again.
 
     Parameters
     ----------
     residual : ndarray of shape (n_samples, n_labels)
-        Of the fit to all samples.
+        Residuals r of the fit to all samples.
     rows, projected : ndarray of shape (n_samples, n_components)
-        Regressors, and their :func:`projection`: ``rows @ (projected * weight).T`` is the hat
-        matrix.
+        Regressors, and their :func:`projection`: ``rows @ (projected * weight[:, None]).T`` is the
+        hat matrix H.
     weight : ndarray of shape (n_samples,)
         Weights of the samples.
     clusters : ndarray of shape (n_samples,) of int
-        Which samples were drawn together.
+        Cluster of each sample.
 
     Returns
     -------
     ndarray of shape (n_samples, n_labels)
-        ``(I - H)^-1 r`` in each cluster.
+        Residual of each sample from the fit to all other clusters: ``(I - H_CC)^-1 r_C`` for the
+        samples of cluster C.
     """
     order = np.argsort(clusters, kind="stable")
     _, starts, sizes = np.unique(clusters[order], return_index=True, return_counts=True)
@@ -507,7 +522,7 @@ def left_out_residuals(
     rest = np.maximum(1 - weight * np.einsum("ij,ij->i", rows, projected), 0.01)
     alone = order[starts[sizes == 1]]
     out[alone] /= rest[alone, np.newaxis]
-    # Of pairs, which there are many of, the inverse is written out.
+    # Clusters of two samples are the most frequent: their inverse in closed form.
     first, second = (order[starts[sizes == 2] + k] for k in (0, 1))
     met = np.einsum("ij,ij->i", rows[first], projected[second])
     determinant = rest[first] * rest[second] - weight[first] * weight[second] * np.square(met)
@@ -525,18 +540,19 @@ def left_out_residuals(
 def with_intercept(
     rows: np.ndarray, projected: np.ndarray, weight: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Add the intercept to regressors that are about their means, and to their projection.
+    """Append the column of the intercept to centred regressors and to their projection.
 
     Parameters
     ----------
     rows, projected : ndarray of shape (n_samples, n_components)
-        The regressors, and their :func:`projection`.
+        Regressors less their weighted means, and their :func:`projection`.
     weight : ndarray of shape (n_samples,)
         Weights of the samples.
 
     Returns
     -------
     rows, projected : ndarray of shape (n_samples, n_components + 1)
+        The same with the intercept as their last column.
     """
     one = np.ones((len(rows), 1))
     return np.hstack([rows, one]), np.hstack([projected, one / weight.sum()])
@@ -549,10 +565,11 @@ def _influence(
     clusters: np.ndarray,
     inverse: np.ndarray,
 ) -> np.ndarray:
-    """What each cluster of a crossed design adds to a label's error, (n_clusters, n_components).
+    """Contribution of clusters to the error of a label's weights, (n_clusters, n_components).
 
-    `which` is (the audio mask of each sample, its lyric mask), `clusters` the cluster of each
-    sample; the rest is as in :func:`crossed_errors`.
+    `which` is (audio mask of each sample, lyric mask of each sample), `score` the label's weighted
+    residuals, `clusters` the cluster of each sample; `centred` and `inverse` are as in
+    :func:`crossed_errors`.
     """
     n_clusters = clusters.max(initial=-1) + 1
     parts = [
@@ -569,7 +586,7 @@ def _squares_by_cluster(
     clusters: np.ndarray,
     inverse: np.ndarray,
 ) -> np.ndarray:
-    """Sum over many clusters of the squares of :func:`_influence`, (n_components,)."""
+    """Sum of squares of :func:`_influence` over all clusters, in blocks, (n_components,)."""
     order = np.argsort(clusters, kind="stable")
     numbers = np.cumsum(np.diff(clusters[order], prepend=clusters[order[:1]]) != 0)
     total = np.zeros(inverse.shape[1])

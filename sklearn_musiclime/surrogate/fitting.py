@@ -1,4 +1,4 @@
-"""The surrogate of a neighbourhood: which fit its design and its kernel call for."""
+"""Fit of a neighbourhood's surrogate, by the method that its design and the kernel call for."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ if TYPE_CHECKING:
 
 KERNELS = ("exponential", "shapley")
 SAFE_EXPONENT = 300
-"""Scores between 2 ** -300 and 2 ** 300 have squares that double precision holds."""
+"""Scores between 2 ** -300 and 2 ** 300 need no scaling: their squares fit double precision."""
 
 
 def safe_exponents(scores: np.ndarray) -> np.ndarray:
-    """Say by which powers of two to divide scores, so that their squares stay in range.
+    """Choose the powers of two to divide scores by, so that their squares stay in floating range.
 
-    A naive Bayes classifier gives probabilities of 1e-300 to what it thinks unlikely.
+    A naive Bayes classifier, for one, gives unlikely classes probabilities of 1e-300.
 
     Parameters
     ----------
@@ -33,7 +33,7 @@ def safe_exponents(scores: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray of shape (n_labels,) of int
-        0 for labels whose scores are well in range.
+        Exponents; 0 for labels whose scores need no scaling.
 
     Examples
     --------
@@ -63,25 +63,28 @@ def fit_neighbourhood(
     neighbourhood : Neighbourhood
         The masks.
     scores : ndarray of shape (n_samples, n_labels)
-        The model's scores of its pairs.
+        The model's scores of its perturbed songs, in the order of ``neighbourhood.pairs``.
     kernel : {"exponential", "shapley"}, default="exponential"
-        "exponential": see :func:`~sklearn_musiclime.surrogate.kernel_weights`; masks of a crossed
-        design are not written out, where nothing is selected and no `regressor` asks for them.
-        "shapley": see :func:`~sklearn_musiclime.surrogate.fit_shapley`, which has no use for the
-        other parameters.
+        "exponential": see :func:`~sklearn_musiclime.surrogate.kernel_weights`. A crossed design
+        takes :func:`~sklearn_musiclime.surrogate.fit_crossed_surrogate`, unless there is a
+        `regressor` or a feature selection; everything else takes
+        :func:`~sklearn_musiclime.surrogate.fit_surrogate`.
+        "shapley": see :func:`~sklearn_musiclime.surrogate.fit_shapley`; the other parameters are
+        not used.
     kernel_width : float, default=0.25
         Width of the exponential kernel, in cosine distance.
     feature_selection : str, default="none"
         See :func:`~sklearn_musiclime.surrogate.fit_surrogate`.
     n_features : int or None, default=None
-        How many components a label keeps.
+        Number of components that are selected for each label, unless `feature_selection` is "none".
     regressor : estimator or None, default=None
-        None: least squares, see :func:`~sklearn_musiclime.surrogate.fit_surrogate`.
+        Regressor of the surrogate. None: least squares, see
+        :func:`~sklearn_musiclime.surrogate.fit_surrogate`.
 
     Returns
     -------
     Surrogate
-        Without errors where the neighbourhood is exhaustive.
+        Its standard errors are 0 where the neighbourhood is exhaustive.
     """
     sampling = neighbourhood.sampling
     if kernel == "shapley":
@@ -102,7 +105,8 @@ def fit_neighbourhood(
         feature_selection=feature_selection,
         n_features=n_features,
         regressor=regressor,
-        # A penalty is weighed against the number of samples.
+        # An enumerated mask weighs as much as the requested samples that it stands for, so that the
+        # penalty of a ridge has the same effect as with that number of samples.
         sample_weight=np.full(len(neighbourhood), neighbourhood.repeats),
         sampling=sampling,
     )

@@ -1,32 +1,32 @@
-"""Interactions: what two components do together beyond what each does.
+"""Interactions: the effect of two components together beyond the sum of their effects.
 
-The interaction of two components is the average, over all that the rest of the song may be, of
-``f(both) - f(one) - f(other) + f(neither)``: the Banzhaf interaction index (Grabisch and Roubens
-1999). It is the coefficient of the product of the two in a least-squares fit to all masks. The
-kernel of the weights plays no part, so a model that is additive in the score has none, whatever
-else its curves are like.
+The interaction of two components is the average of ``f(both) - f(one) - f(other) + f(neither)``
+over all masks of the other components, equally weighted: the Banzhaf interaction index
+(Grabisch and Roubens 1999). It is the coefficient of the product of the two components in a
+least-squares fit to all masks. The kernel of the weights is not used here, so that all interactions
+of a model whose score is additive in the components are 0.
 
-Three ways lead there.
+There are three estimators.
 
-*Crossed grid.* With masks of the audio crossed with masks of the lyrics, both with complements, the
-four scores of a mask pair and a lyric pair are folded into ``R = (f11 - f12 - f21 + f22) / 4``:
-whatever depends on the audio alone, or on the lyrics alone, cancels to the last bit. With masks A
-and L coded -1/2 and 1/2 then ``B = (A'A)^-1 A' R L (L'L)^-1``: all interactions of the two
-modalities at once. Standard errors come from both sides (masks of the audio are shared along rows,
-of the lyrics along columns), as of a two-way cluster (Cameron, Gelbach, Miller 2011).
+*Crossed grid.* Masks of the audio are crossed with masks of the lyrics, both with complements. The
+four scores of an audio mask and its complement with a lyric mask and its complement are folded into
+``R = (f11 - f12 - f21 + f22) / 4``: effects of the audio alone and of the lyrics alone cancel
+exactly. With masks A and L coded -1/2 and 1/2, all interactions of the two modalities are
+``B = (A'A)^-1 A' R L (L'L)^-1``. Standard errors are two-way clustered, since all scores of a row
+share an audio mask and all of a column a lyric mask (Cameron, Gelbach, Miller 2011).
 
-*Joint masks.* The mean of a mask's and its complement's score holds no effect of a single
-component. Products of two columns are all but orthogonal, so each interaction is estimated on its
-own, and those that stand out are fitted together and their part is taken out before the rest is
-tested again. Of independent masks what the single components explain is taken out of the scores,
-and of the products alike.
+*Joint masks.* In the mean of the scores of a mask and its complement the effects of single
+components cancel; of independent masks, the linear effects of the components are regressed out of
+the scores and of the products. Products of two columns are nearly orthogonal to each other, so each
+interaction is first estimated by itself. Those that are significant are then fitted jointly and
+subtracted, and the others are tested again on what remains.
 
-*All masks.* Where they are all there the fit is exact. Shapley's interaction index is found there
-alone: masks that are drawn for Shapley values are no fair coins, and what they would show of pairs
-is mostly something else.
+*All masks.* On an enumeration the fit is exact. Shapley's interaction index is computed in this
+case only: a sample that is drawn for Shapley values leaves out components by other chances than
+fair coins, and estimates of interactions from it are dominated by other effects.
 
-Which of thousands are real is told by the Benjamini-Hochberg q-value: of those below 0.05, a
-twentieth is expected to be none.
+Among thousands of pairs, significance is judged by the Benjamini-Hochberg q-value: of the
+interactions whose q-value is at most 0.05, a twentieth is expected to be false.
 
 References
 ----------
@@ -51,17 +51,17 @@ from sklearn_musiclime.surrogate.errors import MOST_DOF
 from sklearn_musiclime.surrogate.linear import Surrogate, negligible
 
 FALSE_DISCOVERIES = 0.05
-"""Share of false ones among the interactions that are held to be real."""
+"""Largest q-value of significant interactions: the expected share of false ones among them."""
 WELL_POSED = 1.5
-"""Units a component that least squares needs; with fewer each component is estimated apart."""
+"""Clusters per component that least squares needs; with fewer each component is fitted alone."""
 MAX_PAIRS = 10_000_000
-"""Pairs that are estimated at most."""
+"""Largest number of pairs that are estimated."""
 MAX_SCREENED = 2_000_000
-"""Pairs up to which all are screened, those of 2,000 components; of more, those asked for."""
+"""Up to this many pairs (2,000 components) all are screened; beyond, only the requested ones."""
 MAX_OPERATIONS = 2e10
-"""Multiplications that the squares of all products take at most; of more, the mean will do."""
+"""Largest number of multiplications for exact squares of products; beyond, their mean is used."""
 MAX_ROUNDS = 20
-"""How often interactions that stand out are taken out before the rest is tested again."""
+"""Largest number of rounds of fitting the significant interactions and testing the others again."""
 
 
 @dataclass(frozen=True)
@@ -71,15 +71,15 @@ class Interactions:
     Attributes
     ----------
     pairs : ndarray of shape (n_pairs, 2) of int
-        Positions of the two components.
+        Positions of the two components, those of the audio counted first.
     weights : ndarray of shape (n_labels, n_pairs)
-        What the two add together beyond what each adds.
+        Interaction of the two: their effect together less the sum of their effects.
     std_err : ndarray of shape (n_labels, n_pairs)
-        Their standard errors.
+        Standard errors of the interactions.
     q_values : ndarray of shape (n_labels, n_pairs)
-        The false-discovery rate at which each would be held to be real.
+        Benjamini-Hochberg q-values: the false-discovery rate at which each is significant.
     dof : ndarray of shape (n_labels, n_pairs), or None, default=None
-        Degrees of freedom of `std_err`. None: as many as there can be, that of a normal error.
+        Degrees of freedom of `std_err`. None: 1e6, that is, a normal error.
     """
 
     pairs: np.ndarray
@@ -93,17 +93,17 @@ class Interactions:
             object.__setattr__(self, "dof", np.full(np.shape(self.std_err), MOST_DOF))
 
     def scaled(self, exponent: np.ndarray) -> Interactions:
-        """Multiply by a power of two.
+        """Multiply the interactions of each label by a power of two.
 
         Parameters
         ----------
         exponent : ndarray of shape (n_labels,) of int
-            The power of each label.
+            Exponent of each label.
 
         Returns
         -------
         Interactions
-            What would have been found in scores that are as many times as large.
+            The interactions of scores that are ``2 ** exponent`` times as large.
         """
         exponent = exponent[:, np.newaxis]
         return replace(
@@ -114,16 +114,17 @@ class Interactions:
 
     @classmethod
     def concatenate(cls, parts: list[Interactions]) -> Interactions:
-        """Put the interactions of different pairs together.
+        """Concatenate interactions of different pairs.
 
         Parameters
         ----------
         parts : list of Interactions
-            Of the same labels.
+            Interactions for the same labels.
 
         Returns
         -------
         Interactions
+            All pairs, in the order of `parts`.
         """
         return cls(
             np.concatenate([part.pairs for part in parts]),
@@ -135,19 +136,19 @@ class Interactions:
 
 
 def check_n_pairs(n_audio: int, n_lyrics: int, which: str) -> None:
-    """Raise for more pairs of components than can be estimated.
+    """Check that a song's pairs of components are few enough for their interactions.
 
     Parameters
     ----------
     n_audio, n_lyrics : int
-        Number of components.
+        Number of audio and of lyric components.
     which : {"cross", "all"}
-        Pairs of an audio and a lyric component, or all pairs.
+        "cross": pairs of an audio and a lyric component. "all": all pairs of components.
 
     Raises
     ------
     ValueError
-        They are more than ten million.
+        There are more than ten million pairs.
     """
     n = n_audio + n_lyrics
     n_pairs = n_audio * n_lyrics if which == "cross" else n * (n - 1) // 2
@@ -168,22 +169,24 @@ def fit_interactions(
     which: str,
     kernel: str,
 ) -> Interactions:
-    """Estimate the interactions of a song's components, whatever the design.
+    """Estimate the interactions of a song's components, by the estimator that its design allows.
 
     Parameters
     ----------
     neighbourhood : Neighbourhood
         The masks.
     scores : ndarray of shape (n_samples, n_labels)
-        The scores of its pairs.
+        The model's scores of its perturbed songs, in the order of ``neighbourhood.pairs``.
     surrogate : Surrogate
-        What was fitted to them.
+        The surrogate that was fitted to these scores.
     grid : ndarray of shape (n_audio_masks, n_lyric_masks, n_labels), or None
-        The scores of its grid.
+        The model's scores of the combinations of ``neighbourhood.grid``. None: interactions between
+        audio and lyrics are left out in the crossed design; joint designs have no grid.
     which : {"cross", "all"}
-        Pairs of an audio and a lyric component, or all pairs.
+        "cross": pairs of an audio and a lyric component. "all": all pairs of components.
     kernel : {"exponential", "shapley"}
-        "shapley" needs all masks, and the indices are Shapley's.
+        "exponential": Banzhaf interaction indices. "shapley": Shapley interaction indices, which
+        take an exhaustive design.
 
     Returns
     -------
@@ -192,7 +195,7 @@ def fit_interactions(
     Raises
     ------
     ValueError
-        Masks were drawn for Shapley values, and are not all there.
+        `kernel` is "shapley" and the design is not exhaustive.
     """
     n_audio, n_lyrics = neighbourhood.audio_masks.shape[1], neighbourhood.lyric_masks.shape[1]
     sampling, n_known = neighbourhood.sampling, neighbourhood.n_known
@@ -206,7 +209,7 @@ def fit_interactions(
         design = neighbourhood.design
         if sampling.is_complete:
             design = "exhaustive"
-        elif design == "exhaustive":  # of a model that answers by chance
+        elif design == "exhaustive":  # the model's scores are noisy, so there still is an error
             design = "independent"
         return joint_interactions(
             masks, scores, pairs, design=design, fraction=sampling.sides[0].fraction
@@ -221,7 +224,7 @@ def fit_interactions(
         halves = (neighbourhood.audio_masks, neighbourhood.lyric_masks)
         for number, (masks, offset) in enumerate(zip(halves, (0, n_audio), strict=True)):
             rows = neighbourhood.pairs[n_known:, number]
-            # What a mask met of the other side is left to chance until all have met.
+            # Means over the other side's masks vary with the draw, unless all were combined.
             design = "exhaustive" if sampling.is_complete else "paired"
             found.append(_within(masks, rows, residual[n_known:], offset, design))
     if not found:
@@ -231,7 +234,7 @@ def fit_interactions(
 
 
 def _pairs(n_audio: int, n_lyrics: int, which: str) -> np.ndarray:
-    """Positions of the pairs that are asked for, (n_pairs, 2)."""
+    """Positions of the requested pairs of components, (n_pairs, 2)."""
     if which == "all":
         return np.stack(np.triu_indices(n_audio + n_lyrics, 1), axis=1)
     first, second = np.divmod(np.arange(n_audio * n_lyrics), max(n_lyrics, 1))
@@ -241,7 +244,10 @@ def _pairs(n_audio: int, n_lyrics: int, which: str) -> np.ndarray:
 def _within(
     masks: np.ndarray, rows: np.ndarray, residual: np.ndarray, offset: int, design: str
 ) -> Interactions:
-    """Interactions within a half: from what the linear fit leaves, averaged over each mask."""
+    """Interactions within a modality, from the residuals of the surrogate averaged by mask.
+
+    `rows` is each sample's mask, `offset` the position of the modality's first component.
+    """
     n_met = np.bincount(rows, minlength=len(masks))
     means = [np.bincount(rows, r, minlength=len(masks)) / np.maximum(n_met, 1) for r in residual.T]
     first = np.arange(0, len(masks) - 1, 2)
@@ -259,24 +265,25 @@ def crossed_interactions(
     *,
     fractions: tuple[float, float] = (0.0, 0.0),
 ) -> Interactions:
-    """Estimate all interactions of an audio and a lyric component from a complete grid.
+    """Estimate all interactions between audio and lyric components from a complete grid.
 
     Parameters
     ----------
     audio_masks : ndarray of shape (n_audio_masks, n_audio), dtype bool
-        Rows ``2 * i`` and ``2 * i + 1`` are complements.
+        Masks of the audio. Rows ``2 * i`` and ``2 * i + 1`` are complements.
     lyric_masks : ndarray of shape (n_lyric_masks, n_lyrics), dtype bool
-        The same of the lyrics.
+        Masks of the lyrics, in complements likewise.
     scores : ndarray of shape (n_audio_masks, n_lyric_masks, n_labels)
         The model's score of every combination.
     fractions : (float, float), default=(0.0, 0.0)
-        The part of all masks of each side that these are. 1: nothing is left to chance there.
+        Fraction of all masks of each side that was drawn. A side of 1 is complete and adds nothing
+        to the standard errors.
 
     Returns
     -------
     Interactions
-        Pair ``k * n_lyrics + m`` is audio component k and lyric component m; in `pairs` the lyric
-        components are counted on from the audio's.
+        Pair ``k * n_lyrics + m`` is audio component k and lyric component m, whose position in
+        `pairs` is ``n_audio + m``.
 
     Examples
     --------
@@ -306,8 +313,9 @@ def crossed_interactions(
     for label, floor in enumerate(floors):
         R = folded[:, :, label]
         B = _without_rounding(P.T @ R @ Q, floor)
-        # What one unit of the audio adds: how its slopes in the lyrics differ from those that all
-        # agree on. The same the other way round; what both count, the single cells, comes off once.
+        # The contribution of an audio cluster: the difference of its slopes in the lyrics from the
+        # common ones; of a lyric cluster likewise. The variance of single cells, which both
+        # contain, is subtracted once.
         along = np.square(R @ Q - of_audio.fitted(A, B))
         across = np.square(P.T @ R - of_lyrics.fitted(L, B.T).T)
         cells = np.square(R - of_audio.fitted(A, of_lyrics.fitted(L, B.T).T))
@@ -329,17 +337,30 @@ def crossed_interactions(
 
 @dataclass(frozen=True)
 class _Fit:
-    """How a half is projected: by least squares, or column by column where that is ill posed."""
+    """Kind of fit to the masks of a side: least squares, or each column alone if ill posed.
+
+    Attributes
+    ----------
+    is_joint : bool
+        Whether all columns are fitted together, by least squares.
+    scale : ndarray of shape (n_units, 1)
+        Factor of the squared residual of each pair of complements (HC2).
+    """
 
     is_joint: bool
-    scale: np.ndarray  # (n_units, 1), what a residual's square is multiplied by
+    scale: np.ndarray
 
     def fitted(self, masks: np.ndarray, coefficients: np.ndarray) -> np.ndarray:
+        """Fitted values of the clusters; 0 where each column was estimated alone."""
         return masks @ coefficients * self.is_joint
 
 
 def _projection(masks: np.ndarray) -> tuple[np.ndarray, _Fit, int]:
-    """The matrix that takes scores of units to coefficients, (n_units, n_components)."""
+    """Matrix that maps the scores of clusters to coefficients, kind of fit, degrees of freedom.
+
+    `masks` has one mask of each pair of complements, coded -1/2 and 1/2; the matrix is of shape
+    (n_units, n_components).
+    """
     n_units, n_components = masks.shape
     if n_units < WELL_POSED * n_components:
         return masks * (4 / n_units), _Fit(False, np.ones((n_units, 1))), n_units - 1
@@ -349,7 +370,7 @@ def _projection(masks: np.ndarray) -> tuple[np.ndarray, _Fit, int]:
 
 
 def _leverage_scale(leverage: np.ndarray) -> np.ndarray:
-    """What squared residuals of unweighted least squares are multiplied by (HC2)."""
+    """Factors of the squared residuals of unweighted least squares (HC2)."""
     return 1 / np.maximum(1 - leverage, 0.01)
 
 
@@ -361,21 +382,21 @@ def joint_interactions(
     design: str,
     fraction: float = 0.0,
 ) -> Interactions:
-    """Estimate interactions from masks over all components.
+    """Estimate interactions from masks over all components, without kernel weights.
 
     Parameters
     ----------
     masks : ndarray of shape (n_samples, n_components), dtype bool
-        The masks. In "paired" rows ``2 * i`` and ``2 * i + 1`` are complements.
+        The masks. In the paired design rows ``2 * i`` and ``2 * i + 1`` are complements.
     scores : ndarray of shape (n_samples, n_labels)
         The model's scores.
     pairs : ndarray of shape (n_pairs, 2) of int
-        The pairs of components that are asked for; all pairs are screened, unless they are over
-        two million.
+        Positions of the components of the requested pairs. Up to two million pairs, all pairs of a
+        song are screened for significant ones; beyond, only the requested ones.
     design : {"paired", "independent", "exhaustive"}
-        How the masks were drawn.
+        How the masks were drawn; "exhaustive" takes all masks, and gives standard errors of 0.
     fraction : float, default=0.0
-        The part of all masks that these are, if none was drawn twice.
+        Fraction of all masks that was drawn, without replacement. 0: drawn with replacement.
 
     Returns
     -------
@@ -412,10 +433,11 @@ def joint_interactions(
 def shapley_interactions(
     masks: np.ndarray, predictions: np.ndarray, pairs: np.ndarray
 ) -> Interactions:
-    """Shapley interaction indices, exactly, from the scores of all masks.
+    """Compute Shapley interaction indices from the scores of all masks.
 
-    The average of ``f(both) - f(one) - f(other) + f(neither)`` over the others, each number of them
-    as likely as every other.
+    The index of two components is the average of ``f(both) - f(one) - f(other) + f(neither)`` over
+    the masks of the other components, with the same total weight for each number of components
+    kept.
 
     Parameters
     ----------
@@ -424,12 +446,12 @@ def shapley_interactions(
     predictions : ndarray of shape (2 ** n_components, n_labels)
         The model's scores.
     pairs : ndarray of shape (n_pairs, 2) of int
-        The pairs of components.
+        Positions of the components of each pair.
 
     Returns
     -------
     Interactions
-        Standard errors are 0; q-values 0 where there is an interaction, else 1.
+        Exact: standard errors are 0, q-values are 0 for indices other than 0, else 1.
     """
     p = masks.shape[1]
     coded = 2.0 * masks - 1.0
@@ -443,7 +465,7 @@ def shapley_interactions(
 
 
 def _known(pairs: np.ndarray, weights: np.ndarray) -> Interactions:
-    """Interactions of all masks, which have no error."""
+    """Exact interactions: standard errors of 0, q-values of 0 or 1."""
     exact = np.zeros_like(weights)
     return Interactions(pairs, weights, exact, np.where(weights == 0, 1.0, 0.0), exact + MOST_DOF)
 
@@ -456,9 +478,11 @@ def _screened(
     floor: float,
     left_to_chance: float,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Weights, standard errors, q-values and degrees of freedom of pairs; see the module.
+    """Weights, standard errors, q-values and degrees of freedom of pairs, for a single label.
 
-    `basis` are orthonormal columns of what is taken out of scores and products alike.
+    This is the estimator for joint masks of the module's docstring. `coded` are the masks as -1/2
+    and 1/2, `response` the scores; the columns of `basis` are orthonormal and are regressed out of
+    the scores and of the products. `left_to_chance` is the finite population correction.
     """
     n, p = coded.shape
     response = response - basis @ (basis.T @ response)
@@ -479,7 +503,7 @@ def _screened(
     chosen: list[int] = []
     residual = response
     for _ in range(MAX_ROUNDS):
-        # A product's own fit, the others being all but orthogonal to it.
+        # Each product is fitted alone, since the others are nearly orthogonal to it.
         products = coded[:, firsts].T @ (coded[:, seconds] * residual[:, np.newaxis])
         weights = _without_rounding(products[first_at, second_at] / squares, floor)
         dof = n_free - len(chosen)
@@ -505,7 +529,8 @@ def _screened(
         weights[chosen] = together
         std_err[chosen] = np.sqrt(left_to_chance * (rest @ np.square(projected)))
     weights, std_err = weights[asked], std_err[asked]
-    # Among those asked for: true ones that were not must not make room for false ones.
+    # q-values over the requested pairs alone: significant pairs that were not requested would
+    # otherwise let more false ones pass.
     dof = n_free - len(chosen)
     return weights, std_err, _q_values(weights, std_err, dof), np.full(len(weights), float(dof))
 
@@ -513,9 +538,10 @@ def _screened(
 def _free_squares(
     coded: np.ndarray, basis: np.ndarray, firsts: np.ndarray, seconds: np.ndarray
 ) -> np.ndarray:
-    """Sum of squares of what `basis` leaves of products of columns, (n_firsts, n_seconds).
+    """Sums of squares of products of columns once `basis` is regressed out, (n_firsts, n_seconds).
 
-    Products are 1/4 or -1/4. Of so many that it would take long, all are given the mean.
+    Products are 1/4 or -1/4, so each sum is about (n - n_taken) / 16; where computing all of them
+    would take too long, this mean is returned for all.
     """
     n, n_taken = basis.shape
     if n * n_taken * len(firsts) * len(seconds) > MAX_OPERATIONS:
@@ -523,7 +549,7 @@ def _free_squares(
     taken = np.zeros((len(firsts), len(seconds)))
     for column in basis.T:
         taken += np.square(coded[:, firsts].T @ (coded[:, seconds] * column[:, np.newaxis]))
-    # What single components take all of says nothing of the two together.
+    # A product that the single components explain entirely has a sum of 0: keep divisions finite.
     return np.maximum(n / 16 - taken, 1e-6 * n)
 
 
@@ -535,7 +561,7 @@ def _tested(pairs: np.ndarray, weights: np.ndarray, std_err: np.ndarray, dof: in
 
 
 def _q_values(weights: np.ndarray, std_err: np.ndarray, dof: int) -> np.ndarray:
-    """Benjamini-Hochberg q-values of t-tests; 1 where nothing is left of a weight, or known."""
+    """Benjamini-Hochberg q-values of t-tests; 1 for weights of 0, or without degrees of freedom."""
     if dof < 1 or not len(weights):
         return np.ones(len(weights))
     none = weights == 0

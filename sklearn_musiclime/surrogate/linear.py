@@ -1,19 +1,20 @@
-"""The surrogate: a weighted linear model of the scores in the masks.
+"""The surrogate: a weighted linear regression of the model's scores on the masks.
 
-Rows near the song count more: ``sqrt(exp(-d ** 2 / kernel_width ** 2))`` with d the cosine distance
-of a mask to the one that keeps everything, which for k of p components kept is ``1 - sqrt(k / p)``.
+The weight of a sample is ``sqrt(exp(-d ** 2 / kernel_width ** 2))``, where d is the cosine distance
+of its mask to the mask that keeps everything: ``1 - sqrt(k / p)`` where k of p components are kept.
 
-It is fitted by least squares, so that a weight is no smaller than it is and intervals hold. Where
-masks barely exceed components (less than 1.5 clusters of them a component, on either side) least
-squares follow the noise; there a ridge is fitted whose penalty foretells clusters best that were
-left out. Its weights are shrunk by what no interval knows, so there is none.
-``regressor=Ridge(alpha=1.0)`` is LIME's surrogate to the last digits, solved once for all labels
-where LIME solves it once a label.
+Least squares is the default: its weights are unbiased and their intervals hold. With fewer than 1.5
+clusters of masks per component, on either side, least squares would fit the noise, and a ridge is
+fitted instead, with the penalty of least leave-one-cluster-out error. A ridge shrinks its weights,
+a bias that standard errors do not include, so no intervals are given.
+``regressor=Ridge(alpha=1.0)`` is LIME's surrogate to the last digits; it is solved once for all
+labels, where LIME solves it once per label.
 
-How wide a kernel. d is 0.29 where half of the components are on, so at the default width of 0.25
-such a row weighs 0.50, and one with a quarter of them on 0.14. Of 100 components nearly all masks
-keep 40 to 60, which weigh 0.36 to 0.65: that is hardly local. ``numpy.inf`` weighs all alike, as
-does, to four digits, MusicLIME's 25, and the weights are then Banzhaf values.
+Kernel width. With half of the components on d is 0.29, so at the default width of 0.25 such a
+sample weighs 0.50; with a quarter of them on it weighs 0.14. Among 100 components nearly all masks
+keep 40 to 60, which weigh 0.36 to 0.65: the neighbourhood is then hardly local. With ``numpy.inf``
+all masks weigh the same, as they do to four digits with MusicLIME's width of 25, and the weights
+are Banzhaf values.
 
 References
 ----------
@@ -52,13 +53,13 @@ from sklearn_musiclime.surrogate.errors import (
 
 FEATURE_SELECTION = ("none", "highest_weights", "forward_selection", "lasso_path")
 ENOUGH = 1.5
-"""Clusters of masks a component from which on least squares are better than a penalty."""
+"""Clusters of masks per component that least squares needs; with fewer a ridge is fitted."""
 PENALTIES = np.logspace(-4, 3, 22)
-"""Penalties that are tried where they are not, as parts of what a component has of the masks."""
+"""Penalties that are tried for the ridge, relative to the mean squared norm of a column."""
 LARGE = 0.3
-"""Weights of at least this part of the largest are those that people read."""
+"""Weights of at least this fraction of the largest are large: the ones that people read."""
 N_FOLDS = 5
-"""Parts of the masks that are left out in turn where what is left out has no formula."""
+"""Folds of the cross-validation where left-out residuals have no closed form."""
 
 
 @dataclass(frozen=True)
@@ -68,25 +69,26 @@ class Surrogate:
     Attributes
     ----------
     weights : ndarray of shape (n_labels, n_components)
-        What a component adds to a label's score; 0 where it was not selected.
+        Weight of each component in the score of each label; 0 where it was not selected.
     intercept : ndarray of shape (n_labels,)
-        The score with everything off.
+        The surrogate's score with all components off.
     score : ndarray of shape (n_labels,)
-        The weighted R^2 on the masks of the fit, as LIME's.
+        Weighted R^2 on the masks of the fit, as reported by LIME.
     fidelity : ndarray of shape (n_labels,)
-        The weighted R^2 over all masks: of those drawn each cluster is foretold by a fit without
-        it. It may be negative.
+        Weighted R^2 estimated for all masks, drawn or not: the fraction that was not drawn is taken
+        to have leave-one-cluster-out residuals. It may be negative.
     local_prediction : ndarray of shape (n_labels,)
-        The surrogate's score with everything on, to compare with the model's.
+        The surrogate's score with all components on, to be compared with the model's.
     std_err : ndarray of shape (n_labels, n_components)
-        Standard errors of `weights`: by how much they vary from draw to draw of the masks. NaN
+        Standard errors of `weights`: how much they vary from one draw of the masks to another. NaN
         where a component was not selected.
     dof : ndarray of shape (n_labels, n_components)
         Degrees of freedom of `std_err`; below 1 where no interval is known.
     penalty : ndarray of shape (n_labels,)
-        Of the ridge that was fitted, the larger one of the two sides; 0: least squares.
+        Penalty that was chosen for the ridge, the larger one of the two sides; 0 if the fit was
+        least squares or another `regressor`.
     is_sufficient : bool
-        Whether there were enough masks to tell the weights apart.
+        Whether there were at least 1.5 clusters of masks per component on each side.
     """
 
     weights: np.ndarray
@@ -110,26 +112,26 @@ class Surrogate:
         return self.bounds()[1]
 
     def bounds(self, interval: float = CONFIDENCE_LEVEL) -> tuple[np.ndarray, np.ndarray]:
-        """Return intervals of the weights.
+        """Compute confidence intervals of the weights.
 
         Parameters
         ----------
         interval : float, default=0.95
-            How often they shall hold the weights that all masks would give.
+            Probability with which an interval contains the weight that all masks would give.
 
         Returns
         -------
         low, high : ndarray of shape (n_labels, n_components)
-            NaN where none is known.
+            Ends of the intervals; NaN where no interval is known.
         """
         reach = margin(self.std_err, self.dof, interval)
         return self.weights - reach, self.weights + reach
 
     @property
     def relative_error(self) -> np.ndarray:
-        """How far off the weights of each label may be, as a part of the largest, (n_labels,)."""
-        # The largest standard error, or, if that is more, what the root mean square error of the
-        # large weights stays below with 95 % confidence: their squares by Fisher's F.
+        """Error of each label's weights, relative to the largest weight, shape (n_labels,)."""
+        # The largest standard error, or, if it is larger, the upper 95 % confidence bound of the
+        # root mean square error of the large weights, by the F distribution.
         size, std_err = np.abs(self.weights), np.nan_to_num(self.std_err)
         largest = size.max(axis=1, initial=0.0)
         worst = std_err.max(axis=1, initial=0.0)
@@ -143,34 +145,34 @@ class Surrogate:
 
     @property
     def _is_large(self) -> np.ndarray:
-        """Which weights count by their size, shape (n_labels, n_components)."""
+        """Which weights are at least 0.3 of the label's largest, (n_labels, n_components)."""
         size = np.abs(self.weights)
         return (size >= LARGE * size.max(axis=1, keepdims=True, initial=0.0)) & (size > 0)
 
     def fewest_dof(self) -> float:
-        """Say how few degrees of freedom an uncertain large weight has.
+        """Return the fewest degrees of freedom of any large weight that has a standard error.
 
         Returns
         -------
         float
-            Infinite where no large weight is uncertain.
+            Infinite where the large weights are exact.
         """
         largest = np.abs(self.weights).max(axis=1, keepdims=True, initial=0.0)
         counts = self._is_large & (self.std_err > 1e-6 * largest)
         return float(self.dof.min(initial=np.inf, where=counts))
 
     def scaled(self, exponent: np.ndarray) -> Surrogate:
-        """Multiply by a power of two.
+        """Multiply the surrogate of each label by a power of two.
 
         Parameters
         ----------
         exponent : ndarray of shape (n_labels,) of int
-            The power of each label.
+            Exponent of each label.
 
         Returns
         -------
         Surrogate
-            What would have been fitted to scores that are as many times as large.
+            The surrogate of scores that are ``2 ** exponent`` times as large.
         """
         by_component = exponent[:, np.newaxis]
         return replace(
@@ -187,12 +189,12 @@ class Surrogate:
         Parameters
         ----------
         units : ndarray of shape (n_components,) of int
-            The unit of each component.
+            Linked unit (components that are switched on and off together) of each component.
 
         Returns
         -------
         Surrogate
-            With a weight a component; their sums are those of the units.
+            Weights of the components; those of a unit are equal and add up to the unit's weight.
         """
         size = np.bincount(units)[units]
         return replace(
@@ -204,24 +206,26 @@ class Surrogate:
 
 
 def kernel_weights(masks: np.ndarray, kernel_width: float = 0.25) -> np.ndarray:
-    """Weigh masks by their nearness to the one that keeps everything.
+    """Compute the kernel weights of masks, by their distance to the mask that keeps everything.
+
+    The weight is ``sqrt(exp(-d ** 2 / kernel_width ** 2))`` with d the cosine distance.
 
     Parameters
     ----------
-    masks : ndarray of shape (n_samples, n_components), dtype bool
+    masks : array-like of shape (n_samples, n_components), bool
         The masks.
     kernel_width : float, default=0.25
-        Width of the kernel, in cosine distance; ``numpy.inf`` weighs all masks alike.
+        Width of the kernel, in cosine distance; ``numpy.inf`` weighs all masks the same.
 
     Returns
     -------
     ndarray of shape (n_samples,)
-        In (0, 1]; 1 for the mask that keeps everything.
+        Weights from 0 to 1; 1 for the mask that keeps everything.
 
     Raises
     ------
     ValueError
-        `kernel_width` is not positive, or `masks` are not two-dimensional.
+        `kernel_width` is not positive, or `masks` is not a two-dimensional array of 0 and 1.
 
     Examples
     --------
@@ -236,7 +240,7 @@ def kernel_weights(masks: np.ndarray, kernel_width: float = 0.25) -> np.ndarray:
 
 
 def check_masks(masks: np.ndarray) -> np.ndarray:
-    """Raise for what can't be masks.
+    """Check masks and convert them to a boolean array.
 
     Parameters
     ----------
@@ -246,11 +250,12 @@ def check_masks(masks: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray of shape (n_samples, n_components), dtype bool
+        The masks.
 
     Raises
     ------
     ValueError
-        There is no mask, they have another number of dimensions, or are not of 0 and 1.
+        There is no mask, the number of dimensions is not 2, or values are other than 0 and 1.
     """
     given = np.asarray(masks)
     if given.ndim != 2 or not len(given) or given.dtype.kind not in "biuf":
@@ -264,23 +269,24 @@ def check_masks(masks: np.ndarray) -> np.ndarray:
 
 
 def check_scores(scores: np.ndarray, n_samples: int) -> np.ndarray:
-    """Raise for what can't be the scores of masks.
+    """Check the scores of masks and convert them to a two-dimensional float array.
 
     Parameters
     ----------
     scores : array-like of shape (n_samples,) or (n_samples, n_labels)
         The scores.
     n_samples : int
-        How many masks there are.
+        Number of masks.
 
     Returns
     -------
     ndarray of shape (n_samples, n_labels)
+        The scores.
 
     Raises
     ------
     ValueError
-        They are NaN or infinite, or the shapes don't match.
+        Scores are NaN or infinite, or their number is not `n_samples`.
     """
     scores = np.asarray(scores, dtype=float)
     scores = scores[:, np.newaxis] if scores.ndim == 1 else scores
@@ -292,24 +298,24 @@ def check_scores(scores: np.ndarray, n_samples: int) -> np.ndarray:
 
 
 def check_sample_weight(sample_weight: np.ndarray | None, n_samples: int) -> np.ndarray:
-    """Raise for what can't be the weights of samples.
+    """Check the weights of samples and convert them to a float array.
 
     Parameters
     ----------
     sample_weight : array-like of shape (n_samples,), or None
-        The weights.
+        The weights. None: ones.
     n_samples : int
-        How many there must be.
+        Number of samples.
 
     Returns
     -------
     ndarray of shape (n_samples,)
-        Ones, for None.
+        The weights.
 
     Raises
     ------
     ValueError
-        Some are negative, NaN or infinite, or there are more or fewer.
+        Weights are negative, NaN or infinite, or their number is not `n_samples`.
     """
     if sample_weight is None:
         return np.ones(n_samples)
@@ -322,17 +328,19 @@ def check_sample_weight(sample_weight: np.ndarray | None, n_samples: int) -> np.
 
 
 def check_regressor(regressor: BaseEstimator | None) -> None:
-    """Raise for a regressor that can't be a surrogate, as far as that shows before it is fitted.
+    """Check that a regressor can be fitted as a surrogate.
+
+    Whether it has ``coef_`` is known only after it is fitted, see :func:`fit_surrogate`.
 
     Parameters
     ----------
     regressor : estimator or None
-        The regressor.
+        The regressor. None: the default, least squares.
 
     Raises
     ------
     ValueError
-        Its ``fit`` takes no ``sample_weight``.
+        `regressor` has no ``fit``, or one that takes no ``sample_weight``.
     """
     if regressor is not None and not (
         hasattr(regressor, "fit") and has_fit_parameter(regressor, "sample_weight")
@@ -348,19 +356,19 @@ def _kernel(n_kept: np.ndarray, n_components: int, kernel_width: float) -> np.nd
 
 
 def check_selection(feature_selection: str, n_features: int | None) -> None:
-    """Raise for a feature selection that can't be.
+    """Check the parameters of a feature selection.
 
     Parameters
     ----------
     feature_selection : str
         Name of a method.
     n_features : int or None
-        How many features it selects.
+        Number of components to select.
 
     Raises
     ------
     ValueError
-        The method is unknown, or one that selects lacks a positive `n_features`.
+        The method is unknown, or it is not "none" and `n_features` is None or below 1.
     """
     if feature_selection not in FEATURE_SELECTION:
         raise ValueError(
@@ -384,7 +392,7 @@ def fit_surrogate(
     sample_weight: np.ndarray | None = None,
     sampling: Sampling | None = None,
 ) -> Surrogate:
-    """Fit a weighted linear model of a model's scores in the masks.
+    """Fit a weighted linear regression of a model's scores on the masks.
 
     Parameters
     ----------
@@ -393,32 +401,37 @@ def fit_surrogate(
     predictions : array-like of shape (n_samples,) or (n_samples, n_labels)
         The model's scores.
     kernel_width : float, default=0.25
-        See :func:`kernel_weights`.
+        Width of the exponential kernel, see :func:`kernel_weights`.
     feature_selection : {"none", "highest_weights", "forward_selection", "lasso_path"}, \
             default="none"
-        How `n_features` components are chosen for each label before the fit, with LIME's meaning:
-        those of the largest weights in a ridge of all; one after the other the one that raises R^2
-        most; the last step of the lasso path with no more than that many.
+        How `n_features` components are selected for each label before the fit, as in LIME.
+        "highest_weights": those with the largest weights in a ridge on all components.
+        "forward_selection": one after the other, the component that raises R^2 most. "lasso_path":
+        the last step of the lasso path that has at most `n_features` components.
     n_features : int or None, default=None
-        How many components a label keeps, unless `feature_selection` is "none".
+        Number of components that are selected for each label, unless `feature_selection` is "none".
     regressor : estimator or None, default=None
-        Any scikit-learn regressor with ``coef_``, ``intercept_`` and ``sample_weight``. None: least
-        squares, with a penalty where masks are few. ``Ridge(alpha=1.0)``: LIME's.
+        Any scikit-learn regressor with ``coef_`` and ``intercept_``, whose ``fit`` takes
+        ``sample_weight``. None: least squares, or a ridge where masks are few.
+        ``Ridge(alpha=1.0)``: LIME's.
     sample_weight : array-like of shape (n_samples,), or None, default=None
-        How many samples each mask stands for, on top of the kernel. None: one.
+        Number of samples that each mask stands for; multiplied by the kernel. None: one.
     sampling : Sampling or None, default=None
-        How the masks were drawn, which standard errors follow from. Least squares leave out what
-        was not drawn, such as the song itself; a `regressor` takes all rows, as LIME's does.
-        None: each was drawn on its own.
+        How the masks were drawn, from which standard errors follow. Without a `regressor` the
+        kernel is also multiplied by ``sampling.sample_weight``, which is 0 for masks that were not
+        drawn, such as the song itself; a `regressor` is fitted to all rows, as in LIME. None: each
+        mask was drawn independently.
 
     Returns
     -------
     Surrogate
+        The fit to each label.
 
     Raises
     ------
     ValueError
-        Shapes don't match, or a parameter is out of its range.
+        Shapes don't match, a parameter is out of its range, or the fitted `regressor` has no finite
+        ``coef_`` and ``intercept_`` of the right shape.
 
     Examples
     --------
@@ -451,7 +464,7 @@ def fit_surrogate(
     )
 
     def fit(rows: np.ndarray) -> tuple[np.ndarray, ...]:
-        """Fit some of the samples, see `_fit_labels`."""
+        """Fit the surrogates of all labels to some of the samples, see :func:`_fit_labels`."""
         return _fit_labels(
             masks[rows], predictions[rows], weight[rows],
             regressor=regressor, feature_selection=feature_selection, n_features=n_features,
@@ -504,7 +517,7 @@ def fit_crossed_surrogate(
     kernel_width: float = 0.25,
     sampling: Sampling | None = None,
 ) -> Surrogate:
-    """Fit the default surrogate to pairs of masks without writing out a row a pair.
+    """Fit the default surrogate to a crossed design, without a written-out row for each pair.
 
     With W (n_audio_masks x n_lyric_masks) the kernel weights of the pairs that were scored, and F
     their scores, the normal equations have the blocks A' diag(W 1) A, A' W L and L' diag(W' 1) L on
@@ -514,18 +527,18 @@ def fit_crossed_surrogate(
     Parameters
     ----------
     audio_masks : array-like of shape (n_audio_masks, n_audio_components), bool
-        A.
+        Masks of the audio, A: True where a component is kept.
     lyric_masks : array-like of shape (n_lyric_masks, n_lyric_components), bool
-        L.
+        Masks of the lyrics, L.
     pairs : ndarray of shape (n_samples, 2) of int
-        The audio mask and the lyric mask of each score, no pair twice.
-    predictions : array-like of shape (n_samples, n_labels)
+        The audio mask and the lyric mask of each score, each pair once.
+    predictions : array-like of shape (n_samples,) or (n_samples, n_labels)
         The model's scores.
     kernel_width : float, default=0.25
-        See :func:`kernel_weights`.
+        Width of the exponential kernel, see :func:`kernel_weights`.
     sampling : Sampling or None, default=None
-        How the masks were drawn. None: masks ``2 * i`` and ``2 * i + 1`` of a side together, from
-        more than can be counted.
+        How the masks were drawn. None: masks ``2 * i`` and ``2 * i + 1`` of a side are a cluster,
+        and clusters were drawn with replacement.
 
     Returns
     -------
@@ -556,14 +569,14 @@ def fit_crossed_surrogate(
     n_kept = A.sum(axis=1)[i] + L.sum(axis=1)[j]
     weight = sampling.sample_weight * _kernel(n_kept, sum(n_components), kernel_width)
     _check_reach(weight, kernel_width)
-    # Of more words than masks only the differences between masks can be told: these are their own
-    # columns then, orthonormal ones, which a ridge takes as it takes the words.
+    # With more components than masks, the weights lie in the span of the masks: the fit is in an
+    # orthonormal basis of that span, which changes neither least squares of least norm nor a ridge.
     bases = tuple(_basis(masks) for masks in (A, L))
     A, L = (m if b is None else m @ b for m, b in zip((A, L), bases, strict=True))
     W = scipy.sparse.csr_array((weight, (i, j)), shape=(len(A), len(L)))
     of_audio, of_lyrics = W.sum(axis=1), W.sum(axis=0)
 
-    # Centred by the weighted means, which is what fits the intercept.
+    # Centring by the weighted means takes the place of fitting the intercept.
     total = weight.sum()
     mean = np.concatenate([of_audio @ A, of_lyrics @ L]) / total
     mean_score = weight @ predictions / total
@@ -609,7 +622,7 @@ def fit_crossed_surrogate(
         errors = crossed_errors(centred, of_masks, pairs, score, inverse, sampling, bases)
         std_err[labels], dof[labels] = errors.std_err, errors.dof
         residual[:, labels] = rest
-        # What a cluster's own masks took of the fit, on one side and on the other.
+        # Residuals of fits without the sample's cluster: the increases on both sides are added.
         left_out[:, labels] = rest + sum(
             _taken_by_cluster(rows, w, inverse[half, half], _sums(score, at, len(rows)))[at]
             for rows, w, half, at in zip(centred, of_masks, halves, (i, j), strict=True)
@@ -640,7 +653,7 @@ def fit_crossed_surrogate(
 
 
 def _basis(masks: np.ndarray) -> np.ndarray | None:
-    """Orthonormal columns (n_components, n_masks) that span masks; None if they are no fewer."""
+    """Orthonormal basis of the masks' span, (n_components, n_masks); None if masks suffice."""
     n_masks, n_components = masks.shape
     return np.linalg.qr(masks.T)[0] if n_components > n_masks else None
 
@@ -648,10 +661,11 @@ def _basis(masks: np.ndarray) -> np.ndarray | None:
 def _taken_by_cluster(
     rows: np.ndarray, weight: np.ndarray, inverse: np.ndarray, score: np.ndarray
 ) -> np.ndarray:
-    """How much residuals of masks grow where their cluster is left out, (n_masks, n_labels).
+    """Increase of the mean residual of each mask if its cluster is left out, (n_masks, n_labels).
 
-    `score` are the weighted residuals, summed by mask; rows ``2 * i`` and ``2 * i + 1`` are
-    together.
+    `rows` are the centred masks, of which ``2 * i`` and ``2 * i + 1`` are a cluster, `weight` the
+    total weights of the masks, `inverse` the inverse normal matrix, `score` the sums of the
+    weighted residuals of each mask.
     """
     there = weight[:, np.newaxis] > 0
     residual = np.divide(score, weight[:, np.newaxis], out=np.zeros_like(score), where=there)
@@ -669,19 +683,20 @@ def _fit_labels(
     n_features: int | None,
     clusters: np.ndarray | None,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    """Weights, intercepts and penalties of labels, and which components each of them keeps.
+    """Weights, intercepts, penalties and selected components of all labels.
 
-    `clusters` choose the penalty of least squares where masks are few; None: they are enough.
+    `clusters` (cluster of each sample) is given where masks are too few for least squares: then a
+    ridge is fitted, with the penalty of least leave-one-cluster-out error.
     """
     n_labels, n_components = predictions.shape[1], masks.shape[1]
     alpha = regressor.alpha if isinstance(regressor, Ridge) else 0.0
     penalty = np.full(n_labels, alpha) if np.ndim(alpha) == 0 else np.zeros(n_labels)
-    # A ridge of several labels is one factorisation; of other regressors it is not known that a
-    # label's weights don't depend on which labels it is fitted with.
+    # Ridge and least squares fit all labels with a single factorisation. Other regressors are
+    # fitted label by label: in a joint fit a label's weights might depend on the other labels.
     is_one_fit = isinstance(regressor, Ridge) or (regressor is None and clusters is None)
     if feature_selection == "none" and is_one_fit:
         coefficients, intercept = _fit(regressor, masks, predictions, weight)
-        weights = coefficients.reshape(n_labels, n_components)  # of one label it may come flat
+        weights = coefficients.reshape(n_labels, n_components)  # flat for a single label
         return weights, intercept, penalty, np.ones_like(weights, dtype=bool)
     weights, intercept = np.zeros((n_labels, n_components)), np.zeros(n_labels)
     is_chosen = np.zeros_like(weights, dtype=bool)
@@ -701,9 +716,9 @@ def _fit_labels(
 def _left_out_penalty(
     rows: np.ndarray, weight: np.ndarray, target: np.ndarray, clusters: np.ndarray
 ) -> float:
-    """The penalty of the ridge that foretells clusters best that it has not seen.
+    """Penalty of the ridge with the least leave-one-cluster-out squared error.
 
-    `rows` and `target` are about their weighted means.
+    `rows` and `target` are less their weighted means.
     """
     seen = weight > 0
     rows, weight, target, clusters = rows[seen], weight[seen], target[seen], clusters[seen]
@@ -725,7 +740,7 @@ def _left_out_penalty(
 
 
 def _of_columns(sampling: Sampling, kept: np.ndarray, n_components: int) -> Sampling:
-    """The sampling of masks of which only some columns are looked at."""
+    """Sampling of the masks restricted to the columns `kept`."""
     sides, first = [], 0
     for side in sampling.sides:
         n_own = int(np.isin(kept, np.arange(n_components)[side.columns]).sum())
@@ -741,7 +756,7 @@ def _left_out(
     clusters: np.ndarray,
     penalty: np.ndarray,
 ) -> np.ndarray:
-    """Residuals of ridges that have not seen the sample's own cluster, (n_samples, n_labels)."""
+    """Leave-one-cluster-out residuals of ridges or least squares, (n_samples, n_labels)."""
     centred = masks - np.average(masks, axis=0, weights=weight)
     out = np.empty_like(residual)
     for alpha in np.unique(penalty):
@@ -757,7 +772,11 @@ def _left_out_by_folds(
     predictions: np.ndarray,
     sampling: Sampling,
 ) -> np.ndarray:
-    """Residuals of fits that have not seen the sample's own part of any side's clusters."""
+    """Cross-validated residuals, (n_samples, n_labels).
+
+    The clusters of each side are divided into folds; a sample's residual is from the fit to the
+    samples that share no fold with it, on any side.
+    """
     n_folds = N_FOLDS if len(sampling.sides) == 1 else N_FOLDS - 2
     folds = [np.unique(side.clusters, return_inverse=True)[1] % n_folds for side in sampling.sides]
     number = sum(fold * n_folds**k for k, fold in enumerate(folds))
@@ -783,14 +802,18 @@ def _fidelity(
     weight: np.ndarray,
     sampling: Sampling,
 ) -> np.ndarray:
-    """R^2 over all masks: those that were drawn, and those that were not."""
+    """R^2 estimated for all masks, (n_labels,).
+
+    The drawn fraction of them has the residuals of the fit; the others are expected to have the
+    left-out residuals.
+    """
     drawn = sampling.density * np.prod([side.fraction for side in sampling.sides])
     size = np.sqrt(drawn * np.square(residual) + (1 - drawn) * np.square(left_out))
     return weighted_r2(predictions, size, weight)
 
 
 def _check_reach(weight: np.ndarray, kernel_width: float) -> None:
-    """Warn if all perturbed songs together weigh next to nothing."""
+    """Warn if the kernel is so narrow that perturbed songs have nearly no weight."""
     others = weight.sum() - weight.max()
     if len(weight) > 1 and others < 1e-4 * weight.max():
         warnings.warn(
@@ -803,7 +826,7 @@ def _check_reach(weight: np.ndarray, kernel_width: float) -> None:
 
 
 def _sums(values: np.ndarray, rows: np.ndarray, n_rows: int) -> np.ndarray:
-    """Add values (n, n_labels) up by their rows, (n_rows, n_labels)."""
+    """Sums of values (n, n_labels) by their row numbers, (n_rows, n_labels)."""
     return np.column_stack([np.bincount(rows, v, minlength=n_rows) for v in values.T])
 
 
@@ -814,7 +837,7 @@ def _fit(
     weight: np.ndarray,
     penalty: float = 0.0,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Coefficients and intercept; `penalty` is of a fit without a regressor."""
+    """Coefficients and intercept of a regressor, or of a ridge with this penalty for None."""
     if masks.shape[1] == 0:
         mean = np.average(target, axis=0, weights=weight)
         return np.zeros((*np.shape(mean), 0)), mean
@@ -844,7 +867,22 @@ def _fit(
 
 
 def weighted_r2(predictions: np.ndarray, residual: np.ndarray, weight: np.ndarray) -> np.ndarray:
-    """R^2 of each label; 1 where the scores are constant but for rounding, and so explained."""
+    """Compute the weighted R^2 of each label.
+
+    Parameters
+    ----------
+    predictions : ndarray of shape (n_samples, n_labels)
+        The model's scores.
+    residual : ndarray of shape (n_samples, n_labels)
+        Scores less those of the surrogate.
+    weight : ndarray of shape (n_samples,)
+        Weights of the samples.
+
+    Returns
+    -------
+    ndarray of shape (n_labels,)
+        1 where the scores are constant up to rounding.
+    """
     spread = predictions - np.average(predictions, axis=0, weights=weight)
     total, rest = weight @ np.square(spread), weight @ np.square(residual)
     varies = total > weight.sum() * np.square(rounding(predictions))
@@ -852,7 +890,7 @@ def weighted_r2(predictions: np.ndarray, residual: np.ndarray, weight: np.ndarra
 
 
 def rounding(scores: np.ndarray) -> np.ndarray:
-    """Say what of scores rounding may have made.
+    """Bound the rounding error of scores.
 
     Parameters
     ----------
@@ -862,8 +900,8 @@ def rounding(scores: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray of shape (n_labels,)
-        Eight units in the last place of the largest score: of single precision, where all scores
-        are numbers of it, else of double.
+        Eight machine epsilons times the largest absolute score: of single precision where all
+        scores of the label are exactly representable in it, else of double.
 
     Examples
     --------
@@ -880,7 +918,7 @@ def rounding(scores: np.ndarray) -> np.ndarray:
 
 
 def negligible(scores: np.ndarray) -> np.ndarray:
-    """Say which effects on scores are too small to be told from what a model's arithmetic leaves.
+    """Compute the size below which effects on scores are taken for rounding errors of the model.
 
     Parameters
     ----------
@@ -890,7 +928,7 @@ def negligible(scores: np.ndarray) -> np.ndarray:
     Returns
     -------
     ndarray of shape (n_labels,)
-        A ten millionth of what they vary by, and :func:`rounding`.
+        A ten millionth of the range of the scores, plus their :func:`rounding`.
     """
     if not len(scores):
         return np.zeros(scores.shape[1])
@@ -900,7 +938,7 @@ def negligible(scores: np.ndarray) -> np.ndarray:
 def _select(
     method: str, masks: np.ndarray, target: np.ndarray, weight: np.ndarray, n_features: int | None
 ) -> np.ndarray:
-    """Columns that a label keeps."""
+    """Positions of the components that a feature selection chooses for a label."""
     if method == "none" or masks.shape[1] == 0:
         return np.arange(masks.shape[1])
     n_features = min(n_features, masks.shape[1])
@@ -912,25 +950,25 @@ def _select(
     y = (target - np.average(target, weights=weight)) * root
     if method == "forward_selection":
         return _forward_selection(X, y, n_features)
-    with warnings.catch_warnings():  # columns that say the same as others, it drops
+    with warnings.catch_warnings():  # the path drops collinear columns, with a warning
         warnings.simplefilter("ignore", ConvergenceWarning)
         _, _, path = lars_path(X, y, method="lasso")
     sizes = np.count_nonzero(path, axis=0)
-    step = np.flatnonzero(sizes <= n_features)[-1]  # step 0 has none
+    step = np.flatnonzero(sizes <= n_features)[-1]  # step 0 has no component
     return np.flatnonzero(path[:, step])
 
 
 def _forward_selection(X: np.ndarray, y: np.ndarray, n_features: int) -> np.ndarray:
-    """Choose columns by the R^2 they add, one after the other.
+    """Choose columns one after the other, each time the one that raises R^2 most.
 
-    Columns are kept orthogonal to those chosen, so what one would add is its squared correlation
-    with y: one product a step where a regression a column would do the same.
+    All columns are kept orthogonal to the chosen ones, so the gain of a column is its squared
+    correlation with y: one matrix product a step, in place of a regression for each column.
     """
     X, chosen = X.copy(), []
     scale = np.square(X).sum(axis=0)
     for _ in range(n_features):
         norms = np.square(X).sum(axis=0)
-        free = norms > 1e-10 * scale  # the rest repeats what was chosen
+        free = norms > 1e-10 * scale  # others are collinear with chosen ones
         gains = np.full(X.shape[1], -1.0)
         gains[free] = np.square(X[:, free].T @ y) / norms[free]
         gains[chosen] = -np.inf

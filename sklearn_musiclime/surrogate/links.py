@@ -1,10 +1,10 @@
 """Links: the scale on which a score is explained.
 
-``link="identity"`` explains the score as it is. ``link="logit"`` explains the log-odds of a
-probability, ``log(p / (1 - p))``: of a class against all others. Near 0 and near 1 a probability
-hardly moves whatever is left out, and where it bends on its way there parts seem to act together
-that the model adds up: it is in its log-odds that a logistic regression, or a network with a
-softmax, adds up what it hears and reads.
+``link="identity"`` explains the score itself. ``link="logit"`` explains the log-odds of a
+probability, ``log(p / (1 - p))``, for a class against all others. Near 0 and 1 a probability
+saturates: it hardly changes whichever component is left out, and its curvature shows up as
+interactions of components whose effects the model merely adds. A logistic regression, or a network
+that ends in a softmax, adds effects on the scale of the log-odds.
 """
 
 from __future__ import annotations
@@ -14,28 +14,28 @@ from scipy.special import expit, logit
 
 LINKS = ("identity", "logit")
 NEAREST = 1e-9
-"""Probabilities that are nearer to 0 or 1 count as this near: log-odds of 20.7."""
+"""Probabilities are clipped to this distance from 0 and 1: log-odds of at most 20.7."""
 
 
 def apply_link(link: str, scores: np.ndarray) -> np.ndarray:
-    """Take scores to the scale on which they are explained.
+    """Transform scores to the scale on which they are explained.
 
     Parameters
     ----------
     link : {"identity", "logit"}
-        See the module.
+        The scale; "logit" clips probabilities to between 1e-9 and 1 - 1e-9.
     scores : ndarray
         The model's scores.
 
     Returns
     -------
     ndarray
-        Of their shape.
+        Transformed scores, of the same shape.
 
     Raises
     ------
     ValueError
-        The link is "logit", and a score is no probability.
+        The link is "logit" and a score lies outside of 0 to 1.
 
     Examples
     --------
@@ -47,7 +47,7 @@ def apply_link(link: str, scores: np.ndarray) -> np.ndarray:
     if link == "identity":
         return scores
     outside = scores[(scores < 0) | (scores > 1)]
-    # What single precision adds up to may be a little more than 1.
+    # Probabilities in single precision may exceed 1 by rounding.
     if outside.size and (outside.min() < -1e-6 or outside.max() > 1 + 1e-6):
         worst = outside[np.argmax(np.abs(outside - 0.5))]
         raise ValueError(
@@ -58,37 +58,37 @@ def apply_link(link: str, scores: np.ndarray) -> np.ndarray:
 
 
 def invert_link(link: str, values: np.ndarray) -> np.ndarray:
-    """Take values back to the scale of the model's scores.
+    """Transform values back to the scale of the model's scores.
 
     Parameters
     ----------
     link : {"identity", "logit"}
-        See the module.
+        The scale that the values are on.
     values : ndarray
-        What :func:`apply_link` returned, or a surrogate did.
+        Scores from :func:`apply_link`, or predictions of a surrogate that was fitted to them.
 
     Returns
     -------
     ndarray
-        Of their shape.
+        Scores, of the same shape.
     """
     return values if link == "identity" else expit(values)
 
 
 def n_without_odds(link: str, scores: np.ndarray) -> int:
-    """Count the scores whose log-odds are infinite, or nearly so.
+    """Count the scores that :func:`apply_link` clips, since their log-odds are (nearly) infinite.
 
     Parameters
     ----------
     link : {"identity", "logit"}
-        See the module.
+        The scale on which scores are explained.
     scores : ndarray
         The model's scores.
 
     Returns
     -------
     int
-        0 for "identity".
+        Number of scores; 0 for "identity".
     """
     if link == "identity":
         return 0

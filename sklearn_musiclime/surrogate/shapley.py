@@ -1,11 +1,12 @@
-"""Shapley values by least squares, as KernelSHAP finds them.
+"""Shapley values by least squares, as in KernelSHAP.
 
-The Shapley values are the weights of the linear model that keeps to the score of the song itself
-and of its silence (their difference is what the weights add up to) and is closest to all other
-scores, each subset of s of p components weighing ``(p - 1) / (C(p, s) * s * (p - s))``. Masks are
-drawn by size, as many of each as of every other, and none twice; small sizes, of which there are
-few, are all there (Musco and Witter 2024). With their complements the answer has far less noise
-(Covert and Lee 2021). On all masks it is exact.
+The Shapley values are the weights of the linear model that has the model's scores for the song
+itself and for silence (so that the weights add up to their difference) and fits the scores of all
+other masks best, where a mask that keeps s of p components weighs
+``(p - 1) / (C(p, s) * s * (p - s))``. A mask is what game theory calls a coalition of the
+components that it keeps. The same number of masks is drawn of each size s, without replacement, and
+all masks of sizes that have fewer (Musco and Witter 2024). Drawing each mask with its complement
+reduces the variance greatly (Covert and Lee 2021). On all masks the values are exact.
 
 References
 ----------
@@ -43,18 +44,18 @@ from sklearn_musiclime.surrogate.linear import (
 
 
 def shapley_kernel_weights(masks: np.ndarray) -> np.ndarray:
-    """Weigh masks so that a linear fit gives Shapley values.
+    """Compute KernelSHAP's weights of masks, with which a linear fit gives Shapley values.
 
     Parameters
     ----------
     masks : ndarray of shape (n_samples, n_components), dtype bool
-        Masks, each subset once.
+        Masks, each of them once.
 
     Returns
     -------
     ndarray of shape (n_samples,)
-        ``(p - 1) / (C(p, s) * s * (p - s))`` for s of p components kept; 0 for all and for none,
-        whose weight would be infinite: they are constraints.
+        ``(p - 1) / (C(p, s) * s * (p - s))`` where s of p components are kept. 0 for the masks that
+        keep all components or none: :func:`fit_shapley` takes their scores as constraints.
 
     Examples
     --------
@@ -73,30 +74,31 @@ def fit_shapley(
     sample_weight: np.ndarray | None = None,
     sampling: Sampling | None = None,
 ) -> Surrogate:
-    """Fit Shapley values.
+    """Estimate Shapley values by constrained weighted least squares.
 
     Parameters
     ----------
     masks : ndarray of shape (n_samples, n_components), dtype bool
-        True where a component is kept. The mask of everything and that of nothing are among them.
-    predictions : ndarray of shape (n_samples, n_labels)
+        True where a component is kept. One mask must keep all components, and one none.
+    predictions : ndarray of shape (n_samples,) or (n_samples, n_labels)
         The model's scores.
     sample_weight : ndarray of shape (n_samples,), or None, default=None
-        :func:`shapley_kernel_weights`, for masks that were enumerated. None: that of `sampling`.
+        Weights of the masks: :func:`shapley_kernel_weights` if all masks were enumerated. None:
+        those of `sampling`.
     sampling : Sampling or None, default=None
-        How the masks were drawn. None: in proportion to Shapley's kernel, each on its own.
+        How the masks were drawn. None: independently, in proportion to Shapley's kernel.
 
     Returns
     -------
     Surrogate
-        Its weights are the Shapley values: they add up to the score of everything less that of
-        nothing, which is the intercept.
+        Its weights are the Shapley values, its intercept is the score with all components off;
+        together they add up to the score with all components on.
 
     Raises
     ------
     ValueError
-        The mask of everything or that of nothing is missing, or there is no other; shapes don't
-        match; scores are NaN or infinite.
+        The mask that keeps all components or the one that keeps none is missing, or there is no
+        mask between them; shapes don't match; scores are NaN or infinite.
 
     Examples
     --------
@@ -120,16 +122,16 @@ def fit_shapley(
     if sample_weight is None:
         sample_weight = sampling.sample_weight
     weight = check_sample_weight(sample_weight, n_samples).copy()
-    weight[[everything[0], nothing[0]]] = 0.0  # constraints
+    weight[[everything[0], nothing[0]]] = 0.0  # their scores are constraints
     if p > 1 and not weight.any():
         raise ValueError("Shapley values need masks between everything and nothing: more n_samples")
 
-    # Least squares under the constraint that the weights add up to the total, by a multiplier.
+    # Least squares with the constraint that the weights add up to `total`: a Lagrange multiplier.
     Z = masks.astype(float)
     Y = predictions - empty
     projected = projection(Z, weight)
     free = projected.T @ (weight[:, np.newaxis] * Y)
-    ones = projected.T @ (weight * projected.sum(axis=1))  # the inverse times 1
+    ones = projected.T @ (weight * projected.sum(axis=1))  # inverse normal matrix times ones
     norm = ones.sum() or 1.0  # 0 where no mask lies between everything and nothing
     weights = (free + np.outer(ones, total - free.sum(axis=0)) / norm).T
     if p == 1:  # nothing lies between everything and nothing
@@ -146,7 +148,7 @@ def fit_shapley(
         squares = cluster_squares(error, side, scale) * side.left_to_chance
         std_err[label] = np.sqrt(squares.sum(axis=0))
         dof[label] = degrees_of_freedom(squares, n_clusters - p)
-    # What the constraint leaves no room for is known whatever the masks.
+    # The Shapley value of a single component is its constraint and needs no other mask.
     left_out = residual
     if not side.is_complete and p > 1:
         left_out = left_out_residuals(residual, Z, constrained, weight, side.clusters)

@@ -1,23 +1,25 @@
-"""Modality shares: how much of what moves a score is the audio, the lyrics, or the two together.
+"""Modality shares: the fractions of a score's variance due to audio, lyrics, and both together.
 
-Leave every component out by the toss of a fair coin, and a score varies because of the audio alone,
-because of the lyrics alone, and because of how they meet: ``f = mean + g(audio) + h(lyrics) +
-both``, whose variances add up (Hoeffding 1948). Their parts of the sum are Sobol's indices of the
-two modalities (Sobol 1993), whatever the model, the design or the kernel of the weights. There are
-three ways to estimate them.
+If each component is kept by the toss of a fair coin, a score is the sum of a mean, a function of
+the audio alone, a function of the lyrics alone and their interaction, ``f = mean + g(audio) +
+h(lyrics) + both``, whose variances add up (Hoeffding 1948). Their fractions of the sum are the
+Sobol indices of the two modalities (Sobol 1993). They depend neither on the design nor on the
+kernel of the weights. There are three estimators.
 
-*Grid.* On a complete grid of masks of the audio and of the lyrics: without bias, as in an analysis
-of variance with two random factors (Searle, Casella, McCulloch 1992), of which masks may run out
-(Cornfield, Tukey 1956). What is linear in the masks has a variance that is known, that of its
-coins, so only the rest varies with the draw.
+*Grid.* On a complete grid of audio masks and lyric masks the variances are estimated without bias
+by an analysis of variance with two random factors (Searle, Casella, McCulloch 1992), corrected for
+finite populations of masks (Cornfield, Tukey 1956). The variance of the part that is linear in the
+masks follows from its weights, since the variance of a coin is known; that of the rest is estimated
+from the sample.
 
-*Swaps.* Of masks over all components couples are scored also with their lyrics exchanged. The
-variance of what is linear, and of interactions that stand out, is known from the other masks. What
-these leave is split by the couples: with ``r11, r22`` the remainders of two samples and
-``r12, r21`` those with the lyrics exchanged, ``(r11 - r12 - r21 + r22) ** 2 / 4`` is on average the
-variance of the two together, and is 0 to the last bit if there is none.
+*Swaps.* Some couples of masks over all components are scored a second time with their lyrics
+exchanged. A model of the linear effects and of significant interactions is fitted to the other
+masks, and gives the variances of these terms. The variance of its residuals is split by the
+couples: with ``r11, r22`` the residuals of two samples and ``r12, r21`` those with the lyrics
+exchanged, ``(r11 - r12 - r21 + r22) ** 2 / 4`` is an unbiased estimate of the variance of the
+interaction, and exactly 0 if there is none.
 
-*All masks.* Exact.
+*All masks.* On an enumeration the variances are exact.
 
 References
 ----------
@@ -51,24 +53,24 @@ from sklearn_musiclime.surrogate.interactions import FALSE_DISCOVERIES, Interact
 from sklearn_musiclime.surrogate.linear import ENOUGH, negligible
 
 PAIRS_A_TERM = 20
-"""Samples for each interaction that is taken out before couples are compared."""
+"""Samples for each interaction in the model whose residuals the couples split."""
 N_GROUPS = 10
-"""Groups of masks that the jackknife leaves out in turn."""
+"""Groups of masks of the delete-a-group jackknife."""
 
 
 @dataclass(frozen=True)
 class Shares:
-    """Parts that modalities have in what moves scores.
+    """Modality shares of each label's score and their standard errors.
 
     Attributes
     ----------
     values : ndarray of shape (n_labels, 3)
-        Of the audio, the lyrics, and the two together; they add up to 1, or are 0 where the score
-        is constant. NaN where they were not estimated.
+        Shares of the audio, the lyrics, and their interaction. They add up to 1; they are 0 where
+        the score is constant, and NaN where they were not estimated.
     std_err : ndarray of shape (n_labels, 3)
-        Their standard errors.
+        Standard errors of the shares.
     dof : ndarray of shape (n_labels,)
-        Degrees of freedom of these.
+        Degrees of freedom of the standard errors.
     """
 
     values: np.ndarray
@@ -77,17 +79,17 @@ class Shares:
 
     @classmethod
     def unknown(cls, n_labels: int) -> Shares:
-        """Return shares that were not estimated.
+        """Return shares of NaN, for songs whose shares can't be estimated.
 
         Parameters
         ----------
         n_labels : int
-            Of so many labels.
+            Number of labels.
 
         Returns
         -------
         Shares
-            NaN.
+            Shares and standard errors of NaN, with 0 degrees of freedom.
         """
         nothing = np.full((n_labels, 3), np.nan)
         return cls(nothing, nothing, np.zeros(n_labels))
@@ -100,24 +102,26 @@ def fit_shares(
     *,
     linked: bool = False,
 ) -> Shares:
-    """Split what moves a song's scores into audio, lyrics and both, whatever the design.
+    """Estimate the modality shares of a song's scores, by the estimator that its design allows.
 
     Parameters
     ----------
     neighbourhood : Neighbourhood
         The masks.
     scores : Scores
-        What the model said.
+        The model's scores of the neighbourhood.
     interactions : Interactions or None, default=None
-        Those that were found, which swaps make use of.
+        Interactions that were found, for the estimator by swaps: the variances of the significant
+        ones are computed from their weights.
     linked : bool, default=False
-        Whether audio and lyrics were left out together: then there is nothing to tell apart.
+        Whether lyric components are switched together with audio components, so that the modalities
+        can't be separated.
 
     Returns
     -------
     Shares
-        NaN where components were linked, where masks were drawn for Shapley values, so that they
-        are no fair coins, and where there are too few to exchange lyrics of.
+        NaN where components are linked, and where a sample of masks has neither grid nor swaps:
+        because it was drawn for Shapley values, whose masks are not fair coins, or is too small.
     """
     n_labels = scores.pairs.shape[1]
     sampling, n_audio = neighbourhood.sampling, neighbourhood.audio_masks.shape[1]
@@ -142,21 +146,21 @@ def fit_shares(
 def share_bounds(
     share: np.ndarray, std_err: np.ndarray, dof: float, interval: float = CONFIDENCE_LEVEL
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Intervals of shares: on the scale of their log-odds, where errors are more nearly even.
+    """Compute confidence intervals of shares, symmetric on the scale of their log-odds.
 
     Parameters
     ----------
     share, std_err : ndarray of shape (3,)
         Shares of a label and their standard errors.
     dof : float
-        Degrees of freedom of these.
+        Degrees of freedom of the standard errors.
     interval : float, default=0.95
-        How often the intervals shall hold the shares.
+        Probability with which an interval contains the share.
 
     Returns
     -------
     low, high : ndarray of shape (3,)
-        From 0 to 1; NaN where they are not known.
+        Ends of the intervals, between 0 and 1; NaN where no interval is known.
     """
     reach = margin(std_err, dof, interval)
     inside = (share > 0) & (share < 1)
@@ -172,23 +176,26 @@ def modality_shares(
     masks: tuple[np.ndarray, np.ndarray] | None = None,
     fractions: tuple[float, float] = (0.0, 0.0),
 ) -> Shares:
-    """Split the variance of scores on a complete grid of masks.
+    """Estimate modality shares from the scores of a complete grid of masks.
 
     Parameters
     ----------
     scores : ndarray of shape (n_audio_masks, n_lyric_masks, n_labels)
-        The model's score of every combination. Rows (columns) ``2 * i`` and ``2 * i + 1`` were
-        drawn together.
+        The model's score of every combination. Rows (columns) ``2 * i`` and ``2 * i + 1`` are of a
+        mask and its complement.
     masks : (ndarray of shape (n_audio_masks, n_audio), the same of the lyrics), or None, \
             default=None
-        The masks, to take out what is linear in them. None: nothing is taken out.
+        Masks of the audio and of the lyrics, with which the variance of the linear part is computed
+        from its weights. None: all variances are estimated from the sample.
     fractions : (float, float), default=(0.0, 0.0)
-        The part of all masks of each side that these are. 1: nothing is left to chance there.
+        Fraction of all masks of each side that was drawn. A side of 1 is complete and adds nothing
+        to the standard errors.
 
     Returns
     -------
     Shares
-        Standard errors are by leaving out a tenth of the masks of either side in turn.
+        Standard errors are by the jackknife, which leaves out a tenth of the masks of either side
+        at a time.
 
     Examples
     --------
@@ -225,7 +232,7 @@ def _of_all_masks(neighbourhood: Neighbourhood, scores: np.ndarray) -> np.ndarra
     """Scores of all masks as a grid, (n_audio_masks, n_lyric_masks, n_labels)."""
     masks = neighbourhood.masks[neighbourhood.n_known :]
     n_audio = neighbourhood.audio_masks.shape[1]
-    # By the audio components first; a song of none has one mask.
+    # Sorted by the audio components first; without any component there is a single mask.
     order = np.lexsort(masks.T[::-1]) if masks.shape[1] else [0]
     return scores[neighbourhood.n_known :][order].reshape(2**n_audio, -1, scores.shape[1])
 
@@ -233,7 +240,10 @@ def _of_all_masks(neighbourhood: Neighbourhood, scores: np.ndarray) -> np.ndarra
 def _variances(
     scores: np.ndarray, coded: list[np.ndarray | None], fractions: tuple[float, float]
 ) -> np.ndarray:
-    """Variances of audio, lyrics and both over all masks, (n_labels, 3)."""
+    """Estimates of the variances of audio, lyrics and interaction over all masks, (n_labels, 3).
+
+    `coded` are the masks of the grid's rows and columns as -1/2 and 1/2, or None.
+    """
     n, m, _ = scores.shape
     centred = scores - scores.mean(axis=(0, 1))
     rows, columns = centred.mean(axis=1), centred.mean(axis=0)  # (n, n_labels), (m, n_labels)
@@ -241,25 +251,29 @@ def _variances(
     both = np.square(rest).sum(axis=(0, 1)) / max((n - 1) * (m - 1), 1)
     audio = _variance(rows, coded[0], fractions[0]) - (1 - fractions[1]) * both / m
     lyrics = _variance(columns, coded[1], fractions[1]) - (1 - fractions[0]) * both / n
-    # From the divisor of an estimate to that of a population of n / fraction masks.
+    # From divisor N - 1 of a sample variance to N of a population, with N = n / fraction masks.
     of_audio, of_lyrics = 1 - fractions[0] / n, 1 - fractions[1] / m
     return np.stack([audio * of_audio, lyrics * of_lyrics, both * of_audio * of_lyrics], axis=1)
 
 
 def _variance(means: np.ndarray, coded: np.ndarray | None, fraction: float) -> np.ndarray:
-    """Variance of the means (n_masks, n_labels) of paired masks, coded -1/2 and 1/2."""
+    """Variance between masks of their mean scores (n_masks, n_labels).
+
+    `coded` are the masks as -1/2 and 1/2, each followed by its complement; None: plain variance.
+    """
     n_units = len(means) // 2
     if coded is None or fraction == 1 or n_units < ENOUGH * coded.shape[1] + 1:
         return np.square(means).sum(axis=0) / max(len(means) - 1, 1)
-    # What is linear lies in half the difference of a mask and its complement.
+    # Half the difference of a mask and its complement contains the linear part, the mean does not.
     odd, even = (means[::2] - means[1::2]) / 2, (means[::2] + means[1::2]) / 2
     X = coded[::2]
     inverse = np.linalg.pinv(X.T @ X, hermitian=True)
     weights = inverse @ (X.T @ odd)
     left = np.square(odd - X @ weights).sum(axis=0) / max(n_units - X.shape[1], 1)
-    # A coin's variance is 1/4; a square's expectation holds the variance of what is squared.
+    # The variance of a coin is 1/4. A squared estimate is too large by the estimate's variance on
+    # average, which is subtracted.
     linear = (np.square(weights).sum(axis=0) - np.trace(inverse) * left) / 4
-    # Of all masks already, where the rest is yet to be divided by them.
+    # This is the variance with divisor N already; undo the caller's change from N - 1 to N.
     linear = linear / (1 - fraction / len(means))
     return linear + left + np.square(even).sum(axis=0) / (n_units - 1)
 
@@ -267,11 +281,11 @@ def _variance(means: np.ndarray, coded: np.ndarray | None, fraction: float) -> n
 def _swap_shares(
     neighbourhood: Neighbourhood, scores: Scores, interactions: Interactions | None
 ) -> Shares:
-    """Shares from couples of samples whose lyrics were exchanged."""
+    """Shares from couples of samples that were scored with their lyrics exchanged, too."""
     n_labels, n_audio = scores.pairs.shape[1], neighbourhood.audio_masks.shape[1]
     n_blocks = len(neighbourhood.swaps) // (2 if neighbourhood.design == "paired" else 1)
     side = neighbourhood.sampling.sides[0]
-    # Fitted to the other samples: what it leaves of the couples is what it does not know.
+    # The model is fitted to the other samples, so that it does not overfit those of the couples.
     others = np.setdiff1d(np.arange(neighbourhood.n_known, len(scores.pairs)), neighbourhood.swaps)
     sampling = Sampling((replace(side, clusters=side.clusters[others]),), np.ones(len(others)))
     values, std_err = np.zeros((2, n_labels, 3))
@@ -289,8 +303,8 @@ def _swap_shares(
         lyrics = (np.square(r11 + r21 - r12 - r22) / 4 - both) / 2
         parts = np.stack([audio, lyrics, both], axis=1).reshape(n_blocks, -1, 3).mean(axis=1)
 
-        # Weights are off by their errors: by the square too much in what they explain, and by as
-        # much more in what they leave.
+        # A squared weight is too large by its squared standard error on average, and the residuals'
+        # variance is so by as much: hence twice the squared error is subtracted.
         squares, errors = np.square(fitted.weights), np.square(fitted.std_err)
         of_part = (terms.part(n_audio)[:, np.newaxis] == np.arange(3)) * terms.variances[:, None]
         variances = parts.mean(axis=0) + (squares - 2 * errors) @ of_part
@@ -298,7 +312,7 @@ def _swap_shares(
         covariance = covariance + np.diag((4 * squares * errors) @ np.square(of_part))
         values[label] = _normalised(variances[np.newaxis], floor[[label]])[0]
         if values[label].any():
-            # The delta method for parts of a whole.
+            # The delta method for fractions of a sum.
             total = np.maximum(variances, 0.0).sum()
             slopes = (np.eye(3) - values[label][:, np.newaxis]) / total
             std_err[label] = np.sqrt(np.maximum(np.diag(slopes @ covariance @ slopes.T), 0.0))
@@ -306,12 +320,14 @@ def _swap_shares(
 
 
 class _Fitted(NamedTuple):
+    """Weights of terms and their standard errors."""
+
     weights: np.ndarray  # (n_terms,)
     std_err: np.ndarray  # (n_terms,)
 
 
 class _Terms(NamedTuple):
-    """What a score is known to hold: single components, and pairs that stand out."""
+    """Terms of the model for swaps: all single components, and pairs of significant interaction."""
 
     neighbourhood: Neighbourhood
     pairs: np.ndarray  # (n_pairs, 2)
@@ -320,6 +336,7 @@ class _Terms(NamedTuple):
     def found(
         cls, neighbourhood: Neighbourhood, interactions: Interactions | None, label: int
     ) -> _Terms:
+        """Terms of a label: the largest significant interactions, one to 20 samples at most."""
         if interactions is None:
             return cls(neighbourhood, np.empty((0, 2), dtype=int))
         real = interactions.q_values[label] <= FALSE_DISCOVERIES
@@ -329,24 +346,24 @@ class _Terms(NamedTuple):
 
     @property
     def variances(self) -> np.ndarray:
-        """Of each term's column, coded -1/2 and 1/2, where coins are fair."""
+        """Variance of each term over all masks, (n_terms,)."""
         n_components = self.neighbourhood.masks.shape[1]
         return np.repeat([1 / 4, 1 / 16], [n_components, len(self.pairs)])
 
     def part(self, n_audio: int) -> np.ndarray:
-        """Which share each term belongs to: 0 audio, 1 lyrics, 2 both."""
+        """Share that each term belongs to: 0 audio, 1 lyrics, 2 interaction; (n_terms,)."""
         is_lyrics = np.arange(self.neighbourhood.masks.shape[1]) >= n_audio
-        of_pairs = (self.pairs >= n_audio).sum(axis=1)  # of how many the second is a word
+        of_pairs = (self.pairs >= n_audio).sum(axis=1)  # lyric components of the pair
         return np.concatenate([is_lyrics.astype(int), np.array([0, 2, 1])[of_pairs]])
 
     def columns(self, pairs: np.ndarray) -> np.ndarray:
-        """The terms of combinations of audio and lyric masks, (n_pairs, n_terms)."""
+        """Values of the terms for combinations of audio and lyric masks, (n_pairs, n_terms)."""
         halves = self.neighbourhood.audio_masks, self.neighbourhood.lyric_masks
         coded = np.hstack([half[at] for half, at in zip(halves, pairs.T, strict=True)]) - 0.5
         return np.hstack([coded, coded[:, self.pairs[:, 0]] * coded[:, self.pairs[:, 1]]])
 
     def fit(self, pairs: np.ndarray, scores: np.ndarray, sampling: Sampling) -> _Fitted:
-        """Least squares; nothing, where samples are too few for it."""
+        """Fit the terms by least squares; weights of 0 where clusters are too few for it."""
         X, weight = self.columns(pairs), np.ones(len(pairs))
         if n_usable(weight, sampling.sides[0].clusters) < ENOUGH * X.shape[1]:
             return _Fitted(*np.zeros((2, X.shape[1])))
@@ -358,7 +375,7 @@ class _Terms(NamedTuple):
 
 
 def _normalised(parts: np.ndarray, floor: np.ndarray) -> np.ndarray:
-    """Variances (n_labels, 3) as parts of their sum; what is not above the floor is none."""
+    """Variances (n_labels, 3) as fractions of their sum; those up to the floor count as 0."""
     parts = np.where(parts > floor[:, np.newaxis], parts, 0.0)
     total = parts.sum(axis=1, keepdims=True)
     return np.divide(parts, total, out=np.zeros_like(parts), where=total > 0)
