@@ -118,9 +118,16 @@ class LyricComponents:
         )
 
     def pieces(self) -> Iterator[tuple[str, int | None, tuple[float, float] | None]]:
-        """Yield the text piece by piece, as (piece, component or None, (start, end) or None).
+        """Cut the text into components and what stands between them.
 
-        Start and end are in seconds. Pieces between components have neither component nor times.
+        Yields
+        ------
+        piece : str
+            A piece of `text`; the pieces concatenate to `text`.
+        component : int or None
+            Index of the component. None: the piece stands between components.
+        times : (start, end) or None
+            When the component is sung, in seconds; None if that is unknown.
         """
         times = {
             span: time
