@@ -100,7 +100,7 @@ class LyricsEmbedder(Embedder):
         Parameters
         ----------
         X : lyrics column of n_songs cells
-            A Series, list or array of str, or one column of them.
+            A Series, list or array of str, or a DataFrame or array with one column.
         y : None
             Ignored.
 

@@ -82,8 +82,8 @@ class LateFusionClassifier(ClassifierMixin, BaseEstimator):
     See Also
     --------
     make_fusion_pipeline : Fit one classifier to the features of both modalities.
-    sklearn.ensemble.VotingClassifier, sklearn.ensemble.StackingClassifier : The same for
-        classifiers that all take X.
+    sklearn.ensemble.VotingClassifier, sklearn.ensemble.StackingClassifier : Combine classifiers
+        that all get the same X.
 
     References
     ----------

@@ -136,7 +136,7 @@ def compare_modalities(
     Raises
     ------
     TypeError, ValueError
-        As :func:`only`.
+        `model` can't be restricted to one modality, see :func:`only`.
 
     References
     ----------

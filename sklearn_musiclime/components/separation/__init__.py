@@ -10,7 +10,8 @@ explanations should name:
 - :class:`~sklearn_musiclime.HPSSSeparator`, the default, yields a harmonic and a percussive source.
   It needs no model weights and takes 1.1 s for a song of 148 s
   (``benchmarks/results/speed.json``). A voice is spread over both sources.
-- None keeps the whole mix as the only source, where *when* something sounds is all that matters.
+- None keeps the whole mix as the only source: the fastest choice. The explanation then says which
+  moments matter, for all instruments together.
 
 More sources make more components, which need more samples, and the S sources of a moment can be on
 or off in 2^S ways. With spectral statistics as features, 5,000 masks of a 30 s clip take 0.70 s

@@ -382,7 +382,7 @@ class TorchSeparator(BaseEstimator):
                 )
             return sources.mean(dim=2).cpu()
 
-        alike = (starts[:-1], starts[-1:])  # of one length each
+        alike = (starts[:-1], starts[-1:])  # only chunks of equal length fit into a batch
         batches = chain.from_iterable(in_batches(run, part, self.batch_size) for part in alike)
         total = None
         for start, sources in zip(starts, chain.from_iterable(batches), strict=True):

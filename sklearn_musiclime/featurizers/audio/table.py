@@ -1,11 +1,11 @@
 """The pooled features of thousands of perturbed songs from a table of a few thousand frames.
 
-A frame lies inside one segment or across the borders of a few; what it sounds like depends on which
-sources are on in these segments, and on nothing else. So all perturbed songs of a neighbourhood
-share the frames of a small table: a *group* is a run of frames that touch the same segments, a
-*case* one way in which the sources of these segments are on or off that some mask has drawn (in one
-segment of S sources at most 2^S). The sums, sums of squares, minima and maxima of the frames of a
-case are table entries, and a song's statistics are sums (minima, maxima) over one entry a group.
+A frame lies inside one segment or overlaps a few, and depends only on which sources are on in these
+segments. So all perturbed songs of a neighbourhood share the frames of a small table. A *group* is
+a run of frames that overlap the same segments. A *case* of a group is one way in which the sources
+of its segments are on or off, as it occurs in some mask (at most 2^S ways in one segment of S
+sources). The sums, sums of squares, minima and maxima over the frames of a case are an entry of the
+table, and the statistics of a song are sums (minima, maxima) over one entry per group.
 
 The samples of a case equal those of the composed songs to the last bit, and so do its frames. As
 the Fourier transform is linear, spectra of cases could instead be summed from those of the sources;
@@ -43,14 +43,14 @@ BLOCK_FRAMES = 256
 
 @dataclass(frozen=True)
 class Group:
-    """A run of frames that touch the same segments.
+    """A run of frames that overlap the same segments.
 
     Attributes
     ----------
     frames : slice
         The frames.
     segments : range
-        The segments that they touch.
+        The segments that they overlap.
     """
 
     frames: slice
@@ -69,14 +69,14 @@ class FrameTable:
     Attributes
     ----------
     entries : ndarray of shape (n_masks, n_groups), dtype int32
-        Each mask's entry in each group.
+        Index of each mask's entry in each group.
     total, squares, low, high : ndarray of shape (n_entries, n_dimensions)
         Sum and sum of squares of the deviations from `centre`, and minimum and maximum, over the
         frames of a group.
     centre : ndarray of shape (n_dimensions,)
         Value that is subtracted before adding, so that variances lose no digits.
     n_frames : int
-        Frames of a song.
+        Number of frames of a song.
     """
 
     entries: np.ndarray
@@ -184,7 +184,7 @@ def frame_groups(
     start: int | None = None,
     n_frames: int | None = None,
 ) -> list[Group]:
-    """Group frames by the segments that they touch.
+    """Group frames by the segments that they overlap.
 
     Parameters
     ----------
@@ -221,8 +221,8 @@ def n_centred_frames(n_samples: int, n_fft: int, hop_length: int) -> int:
     Parameters
     ----------
     n_samples : int
-        Samples of the song, at least 1. ``n_fft // 2`` of silence are added at each end, one less
-        than a frame in all where `n_fft` is odd.
+        Length of the song in samples, at least 1. At each end, ``n_fft // 2`` samples of silence
+        are added, which together are one less than `n_fft` if that is odd.
     n_fft, hop_length : int
         Samples of a frame, and from one to the next.
 
