@@ -1,30 +1,33 @@
-"""How good explanations are: true to the model, stable, concise.
+"""Metrics of the quality of explanations: fidelity, stability and complexity.
 
-Each metric takes a fitted explainer and songs and returns a number a song, for the label predicted,
-on the scale that is explained (log-odds, with ``link="logit"``):
+Each metric takes a fitted explainer and songs, and returns one number per song. It refers to the
+predicted label and to the scale that is explained (log-odds with ``link="logit"``):
 
-- :func:`fidelity`: how well the surrogate foretells the model on masks that it was not fitted to,
-  as R^2. Low: don't trust the weights as a description. High says nothing of whether the components
-  are good ones: one component that is the whole song is foretold perfectly.
-- :func:`stability`: whether other seeds lead to the same explanation, beyond what chance does. Low:
-  more samples. High is no truth; a bias is stable too. Components that hardly matter come in any
-  order, so with `n_top` above the number that matter it is low for the best of explanations.
-- :func:`deletion_auc`, :func:`insertion_auc`: how fast the score falls (rises) as the components
-  are taken away (put back) in the order of their weights (Petsiuk, Das, Saenko 2018). Whether the
-  *order* is right, whatever the size of weights; compare explanations of one model, not models.
-- :func:`infidelity`: how far the weights of what is left out are from what leaving it out does (Yeh
-  et al. 2019), near and far alike, in squared units of the score.
-- :func:`complexity`: over how many components the weights are spread (entropy, as audioLIME). Low
-  is easy to read, and not more true.
-- :func:`randomisation`: whether a model with shuffled parameters gets another explanation (Adebayo
-  et al. 2018). It should. A check to do once a model; passing it proves little.
+- :func:`fidelity`: R^2 of the surrogate on masks that it was not fitted to. If it is low, the
+  weights do not describe the model. If it is high, the components may still be uninformative: a
+  surrogate with the whole song as its only component is perfect.
+- :func:`stability`: agreement of explanations with different seeds, corrected for chance. If it is
+  low, draw more samples. If it is high, the explanation may still be biased, as a bias is the same
+  for all seeds. Components of negligible weight have a random order, so with `n_top` above the
+  number of relevant components, stability is low even for the best of explanations.
+- :func:`deletion_auc`, :func:`insertion_auc`: how fast the score falls (rises) as components are
+  removed (added) in the order of their weights (Petsiuk, Das, Saenko 2018). They evaluate the
+  *order* of the components rather than the sizes of the weights. Their values are comparable
+  between explanations of the same model only.
+- :func:`infidelity`: mean squared difference between the sum of the weights of the components that
+  are left out and the drop of the score (Yeh et al. 2019). All masks count equally, however near to
+  the song they are.
+- :func:`complexity`: entropy of the weights, as in audioLIME: over how many components they are
+  spread. A low value means that the explanation is easy to read, and nothing about its fidelity.
+- :func:`randomisation`: similarity to the explanation of the same model with shuffled parameters
+  (Adebayo et al. 2018), which should be low. A sanity check that is made once per model.
 
-None of them says whether the *model* is right. They need more calls of it than the explanation
-does: `n_samples` a song for fidelity and infidelity, one a component for deletion and insertion, an
-explanation a run for stability. Components that are left out together (``linked=True``) count as
-one, their weight being the sum.
+They compare an explanation with the model; whether the *model* is right is another question. They
+need more model evaluations than the explanation itself: `n_samples` per song for fidelity and
+infidelity, one per component for deletion and insertion, a whole explanation per run for stability.
+Linked components (``linked=True``) count as one component, whose weight is their sum.
 
-:data:`SCORERS` has them as scikit-learn takes them, larger being better:
+:data:`SCORERS` contains them as scikit-learn scorers, for which larger is better:
 ``GridSearchCV(explainer, grid, scoring=SCORERS["fidelity"])``, or ``scoring=SCORERS`` with
 ``refit="fidelity"``.
 
@@ -63,46 +66,46 @@ from sklearn_musiclime.surrogate import apply_link, kernel_weights
 from sklearn_musiclime.surrogate.linear import weighted_r2
 
 ROUNDING = 1e-9
-"""What tells weights apart by less than this part of the largest is rounding."""
+"""Weights that differ by less than this fraction of the largest count as equal."""
 
 N_SAMPLES = 500
 SHUFFLED = (
     "coef_",
     "coefs_",
     "dual_coef_",
-    "_dual_coef_",  # these two are what libsvm reads
+    "_dual_coef_",  # libsvm predicts with this and the next
     "support_vectors_",
     "feature_log_prob_",
     "theta_",
     "means_",
     "centroids_",
 )
-"""Learnt parameters of scikit-learn's estimators that :func:`randomisation` shuffles.
+"""Attributes of scikit-learn's estimators that :func:`randomisation` shuffles.
 
-Beside the values of the leaves of its trees, and what torch's modules have as parameters.
+The values of the leaves of trees and the parameters of torch modules are shuffled as well.
 """
 
 
 def fidelity(
     explainer: MusicLimeExplainer, X: Any, *, n_samples: int = N_SAMPLES, random_state: int = 0
 ) -> np.ndarray:
-    """Weighted R^2 of the surrogate on fresh masks.
+    """Weighted R^2 of the surrogate on new, independently drawn masks.
 
     Parameters
     ----------
     explainer : MusicLimeExplainer
-        A fitted one.
+        A fitted explainer.
     X : DataFrame or object array
         The songs.
     n_samples : int, default=500
-        Masks a song.
+        Number of masks per song.
     random_state : int, default=0
         Seed of these masks.
 
     Returns
     -------
     ndarray of shape (n_songs,)
-        At most 1. ``explanation.fidelity`` estimates the same from the masks of the fit.
+        At most 1. ``explanation.fidelity`` is an estimate of it from the masks of the fit.
 
     Examples
     --------
@@ -129,16 +132,16 @@ def fidelity(
 def infidelity(
     explainer: MusicLimeExplainer, X: Any, *, n_samples: int = N_SAMPLES, random_state: int = 0
 ) -> np.ndarray:
-    """Mean square of: weights of what is left out, less what leaving it out takes off the score.
+    """Mean squared difference of the summed weights of left-out components and the score's drop.
 
     Parameters
     ----------
     explainer : MusicLimeExplainer
-        A fitted one.
+        A fitted explainer.
     X : DataFrame or object array
         The songs.
     n_samples : int, default=500
-        Masks a song.
+        Number of masks per song.
     random_state : int, default=0
         Seed of these masks.
 
@@ -158,40 +161,40 @@ def infidelity(
 
 
 def deletion_auc(explainer: MusicLimeExplainer, X: Any) -> np.ndarray:
-    """Area under the score while components are taken away, the largest weight first.
+    """Area under the curve of the score while components are removed, the largest weight first.
 
     Parameters
     ----------
     explainer : MusicLimeExplainer
-        A fitted one.
+        A fitted explainer.
     X : DataFrame or object array
         The songs.
 
     Returns
     -------
     ndarray of shape (n_songs,)
-        Area under the score, in units of the score, over the share of components taken away, from
-        0 to 1, by trapezoids between one component and the next, as Petsiuk et al. have it; lower
-        is better. The score itself for a song without components.
+        Area under the score as a function of the fraction of removed components, from 0 to 1, by
+        the trapezoidal rule, as in Petsiuk et al. In units of the score; lower is better. For a
+        song without components, the score itself.
     """
     return _each(explainer, X, lambda e, score, rng: _area(e, score, back=False))
 
 
 def insertion_auc(explainer: MusicLimeExplainer, X: Any) -> np.ndarray:
-    """Area under the score while components are put back, the largest weight first.
+    """Area under the curve of the score while components are added, the largest weight first.
 
     Parameters
     ----------
     explainer : MusicLimeExplainer
-        A fitted one.
+        A fitted explainer.
     X : DataFrame or object array
         The songs.
 
     Returns
     -------
     ndarray of shape (n_songs,)
-        Area under the score, in units of the score, over the share of components put back, see
-        :func:`deletion_auc`; higher is better.
+        Area under the score as a function of the fraction of added components, starting without
+        any, computed as in :func:`deletion_auc`. In units of the score; higher is better.
     """
     return _each(explainer, X, lambda e, score, rng: _area(e, score, back=True))
 
@@ -199,21 +202,21 @@ def insertion_auc(explainer: MusicLimeExplainer, X: Any) -> np.ndarray:
 def deletion_curve(
     weights: np.ndarray, score: Callable[[np.ndarray], np.ndarray], *, back: bool = False
 ) -> np.ndarray:
-    """Scores while components are taken away, the largest weight first.
+    """Scores while components are removed, the largest weight first.
 
     Parameters
     ----------
     weights : ndarray of shape (n_components,)
-        Whatever ranks the components.
+        Weights, or other numbers that rank the components.
     score : callable
-        Takes masks (n_masks, n_components), returns scores (n_masks,).
+        Maps masks (n_masks, n_components) to scores (n_masks,).
     back : bool, default=False
-        Put them back into silence instead.
+        Whether components are added to an empty song instead of removed from the whole one.
 
     Returns
     -------
     ndarray of shape (n_components + 1,)
-        The score after 0, 1, ... components.
+        The score after 0, 1, ... components were removed (added).
 
     Examples
     --------
@@ -230,25 +233,26 @@ def deletion_curve(
 
 
 def complexity(explainer: MusicLimeExplainer, X: Any) -> np.ndarray:
-    """Entropy of the shares that components have in the sum of absolute weights.
+    """Entropy of the absolute weights, normalised to sum to 1.
 
     Parameters
     ----------
     explainer : MusicLimeExplainer
-        A fitted one.
+        A fitted explainer.
     X : DataFrame or object array
         The songs.
 
     Returns
     -------
     ndarray of shape (n_songs,)
-        In bits: 0 if one component has it all, log2(n_components) if all have as much.
+        In bits: from 0, if a single weight is nonzero, to log2(n_components), if all weights have
+        the same size.
     """
     return np.array([weight_entropy(_unit_weights(e)) for e in explainer.explain(X)])
 
 
 def weight_entropy(weights: np.ndarray) -> float:
-    """Entropy of weights, see :func:`complexity`.
+    """Entropy of the absolute weights of one explanation, normalised to sum to 1.
 
     Parameters
     ----------
@@ -258,7 +262,7 @@ def weight_entropy(weights: np.ndarray) -> float:
     Returns
     -------
     float
-        In bits; 0 where all weights are 0.
+        In bits; 0 if all weights are 0.
 
     Examples
     --------
@@ -268,7 +272,7 @@ def weight_entropy(weights: np.ndarray) -> float:
     1.0
     """
     largest = np.abs(weights).max(initial=0.0)
-    # By the largest first, so that no sum overflows.
+    # Divided by the largest first, so that the sum can't overflow.
     return float(entropy(np.abs(weights) / largest, base=2)) + 0.0 if largest != 0 else 0.0
 
 
@@ -280,33 +284,33 @@ def stability(
     n_top: int = 10,
     measure: str = "overlap",
 ) -> np.ndarray:
-    """Agreement of explanations that differ in their seed alone.
+    """Agreement of explanations that differ in their random seed only.
 
     Parameters
     ----------
     explainer : MusicLimeExplainer
-        A fitted one.
+        A fitted explainer.
     X : DataFrame or object array
         The songs.
     n_runs : int, default=5
-        How many seeds, 2 at least.
+        Number of explanations with different seeds, at least 2.
     n_top : int, default=10
-        Size of the sets of largest weights that "overlap" compares; half of the components, where
-        that is less.
+        Number of largest weights that "overlap" compares, but at most half of the components.
     measure : {"overlap", "rank"}, default="overlap"
-        What two runs have in common of their largest weights beyond chance (:func:`top_overlap`),
-        or Spearman's correlation of all (:func:`rank_correlation`).
+        Agreement of two explanations. "overlap": chance-corrected overlap of their largest weights
+        (:func:`top_overlap`). "rank": Spearman's correlation of all weights
+        (:func:`rank_correlation`).
 
     Returns
     -------
     ndarray of shape (n_songs,)
-        Mean over pairs of runs: 1 if all agree, about 0 if they have no more in common than chance
-        gives. NaN for a song of fewer than two components, which can't differ in their order.
+        Mean over pairs of runs: 1 if all runs agree, about 0 if they agree as much as by chance.
+        NaN for a song of fewer than two components.
 
     Raises
     ------
     ValueError
-        `measure` is neither of the two, `n_runs` is below 2 or `n_top` below 1.
+        `measure` is unknown, `n_runs` is below 2 or `n_top` below 1.
     """
     if measure not in ("overlap", "rank"):
         raise ValueError(f"measure must be 'overlap' or 'rank', got {measure!r}")
@@ -323,28 +327,29 @@ def stability(
 
 
 def top_overlap(first: np.ndarray, second: np.ndarray, n_top: int = 10) -> float:
-    """Overlap of the largest weights of two explanations, beyond what chance gives.
+    """Chance-corrected overlap of the sets of largest weights of two explanations.
 
     Parameters
     ----------
     first, second : ndarray of shape (n_components,)
         Weights.
     n_top : int, default=10
-        How many of the largest ``|weight|``; half of the components, where that is less, since sets
-        of nearly all components hardly can differ. A weight of 0 is not among the largest. Of equal
-        weights that compete for the last places none is.
+        Size of the sets of largest ``|weight|``, but at most half of the components, since sets of
+        nearly all components always overlap. Weights of 0 are left out of the sets. So are equal
+        weights that compete for the last places, if there are more of them than places.
 
     Returns
     -------
     float
-        1 if the sets are the same, 0 in the mean over random ones, -1 at least. NaN for fewer than
-        two components, or where a weight is NaN.
+        From -1 to 1: 1 if the sets are equal, 0 in expectation for random sets. NaN for fewer than
+        two components, or if a weight is NaN.
 
     Notes
     -----
-    Of sets with k1 and k2 of p components, d of them in one set alone, this is the stability of
-    Nogueira et al., ``1 - d / (2 p q (1 - q))`` where ``q = (k1 + k2) / (2 p)``. With k1 = k2 = k
-    and r in common it is the index of Kuncheva, ``(r p - k^2) / (k (p - k))``.
+    For sets of k1 and of k2 out of p components, with d components in exactly one of them, this is
+    the stability of Nogueira et al., ``1 - d / (2 p q (1 - q))`` with ``q = (k1 + k2) / (2 p)``.
+    For k1 = k2 = k and r common components it is the index of Kuncheva,
+    ``(r p - k^2) / (k (p - k))``.
 
     References
     ----------
@@ -386,9 +391,9 @@ def rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
     Returns
     -------
     float
-        1 where both are constant, 0 where one is; NaN for fewer than two components, which have no
-        order, or where a weight is NaN. Weights that differ by less than a billionth of the largest
-        share a rank: what tells them apart is rounding.
+        Correlation of the ranks; 1 if both are constant, 0 if one is. NaN for fewer than two
+        components, or if a weight is NaN. Weights that differ by less than a billionth of the
+        largest share a rank, as the difference may be rounding.
 
     Examples
     --------
@@ -407,7 +412,7 @@ def rank_correlation(first: np.ndarray, second: np.ndarray) -> float:
 
 
 def _levels(values: np.ndarray) -> np.ndarray:
-    """The place of each value among the different ones, rounding apart, from 0."""
+    """Rank of each value from 0, where values that differ by rounding only share a rank."""
     order = np.argsort(values)
     size = np.abs(values).max() or 1.0
     levels = np.empty(len(values), dtype=int)
@@ -416,12 +421,12 @@ def _levels(values: np.ndarray) -> np.ndarray:
 
 
 def randomisation(explainer: MusicLimeExplainer, X: Any, *, random_state: int = 0) -> np.ndarray:
-    """Rank correlation of explanations of the model and of the model with shuffled parameters.
+    """Rank correlation with the explanations of the same model with shuffled parameters.
 
     Parameters
     ----------
     explainer : MusicLimeExplainer
-        A fitted one, of an estimator.
+        A fitted explainer of an estimator.
     X : DataFrame or object array
         The songs.
     random_state : int, default=0
@@ -430,26 +435,26 @@ def randomisation(explainer: MusicLimeExplainer, X: Any, *, random_state: int = 
     Returns
     -------
     ndarray of shape (n_songs,)
-        Of absolute weights, for the label that the model itself predicts. Near 0 the explanation
-        depends on what the model has learnt, as it should; near 1 it would be the same for a model
-        that has learnt nothing. NaN for a song of fewer than two components.
+        Spearman's correlation of the absolute weights of the two explanations, for the label that
+        the original model predicts. Near 0, the explanation depends on what the model has learnt,
+        as it should. Near 1, it is independent of the model's parameters. NaN for a song of fewer
+        than two components.
 
     Raises
     ------
     ValueError
-        The model has no parameters that can be shuffled, or scores all songs and all that is left
-        of them alike with shuffled ones.
+        The model has no parameters that can be shuffled, or shuffling them changes neither a
+        prediction nor a weight.
 
     Notes
     -----
-    Adebayo et al. draw the weights of a network anew, from the last layer to the first. Here the
-    numbers of each array that the model predicts with change places, which leaves their size as it
-    was: the coefficients of linear and kernel models, networks and naive Bayes (:data:`SHUFFLED`),
-    the values of the leaves of trees, the parameters of torch's modules. That is done to the last
-    step of a pipeline, what comes before staying as it is, and to all models that an ensemble, a
-    search or a calibration predicts with.
+    Adebayo et al. draw the weights of a network anew, from the last layer to the first. Here, each
+    array of parameters is permuted, which keeps the distribution of its values: the coefficients of
+    linear and kernel models, neural networks and naive Bayes (:data:`SHUFFLED`), the values of the
+    leaves of trees, and the parameters of torch modules. In a pipeline only the last step is
+    shuffled; in an ensemble, a search or a calibrated classifier, all models that it predicts with.
     """
-    # With one seed, so that they differ in the model alone.
+    # The same seed for both, so that the explanations differ by the model only.
     explainer, shuffled = (_reseeded(explainer, random_state) for _ in range(2))
     shuffled.model_ = _shuffled(explainer.model_, np.random.default_rng(random_state))
     correlations, has_changed = [], False
@@ -473,7 +478,10 @@ def _each(
     metric: Callable[[LocalExplanation, Callable, np.random.Generator], float],
     random_state: int = 0,
 ) -> np.ndarray:
-    """A metric of every song, given its explanation and the score of its first label by mask."""
+    """Compute a metric for each song from its explanation and a score function of masks.
+
+    The score is that of the first label, after the link.
+    """
     values = []
     for row, function in enumerate(explainer.mask_functions(X)):
         explanation = explainer.explain(X[row : row + 1])[0]
@@ -489,28 +497,28 @@ def _each(
 def _draw(
     explanation: LocalExplanation, n_samples: int, rng: np.random.Generator
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Independent masks of the kind that the explanation is about, and what each stands for."""
+    """Draw independent masks, with linked components equal, and their sample weights."""
     links = explanation.links
     n_units = len(explanation.components) if links is None else max(links, default=-1) + 1
     kernel = explanation.settings["kernel"]
     masks = draw_masks("independent", n_units, n_samples, rng, kernel=kernel)
     weight = np.ones(len(masks))
-    if kernel == "shapley":  # drawn by size, not as often as they weigh
+    if kernel == "shapley":  # sizes are not drawn in proportion to the kernel: weights correct it
         drawn = Neighbourhood.joint("independent", masks, n_units, kernel=kernel)
         weight = drawn.sampling.sample_weight
     return masks if links is None else masks[:, links], weight
 
 
 def _unit_weights(explanation: LocalExplanation) -> np.ndarray:
-    """The weights of the first label; of linked components the sum, by unit."""
+    """Weights of the first label, summed over each group of linked components."""
     weights, links = explanation.weights[0], explanation.links
     return weights if links is None else np.bincount(links, weights)
 
 
 def _answers_differ(first: LocalExplanation, second: LocalExplanation) -> bool:
-    """Whether two models score a song or its perturbed ones otherwise, rounding apart.
+    """Whether the predictions or the weights of two explanations differ by more than rounding.
 
-    Of models that answer alike the weights are alike too, the masks being the same.
+    The masks are the same, so equal scores of all perturbed songs give equal weights.
     """
     scores = (np.array(list(e.prediction.values())) for e in (first, second))
     return any(
@@ -520,7 +528,7 @@ def _answers_differ(first: LocalExplanation, second: LocalExplanation) -> bool:
 
 
 def _area(explanation: LocalExplanation, score: Callable, *, back: bool) -> float:
-    """Area under a curve of deletion (insertion) over the share of components."""
+    """Area under the deletion (insertion) curve over the fraction of components."""
     links = explanation.links
     by_unit = score if links is None else lambda masks: score(masks[:, links])
     curve = deletion_curve(_unit_weights(explanation), by_unit, back=back)
@@ -530,7 +538,7 @@ def _area(explanation: LocalExplanation, score: Callable, *, back: bool) -> floa
 
 
 def _reseeded(explainer: MusicLimeExplainer, seed: int) -> MusicLimeExplainer:
-    """A fitted copy that shares the model, with another seed."""
+    """Return a fitted copy of an explainer with another seed, which shares the model."""
     copy = clone(explainer).set_params(random_state=seed)
     for name in ("model_", "classes_", "vocabulary_", "sampling_rate_", "n_features_in_"):
         if hasattr(explainer, name):
@@ -539,7 +547,7 @@ def _reseeded(explainer: MusicLimeExplainer, seed: int) -> MusicLimeExplainer:
 
 
 def _shuffled(model: Any, rng: np.random.Generator) -> Any:
-    """A copy of a model with the numbers of its learnt parameters in other places."""
+    """Return a copy of a model with permuted parameters; ValueError if none can be permuted."""
     model = deepcopy(model)
     if not any([_shuffle(part, rng) for part in _predicting(model)]):
         raise ValueError(
@@ -551,7 +559,7 @@ def _shuffled(model: Any, rng: np.random.Generator) -> Any:
 
 
 def _predicting(model: Any) -> Iterator[Any]:
-    """What a model predicts with: itself, the models in it, trees and torch's modules."""
+    """Yield the objects that a model predicts with: itself, nested models, trees, torch modules."""
     pending, seen = [model], set()
     while pending:
         part = pending.pop()
@@ -579,18 +587,19 @@ def _is_module(part: Any) -> bool:
 
 
 def _shuffle(part: Any, rng: np.random.Generator) -> bool:
-    """Shuffle what one part of a model has learnt; say whether anything is in another place."""
+    """Shuffle the parameters of one object in place, and return whether any has changed."""
     if _is_module(part):
         changed = [_shuffle_tensor(tensor, rng) for tensor in part.parameters()]
-    elif hasattr(part, "children_left"):  # scikit-learn's tree; node -1 is none
+    elif hasattr(part, "children_left"):  # scikit-learn's tree, where leaves have child -1
         changed = [_shuffle_rows(part.value, part.children_left == -1, rng)]
-    elif hasattr(part, "nodes"):  # a tree of histograms
+    elif hasattr(part, "nodes"):  # a tree of histogram gradient boosting
         part.nodes = part.nodes.copy()
         changed = [_shuffle_rows(part.nodes["value"], part.nodes["is_leaf"] == 1, rng)]
     else:
         changed = []
         for name in SHUFFLED:
-            value = getattr(part, "__dict__", {}).get(name)  # a property follows from another
+            # From __dict__, since properties are derived from other attributes.
+            value = getattr(part, "__dict__", {}).get(name)
             arrays = value if isinstance(value, list) else [] if value is None else [value]
             others = [_permuted(array, rng) for array in arrays]
             changed += [other is not array for other, array in zip(others, arrays, strict=True)]
@@ -614,16 +623,16 @@ def _shuffle_rows(values: np.ndarray, rows: np.ndarray, rng: np.random.Generator
 
 
 def _permuted(array: Any, rng: np.random.Generator) -> Any:
-    """An array, sparse or not, with its numbers in other places; itself if they are all alike."""
+    """Return a permuted copy of a dense or sparse array, or the array if all values are equal."""
     is_sparse = scipy.sparse.issparse(array)
     size = int(np.prod(np.shape(array)))
     known = array.data if is_sparse else np.ravel(array)
     if not (known != (known[:1] if len(known) == size else 0)).any():
         return array
-    while True:  # of two numbers every other permutation is none
-        if is_sparse:  # without a dense one, which might be as large as all lyrics' words
+    while True:  # until the permutation changes the array: of two numbers, every second does not
+        if is_sparse:  # without a dense copy, which might have a column for every word
             places = np.unravel_index(rng.choice(size, len(known), replace=False), array.shape)
-            places = tuple(np.int32(at) for at in places)  # libsvm takes no other numbers
+            places = tuple(np.int32(at) for at in places)  # the only index type of libsvm
             permuted = type(array)(scipy.sparse.coo_array((known, places), array.shape))
             is_other = (permuted != array).nnz > 0
         else:
@@ -649,6 +658,8 @@ SCORERS: dict[str, Callable[..., float]] = {
     "infidelity": partial(_mean, of=infidelity, sign=-1),
     "complexity": partial(_mean, of=complexity, sign=-1),
 }
-"""Scorers (explainer, X, y=None) -> mean over songs, negated where less of the metric is better.
+"""Scorers ``(explainer, X, y=None) -> float`` by name, for which larger is better.
 
-Songs of which a metric says nothing (NaN) are left out of its mean."""
+A score is the mean of the metric over the songs, without those where it is NaN, negated for metrics
+that are better when smaller.
+"""

@@ -1,34 +1,38 @@
-r"""Interpretable components of a song: sources, segments of time, units of lyrics.
+r"""Interpretable components of a song: sources x segments of the audio, units of the lyrics.
 
-A component is what can be left out: a source in a segment of time, such as ``vocals@3``, or a unit
-of the lyrics. Together they are the song: with all of them on, the model gets the very song that
-was given. What is fine enough to tell something and coarse enough to matter is your choice:
+A component is a part of the song that a mask keeps or leaves out: a source in a segment of time,
+such as ``vocals@3``, or a unit of the lyrics, such as a word. The components partition the song:
+with all of them on, the model gets the original song. Fine components tell more, coarse ones need
+fewer samples. The choices are:
 
-Sources: :mod:`~sklearn_musiclime.components.separation` says which separator.
+Sources: :mod:`~sklearn_musiclime.components.separation` compares the separators.
 
 Segments (:mod:`~sklearn_musiclime.components.segmentation`):
 
-- :class:`~sklearn_musiclime.UniformSegmenter`, the default, ten of equal length: the same for every
-  song, so songs can be compared and :meth:`transform
-  <sklearn_musiclime.MusicLimeExplainer.transform>` has as many columns.
-  ``UniformSegmenter(seconds=3.0)`` for songs of unlike lengths.
-- :class:`~sklearn_musiclime.BeatSegmenter`: bars, for music with a beat.
-- :class:`~sklearn_musiclime.StructureSegmenter`: parts that sound alike within, for whole songs.
-- :class:`~sklearn_musiclime.LyricLineSegmenter`: a line that is sung, or a pause; needs word times,
-  and goes with ``lyric_units="lines"``.
+- :class:`~sklearn_musiclime.UniformSegmenter`, the default: ten segments of equal length. Every
+  song has the same number, so songs can be compared and :meth:`transform
+  <sklearn_musiclime.MusicLimeExplainer.transform>` has a fixed number of columns. Use
+  ``UniformSegmenter(seconds=3.0)`` where songs differ in length.
+- :class:`~sklearn_musiclime.BeatSegmenter`: a number of beats each, for music with a steady beat.
+- :class:`~sklearn_musiclime.StructureSegmenter`: sections of homogeneous sound, such as verse and
+  chorus, for whole songs.
+- :class:`~sklearn_musiclime.LyricLineSegmenter`: one segment for each sung line and each pause;
+  needs word times, and goes well with ``lyric_units="lines"``.
 
 Units of lyrics (:mod:`~sklearn_musiclime.components.lyrics`):
 
-- "words", the default: a word wherever it stands, as LIME has it. For models that count words.
-- "word_positions": each occurrence on its own, for models that read in order.
-- "lines", "sections": fewer and larger; single words of a long song may each do next to nothing.
+- "words", the default: all occurrences of a word together, as in LIME. For models that count words.
+- "word_positions": each occurrence by itself, for models that read words in order.
+- "lines", "sections": fewer and larger units, for long lyrics in which single words have little
+  effect.
 
-``mask_token="[MASK]"`` puts a token where lyrics are left out, for models that have been trained
-with one; None closes the gap, which keeps what is left a text for all others.
+``mask_token="[MASK]"`` puts that token in the place of lyrics that are left out, for models that
+were trained with such a token. With None, the default, the gap is closed.
 
-Components cost samples: where about 75 components get 60 of them, a quarter of what was planted is
-missed (``benchmarks/results/planted.json``). So start coarse, and look closer where it matters;
-:mod:`sklearn_musiclime.neighbourhood` says how many samples it takes.
+More components need more samples: with about 75 components and 60 samples, an explanation misses a
+quarter of the planted effects (``benchmarks/results/planted.json``). So start with coarse
+components, and refine them where it matters; :mod:`sklearn_musiclime.neighbourhood` says how many
+samples to draw.
 
 >>> from sklearn_musiclime.components import split_lyrics
 >>> lyrics = "we will we will rock you\nsing it"

@@ -1,4 +1,4 @@
-"""A song as its interpretable components: sources x segments, and units of lyrics."""
+"""Decomposition of a song into interpretable components: sources x segments, and lyric units."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from sklearn_musiclime.songs import InvalidSongError, Song
 
 Modality = Literal["both", "audio", "lyrics"]
 VOCALS = "vocals"
-"""The source that sings the lyrics."""
+"""Name of the source that contains the singing voice, for linking words with it."""
 
 
 @dataclass(frozen=True)
@@ -32,15 +32,15 @@ class AudioComponents:
     Attributes
     ----------
     mix : ndarray of shape (n_samples,), dtype float32, or None
-        The song. None, as are `sources`, where waveforms were left out to save memory.
+        The waveform of the song. None after :meth:`Decomposition.without_waveforms`.
     source_names : tuple of str
         Names of the sources.
     sources : ndarray of shape (n_sources, n_samples), dtype float32, or None
-        Their waveforms; they sum to `mix`.
+        Waveforms of the sources; they sum to `mix`. None where `mix` is.
     borders : ndarray of shape (n_segments + 1,), dtype int64
-        Where segments begin and end, in samples.
+        Boundaries of the segments in samples: segment i is ``[borders[i], borders[i + 1])``.
     sampling_rate : float
-        Samples a second.
+        Sampling rate in Hz.
     """
 
     mix: np.ndarray | None
@@ -56,12 +56,12 @@ class AudioComponents:
 
     @property
     def times(self) -> np.ndarray:
-        """Borders in seconds, shape (n_segments + 1,)."""
+        """Boundaries of the segments in seconds, shape (n_segments + 1,)."""
         return self.borders / self.sampling_rate
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names of the components, source by source."""
+        """Names of the components: all segments of the first source, then of the second, ..."""
         return tuple(f"{s}@{t}" for s in self.source_names for t in range(self.n_segments))
 
     def __len__(self) -> int:
@@ -103,7 +103,7 @@ class Decomposition:
         return self.n_audio + self.n_lyrics
 
     def without_waveforms(self) -> Decomposition:
-        """Return the same components without what can be heard of them."""
+        """Return a copy whose audio components have no waveforms, to save memory."""
         if self.audio is None:
             return self
         return replace(self, audio=replace(self.audio, mix=None, sources=None))
@@ -125,15 +125,16 @@ def decompose(
     song : Song
         The song.
     separator : estimator with ``separate``, or None
-        Makes the sources. None: the mix is the one source.
+        Separates the audio into sources. None: the whole mix is the only source.
     segmenter : estimator with ``segment``
-        Cuts time.
+        Cuts the audio into segments.
     lyric_units : str, default="words"
-        See :func:`~sklearn_musiclime.components.lyrics.split_lyrics`.
+        Unit of the lyric components, see
+        :func:`~sklearn_musiclime.components.lyrics.split_lyrics`.
     mask_token : str or None, default=None
-        What stands for lyrics that are off.
+        Text that replaces lyric components that are off. None: they are removed.
     modality : {"both", "audio", "lyrics"}, default="both"
-        What is split. The rest of the song stays whole.
+        Which modality is split into components. The other one is always kept whole.
 
     Returns
     -------
@@ -142,7 +143,8 @@ def decompose(
     Raises
     ------
     InvalidSongError
-        The separator or the segmenter can't take this song; the message says why.
+        The separator or the segmenter failed on this song, or the word times do not match the
+        lyrics; the message names the row and the reason.
     """
     audio = lyrics = None
     if modality != "lyrics":
@@ -174,11 +176,12 @@ def decompose(
 
 
 def link_components(components: Decomposition, song: Song) -> np.ndarray:
-    """Join each unit of lyrics with the vocals of the segments in which it is sung.
+    """Link each lyric component with the vocals of the segments in which it is sung.
 
-    A word is sung in the samples from its start up to, not including, its end, times being rounded
-    to samples; in one sample at least. So a word that ends where a segment begins is not sung in
-    that segment, and one outside the song is not sung in any.
+    Linked components are switched on and off together. A word is sung in the half-open interval
+    from its start to its end, rounded to samples and at least one sample long. So a word that ends
+    exactly where a segment begins is not sung in that segment, and a word whose times lie outside
+    of the song is not sung in any segment.
 
     Parameters
     ----------
@@ -190,8 +193,8 @@ def link_components(components: Decomposition, song: Song) -> np.ndarray:
     Returns
     -------
     ndarray of shape (n_components,) of int
-        The number of the linked unit of each component, in order of first appearance. What is not
-        sung, and vocals without words, are units of their own.
+        Label of the group of linked components that each component belongs to, numbered in order
+        of first appearance. A component without links is a group by itself.
 
     Raises
     ------

@@ -1,10 +1,10 @@
-"""Lyrics as interpretable components: words, lines or sections that can be left out.
+"""Interpretable components of lyrics: words, lines or sections.
 
-What a word is. A run of Unicode letters, digits, underscores and combining marks; an apostrophe
-between two of them belongs to the word, so ``don't`` and ``l'abandon`` are one word each (the
-reference splits them into ``don``, ``t``). A hyphen separates. Chinese characters and Japanese kana
-are written without spaces, so each of them is a word of its own; Korean is split at its spaces.
-Words are told apart as LIME does it: ``Love`` and ``love`` are two words.
+A word is a run of Unicode letters, digits, underscores and combining marks. An apostrophe between
+two of these belongs to the word, so ``don't`` and ``l'abandon`` are one word each (the reference
+implementation splits them into ``don`` and ``t``); a hyphen separates words. Chinese characters and
+Japanese kana, which are written without spaces, are one word each; Korean is split at its spaces.
+As in LIME, words are case-sensitive: ``Love`` and ``love`` are two words.
 """
 
 from __future__ import annotations
@@ -24,7 +24,8 @@ _CJK = "\u3005-\u3007\u3041-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uf900-
 _CJK += "\U0001b000-\U0001b16f\U00020000-\U0003134f"
 _LINE_BREAK = "\n\r\v\f\x1c\x1d\x1e\x85\u2028\u2029"
 _BLANKS = rf"[^\S{_LINE_BREAK}]*"
-# The white space behind a unit that goes with it: no double blanks, no empty line is left behind.
+# White space that is removed together with the unit before it, so that removing a unit leaves
+# neither double blanks nor an empty line.
 _GAPS = {
     "words": re.compile(_BLANKS),
     "word_positions": re.compile(_BLANKS),
@@ -38,7 +39,8 @@ Span = tuple[int, int]
 
 @cache
 def _word_pattern() -> re.Pattern[str]:
-    # Python's \w leaves out combining marks, which would cut Hindi words and decomposed accents.
+    # Python's \w excludes combining marks: without them, Hindi words and letters with decomposed
+    # accents would be split.
     marks = "".join(c for c in map(chr, range(0x20000)) if unicodedata.category(c)[0] == "M")
     letter = rf"(?:(?![{_CJK}])[\w{marks}\u200c\u200d])"
     return re.compile(rf"[{_CJK}][{marks}]*|{letter}+(?:['’ʼ]{letter}+)*")
@@ -55,7 +57,7 @@ def word_spans(text: str) -> list[Span]:
     Returns
     -------
     list of (start, end)
-        Character positions, in reading order.
+        Character positions of the words in reading order: word i is ``text[start:end]``.
 
     Examples
     --------
@@ -69,25 +71,25 @@ def word_spans(text: str) -> list[Span]:
 
 @dataclass(frozen=True)
 class LyricComponents:
-    """Lyrics split into units that are kept or removed together.
+    """Lyrics split into components, each of which is kept or left out as a whole.
 
     Attributes
     ----------
     text : str
-        The lyrics as they were given.
+        The original lyrics.
     units : str
-        What the components are, see :func:`split_lyrics`.
+        Unit of the components, see :func:`split_lyrics`.
     names : tuple of str
-        One a component: the word itself for unique words, else ``word[i]``, ``line[i]``,
+        Name of each component: the word itself for unique words, else ``word[i]``, ``line[i]`` or
         ``section[i]``, counted from 0.
     spans : tuple of tuple of (start, end)
-        The places in `text` where each component stands.
+        Character positions in `text` of each occurrence of each component.
     span_times : tuple of tuple of ((start, end) or None)
-        Seconds at which each of these places is sung (to its end, for lines and sections), where
-        word times are known.
+        Start of the first and end of the last word of each occurrence in seconds, in the order of
+        `spans`; None without word times.
     mask_token : str or None
-        What stands in the place of a component that is off. None removes it, with the blanks or,
-        for lines and sections, the line breaks that follow.
+        Text that replaces a component that is off. None removes the component together with the
+        blanks that follow it and, for lines and sections, the line breaks.
     """
 
     text: str
@@ -102,11 +104,11 @@ class LyricComponents:
 
     @property
     def times(self) -> tuple[tuple[float, float] | None, ...]:
-        """Seconds at which each component is first sung, None where that is not known."""
+        """Start and end in seconds of each component's first occurrence; None if unknown."""
         return tuple(times[0] for times in self.span_times)
 
     def texts(self) -> list[str]:
-        """Return the text of each component."""
+        """Return the text of each component, at its first occurrence."""
         return [self.text[slice(*spans[0])] for spans in self.spans]
 
     def occurrences(self) -> list[tuple[int, int, int]]:
@@ -116,7 +118,17 @@ class LyricComponents:
         )
 
     def pieces(self) -> Iterator[tuple[str, int | None, tuple[float, float] | None]]:
-        """Yield the text in pieces: what stands there, its component, and when it is sung."""
+        """Cut the text into components and what stands between them.
+
+        Yields
+        ------
+        piece : str
+            A piece of `text`; the pieces concatenate to `text`.
+        component : int or None
+            Index of the component. None: the piece stands between components.
+        times : (start, end) or None
+            When the component is sung, in seconds; None if that is unknown.
+        """
         times = {
             span: time
             for spans, span_times in zip(self.spans, self.span_times, strict=True)
@@ -130,7 +142,7 @@ class LyricComponents:
         yield self.text[at:], None, None
 
     def owners(self) -> np.ndarray:
-        """Return the component of each character of the text, -1 where it is none's."""
+        """Return the component of each character of `text`, -1 between components."""
         owner = np.full(len(self.text), -1)
         for start, end, component in self.occurrences():
             owner[start:end] = component
@@ -138,9 +150,10 @@ class LyricComponents:
 
     @cached_property
     def chunks(self) -> tuple[tuple[int | None, str, str], ...]:
-        """The text cut up: (component or None, what stands there, what stands there if it is off).
+        """Consecutive pieces of `text`: (component or None, text if on, text if off).
 
-        Joining the second entries gives `text` back, character for character.
+        Joined, the second entries are `text`, character for character. Pieces between components
+        are the same on and off.
         """
         chunks: list[tuple[int | None, str, str]] = []
         at = 0
@@ -169,15 +182,16 @@ def split_lyrics(
     text : str
         The lyrics.
     units : {"words", "word_positions", "lines", "sections"}, default="words"
-        Unique words, all of whose occurrences go together (LIME's bag of words); words by position;
-        lines; or sections, which blank lines separate.
+        What a component is. "words": all occurrences of a unique word (LIME's bag of words).
+        "word_positions": one occurrence of a word. "lines": a line. "sections": a run of lines
+        between blank lines.
     mask_token : str or None, default=None
-        What stands for a component that is off, such as "[MASK]". None removes it.
+        Text that replaces a component that is off, such as "[MASK]". None removes it.
     word_times : ndarray of shape (n_words, 2), or None, default=None
-        Start and end of each word in seconds; one a word as :func:`word_spans` counts them, or one
-        a whitespace-separated token.
+        Start and end in seconds of each word of :func:`word_spans`, or of each
+        whitespace-separated token.
     row : int, default=0
-        The row that an error names.
+        Row of the song in X, for error messages.
 
     Returns
     -------
@@ -186,9 +200,9 @@ def split_lyrics(
     Raises
     ------
     ValueError
-        `units` is not one of the four.
+        `units` is unknown.
     InvalidSongError
-        There are more or fewer word times than words.
+        The number of word times differs from the number of words and from that of tokens.
 
     Examples
     --------
@@ -217,7 +231,7 @@ def split_lyrics(
 
 
 def _lines(text: str) -> list[Span]:
-    """Spans of the lines that hold more than white space, without it."""
+    """Character positions of the lines that are not blank, stripped of white space."""
     spans, at = [], 0
     for line in text.splitlines(keepends=True):
         if line.strip():
@@ -227,7 +241,7 @@ def _lines(text: str) -> list[Span]:
 
 
 def _sections(text: str) -> list[Span]:
-    """Spans of the runs of lines between blank lines."""
+    """Character positions of the sections, which are runs of lines between blank lines."""
     sections: list[Span] = []
     at, open_ = 0, False
     for line in text.splitlines(keepends=True):
@@ -241,26 +255,28 @@ def _sections(text: str) -> list[Span]:
 
 
 def times_of_words(text: str, word_times: np.ndarray, row: int = 0) -> list[tuple[float, float]]:
-    """Say when each word of a text is sung.
+    """Return the times of the words of a text.
+
+    Times of whitespace-separated tokens are assigned to the words that each token contains.
 
     Parameters
     ----------
     text : str
         The lyrics.
     word_times : ndarray of shape (n_words, 2)
-        See :func:`split_lyrics`.
+        Start and end in seconds of each word, or of each whitespace-separated token.
     row : int, default=0
-        The row that an error names.
+        Row of the song in X, for error messages.
 
     Returns
     -------
     list of (start, end)
-        Seconds; one a word of :func:`word_spans`.
+        Seconds, for each word of :func:`word_spans`.
 
     Raises
     ------
     InvalidSongError
-        There are more or fewer times than words.
+        The number of times differs from the number of words and from that of tokens.
     """
     words = word_spans(text)
     times = [(float(start), float(end)) for start, end in word_times]
@@ -280,8 +296,8 @@ def _span_times(
     words: Sequence[Span],
     times: list[tuple[float, float]] | None,
 ) -> tuple[tuple[tuple[float, float] | None, ...], ...]:
-    """For each place of each component, when its words start and end."""
-    starts = np.array([start for start, _ in words], dtype=np.intp)  # a list is read each time
+    """Start of the first and end of the last word of each occurrence of each component."""
+    starts = np.array([start for start, _ in words], dtype=np.intp)  # converted once, for speed
 
     def sung(start: int, end: int) -> tuple[float, float] | None:
         inside = slice(np.searchsorted(starts, start), np.searchsorted(starts, end))

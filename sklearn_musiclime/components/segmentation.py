@@ -1,8 +1,8 @@
-"""Segments: the song cut in time.
+"""Segmentation: cutting a song into spans of time.
 
 A segmenter is an estimator with one method, ``segment(waveform, sampling_rate)``, that returns the
-borders of the segments as sample positions: increasing, the first 0, the last ``len(waveform)``. If
-it also takes ``lyrics`` or ``word_times``, it is given the song's.
+boundaries of the segments as sample positions: strictly increasing, from 0 to ``len(waveform)``.
+The method may also accept ``path``, ``lyrics`` and ``word_times`` of the song.
 """
 
 from __future__ import annotations
@@ -19,26 +19,27 @@ from sklearn_musiclime.components.lyrics import split_lyrics
 
 
 class Segmenter(Protocol):
-    """What the explainer asks of a segmenter.
+    """Interface of a segmenter.
 
-    A segmenter that cuts every song into the same number of segments may tell it as
-    ``fixed_n_segments``: the columns that ``MusicLimeExplainer.transform`` gives each source.
+    A segmenter that cuts every song into the same number of segments may have that number as an
+    attribute ``fixed_n_segments``: ``MusicLimeExplainer.transform`` then makes as many columns for
+    each source.
     """
 
     def segment(self, waveform: np.ndarray, sampling_rate: float) -> np.ndarray:
-        """Cut a waveform.
+        """Cut a waveform into segments.
 
         Parameters
         ----------
         waveform : ndarray of shape (n_samples,), dtype float32
             The mix.
         sampling_rate : float
-            Its rate in Hz.
+            Its sampling rate in Hz.
 
         Returns
         -------
         ndarray of shape (n_segments + 1,), of int
-            Borders in samples: increasing, from 0 to ``len(waveform)``.
+            Boundaries in samples: strictly increasing, from 0 to ``len(waveform)``.
         """
 
 
@@ -48,10 +49,10 @@ class UniformSegmenter(BaseEstimator):
     Parameters
     ----------
     n_segments : int, default=10
-        How many, whatever the song's length. A song of fewer samples has one segment a sample.
+        Number of segments of each song. A song of fewer samples has one segment per sample.
     seconds : float or None, default=None
-        Length of a segment; replaces `n_segments`. A last piece of less than half that length is
-        joined to the one before.
+        Length of a segment in seconds; if given, `n_segments` is ignored. A remainder of less than
+        half that length is joined to the last segment, a longer one is a segment of its own.
 
     Examples
     --------
@@ -69,23 +70,23 @@ class UniformSegmenter(BaseEstimator):
 
     @property
     def fixed_n_segments(self) -> int | None:
-        """Number of segments of every song; None where it depends on the song's length."""
+        """Number of segments of every song; None with `seconds`, where it depends on the length."""
         return self.n_segments if self.seconds is None else None
 
     def segment(self, waveform: np.ndarray, sampling_rate: float) -> np.ndarray:
-        """Cut a waveform.
+        """Cut a waveform into segments of equal length.
 
         Parameters
         ----------
         waveform : ndarray of shape (n_samples,)
             The audio.
         sampling_rate : float
-            Its rate in Hz.
+            Its sampling rate in Hz.
 
         Returns
         -------
         ndarray of shape (n_segments + 1,)
-            Borders in samples.
+            Boundaries in samples.
 
         Raises
         ------
@@ -105,18 +106,18 @@ class UniformSegmenter(BaseEstimator):
 
 
 class BeatSegmenter(BaseEstimator):
-    """Segments of a number of beats.
+    """Segments of a fixed number of beats.
 
     Parameters
     ----------
     beats : int, default=8
-        Beats a segment; 4 is a bar of most popular songs.
+        Number of beats in a segment. In most popular music, 4 beats are a bar.
     hop_length : int, default=512
-        Samples from one analysis frame to the next.
+        Samples between successive frames of the beat tracker.
 
     Notes
     -----
-    A song in which :func:`librosa.beat.beat_track` hears no beat is one segment.
+    A song in which :func:`librosa.beat.beat_track` finds no beat is one segment.
 
     Examples
     --------
@@ -141,12 +142,12 @@ class BeatSegmenter(BaseEstimator):
         waveform : ndarray of shape (n_samples,)
             The audio.
         sampling_rate : float
-            Its rate in Hz.
+            Its sampling rate in Hz.
 
         Returns
         -------
         ndarray of shape (n_segments + 1,)
-            Borders in samples.
+            Boundaries in samples.
 
         Raises
         ------
@@ -163,17 +164,17 @@ class BeatSegmenter(BaseEstimator):
 
 
 class StructureSegmenter(BaseEstimator):
-    """Segments that sound alike within, such as verse and chorus.
+    """Segments of homogeneous sound, such as verse and chorus.
 
-    Neighbouring frames are merged by their timbre (MFCC) and harmony (chroma) until `n_segments`
-    are left.
+    Adjacent frames are merged by agglomerative clustering of their timbre (MFCC) and harmony
+    (chroma) until `n_segments` clusters are left.
 
     Parameters
     ----------
     n_segments : int, default=10
-        How many; fewer where the song has fewer frames.
+        Number of segments. A song of fewer frames has one segment per frame.
     hop_length : int, default=2048
-        Samples from one analysis frame to the next: the precision of a border.
+        Samples between successive analysis frames, which is the precision of the boundaries.
 
     References
     ----------
@@ -196,7 +197,7 @@ class StructureSegmenter(BaseEstimator):
 
     @property
     def fixed_n_segments(self) -> int:
-        """Number of segments of every song that is not too short for them."""
+        """Number of segments of every song, except of those with fewer frames."""
         return self.n_segments
 
     def segment(self, waveform: np.ndarray, sampling_rate: float) -> np.ndarray:
@@ -207,12 +208,12 @@ class StructureSegmenter(BaseEstimator):
         waveform : ndarray of shape (n_samples,)
             The audio.
         sampling_rate : float
-            Its rate in Hz.
+            Its sampling rate in Hz.
 
         Returns
         -------
         ndarray of shape (n_segments + 1,)
-            Borders in samples.
+            Boundaries in samples.
 
         Raises
         ------
@@ -240,15 +241,16 @@ class StructureSegmenter(BaseEstimator):
 
 
 class LyricLineSegmenter(BaseEstimator):
-    r"""A segment for every line that is sung, and one for every pause between lines.
+    r"""One segment for every sung line, and one for every pause between lines.
 
-    Needs word times.
+    The song needs word times.
 
     Parameters
     ----------
     min_gap : float, default=2.0
-        Seconds of silence between two lines (or before the first, after the last) that make a
-        segment of their own; shorter ones belong to the line before, or to the first line.
+        Shortest pause, in seconds, that is a segment: a span without singing between two lines,
+        before the first or after the last. A shorter pause belongs to the line before it; at the
+        beginning of the song, to the first line.
 
     Examples
     --------
@@ -276,16 +278,16 @@ class LyricLineSegmenter(BaseEstimator):
         waveform : ndarray of shape (n_samples,)
             The audio.
         sampling_rate : float
-            Its rate in Hz.
+            Its sampling rate in Hz.
         lyrics : str, default=""
-            The lyrics. A song without words is one segment.
+            The lyrics. A song without lyrics is one segment.
         word_times : ndarray of shape (n_words, 2), or None, default=None
             Start and end of each word in seconds.
 
         Returns
         -------
         ndarray of shape (n_segments + 1,)
-            Borders in samples.
+            Boundaries in samples.
 
         Raises
         ------
@@ -295,7 +297,7 @@ class LyricLineSegmenter(BaseEstimator):
         if word_times is None and lyrics and lyrics.strip():
             raise ValueError("LyricLineSegmenter needs word times, and this song has none")
         lines = split_lyrics(lyrics or "", "lines", word_times=word_times).times
-        # In whole samples, which a pause of exactly `min_gap` has and differences of seconds lack.
+        # In whole samples, since a difference of seconds would round a pause of exactly `min_gap`.
         sung = sorted(np.rint(np.multiply(t, sampling_rate)).tolist() for t in lines if t)
         min_gap = np.rint(self.min_gap * sampling_rate)
         borders, sung_until = [], 0.0
@@ -320,7 +322,7 @@ def segment_audio(
     lyrics: str | None = None,
     word_times: np.ndarray | None = None,
 ) -> np.ndarray:
-    """Cut a song with any segmenter and check what it says.
+    """Cut a song with any segmenter, and check the boundaries that it returns.
 
     Parameters
     ----------
@@ -329,25 +331,25 @@ def segment_audio(
     waveform : ndarray of shape (n_samples,)
         The mix.
     sampling_rate : float
-        Its rate in Hz.
+        Its sampling rate in Hz.
     path : Path or None, default=None
-        The file it came from.
+        File of the song.
     lyrics : str or None, default=None
-        The song's lyrics.
+        Lyrics of the song.
     word_times : ndarray of shape (n_words, 2), or None, default=None
         Start and end of each word in seconds.
 
     Returns
     -------
     ndarray of shape (n_segments + 1,), dtype int64
-        Borders in samples: increasing, from 0 to ``len(waveform)``.
+        Boundaries in samples: strictly increasing, from 0 to ``len(waveform)``.
 
     Raises
     ------
     ValueError
-        The borders are no such sequence.
+        The segmenter returned something else.
     """
-    # Copies, since a segmenter may change what it is given.
+    # Copies, since a segmenter may change its arguments.
     returned = call_with_known(
         segmenter.segment,
         waveform.copy(),
@@ -363,7 +365,7 @@ def segment_audio(
         raise ValueError(f"{who} returned no array of borders: {error}") from error
     if borders.ndim != 1 or len(borders) < 2 or borders.dtype.kind not in "iu":
         raise ValueError(f"{who} returned {borders!r}; expected integer borders of segments")
-    borders = borders.astype(np.int64)  # differences of unsigned ones would never be negative
+    borders = borders.astype(np.int64)  # a difference of unsigned integers is never negative
     if borders[0] != 0 or borders[-1] != n_samples or (np.diff(borders) <= 0).any():
         raise ValueError(f"{who}'s borders must increase from 0 to {n_samples}, got {borders}")
     return borders
@@ -375,7 +377,7 @@ def _even_borders(n_samples: int, n_segments: int) -> np.ndarray:
 
 
 def _borders(inner: Any, n_samples: int) -> np.ndarray:
-    """Borders at the given sample positions that lie inside the song, and at its two ends."""
+    """Boundaries at the ends of the song and at those given positions that lie inside of it."""
     inner = np.rint(np.asarray(inner, dtype=float)).astype(np.int64)
     inner = np.unique(inner[(inner > 0) & (inner < n_samples)])
     return np.concatenate([[0], inner, [n_samples]])

@@ -1,4 +1,4 @@
-"""Songs to try things on, and tables of one's own."""
+"""Synthetic songs with known rules, loaders of public data sets, and of tables of your own."""
 
 from sklearn_musiclime.datasets.jamendo import load_jamendo_lyrics
 from sklearn_musiclime.datasets.lrc import TimedLyrics, read_lrc

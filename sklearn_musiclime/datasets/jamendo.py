@@ -1,4 +1,4 @@
-"""The JamendoLyrics data set: real songs with lyrics and the times of their words."""
+"""The JamendoLyrics data set: songs with lyrics and word times."""
 
 from __future__ import annotations
 
@@ -24,31 +24,33 @@ def load_jamendo_lyrics(
     Parameters
     ----------
     path : path-like
-        The folder that holds ``JamendoLyrics.csv``, ``mp3/``, ``lyrics/`` and
-        ``annotations/words/``. Songs of the table without an mp3 file are passed over.
+        Folder with ``JamendoLyrics.csv``, ``mp3/``, ``lyrics/`` and ``annotations/words/``. Songs
+        of the table without an mp3 file are skipped.
     window : float or None, default=15.0
-        Seconds a window; windows follow one another from the song's beginning, and what is left at
-        its end is no window. None: whole songs.
+        Length of a window in seconds. Windows are adjacent, from the beginning of the song; a
+        remainder at its end is dropped. None: whole songs.
     min_words : int, default=8
-        Windows with fewer sung words are left out.
+        Smallest number of sung words in a window; windows with fewer are dropped.
     sampling_rate : int, default=22050
-        Samples a second of the audio that is returned.
+        Sampling rate in Hz of the returned audio.
 
     Returns
     -------
     DataFrame
-        One row a window: ``audio`` (a mapping with "array", "sampling_rate" and, for whole songs,
-        "path"), ``lyrics`` (the words that begin in the window, line by line), ``word_times``
-        (start and end of each in seconds from the window's beginning), ``genre``, ``language``,
-        ``song`` (artist and title) and ``start`` (seconds from the song's beginning).
+        One row per window: ``audio`` (a mapping with "array", "sampling_rate" and, for whole songs,
+        "path"), ``lyrics`` (the words that begin in the window, with their line breaks),
+        ``word_times`` (start and end of each word in seconds from the beginning of the window),
+        ``genre``, ``language``, ``song`` (artist and title) and ``start`` (seconds from the
+        beginning of the song).
 
     Raises
     ------
     FileNotFoundError
-        The folder has no ``JamendoLyrics.csv``, or none of the songs has an mp3 file.
+        The folder has no ``JamendoLyrics.csv``, or no song has an mp3 file and a window of
+        `min_words`.
     ValueError
-        `window` is shorter than a sample or infinite, a table can't be read, or a song's words and
-        times are not equally many.
+        `window` is shorter than a sample or infinite, a table can't be read, or a song has another
+        number of word times than of words.
 
     References
     ----------
@@ -100,7 +102,7 @@ def load_jamendo_lyrics(
 
 
 def _read_words(path: Path, name: str) -> tuple[list[tuple[str, int]], np.ndarray]:
-    """The words of a song with the number of line breaks before each, and their times."""
+    """Return (word, number of line breaks before it) of each word of a song, and their times."""
     text = read_text_file(path / "lyrics" / f"{name}.txt")
     words, breaks = [], 0
     for line in text.splitlines():
@@ -133,7 +135,7 @@ def _windows(
         lyrics = ""
         for i in inside:
             word, breaks = words[i]
-            # Blank lines separate sections; more of them than one say no more.
+            # One blank line separates sections; further ones are dropped.
             lyrics += ("\n" * min(breaks, 2) or " ") * bool(lyrics) + word
         word_times = [(float(a - start), float(min(b, stop) - start)) for a, b in times[inside]]
         yield start, waveform[first : first + length], lyrics, word_times

@@ -1,4 +1,4 @@
-"""LRC files: lyrics with the times at which they are sung."""
+"""LRC files: lyrics with times of lines and words."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ _LINE_TIME = re.compile(rf"\[{_TIME}\]")
 _WORD_TIME = re.compile(rf"<{_TIME}>")
 _TAG = re.compile(r"\s*\[([A-Za-z#]+):(.*)\]\s*")
 MAX_CHARACTERS = 2**22
-"""Lyrics that are longer are refused: lines with many times may make any length of a short file."""
+"""Longest lyrics that are read: lines with many times can make a short file arbitrarily long."""
 MAX_SECONDS = 1e9
-"""No time is later."""
+"""Latest time and largest offset that are accepted."""
 LAST_LINE_SECONDS = 5.0
-"""What the last line lasts where no other line tells how long lines last."""
+"""Duration of the last line, if there is no other line to estimate it from."""
 
 Line = tuple[float, list[tuple[float | None, str]]]
 
 
 @dataclass(frozen=True)
 class TimedLyrics:
-    """Lyrics with times.
+    """Lyrics with word times.
 
     Attributes
     ----------
     text : str
-        The lyrics, a line a line; an empty line where nothing is sung.
+        The lyrics, with an empty line where a line of the file has a time but no words.
     word_times : list of (start, end)
-        Seconds, one a word as :func:`~sklearn_musiclime.components.lyrics.word_spans` counts them.
+        Seconds, for each word of :func:`~sklearn_musiclime.components.lyrics.word_spans`.
     """
 
     text: str
@@ -45,17 +45,18 @@ class TimedLyrics:
 def read_lrc(text: str, *, start: float = 0.0, end: float = np.inf) -> TimedLyrics:
     r"""Read the content of an LRC file.
 
-    A line is sung from its time to that of the next line, the last one as long as lines are in the
-    median; its words get the times of the line unless ``<mm:ss.xx>`` tells their own. A line with
-    several times is sung several times. ``[offset:...]`` is heeded (milliseconds, positive:
-    earlier); other tags, and lines without a time, are left out.
+    A line ends where the next line begins; the last line has the median duration of the others. A
+    word has the times of its line, unless word times ``<mm:ss.xx>`` are given. A line with several
+    times is repeated at each of them. The tag ``[offset:...]`` shifts all times (in milliseconds,
+    positive values to earlier times); other tags, and lines without a time, are ignored.
 
     Parameters
     ----------
     text : str
-        The content.
+        Content of the file.
     start, end : float, default=0.0, inf
-        Seconds. Words that begin before or after are left out, and times counted from `start`.
+        Part of the song to read, in seconds: words that begin before `start`, or at `end` or later,
+        are dropped, and times are relative to `start`.
 
     Returns
     -------
@@ -64,8 +65,8 @@ def read_lrc(text: str, *, start: float = 0.0, end: float = np.inf) -> TimedLyri
     Raises
     ------
     ValueError
-        No line has a time, a time or the offset is none that can be, or all lines, as often as they
-        are sung, have more than four million characters.
+        No line has a time, a time or the offset is invalid, or the lyrics, with repeated lines, are
+        longer than 2^22 characters.
 
     Examples
     --------
@@ -96,7 +97,7 @@ def read_lrc(text: str, *, start: float = 0.0, end: float = np.inf) -> TimedLyri
 
 
 def _timed_lines(text: str) -> list[Line]:
-    """Time and pieces (time or None, text) of each line as it is sung, in the order of time."""
+    """Return (time, pieces) of each sung line in the order of time; pieces are as in `_pieces`."""
     offset, lines, length = 0.0, [], 0
     for line in text.lstrip("\ufeff").splitlines():
         stamps = _LINE_TIMES.match(line)
@@ -121,7 +122,7 @@ def _timed_lines(text: str) -> list[Line]:
 
 
 def _pieces(line: str) -> list[tuple[float | None, str]]:
-    """A line cut at the times of its words."""
+    """Cut a line at its word times into pieces (time or None, text)."""
     cuts = list(_WORD_TIME.finditer(line))
     if not cuts:
         return [(None, line)]
@@ -135,9 +136,9 @@ def _pieces(line: str) -> list[tuple[float | None, str]]:
 def _words_of_line(
     begin: float, pieces: list[tuple[float | None, str]], line_end: float
 ) -> list[tuple[str, tuple[float, float]]]:
-    """The words of a line with the times at which they begin and end."""
+    """Return (word, (start, end)) of each word of a line."""
     line = "".join(text for _, text in pieces)
-    at, places, times = 0, [], []  # where pieces begin that have a time of their own
+    at, places, times = 0, [], []  # character positions and times of the pieces with a time
     for time, text in pieces:
         if time is not None:
             places.append(at)

@@ -13,34 +13,36 @@ from sklearn_musiclime.datasets.tables import read_table
 from sklearn_musiclime.songs import read_text_file
 
 CUTS = (0.35, 0.65)
-"""Valence and energy are low below the first, high from the second on."""
+"""Thresholds of valence and energy: low below the first, high from the second on."""
 EMOTIONS = (
     ("Angry", "Tense", "Excited"),
     ("Sad", "Neutral", "Happy"),
     ("Depressed", "Calm", "Relaxed"),
 )
-"""By energy, high to low, and valence, low to high."""
+"""Names of the emotions: rows from high to low energy, columns from low to high valence."""
 TABLES = {
     "information": ("id", "artist", "song", "album_name"),
     "genres": ("id", "genres"),
     "lang": ("id", "lang"),
     "metadata": ("id", "valence", "energy"),
 }
-"""The tables, and the columns of each that are needed."""
+"""The tables of the data set, with the columns that are required in each."""
 
 
 def emotion(valence: np.ndarray, energy: np.ndarray) -> np.ndarray:
-    """Name the emotion of a valence and an energy, as the MusicLIME paper does.
+    """Map valence and energy to one of nine emotions, as in the MusicLIME paper.
+
+    Both are divided into low, middle and high at 0.35 and 0.65.
 
     Parameters
     ----------
     valence, energy : array-like of shape (n_songs,)
-        From 0 to 1.
+        Valence and energy of each song, from 0 to 1.
 
     Returns
     -------
     ndarray of shape (n_songs,) of str objects
-        One of nine; None where a number is missing.
+        Names of the emotions; None where valence or energy is NaN.
 
     Examples
     --------
@@ -63,26 +65,26 @@ def load_music4all(
 ) -> pd.DataFrame:
     """Load the songs of a Music4All folder.
 
-    No audio is read; that is done where a song is needed.
+    The audio files are not read: the table contains their paths.
 
     Parameters
     ----------
     path : path-like
         The folder with ``id_information.csv``, ``id_genres.csv``, ``id_lang.csv`` and
-        ``id_metadata.csv`` (tab-separated), ``audios/ID.mp3`` and ``lyrics/ID.txt``. Songs without
-        either file are passed over.
+        ``id_metadata.csv`` (tab-separated), ``audios/ID.mp3`` and ``lyrics/ID.txt``. Songs that
+        lack the audio or the lyrics file are skipped.
     genre_map : mapping of str to str, or None, default=None
-        The class of each genre that is wanted. A song's is that of the first of its genres that is
-        in it. None: the first genre.
+        Maps genres to the values of the column ``genre``. A song gets the value of the first of its
+        genres that is a key. None: ``genre`` is the first genre of the song.
     languages : list of str or None, default=None
-        Songs of these languages, as ``id_lang.csv`` writes them ("en"). None: all.
+        Languages of the songs to load, as in ``id_lang.csv`` ("en"). None: all.
 
     Returns
     -------
     DataFrame
-        One row a song: ``audio`` (a path), ``lyrics``, ``id``, ``artist``, ``title``, ``album``,
-        ``language``, ``genres`` (a list), ``genre`` (None where no genre is in the map),
-        ``valence``, ``energy``, ``emotion`` (one of nine, see
+        One row per song: ``audio`` (a path), ``lyrics``, ``id``, ``artist``, ``title``, ``album``,
+        ``language``, ``genres`` (a list), ``genre`` (None for songs without a genre or without one
+        in the map), ``valence``, ``energy``, ``emotion`` (one of nine, see
         :func:`~sklearn_musiclime.datasets.emotion`), and the other columns of ``id_metadata.csv``.
 
     Raises
@@ -90,8 +92,8 @@ def load_music4all(
     FileNotFoundError
         A table is missing, or no song has both files.
     ValueError
-        A table can't be read, lacks a column, has an id twice, or a valence or energy that is no
-        number; or a lyrics file is not UTF-8 text.
+        A table can't be read, lacks a column, contains an id twice, or has a valence or energy that
+        is not a number; or a lyrics file is not UTF-8 text.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""Songs whose classes follow a rule that is known."""
+"""Synthetic songs whose classes follow a known rule."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 
 SOURCES = ("drums", "bass", "chords", "voice")
 N_SPANS = 10
-"""The rule and the arrangement know a song in tenths: the default segments of the explainer."""
+"""Equal spans of a song in which each source plays or rests: the explainer's default segments."""
 CLASSES = ("calm", "wild")
 LEVEL = 0.1
-"""Root mean square of a source in a tenth of the song in which it plays."""
+"""Root mean square of a source in a span in which it plays."""
 
-# Each source keeps to a band of its own (Hz), so that what sounds can be told from the mix.
+# Frequency bands of the sources in Hz. They are disjoint, so that a source is audible in the mix.
 BANDS = {"bass": (55, 250), "chords": (260, 520), "voice": (1100, 3500), "drums": (5000, 9000)}
 _CHORD_ROOTS = (0, 5, 7, 9)
 _CUES = ("fire", "night", "tears", "river", "dance", "stone", "dream", "storm")
@@ -44,22 +44,23 @@ _FILLERS = [
 
 @dataclass(frozen=True)
 class PlantedRule:
-    """The rule that decides the class of a made song, and a model that applies it.
+    """The rule that gives a synthetic song its class; also a model with ``predict_proba``.
 
-    With x = 1 where a source sounds in a tenth of the song, or a word stands in its lyrics, and 0
-    elsewhere, ``z = sum(main[c] * x[c]) + sum(w * x[a] * x[b] for a, b in interactions)``, and the
+    A component is a source in a tenth of the song, or a word. With ``x[c] = 1`` if the song
+    contains component c and 0 if not,
+    ``z = sum(main[c] * x[c]) + sum(w * x[a] * x[b] for a, b in interactions)``, and the
     probability of "wild" is ``1 / (1 + exp(-slope * (z - threshold)))``.
 
     Attributes
     ----------
     main : mapping of str to float
-        Effects of single components, named as explanations name them: ``drums@7``, or the word.
+        Effects of single components by name, as in explanations: ``drums@7``, or the word.
     interactions : mapping of (str, str) to float
-        Effects of an audio component together with a word.
+        Effects of pairs of an audio component and a word.
     slope, threshold : float
-        Of the logistic curve.
+        Slope and threshold of the logistic function.
     sampling_rate : int
-        Rate of arrays that are scored, in Hz.
+        Sampling rate in Hz of the arrays that are scored; other audio is resampled to it.
     """
 
     main: Mapping[str, float]
@@ -69,7 +70,7 @@ class PlantedRule:
     sampling_rate: int = 22050
 
     def presence(self, X: Any) -> pd.DataFrame:
-        """Hear and read which of the rule's components songs have.
+        """Detect which of the rule's components each song contains.
 
         Parameters
         ----------
@@ -79,8 +80,10 @@ class PlantedRule:
         Returns
         -------
         DataFrame of bool, shape (n_songs, n_components)
-            A source sounds in a tenth if its band has over a twentieth of the power there that the
-            source has when it plays; a word is there if the lyrics have it between other words.
+            Presence of each component of `main` and `interactions`. A source is present in a tenth
+            of the song if the power in its frequency band exceeds a twentieth of the power that the
+            source has when it plays. A word is present if it is a whitespace-separated token of the
+            lyrics, regardless of case.
         """
         if isinstance(X, pd.DataFrame):
             X = X[["audio", "lyrics"]].to_numpy()
@@ -93,7 +96,7 @@ class PlantedRule:
         return pd.DataFrame(rows, columns=list(names))
 
     def decision_function(self, X: Any) -> np.ndarray:
-        """Score songs on the scale of the effects.
+        """Return the score of each song on the scale of the effects.
 
         Parameters
         ----------
@@ -121,7 +124,7 @@ class PlantedRule:
         Returns
         -------
         ndarray of shape (n_songs, 2)
-            Of "calm" and of "wild".
+            Probabilities of "calm" and of "wild".
         """
         wild = 1 / (1 + np.exp(-self.slope * self.decision_function(X)))
         return np.column_stack([1 - wild, wild])
@@ -142,18 +145,18 @@ class PlantedRule:
         return self.classes_[(self.decision_function(X) > 0).astype(int)]
 
     def recall(self, explanation: LocalExplanation) -> float:
-        """Tell how many of a song's planted main components an explanation puts first.
+        """Return the fraction of a song's planted components that an explanation ranks highest.
 
         Parameters
         ----------
         explanation : LocalExplanation
-            Of a song in the sources that it was made of and ten segments.
+            Explanation of a synthetic song by its true sources and ten segments of equal length.
 
         Returns
         -------
         float
-            Of the k components of `main` that the song has, the share that are among the k of the
-            largest weights; 1.0 where it has none.
+            The fraction of the k components of `main` that the song contains which are among the k
+            components of largest ``|weight|``; 1.0 if k is 0.
         """
         components = explanation.components
         words = set(components.lyrics.names)
@@ -183,25 +186,26 @@ def make_songs(
     n_words: int = 40,
     random_state: int | np.random.RandomState | None = None,
 ) -> tuple[pd.DataFrame, np.ndarray, list[dict[str, np.ndarray]], PlantedRule]:
-    """Make songs whose class follows a planted rule.
+    """Make synthetic songs whose class follows a planted rule.
 
-    Drums, bass, chords and a sung-like voice play in the tenths of a song that its arrangement
-    gives them; the lyrics are drawn from a list. The class depends on two sources at certain times
-    and two words, one of each for and one against, and on one source at a time *together with* a
-    word. Half of the songs have each of these cues, independently.
+    Drums, bass, chords and a synthetic voice each play in some tenths of the song; the lyrics are
+    drawn from a list of words. The class depends on two sources at certain times and on two words,
+    one of each in favour of "wild" and one against, and on a third source at a certain time
+    *together with* a third word. A song contains each of these six components with probability 1/2,
+    independently of the others.
 
     Parameters
     ----------
     n_songs : int, default=60
-        How many.
+        Number of songs.
     duration : float, default=10.0
-        Seconds a song.
+        Duration of a song in seconds.
     sampling_rate : int, default=22050
-        Samples a second.
+        Sampling rate in Hz.
     n_words : int, default=40
-        Words a song, about.
+        Number of words in a song, to which the words of the rule are added.
     random_state : int, RandomState instance or None, default=None
-        Seed of rule and songs.
+        Seed of the rule and of the songs.
 
     Returns
     -------
@@ -209,17 +213,17 @@ def make_songs(
         Columns ``audio`` (a mapping with "array" and "sampling_rate"), ``lyrics``, and
         ``word_times`` (start and end of each word in seconds).
     y : ndarray of str, shape (n_songs,)
-        "calm" or "wild".
+        Class of each song, "calm" or "wild".
     stems : list of dict of str to ndarray of shape (n_samples,)
-        The sources of each song: "drums", "bass", "chords", "voice". They sum to the song.
+        Waveforms of the sources of each song: "drums", "bass", "chords", "voice". They sum to the
+        song.
     truth : PlantedRule
-        The rule. It is a model too: ``truth.predict_proba(X)`` listens to and reads whatever songs
-        it is given.
+        The rule, which is also a model of any songs: ``truth.predict_proba(X)``.
 
     Raises
     ------
     ValueError
-        A song would have under 10,000 samples.
+        A song has fewer than 10,000 samples.
 
     Examples
     --------
@@ -258,23 +262,24 @@ def make_songs(
 def save_songs(
     X: pd.DataFrame, stems: Sequence[Mapping[str, np.ndarray]], folder: str | PathLike[str]
 ) -> pd.DataFrame:
-    """Write made songs and their stems as files.
+    """Write synthetic songs and their stems to WAV files.
 
     Parameters
     ----------
     X : DataFrame
-        Songs as :func:`make_songs` returns them, or some of them.
+        Songs of :func:`make_songs`, or some rows of them.
     stems : sequence of dict of str to ndarray of shape (n_samples,)
         The stems of each row of `X`.
     folder : path-like
-        Gets ``song_0.wav`` and so on, numbered as the index of `X`, and the stems of each beside it
-        as ``song_0/drums.wav``, where :class:`~sklearn_musiclime.StemSeparator` looks for them.
-        32-bit floats: nothing is lost. The same songs are the same files, byte for byte.
+        Folder to write to. It gets ``song_0.wav`` and so on, numbered by the index of `X`, and
+        stems such as ``song_0/drums.wav``, where :class:`~sklearn_musiclime.StemSeparator` finds
+        them by default. Samples are 32-bit floats, without loss, and equal songs give equal files,
+        byte for byte.
 
     Returns
     -------
     DataFrame
-        `X` with the paths of the songs as ``audio``.
+        `X` with the paths of the song files in the column ``audio``.
 
     Examples
     --------
@@ -299,7 +304,7 @@ def save_songs(
 
 
 def _draw_rule(rng: np.random.RandomState, sampling_rate: int) -> PlantedRule:
-    """Three sources at three times and three words: for, against, and one pair together."""
+    """Draw three sources at three times and three words: in favour, against, and an interaction."""
     sources = rng.choice(SOURCES, 3, replace=False)
     spans = rng.choice(N_SPANS, 3, replace=False)
     words = [str(word) for word in rng.choice(_CUES, 3, replace=False)]
@@ -311,11 +316,11 @@ def _draw_rule(rng: np.random.RandomState, sampling_rate: int) -> PlantedRule:
 def _draw_arrangement(
     truth: PlantedRule, rng: np.random.RandomState
 ) -> tuple[dict[str, np.ndarray], set[str]]:
-    """Which source plays in which tenth, and which of the cue words the song has.
+    """Draw the tenths in which each source plays, and the words of the rule that the song has.
 
-    A source that the rule listens to plays four tenths around its time where the song has that cue,
-    and hardly elsewhere: a model of averages over the song can learn it, one that hears when can
-    learn it well.
+    A source of the rule plays in four tenths around the rule's if the song has this component, and
+    rarely elsewhere. So a model of averages over the song can learn the rule in part, and a model
+    that takes time into account can learn it well.
     """
     arrangement = {source: rng.random_sample(N_SPANS) < 0.6 for source in SOURCES}
     cues = set()
@@ -340,7 +345,7 @@ def _play(
     sampling_rate: int,
     rng: np.random.RandomState,
 ) -> np.ndarray:
-    """A source over the whole song, sounding in the tenths in which it plays, float32."""
+    """Synthesize a source over the whole song, silent in the tenths in which it rests, float32."""
     time = np.arange(n_samples) / sampling_rate
     beat = rng.uniform(0.4, 0.6)
     key = 2 ** (rng.randint(12) / 12)
@@ -363,7 +368,7 @@ def _play(
     low, high = BANDS[source]
     spectrum, frequency = np.fft.rfft(raw), np.fft.rfftfreq(n_samples, 1 / sampling_rate)
     raw = np.fft.irfft(spectrum * ((frequency >= low) & (frequency <= high)), n_samples)
-    # Every tenth is brought to one level, so what is on or off is all that songs differ in.
+    # All tenths in which a source plays have the same level, so that loudness says nothing else.
     borders = np.rint(np.arange(N_SPANS + 1) * n_samples / N_SPANS).astype(int)
     for on, start, stop in zip(plays, borders[:-1], borders[1:], strict=True):
         fade = scipy.signal.windows.tukey(stop - start, alpha=0.04)
@@ -373,7 +378,7 @@ def _play(
 
 
 def _tone(frequency: Any, time: np.ndarray, n_harmonics: int) -> np.ndarray:
-    """A tone of a frequency that may vary, its harmonics falling off."""
+    """A harmonic tone of constant or varying frequency in Hz; harmonic k has amplitude 1 / k."""
     turns = np.cumsum(frequency * np.diff(time, prepend=0.0))
     first = np.exp(2j * np.pi * (turns % 1)).astype(np.complex64)
     harmonic, tone = np.ones_like(first), np.zeros(len(time))
@@ -384,7 +389,7 @@ def _tone(frequency: Any, time: np.ndarray, n_harmonics: int) -> np.ndarray:
 
 
 def _band_power(waveform: np.ndarray, source: str, sampling_rate: int) -> float:
-    """Mean power of a waveform in a source's band; its ends count for nothing, clicks and all."""
+    """Mean power of a waveform in a source's band; a Hann window suppresses clicks at its ends."""
     window = scipy.signal.get_window("hann", len(waveform))
     power = np.abs(np.fft.rfft(waveform * window)) ** 2
     frequency = np.fft.rfftfreq(len(waveform), 1 / sampling_rate)
@@ -396,7 +401,11 @@ def _band_power(waveform: np.ndarray, source: str, sampling_rate: int) -> float:
 def _write_lyrics(
     cues: set[str], sings: np.ndarray, n_words: int, duration: float, rng: np.random.RandomState
 ) -> tuple[str, list[tuple[float, float]]]:
-    """Lines of five words, sections of four lines; sung while the voice is heard, or all along."""
+    """Draw lyrics in lines of five words and sections of four lines, and their word times.
+
+    The words are spread over the tenths in which the voice sings, or over the whole song if these
+    are fewer than four.
+    """
     words = [str(word) for word in rng.choice(_FILLERS, n_words)]
     for word in sorted(cues) * 2:
         words.insert(rng.randint(len(words) + 1), word)
@@ -404,7 +413,7 @@ def _write_lyrics(
     sections = [lines[i : i + 4] for i in range(0, len(lines), 4)]
     text = "\n\n".join("\n".join(" ".join(line) for line in section) for section in sections)
     spans = np.flatnonzero(sings) if sings.sum() >= 4 else np.arange(N_SPANS)
-    # Word i of n begins at the share i / n of the time that is sung.
+    # Word i of n begins at the fraction i / n of the time that is sung.
     sung = np.linspace(0, len(spans), len(words) + 1)
     at = np.minimum(sung[:-1].astype(int), len(spans) - 1)
     starts = (spans[at] + sung[:-1] - at) * duration / N_SPANS

@@ -1,4 +1,4 @@
-"""Anyone's own table of songs."""
+"""Loading songs from a table of your own."""
 
 from __future__ import annotations
 
@@ -26,44 +26,46 @@ def load_songs(
     folder: str | PathLike[str] | None = None,
     sep: str | None = None,
 ) -> pd.DataFrame:
-    r"""Load a table of songs whose audio, and perhaps lyrics, are files.
+    r"""Load a table of songs that refers to audio files and, optionally, to lyrics files.
 
-    No audio is read; that is done where a song is needed.
+    The audio files are not read: the result contains their paths.
 
     Parameters
     ----------
     path : path-like
         A table with a header, in UTF-8.
     audio : str, default="audio"
-        The column with the audio files.
+        Name of the column with the paths of the audio files.
     lyrics : str or None, default="lyrics"
-        The column with the lyrics: text, or files that end in ``.txt`` (text) or ``.lrc`` (text
-        with times, see :func:`~sklearn_musiclime.datasets.read_lrc`). None: there are none, and
-        lyrics are empty.
+        Name of the column with the lyrics. A cell is either the text itself, or the path of a
+        ``.txt`` file (plain text) or a ``.lrc`` file (text with times, see
+        :func:`~sklearn_musiclime.datasets.read_lrc`). None: all songs get empty lyrics.
     start, end : str or None, default=None
-        Columns with the seconds at which a song begins and ends in its file, as AudioSet gives
-        segments; empty where those are the file's own. Lyrics with times are cut likewise; others
-        are taken whole.
+        Names of the columns with the start and the end, in seconds, of a song that is a part of its
+        file, as in AudioSet. An empty cell means the start or the end of the file. Lyrics of
+        ``.lrc`` files are cut to the same part; other lyrics are kept whole.
     folder : path-like or None, default=None
-        Where relative paths begin. None: the table's own folder.
+        Folder that relative paths refer to. None: the folder of the table.
     sep : str or None, default=None
-        What separates columns. None: a tab for ``.tsv`` and ``.tab``, else a comma.
+        Separator of columns. None: a tab for ``.tsv`` and ``.tab`` files, else a comma.
 
     Returns
     -------
     DataFrame
-        The table, with ``audio`` (paths; with `start` or `end` mappings of "path", "start", "end"),
-        ``lyrics`` and, if any song has times, ``word_times`` first.
+        First the columns ``audio`` (paths; with `start` or `end`, mappings with "path", "start" and
+        "end"), ``lyrics`` and, if any song has word times, ``word_times``; then the other columns
+        of the table.
 
     Raises
     ------
     FileNotFoundError
         There is no such table.
     ValueError
-        It is no table, a row has more cells than the header, or a column is missing.
+        The file can't be read as a table, a row has more cells than the header, or a column is
+        missing.
     InvalidSongError
-        A lyrics file is missing, or is no UTF-8 text or no LRC, or a start or end is no number; the
-        message names the row.
+        A lyrics file is missing, not UTF-8, or not valid LRC, or a start or end is not a number;
+        the message names the row.
 
     Examples
     --------
@@ -84,7 +86,7 @@ def load_songs(
         sep = "\t" if path.suffix in (".tsv", ".tab") else ","
     texts = [audio] if lyrics is None else [audio, lyrics]
     needed = [name for name in (*texts, start, end) if name is not None]
-    # Text as it stands: lyrics that read "NA" or "1" are lyrics.
+    # Texts are taken from the unparsed cells: lyrics may be "NA" or "1".
     cells, table = read_table(path, sep, needed)
     folder = Path(path.parent if folder is None else folder).absolute()
     files, texts_read, times = [], [], []
@@ -111,33 +113,35 @@ def load_songs(
 
 
 def read_table(path: Path, sep: str, columns: Sequence[str]) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Read a table with a header. Cells that a row lacks at its end are empty.
+    """Read a table with a header, as texts and as parsed values.
+
+    A row with fewer cells than the header is filled with empty cells.
 
     Parameters
     ----------
     path : Path
         The table, in UTF-8.
     sep : str
-        What separates columns.
+        Separator of columns.
     columns : sequence of str
-        Columns that must be there, once.
+        Names of the required columns.
 
     Returns
     -------
     cells : DataFrame of str
-        What stands in each cell.
+        The text of each cell.
     table : DataFrame
-        The same with numbers as numbers, and NaN for what is missing.
+        The cells as pandas parses them: numbers, and NaN for empty cells.
 
     Raises
     ------
     ValueError
-        It is no table, a row has more cells than the header, or a column is missing or there more
-        than once.
+        The file can't be read as a table, a row has more cells than the header, or a required
+        column is missing or occurs more than once.
     """
     options = {"sep": sep, "encoding": "utf-8-sig", "index_col": False}
     try:
-        # The header as a row, since pandas takes what goes beyond a header for an index.
+        # The header is read as a row: with a header, pandas takes surplus cells for an index.
         rows = pd.read_csv(path, header=None, dtype=str, keep_default_na=False, **options)
         table = pd.read_csv(path, **options)
     except (ValueError, OverflowError) as error:
@@ -162,7 +166,7 @@ def _seconds(value: Any, default: float, row: int) -> float:
 def _read_lyrics(
     cell: str, folder: Path, row: int, start: float, end: float
 ) -> tuple[str, list[tuple[float, float]] | None]:
-    """Text and word times of a cell."""
+    """Return the text of a lyrics cell, read from its file if it is a path, and its word times."""
     suffix = Path(cell.strip()).suffix.lower() if "\n" not in cell.strip() else ""
     if suffix not in LYRIC_FILES:
         return cell, None

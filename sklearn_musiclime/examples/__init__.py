@@ -1,14 +1,15 @@
-"""Examples to run and to copy, each a small script on songs that it makes itself.
+"""Runnable examples: small scripts on synthetic songs, to be used as templates.
 
-Run one as ``python -m sklearn_musiclime.examples.own_pipeline``; its docstring says what one learns
-from it and what to expect, and its ``main`` returns what it found.
+Run an example by its module name, such as
+``python -m sklearn_musiclime.examples.own_pipeline``. Its docstring says what it teaches and what
+output to expect, and its ``main`` returns the result.
 
-- :mod:`~sklearn_musiclime.examples.own_pipeline`: a scikit-learn pipeline of your own;
-- :mod:`~sklearn_musiclime.examples.black_box`: a function, such as a web service;
-- :mod:`~sklearn_musiclime.examples.hugging_face`: transformers for both modalities (needs
-  ``deep``);
-- :mod:`~sklearn_musiclime.examples.corpus_on_dask`: many songs on a cluster (needs
-  ``distributed``);
+- :mod:`~sklearn_musiclime.examples.own_pipeline`: explain a scikit-learn pipeline of your own;
+- :mod:`~sklearn_musiclime.examples.black_box`: explain a function, such as a web service;
+- :mod:`~sklearn_musiclime.examples.hugging_face`: explain a classifier on top of pretrained
+  transformers (needs the extra ``deep``);
+- :mod:`~sklearn_musiclime.examples.corpus_on_dask`: explain many songs on a cluster (needs the
+  extra ``distributed``);
 - :mod:`~sklearn_musiclime.examples.search_settings`: a grid search over settings of the explainer;
-- :mod:`~sklearn_musiclime.examples.bias_audit`: a model that scores well for the wrong reason.
+- :mod:`~sklearn_musiclime.examples.bias_audit`: find out that a model relies on a confounder.
 """

@@ -1,16 +1,17 @@
 """Audit a model that scores well for the wrong reason.
 
-The label of the songs is confounded with how they were recorded: whatever is "wild" was sung into a
-microphone that whines at 4.2 kHz. A model of these songs does well in cross-validation, which can't
-tell that it has learnt the microphone.
+The class of the songs is confounded with their recording: the voice of all "wild" songs was
+recorded by a microphone with a whine at 4.2 kHz. A model of these songs does well in
+cross-validation, which does not show that it has learnt to recognise the microphone.
 
-What one learns: to ask what a model goes by over many songs, with intervals; to see a confounder;
-and to check that a cure has worked. The voice plays no part in what makes these songs wild.
+What one learns: to compute which components are important to a model over many songs, with
+confidence intervals; to recognise a confounder; and to check that it has been removed. In the rule
+that makes these songs "wild", the voice has no part.
 
-What to expect: for "wild", the voice counts more than any other source or word, and the intervals
-don't overlap. Once every song is sung into that microphone the whine tells nothing, and the model,
-trained again, goes by the chords and the drums. Takes ten seconds:
-``python -m sklearn_musiclime.examples.bias_audit``.
+What to expect: for "wild", the voice is more important than any other source or word, and its
+interval does not overlap with theirs. After all songs have been recorded by that microphone, the
+whine carries no information, and the model that is trained on them relies on the chords and the
+drums. Takes ten seconds: ``python -m sklearn_musiclime.examples.bias_audit``.
 """
 
 from tempfile import TemporaryDirectory
@@ -35,7 +36,7 @@ RATE, WHINE = 22050, 4200.0
 def record(
     songs: pd.DataFrame, stems: list[dict[str, np.ndarray]], whines: np.ndarray
 ) -> tuple[pd.DataFrame, list[dict[str, np.ndarray]]]:
-    """Sing some of the songs into the microphone that whines."""
+    """Add the whine of the microphone to the voice of some songs."""
     whine = 0.02 * np.sin(2 * np.pi * WHINE * np.arange(len(stems[0]["voice"])) / RATE)
     stems = [s | {"voice": s["voice"] + on * whine} for s, on in zip(stems, whines, strict=True)]
     mixes = [np.sum(list(s.values()), axis=0) for s in stems]
@@ -45,7 +46,7 @@ def record(
 def audit(
     songs: pd.DataFrame, stems: list[dict[str, np.ndarray]], moods: np.ndarray
 ) -> GlobalExplanation:
-    """Train a model, say how good it seems, and what it goes by."""
+    """Train a model, and print its accuracy and its most important components."""
     with TemporaryDirectory() as folder:
         songs = save_songs(songs, stems, folder)  # the stems beside them, as files
         model = make_fusion_pipeline()
@@ -66,7 +67,7 @@ def audit(
 
 
 def main() -> tuple[GlobalExplanation, GlobalExplanation]:
-    """Audit the model before and after the cure, and return what was found."""
+    """Audit a model of the confounded songs and one of the corrected songs."""
     songs, moods, stems, _ = make_songs(60, duration=1.0, random_state=8)
     before = audit(*record(songs, stems, moods == "wild"), moods)
     after = audit(*record(songs, stems, np.full(len(songs), True)), moods)

@@ -1,11 +1,11 @@
 """Explain a model that is only a function: a web service, or a network in any framework.
 
-What one learns: a function from songs to scores is a model. It gets a DataFrame like yours, a batch
-of perturbed songs at a time, and returns one row of scores a song; labels are the numbers of its
-columns. A model that waits for a network is asked several times at once by threads.
+What one learns: any function from songs to scores can be explained. It gets batches of perturbed
+songs as DataFrames like yours, and returns one row of scores per song; the labels are the numbers
+of its columns. If the model waits for a network, threads send several requests in parallel.
 
-What to expect: the service goes by what sounds at certain times, and by two words. The explanation
-finds them, though it sees nothing of the service but its answers. Takes five seconds:
+What to expect: the service depends on certain sources at certain times and on two words. The
+explanation finds them from the service's answers alone. Takes five seconds:
 ``python -m sklearn_musiclime.examples.black_box``.
 """
 
@@ -23,7 +23,7 @@ SONGS, _, _, RULE = make_songs(3, duration=2.0, random_state=0)
 
 
 def service(request: str) -> str:
-    """Stand in for what runs elsewhere: JSON in, JSON out."""
+    """Stand in for a web service, with JSON as request and response."""
     rows = [
         {
             "audio": {
@@ -38,7 +38,7 @@ def service(request: str) -> str:
 
 
 def scores(songs: pd.DataFrame) -> np.ndarray:
-    """Ask the service about a batch of songs: the part to write for a model of your own."""
+    """Send a batch of songs to the service. Replace this function for a model of your own."""
     request = json.dumps(
         [
             {
@@ -53,16 +53,16 @@ def scores(songs: pd.DataFrame) -> np.ndarray:
 
 
 def main() -> LocalExplanation:
-    """Explain what the service says of a song, and return the explanation."""
+    """Explain the service's scores of a song, and return the explanation."""
     explainer = MusicLimeExplainer(
         scores,
-        separator=None,  # the mix as one source; any separator will do
-        n_samples=600,  # songs that the service is asked about
-        batch_size=50,  # songs of a request
-        n_jobs=2,  # requests at a time
+        separator=None,  # the mix as the only source; any separator can be used
+        n_samples=600,  # perturbed songs that the service scores
+        batch_size=50,  # songs in a request
+        n_jobs=2,  # requests in parallel
         random_state=0,
     )
-    explainer.fit(SONGS)  # learns nothing but the words: a function is taken as it is
+    explainer.fit(SONGS)  # collects the vocabulary of the lyrics; the function is not fitted
     with parallel_config(backend="threading"):
         explanation = explainer.explain(SONGS[:1], labels=[1])[0]
     print(explanation, "\n")

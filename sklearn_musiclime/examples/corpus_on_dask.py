@@ -1,15 +1,15 @@
-"""Explain many songs on a Dask cluster, and go on where a run was stopped.
+"""Explain many songs on a Dask cluster, and resume a run that was interrupted.
 
 Needs ``pip install sklearn-musiclime[distributed]``.
 
-What one learns: the explainer asks joblib for workers, so the backend decides where they are: a
-process of this machine, or a thousand machines. ``memory`` keeps each finished song in a folder
-that all workers see, so a run that was stopped goes on there. A file that can't be read ends
-nothing.
+What one learns: the explainer runs in parallel by joblib, so the joblib backend decides where:
+in processes of this machine, or on many machines. ``memory`` stores the explanation of each
+finished song in a folder that all workers share, so that an interrupted run can be resumed. With
+``on_error="warn"``, a file that can't be read does not end the run.
 
-What to expect: one song of twelve is no audio file. It is named, with the reason, and the eleven
-others are explained. The second run finds them done. Takes fifteen seconds, most of them to start
-the workers: ``python -m sklearn_musiclime.examples.corpus_on_dask``.
+What to expect: one of the twelve files is not audio. It is listed with the reason, and the other
+eleven songs are explained. The second run loads their explanations from the folder. Takes fifteen
+seconds, mostly to start the workers: ``python -m sklearn_musiclime.examples.corpus_on_dask``.
 """
 
 from pathlib import Path
@@ -24,14 +24,14 @@ from sklearn_musiclime.datasets import make_songs, save_songs
 
 
 def main() -> tuple[GlobalExplanation, GlobalExplanation]:
-    """Explain a folder of songs twice, and return what was found each time."""
+    """Explain a folder of songs twice, and return both global explanations."""
     from dask.distributed import Client  # an extra
 
     songs, moods, stems, _ = make_songs(12, duration=1.0, random_state=0)
     model = FrozenEstimator(make_fusion_pipeline().fit(songs, moods))
     with (
         TemporaryDirectory() as folder,
-        # On a cluster: Client("tcp://scheduler:8786"), and a folder that all machines see.
+        # On a cluster: Client("tcp://scheduler:8786"), and a folder that all machines share.
         Client(n_workers=2, threads_per_worker=1, dashboard_address=None),
     ):
         songs = save_songs(songs, stems, folder)

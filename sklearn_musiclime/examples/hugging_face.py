@@ -2,14 +2,15 @@
 
 Needs ``pip install sklearn-musiclime[deep]``.
 
-What one learns: an audio transformer and a sentence encoder are steps of a pipeline, by name, by
-folder or as they are. Each is asked once about each half of a perturbed song, so ``n_samples`` is
-the number of clips and of texts that are encoded: a pair, where one model is slower than the other.
+What one learns: an audio transformer and a sentence encoder can be steps of a pipeline, given by
+name, by folder or as an instance. Each distinct perturbed audio and each distinct perturbed lyrics
+is encoded once, so ``n_samples`` is the number of clips and of texts to encode. It can be a pair of
+numbers, for example if one model is slower than the other.
 
-What to expect: the models are made here and have learnt nothing, so that nothing is downloaded.
-Their vectors tell words apart all the same, and the classifier on top of them learns which words
-count: the song has "dream", one of the two words that the songs were made by, and it comes first.
-Takes ten seconds: ``python -m sklearn_musiclime.examples.hugging_face``.
+What to expect: to avoid downloads, the models are made here and untrained. Their embeddings still
+distinguish words, and the classifier on top of them learns which words matter: the song contains
+"dream", one of the two words that the class depends on, and this word has the largest weight of all
+words. Takes ten seconds: ``python -m sklearn_musiclime.examples.hugging_face``.
 """
 
 from pathlib import Path
@@ -29,7 +30,7 @@ from sklearn_musiclime.datasets import make_songs
 
 
 def save_models(folder: Path, texts: list[str]) -> tuple[Path, Path]:
-    """Save an AST and a sentence encoder, small and without training, as real ones are saved."""
+    """Save a small, untrained AST and sentence encoder in the format of pretrained models."""
     from tokenizers import BertWordPieceTokenizer
     from transformers import (
         ASTConfig,
@@ -72,7 +73,7 @@ def main() -> LocalExplanation:
             AudioEmbedder(audio),  # "MIT/ast-finetuned-audioset-10-10-0.4593"
             LyricsEmbedder(lyrics),  # "sentence-transformers/all-MiniLM-L6-v2"
             LogisticRegression(C=10.0, max_iter=2000),
-            weights=(1.0, 1.0),  # vectors of both are of like length
+            weights=(1.0, 1.0),  # the embeddings of both have similar lengths
         )
         model.fit(songs[:180], moods[:180])
         print(f"accuracy on songs it has not seen: {model.score(songs[180:], moods[180:]):.2f}\n")

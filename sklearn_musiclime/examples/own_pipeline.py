@@ -1,13 +1,13 @@
 """Explain a scikit-learn pipeline of your own.
 
-What one learns: the pipeline stays as it is. ``FrozenEstimator`` keeps what it has learnt, and
-since each of its branches reads one column, a thousand masks of the audio and a thousand of the
-lyrics are encoded apart, in a fraction of a second.
+What one learns: a pipeline can be explained as it is. ``FrozenEstimator`` keeps it fitted. Since
+each of its branches reads one column, a thousand masks of the audio and a thousand masks of the
+lyrics are encoded separately, in a fraction of a second.
 
-What to expect: the songs are made by a rule that goes by the words "dream" and "storm", among other
-things. The song that is explained has "storm", and it counts most of all words, against "wild".
-Writes ``why.html``, a page to look at and to listen to, into the current folder. Takes five
-seconds: ``python -m sklearn_musiclime.examples.own_pipeline``.
+What to expect: the class of the songs depends on the words "dream" and "storm", among other things.
+The explained song contains "storm", which has the largest weight of all words, against "wild".
+Writes ``why.html``, a page with plots and audio, into the current folder. Takes five seconds:
+``python -m sklearn_musiclime.examples.own_pipeline``.
 """
 
 from sklearn.compose import ColumnTransformer
@@ -29,7 +29,7 @@ def main() -> LocalExplanation:
     hear = make_pipeline(SpectralStatistics(), StandardScaler())
     features = ColumnTransformer(
         [("audio", hear, "audio"), ("lyrics", TfidfVectorizer(), "lyrics")],
-        transformer_weights={"audio": 0.1},  # or 168 columns of audio would drown the words
+        transformer_weights={"audio": 0.1},  # scales 168 columns of audio to the size of TF-IDF
     )
     model = make_pipeline(features, LogisticRegression(C=10.0, max_iter=1000))
     model.fit(songs[:180], moods[:180])
@@ -40,7 +40,7 @@ def main() -> LocalExplanation:
     print(explanation, "\n")
     print(explanation.top(10)[["component", "weight", "std_err"]], "\n")
     print(explanation.modality_share(), "\n")
-    print(explanation.interactions().head())  # what does more, or less, together than apart
+    print(explanation.interactions().head())  # pairs with more or less effect than their sum
     explanation.to_html("why.html")
     return explanation
 

@@ -1,11 +1,11 @@
-"""Choose the settings of an explainer as those of any estimator: by a grid search.
+"""Choose the settings of an explainer by a grid search, as for any estimator.
 
-What one learns: an explainer has a score, its fidelity, so ``GridSearchCV`` takes it as it stands,
-and what is inside of it (``segmenter__n_segments``) can be searched too.
-``metrics.SCORERS["fidelity"]`` is stricter: on masks that the weights were not fitted to.
+What one learns: the ``score`` of an explainer is its fidelity, so ``GridSearchCV`` can search its
+parameters, nested ones (``segmenter__n_segments``) included. ``metrics.SCORERS["fidelity"]`` is a
+stricter score: the fidelity on masks that the weights were not fitted to.
 
-What to expect: the model listens to tenths of a song, so ten segments explain it better than seven,
-which cut across them, whatever the kernel. Takes five seconds:
+What to expect: the model depends on tenths of a song, so ten segments explain it better than seven,
+whose boundaries lie within the tenths, for either kernel width. Takes five seconds:
 ``python -m sklearn_musiclime.examples.search_settings``.
 """
 
@@ -31,7 +31,7 @@ def main() -> GridSearchCV:
         explainer,
         {"segmenter__n_segments": [7, 10], "kernel_width": [0.25, 1.0]},
         scoring=SCORERS["fidelity"],
-        cv=2,  # nothing is learnt from the songs; the folds tell how much songs differ
+        cv=2,  # nothing is learnt from the songs; the folds show how much scores vary
     )
     search.fit(songs)
 

@@ -1,24 +1,26 @@
-"""Transformers of the audio and lyrics columns.
+"""Transformers of the audio and lyrics columns into features.
 
-Which one for a model of your own:
+How to choose them for a model of your own:
 
-- :class:`SpectralStatistics` hears timbre and loudness, averaged over the song. No model to load,
-  and the cheapest to explain: thousands of masks share a table of frames
-  (:mod:`~sklearn_musiclime.featurizers.audio.table`). It does not hear when something happens.
-- :class:`AudioEmbedder` hears what a Hugging Face model has learnt to hear. Each distinct window of
-  the masks is encoded once (:mod:`~sklearn_musiclime.featurizers.audio.windows`); of a clip that is
-  a single window nearly all masks are distinct, so explain with hundreds of them, not thousands.
-- :class:`~sklearn.feature_extraction.text.TfidfVectorizer` counts words, and needs no model;
-  explain it by ``lyric_units="words"``, as it knows no order.
-- :class:`LyricsEmbedder` reads meaning. Each distinct text is encoded once.
+- :class:`SpectralStatistics`: timbre and loudness, pooled over the song, so without the order of
+  events. It needs no pretrained model and is the fastest to explain, since thousands of masks share
+  a table of frames (:mod:`~sklearn_musiclime.featurizers.audio.table`).
+- :class:`AudioEmbedder`: embeddings of a pretrained Hugging Face model. Each distinct window of the
+  perturbed songs is encoded once (:mod:`~sklearn_musiclime.featurizers.audio.windows`). In a clip
+  of a single window nearly all masks give distinct windows, so explain it with hundreds of masks
+  rather than thousands.
+- :class:`~sklearn.feature_extraction.text.TfidfVectorizer`: weighted word counts, without a
+  pretrained model. Word order is ignored, so ``lyric_units="words"`` is the matching choice.
+- :class:`LyricsEmbedder`: sentence embeddings, which represent meaning. Each distinct text is
+  encoded once.
 
-On songs whose class is told by single words it need not pay: made songs are told by TF-IDF with an
-accuracy of 0.69, and by MiniLM's vectors with 0.71; with the audio, 0.84 and 0.82. On real songs,
-French or not, it was 0.70 ± 0.21 and 0.80 ± 0.25 over three folds
-(``benchmarks/results/models.json``): seven songs tell little.
+Embeddings of lyrics need not be better where single words decide the class: on synthetic songs,
+TF-IDF has an accuracy of 0.69 and MiniLM of 0.71; together with the audio, 0.84 and 0.82. At
+telling French from other real songs they had 0.70 ± 0.21 and 0.80 ± 0.25 over three folds
+(``benchmarks/results/models.json``), but these were only seven songs.
 
-Any transformer that takes a column of audio cells, or of texts, has its place beside these; what a
-cell of audio is tells :mod:`sklearn_musiclime.songs`.
+Any other transformer that takes a column of audio cells or of texts can be used in their place;
+:mod:`sklearn_musiclime.songs` describes what an audio cell can be.
 
 >>> import pandas as pd
 >>> from sklearn.compose import make_column_transformer

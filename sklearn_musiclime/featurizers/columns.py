@@ -1,4 +1,4 @@
-"""The columns that featurizers take, as lists of cells."""
+"""Conversion of the input of featurizers, one column of X, to a list of cells."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from sklearn_musiclime.songs import PCM_SCALES, read_lyrics
 
 
 def perturbed_audio(X: Any) -> PerturbedAudio | None:
-    """Return the perturbed audio that a column consists of, None of another or a changed column.
+    """Return the :class:`PerturbedAudio` behind a column, if the column is one.
 
     Parameters
     ----------
@@ -27,6 +27,7 @@ def perturbed_audio(X: Any) -> PerturbedAudio | None:
     Returns
     -------
     PerturbedAudio or None
+        None for any other column, and for perturbed audio whose cells have been changed.
     """
     if isinstance(X, pd.DataFrame) and X.shape[1] == 1:
         X = X.iloc[:, 0]
@@ -41,19 +42,19 @@ def audio_cells(X: Any) -> tuple[Sequence[Any], int]:
     ----------
     X : audio column of n_songs cells
         A Series, list or object array of audio cells, a DataFrame with one column, or a 2-D float
-        array, a waveform a row.
+        array in which each row is a waveform.
 
     Returns
     -------
     cells : sequence
-        See :func:`~sklearn_musiclime.songs.read_audio`.
+        Audio cells, see :func:`~sklearn_musiclime.songs.read_audio`.
     n_features : int
-        Columns that scikit-learn counts.
+        Number of columns for ``n_features_in_``: the samples of a 2-D array, else 1.
 
     Raises
     ------
     TypeError, ValueError
-        There is more than one column, and they are no numbers.
+        `X` has several columns that are not numeric.
     """
     X = as_pandas(X)
     if isinstance(X, pd.DataFrame):
@@ -69,42 +70,43 @@ def audio_cells(X: Any) -> tuple[Sequence[Any], int]:
             X = _numbers(X)
         waveforms = check_array(X, dtype="numeric")
         if waveforms.dtype.kind in "iu" and waveforms.dtype.name not in PCM_SCALES:
-            waveforms = waveforms.astype(np.float64)  # no PCM: numbers that happen to be whole
+            # Integers of a type that is not PCM audio are samples as they are, not to be scaled.
+            waveforms = waveforms.astype(np.float64)
         return list(waveforms), waveforms.shape[1]
     return X, 1
 
 
 def remember_columns(estimator: BaseEstimator, X: Any, n_features: int) -> None:
-    """Set what an estimator knows of the columns that it was fitted to.
+    """Set ``n_features_in_`` of an estimator and, from a DataFrame, ``feature_names_in_``.
 
     Parameters
     ----------
     estimator : estimator
-        Gets ``n_features_in_`` and, of a DataFrame, ``feature_names_in_``.
+        The estimator, which is changed.
     X : column of n_songs cells
-        What it is fitted to.
+        The input of ``fit``.
     n_features : int
-        How many columns that is.
+        Number of columns, used where `X` has no names.
     """
     has_names = isinstance(X, pd.DataFrame) or schema(X) is not None
     validate_data(estimator, X if has_names else np.empty((1, n_features)), skip_check_array=True)
 
 
 def remember_audio(estimator: BaseEstimator, X: Any) -> None:
-    """Set what scikit-learn has an estimator of audio remember of the column that it is fitted to.
+    """Set ``n_features_in_`` and ``feature_names_in_`` of an estimator of audio.
 
     Parameters
     ----------
     estimator : estimator
-        See :func:`remember_columns`.
+        The estimator, which is changed.
     X : audio column
-        What it is fitted to.
+        The input of ``fit``.
     """
     remember_columns(estimator, X, 1 if perturbed_audio(X) is not None else audio_cells(X)[1])
 
 
 def lyrics_cells(X: Any) -> list[str]:
-    """Return the cells of a column of lyrics, checked.
+    """Check a column of lyrics and return its cells.
 
     Parameters
     ----------
@@ -120,7 +122,7 @@ def lyrics_cells(X: Any) -> list[str]:
     ValueError
         There is more than one column, or the column is a single text.
     InvalidSongError
-        A cell is no text; the message names its row.
+        A cell is not a text; the message names its row.
     """
     if isinstance(X, str):
         raise ValueError("a text where a column of texts should be; put it in a list")
@@ -133,7 +135,7 @@ def lyrics_cells(X: Any) -> list[str]:
 
 
 def _numbers(X: np.ndarray) -> np.ndarray:
-    """An array of objects as one of numbers."""
+    """Convert an object array to float64."""
     try:
         return X.astype(np.float64)
     except (TypeError, ValueError) as error:

@@ -1,4 +1,4 @@
-"""What embedders of audio and of lyrics share: a model that is named, or given."""
+"""Base class of the embedders of audio and of lyrics."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from sklearn_musiclime.featurizers.texts import LONG
 
 
 class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator):
-    """A transformer whose vectors are those of a torch model.
+    """Base class of transformers that return the embeddings of a torch model.
 
-    Its classes have the parameters `model`, `long`, `batch_size` and `device`, and learn
-    ``n_dimensions_`` and ``model_digest_``.
+    Subclasses have the parameters `model` (a name, a folder or an instance), `long`, `batch_size`
+    and `device`, and ``fit`` sets ``n_dimensions_`` and ``model_digest_``.
     """
 
     model: Any
@@ -29,7 +29,7 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
     @staticmethod
     @abstractmethod
     def _load_named(name: str, device: str) -> tuple[Any, str]:
-        """Load a model, once a process, and hash its weights."""
+        """Return the model of a name or folder and the hash of its weights, cached per process."""
 
     def _check_parameters(self) -> None:
         if self.long not in LONG:
@@ -38,14 +38,14 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
             raise ValueError(f"batch_size must be at least 1, got {self.batch_size}")
 
     def _load(self) -> tuple[Any, str]:
-        """The model, where it is to run, and the hash of its weights."""
+        """Return the model, on its device and in evaluation mode, and the hash of its weights."""
         if isinstance(self.model, (str, PathLike)):
             return self._load_named(str(self.model), str(_torch.pick_device(self.device)))
         model = self.model if self.device is None else self.model.to(self.device)
         return model.eval(), getattr(self, "model_digest_", None) or _torch.weights_digest(model)
 
     def _load_fitted(self) -> Any:
-        """The model of the fit; ValueError if its name is another's by now."""
+        """Return the model; ValueError if its weights are not those of the fit."""
         model, digest = self._load()
         if digest != self.model_digest_:
             raise ValueError(f"the model {str(self.model)!r} has other weights than at the fit")

@@ -1,4 +1,4 @@
-"""Featurizers of the lyrics column."""
+"""Sentence embeddings of the lyrics column."""
 
 from __future__ import annotations
 
@@ -19,47 +19,49 @@ if TYPE_CHECKING:
 
 
 class LyricsEmbedder(Embedder):
-    """Lyrics as the vectors of a sentence-transformers model.
+    """Embed lyrics with a sentence-transformers model.
 
     Needs ``pip install sklearn-musiclime[deep]``.
 
     Parameters
     ----------
     model : str, Path or SentenceTransformer, default="sentence-transformers/all-MiniLM-L6-v2"
-        Name or folder of a model, or the model itself. A model that is named is loaded once a
-        process, and is no part of a pickle; it must be there where the pickle is loaded. Code that
-        comes with a model is never run: load such a model yourself and give it.
+        Name or folder of a model, or a model instance. A model given by name is loaded once per
+        process and is not pickled: it must be available where the pickle is loaded. Custom code of
+        a model is never run; to use such a model, load it yourself and pass the instance.
     long : {"mean", "truncate"}, default="mean"
-        What is done about lyrics longer than the model reads (all-MiniLM-L6-v2: 256 tokens). "mean"
-        reads them in chunks of about equal length and averages the vectors, each counted by its
-        tokens; "truncate" leaves the end out, with a warning.
+        How to embed lyrics with more tokens than the model reads (all-MiniLM-L6-v2: 256). "mean"
+        cuts them into chunks of about equal length and averages the embeddings of the chunks,
+        weighted by their numbers of tokens; "truncate" drops the end, with a warning.
     normalize : bool, default=False
-        Whether vectors are scaled to length 1.
+        Whether embeddings are scaled to length 1.
     batch_size : int, default=32
-        Texts that are encoded at a time. Fewer where memory does not hold them.
+        Number of texts in a batch; halved while a batch does not fit into memory.
     device : str or None, default=None
-        Where the model runs, as torch names it ("cpu", "cuda:1"). None: where an instance already
-        is; for a name, on a GPU if there is one. Several processes on one GPU each load the model.
+        Device that the model runs on, as torch names it ("cpu", "cuda:1"). None: the device of a
+        model instance; for a model given by name, a GPU if there is one. Each process that uses a
+        GPU loads its own copy of the model.
 
     Attributes
     ----------
     n_dimensions_ : int
-        Length of a vector.
+        Length of an embedding.
     model_digest_ : str
-        Hash of the model's weights. Where a pickle is loaded, the named model must have it too.
+        Hash of the model's weights. A model given by name must have the same hash whenever the
+        fitted estimator is used.
     n_features_in_ : int
-        Columns of X.
+        Number of columns of X.
     feature_names_in_ : ndarray of str objects
-        Their names, if X was a DataFrame.
+        Names of the columns, if X was a DataFrame.
 
     See Also
     --------
-    sklearn.feature_extraction.text.TfidfVectorizer : Counts words, and needs no model.
+    sklearn.feature_extraction.text.TfidfVectorizer : Word counts, without a pretrained model.
 
     Notes
     -----
-    Each distinct text is encoded once, and texts of like length together. Threads take turns with
-    the model, since each pass uses all of torch's threads.
+    Each distinct text is encoded once, in batches of texts of similar length. Threads use the model
+    one at a time, since each pass uses all of torch's threads.
 
     References
     ----------
@@ -98,7 +100,7 @@ class LyricsEmbedder(Embedder):
         Parameters
         ----------
         X : lyrics column of n_songs cells
-            A Series, list or array of str, or one column of them.
+            A Series, list or array of str, or a DataFrame or array with one column.
         y : None
             Ignored.
 
@@ -116,13 +118,13 @@ class LyricsEmbedder(Embedder):
         ValueError
             A parameter is out of its range.
         InvalidSongError
-            A cell is no text; the message names its row.
+            A cell is not a text; the message names its row.
         """
         self._check_parameters()
         lyrics_cells(X)
         remember_columns(self, X, 1)
         model, self.model_digest_ = self._load()
-        # The first call settles what a tokenizer remembers of its calls, which hashes see.
+        # A tokenizer stores settings of its first call; after this one, its hash no longer changes.
         self.n_dimensions_ = self._embed(model, [""]).shape[1]
         return self
 
@@ -141,11 +143,11 @@ class LyricsEmbedder(Embedder):
         Raises
         ------
         InvalidSongError
-            A cell is no text; the message names its row.
+            A cell is not a text; the message names its row.
         ValueError
-            The model of this name is not the one of the fit.
+            The named model has other weights than at the fit.
         RuntimeError
-            A single text is too much for the memory.
+            A single text does not fit into memory.
 
         Warns
         -----

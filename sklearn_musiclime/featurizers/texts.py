@@ -1,7 +1,7 @@
-"""Texts as vectors, by an encoder that reads so many tokens and no more.
+"""Encoding texts of any length with an encoder that reads a limited number of tokens.
 
-What is the same whichever the encoder: each distinct text is encoded once, texts of like length
-together, the longest first, and what is too long for the encoder is cut.
+Whatever the encoder, each distinct text is encoded once, in batches of texts of similar length, the
+longest first; texts longer than the encoder's window are cut into chunks, or truncated.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ import numpy as np
 from sklearn_musiclime._runtime.memory import in_batches
 
 LONG = ("mean", "truncate")
-"""What can be done about what is longer than a model's window."""
+"""How inputs longer than a model's window are treated: averaged over windows, or truncated."""
 
 CountTokens = Callable[[Sequence[str]], Sequence[int]]
 
 
 @dataclass(frozen=True)
 class TextWindow:
-    """How much an encoder reads at a time, and what is done about longer texts.
+    """The window of a text encoder, and the treatment of longer texts.
 
     Attributes
     ----------
     count : callable
-        Returns how many tokens each of some texts has.
+        Maps a sequence of texts to the number of tokens of each.
     n_tokens : int or None
-        Tokens that the encoder reads of a text. None: as many as there are.
+        Largest number of tokens that the encoder reads. None: no limit.
     long : {"mean", "truncate"}
-        Whether longer texts are read in chunks, whose vectors are averaged, or cut off, with a
-        warning.
+        Treatment of longer texts. "mean": they are read in chunks, whose vectors are averaged.
+        "truncate": the end is dropped, with a warning.
     """
 
     count: CountTokens
@@ -53,9 +53,9 @@ class TextWindow:
         Returns
         -------
         list of str
-            As few as need be and of about the same length, cut between words; a word that is too
-            long by itself, as where there are no spaces, between characters. Together they are the
-            text.
+            Chunks of about equal length, as few as possible, which concatenate to the text. Cuts
+            are between whitespace-separated words; a single word that is too long is cut between
+            characters.
         """
         n_tokens = self.count([text])[0]
         if self.n_tokens is None or n_tokens <= self.n_tokens:
@@ -70,12 +70,12 @@ class TextWindow:
         return [chunk for part in parts for chunk in self.chunks(part)]
 
     def warn_of_long(self, n_tokens: Sequence[int]) -> None:
-        """Warn of texts that are truncated.
+        """Warn if texts are longer than the window and will be truncated.
 
         Parameters
         ----------
         n_tokens : sequence of int
-            Tokens of texts.
+            Number of tokens of each text.
         """
         n_long = 0 if self.n_tokens is None else sum(n > self.n_tokens for n in n_tokens)
         if n_long:
@@ -92,28 +92,29 @@ def encode_texts(
     window: TextWindow,
     batch_size: int,
 ) -> np.ndarray:
-    """Encode texts, each distinct one once.
+    """Encode texts, each distinct text once.
 
     Parameters
     ----------
     texts : sequence of str
         The texts, at least one.
     encode : callable
-        Takes some texts and returns an array (n_texts, n_dimensions).
+        Maps a sequence of texts to an array (n_texts, n_dimensions).
     window : TextWindow
-        How long they may be.
+        The encoder's window, and the treatment of longer texts.
     batch_size : int
-        Texts a call of `encode`; fewer where memory does not hold them.
+        Number of texts in a call of `encode`; halved while a batch does not fit into memory.
 
     Returns
     -------
     ndarray of shape (n_texts, n_dimensions)
-        Of a text in several chunks the mean of their vectors, each counted by its tokens.
+        The vector of a text in several chunks is the mean of theirs, weighted by their numbers of
+        tokens.
 
     Warns
     -----
     UserWarning
-        Texts were truncated; how many, and by how much.
+        Texts were truncated; the message says how many, and the length of the longest.
     """
     distinct = list(dict.fromkeys(texts))
     row = {text: number for number, text in enumerate(distinct)}
@@ -153,7 +154,7 @@ def token_counter(tokenizer: Any) -> CountTokens:
     Returns
     -------
     callable
-        From a list of texts to the number of tokens of each, those that mark its ends not counted.
+        Maps a sequence of texts to the number of tokens of each, without special tokens.
     """
     if not callable(tokenizer):
         return lambda texts: [len(tokenizer.tokenize(text)) for text in texts]
@@ -163,7 +164,7 @@ def token_counter(tokenizer: Any) -> CountTokens:
             list(texts),
             add_special_tokens=False,
             return_attention_mask=False,
-            verbose=False,  # of texts longer than the window
+            verbose=False,  # no warnings of texts longer than the window
         )
         return [len(ids) for ids in tokens["input_ids"]]
 

@@ -1,4 +1,4 @@
-"""What a model reads of X."""
+"""The columns of X that a model of one or both modalities reads."""
 
 from __future__ import annotations
 
@@ -7,27 +7,27 @@ from typing import Any
 from sklearn_musiclime.songs import SongTable, check_audio_cell, read_lyrics
 
 MODALITIES = {"both": ("audio", "lyrics"), "audio": ("audio",), "lyrics": ("lyrics",)}
-"""The columns that a model reads, by its parameter ``modality``."""
+"""Columns that a model reads, by the value of its parameter `modality`."""
 _CHECKS = {"audio": check_audio_cell, "lyrics": read_lyrics}
 
 
 def check_modality(modality: str) -> tuple[str, ...]:
-    """Return the columns that a model reads.
+    """Check the parameter `modality` of a model, and return the columns that the model reads.
 
     Parameters
     ----------
     modality : {"both", "audio", "lyrics"}
-        Its parameter.
+        The parameter.
 
     Returns
     -------
     tuple of str
-        "audio", "lyrics" or both.
+        ("audio",), ("lyrics",) or ("audio", "lyrics").
 
     Raises
     ------
     ValueError
-        It is something else.
+        The value is unknown.
     """
     if modality not in MODALITIES:
         raise ValueError(f"modality must be one of {tuple(MODALITIES)}, got {modality!r}")
@@ -35,28 +35,28 @@ def check_modality(modality: str) -> tuple[str, ...]:
 
 
 def read_columns(X: Any, modality: str, *, audio: str, lyrics: str) -> dict[str, Any]:
-    """Take the columns that a model reads out of X, their cells checked.
+    """Return the columns of X that a model reads, and check their cells.
 
     Parameters
     ----------
     X : DataFrame or object array of shape (n_songs, 2) or more
         The songs.
     modality : {"both", "audio", "lyrics"}
-        What the model reads; other columns need not be there.
+        The modalities that the model reads; the column of the other one may be missing.
     audio, lyrics : str
         Names of the columns, if `X` is a DataFrame.
 
     Returns
     -------
     dict of str to Series or object array of shape (n_songs,)
-        By "audio" and "lyrics".
+        The columns, by "audio" and "lyrics".
 
     Raises
     ------
     InvalidSongError
-        A cell is no audio or no text; the message names its row.
+        A cell is not valid audio or not a text; the message names its row.
     TypeError, ValueError
-        `X` is no table of songs, or lacks a column.
+        `X` is not a table of songs, or lacks a column.
     """
     halves = check_modality(modality)
     table = SongTable(X, audio=audio, lyrics=lyrics, modalities=halves)

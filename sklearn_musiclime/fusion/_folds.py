@@ -1,4 +1,4 @@
-"""Folds that keep the clips of a song together."""
+"""Cross-validation folds that keep groups, such as the clips of a song, together."""
 
 from __future__ import annotations
 
@@ -13,21 +13,22 @@ from sklearn.model_selection import StratifiedGroupKFold, check_cv
 def split(
     cv: Any, y: np.ndarray, groups: Sequence[Hashable] | None
 ) -> list[tuple[np.ndarray, np.ndarray]]:
-    """Split songs into folds, the same for all that is compared or joined on them.
+    """Split songs into folds, as a list, so that several models can be given the same folds.
 
     Parameters
     ----------
     cv : int, splitter, iterable of splits, or None
-        As scikit-learn takes it. A number of folds is stratified, and with `groups` splits none.
+        The folds, as in scikit-learn. None: 5. A number of folds is stratified by class, and keeps
+        `groups` together.
     y : ndarray of shape (n_songs,)
-        Classes.
+        Class of each song.
     groups : array-like of shape (n_songs,), or None
-        What belongs together, such as the clips of a song.
+        Group of each song, such as the song that a clip is from.
 
     Returns
     -------
     list of (ndarray, ndarray)
-        The rows to train on and to test on, a pair a fold.
+        Training rows and test rows of each fold.
     """
     if groups is not None and (cv is None or isinstance(cv, Integral)):
         cv = StratifiedGroupKFold(cv or 5)

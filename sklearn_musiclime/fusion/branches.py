@@ -1,8 +1,8 @@
-"""The two branches of a transformer that hears and reads: from songs to what a head takes.
+"""The audio and the lyrics branch of a fusion network: from songs to the inputs of its head.
 
-What of a song does not change as a network learns, its spectra or its chunks of text, is prepared
-once; what does, its features, is computed from that with gradients. ``encode`` does both for a
-column, without gradients, in batches.
+``prepare`` computes what stays the same during training, such as spectrograms and chunks of text,
+once per song. ``features`` runs the encoder on it, differentiably. ``encode`` does both for a whole
+column in batches, without gradients.
 """
 
 from __future__ import annotations
@@ -23,12 +23,12 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
     AudioInputs = dict[str, torch.Tensor]
-    """The windows of a song, as its model takes them."""
+    """Keyword arguments of an audio model for the windows of a song."""
 
 
 @dataclass(frozen=True, eq=False)
 class AudioBranch:
-    """The audio of songs.
+    """Branch of the audio, which represents a song by the mean vector of its windows.
 
     Attributes
     ----------
@@ -39,7 +39,7 @@ class AudioBranch:
     encoder: AudioEncoder
 
     def prepare(self, column: Sequence[Any]) -> list[AudioInputs]:
-        """Read songs, cut them into windows and extract what the model takes.
+        """Read songs, cut them into windows and extract the inputs of the model.
 
         Parameters
         ----------
@@ -49,24 +49,26 @@ class AudioBranch:
         Returns
         -------
         list of dict of str to Tensor
+            Keyword arguments of the model for each song, with a row per window.
         """
         encoder = self.encoder
         return [encoder.inputs(encoder.cut(waveform)) for waveform in encoder.read(column)]
 
     def features(self, songs: Sequence[AudioInputs], *, sequences: bool) -> list[torch.Tensor]:
-        """Compute what a head takes.
+        """Compute the inputs of a head.
 
         Parameters
         ----------
         songs : sequence of dict of str to Tensor
-            Songs that have been prepared.
+            Songs as :meth:`prepare` returns them.
         sequences : bool
-            Whether it takes sequences.
+            Whether the head takes sequences of vectors instead of one vector per song.
 
         Returns
         -------
         list of Tensor
-            Of each song the mean of its windows' vectors, or the vectors of all its steps.
+            For each song the mean of its windows' vectors (n_dimensions,), or the vectors of all
+            time steps of all windows (n_steps, n_dimensions).
         """
         import torch
 
@@ -92,7 +94,7 @@ class AudioBranch:
         column : audio column of n_songs cells
             The songs.
         batch_size : int
-            Windows at a time.
+            Number of windows in a batch.
 
         Returns
         -------
@@ -103,7 +105,7 @@ class AudioBranch:
 
 @dataclass(frozen=True, eq=False)
 class LyricsBranch:
-    """The lyrics of songs; the vector of a text is that of its first token.
+    """Branch of the lyrics, which represents a text by the last layer at its first token.
 
     Attributes
     ----------
@@ -112,8 +114,8 @@ class LyricsBranch:
     tokenizer : PreTrainedTokenizerBase
         Its tokenizer.
     long : {"mean", "truncate"}
-        Whether lyrics longer than the model reads are read in chunks, whose vectors are averaged,
-        or cut off with a warning.
+        Treatment of lyrics with more tokens than the model reads. "mean": they are read in chunks,
+        whose vectors are averaged. "truncate": the end is dropped, with a warning.
     """
 
     model: PreTrainedModel
@@ -122,16 +124,16 @@ class LyricsBranch:
 
     @property
     def n_tokens(self) -> int:
-        """Tokens that the model reads, those that mark the ends of a text among them."""
+        """Largest number of tokens that the model reads, special tokens included."""
         positions = self.model.config.max_position_embeddings
-        # RoBERTa and its kin count positions from the one behind that of the padding.
+        # Positions of RoBERTa and similar models start after the index of the padding token.
         padding = getattr(self.model.embeddings, "padding_idx", None)
         positions -= 0 if padding is None else padding + 1
         return min(positions, self.tokenizer.model_max_length)
 
     @property
     def window(self) -> TextWindow:
-        """How long texts may be."""
+        """The window of the model in tokens without special tokens."""
         n_tokens = self.n_tokens - self.tokenizer.num_special_tokens_to_add()
         return TextWindow(token_counter(self.tokenizer), n_tokens, self.long)
 
@@ -146,6 +148,7 @@ class LyricsBranch:
         Returns
         -------
         list of list of str
+            The chunks of each song.
         """
         texts, window = lyrics_cells(column), self.window
         if self.long == "mean":
@@ -154,20 +157,20 @@ class LyricsBranch:
         return [[text] for text in texts]
 
     def features(self, songs: Sequence[list[str]], *, sequences: bool) -> list[torch.Tensor]:
-        """Compute what a head takes.
+        """Compute the inputs of a head.
 
         Parameters
         ----------
         songs : sequence of list of str
-            Songs that have been prepared.
+            Songs as :meth:`prepare` returns them.
         sequences : bool
-            Whether it takes sequences.
+            Whether the head takes sequences of vectors instead of one vector per song.
 
         Returns
         -------
         list of Tensor
-            Of each song the mean of its chunks' vectors, each counted by its tokens, or the vectors
-            of all its tokens.
+            For each song the mean of its chunks' vectors, weighted by their numbers of tokens
+            (n_dimensions,), or the vectors of all its tokens (n_tokens, n_dimensions).
         """
         import torch
 
@@ -192,7 +195,7 @@ class LyricsBranch:
         column : lyrics column of n_songs cells
             The lyrics.
         batch_size : int
-            Texts at a time.
+            Number of texts in a batch.
 
         Returns
         -------
@@ -206,7 +209,7 @@ class LyricsBranch:
             return encode_texts(lyrics_cells(column), encode_batch, self.window, batch_size)
 
     def _hidden(self, texts: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]:
-        """The last layer (n_texts, n_tokens, n_dimensions), and which of its tokens are there."""
+        """The last layer (n_texts, n_tokens, n_dimensions), and a mask that is False at padding."""
         import torch
 
         tokens = self.tokenizer(
@@ -219,7 +222,8 @@ class LyricsBranch:
         ids, mask = (
             tokens[name].long().to(self.model.device) for name in ("input_ids", "attention_mask")
         )
-        if not mask.any(dim=1).all():  # of a tokenizer that does not mark ends: texts of nothing
+        # Without special tokens, an empty text has no tokens: give it one of padding.
+        if not mask.any(dim=1).all():
             ids = torch.nn.functional.pad(ids, (0, 1), value=self.tokenizer.pad_token_id)
             mask = torch.nn.functional.pad(mask, (0, 1))
             mask[~mask.any(dim=1), 0] = 1

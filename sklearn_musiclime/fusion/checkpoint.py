@@ -1,4 +1,4 @@
-"""Reading weights, and saying what is wrong with them."""
+"""Reading checkpoints and saved classifiers, with checks and reports of what does not fit."""
 
 from __future__ import annotations
 
@@ -19,34 +19,34 @@ if TYPE_CHECKING:
     from sklearn_musiclime.fusion.network import FusionNetwork
 
 PREFIXES = {"audio": "audio_model.", "lyrics": "text_model."}
-"""What the keys of each encoder's weights begin with."""
+"""Prefixes of the keys of each encoder's weights."""
 WRAPPERS = ("state_dict", "model_state_dict")
-"""Under which training scripts keep a state dict among other things."""
+"""Keys under which training scripts store a state dict in a larger checkpoint."""
 CODE = (".py", ".pkl", ".pickle", ".bin", ".pt", ".pth", ".ckpt", ".joblib")
-"""What files are called that can hold code."""
+"""Extensions of files that can contain code."""
 MAX_LISTED = 10
-"""Weights of a kind that a report names."""
+"""Largest number of weights that a report lists for each kind of mismatch."""
 
 
 def read_state_dict(path: str | PathLike[str]) -> dict[str, torch.Tensor]:
-    """Read a file of weights, and nothing but weights.
+    """Read a state dict from a file, without running code that the file may contain.
 
     Parameters
     ----------
     path : path-like
-        A file that ``torch.save`` wrote, or safetensors.
+        A file written by ``torch.save``, or a safetensors file.
 
     Returns
     -------
     dict of str to Tensor
-        On the CPU, the keys without the ``module.`` that parallel training puts before them.
+        Weights on the CPU, by name. The prefix ``module.`` of parallel training is removed.
 
     Raises
     ------
     OSError
         There is no such file.
     ValueError
-        It holds something else, or can't be read.
+        The file can't be read, or contains something else than weights.
     """
     import torch
     from safetensors.torch import load_file
@@ -59,7 +59,7 @@ def read_state_dict(path: str | PathLike[str]) -> dict[str, torch.Tensor]:
             state = load_file(path)
         else:
             state = torch.load(path, map_location="cpu", weights_only=True)
-    # The readers raise of a broken file whatever they meet: KeyError, TypeError, struct.error...
+    # On a broken file the readers raise errors of any type: KeyError, TypeError, struct.error...
     except Exception as error:
         reason = f"{type(error).__name__}: {error}".splitlines()[0]
         raise ValueError(
@@ -79,25 +79,26 @@ def read_state_dict(path: str | PathLike[str]) -> dict[str, torch.Tensor]:
 
 
 def read_description(folder: Path, version: int) -> dict[str, Any]:
-    """Read what ``classifier.json`` says of a saved classifier.
+    """Read ``classifier.json`` of a saved classifier.
 
     Parameters
     ----------
     folder : Path
-        Where it is.
+        Folder of the classifier.
     version : int
-        The format that it must be of.
+        The file's expected format version.
 
     Returns
     -------
     dict
+        The JSON document.
 
     Raises
     ------
     OSError
         There is no such file.
     ValueError
-        It is no JSON object of this format.
+        The file is not JSON, or of another format version.
     """
     path = folder / "classifier.json"
     try:
@@ -111,14 +112,15 @@ def read_description(folder: Path, version: int) -> dict[str, Any]:
 
 
 def read_classes(names: Any, dtype: Any) -> np.ndarray:
-    """Return the classes that a description lists.
+    """Convert the classes in a JSON document to an array.
 
     Parameters
     ----------
     names : list of str, numbers or booleans
         The classes.
     dtype : str
-        What numpy called their type. Texts get the length that they have, whatever it says.
+        The numpy dtype of the array. For strings, its length is ignored: the array gets the length
+        of the longest class name.
 
     Returns
     -------
@@ -127,7 +129,7 @@ def read_classes(names: Any, dtype: Any) -> np.ndarray:
     Raises
     ------
     ValueError
-        They are no such list, or one is there twice.
+        `names` is not a list of distinct names or numbers of that dtype.
     """
     kind = np.dtype(dtype).kind
     if (
@@ -145,17 +147,18 @@ def read_classes(names: Any, dtype: Any) -> np.ndarray:
 
 
 def check_saved(folder: Path) -> None:
-    """Raise if a saved classifier brings code, or asks for more layers than it has weights for.
+    """Check that a saved classifier is safe to load.
 
     Parameters
     ----------
     folder : Path
-        Where the classifier is.
+        Folder of the classifier.
 
     Raises
     ------
     ValueError
-        A file may hold code or asks for code, or an encoder's configuration is none of its weights.
+        A file may contain code or refers to code (``auto_map``), an encoder can't be read, or its
+        configuration has more layers than there are weights.
     """
     from safetensors import safe_open
 
@@ -170,16 +173,16 @@ def check_saved(folder: Path) -> None:
             settings = json.loads(config.read_bytes())
         except OSError:
             raise
-        except Exception as error:  # safetensors has its own
+        except Exception as error:  # safetensors raises an error type of its own
             raise ValueError(f"{str(path.parent)!r} is no saved encoder: {error}") from error
-        # Each has weights; a network of millions of layers would be set up for hours.
+        # Each layer has weights. Without this check, building millions of layers takes hours.
         n_layers = max(_sizes_called("layers", settings), default=0)
         if n_layers > n_weights:
             raise ValueError(f"{str(config)!r} has {n_layers:.3g} layers for {n_weights} weights")
 
 
 def _sizes_called(ending: str, settings: Any) -> Iterator[float]:
-    """The numbers in a configuration whose names end like this."""
+    """Yield the numbers of a nested configuration whose names have this ending."""
     for name, value in settings.items() if isinstance(settings, dict) else ():
         if isinstance(value, dict):
             yield from _sizes_called(ending, value)
@@ -195,18 +198,18 @@ def load_encoder(
     Parameters
     ----------
     source : str, Path or PreTrainedModel
-        Name or folder of a model, or a model, which is copied.
+        Name or folder of a model, or a model instance, which is copied.
     half : {"audio", "lyrics"}
-        Which encoder it is.
+        The encoder's modality.
     state : dict of str to Tensor, or None
-        Weights of the whole network. None: the model's own.
+        State dict of the whole network. None: the model's own weights are loaded.
 
     Returns
     -------
     model : PreTrainedModel
         The encoder.
     findings : list of str
-        What is wrong with the weights.
+        One message for each weight that is missing, left over or of another shape.
     """
     from transformers import AutoConfig, AutoModel
 
@@ -214,13 +217,13 @@ def load_encoder(
         return copy.deepcopy(source), []
     if state is None:
         model, report = AutoModel.from_pretrained(source, output_loading_info=True)
-        # Of RoBERTa's pooler, which a head of the first token never looks at, there may be none.
+        # RoBERTa's pooler may be missing: the head uses the first token instead of its output.
         missing = sorted(k for k in report["missing_keys"] if not k.startswith("pooler."))
         return model, [f"missing: {PREFIXES[half]}{name}" for name in missing]
     prefix = PREFIXES[half]
     config = AutoConfig.from_pretrained(source)
     part = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
-    # transformers' own loader knows what weights were called in its earlier releases.
+    # The loader of transformers translates the names of weights from its earlier releases.
     model, report = type(AutoModel.from_config(config)).from_pretrained(
         None,
         config=config,
@@ -230,14 +233,14 @@ def load_encoder(
     )
     missing = set(report["missing_keys"])
     if half == "lyrics" and not any(name.startswith("pooler.") for name in part):
-        model.pooler = None  # what a head of the first token never looks at
+        model.pooler = None  # unused: the head takes the first token
         missing = {name for name in missing if not name.startswith("pooler.")}
     return model, [
         *(f"missing: {prefix}{name}" for name in sorted(missing)),
         *(
             f"left over: {prefix}{name}"
             for name in sorted(report["unexpected_keys"])
-            if not name.endswith("position_ids")  # once saved, though no weights
+            if not name.endswith("position_ids")  # a constant that old releases saved
         ),
         *(
             f"of shape {tuple(theirs)} instead of {tuple(ours)}: {prefix}{name}"
@@ -253,23 +256,24 @@ def load_head(
     *,
     strict: bool = True,
 ) -> None:
-    """Load the weights of a network's classifier, and report what was wrong with all weights.
+    """Load the weights of a network's head, and report mismatches of all weights.
 
     Parameters
     ----------
     network : FusionNetwork
-        The network.
+        The network, whose encoders have been loaded.
     state : dict of str to Tensor
-        Weights of the network; those of the encoders are not looked at.
+        State dict of the network. The weights of the encoders in it are ignored.
     findings : sequence of str, default=()
-        What was wrong with those of the encoders.
+        Messages of :func:`load_encoder` about the weights of the encoders.
     strict : bool, default=True
-        Whether what is wrong is an error, or a warning.
+        Whether mismatches raise an error. If not, they are a warning, and the weights that fit are
+        loaded.
 
     Raises
     ------
     ValueError
-        Weights are missing, left over or of another shape.
+        With `strict`: weights are missing, left over or of another shape.
     """
     head = "classifier."
     known = (*PREFIXES.values(), head)
@@ -295,7 +299,7 @@ def load_head(
 
 
 def _listed(findings: Sequence[str]) -> str:
-    """The findings, a line each, of every kind the first few."""
+    """Format findings, one per line, with the first few of each kind."""
     kinds: dict[str, list[str]] = {}
     for finding in findings:
         kinds.setdefault(finding.split()[0], []).append(finding)

@@ -1,4 +1,4 @@
-"""Early fusion: the features of audio and lyrics side by side, and one classifier of both."""
+"""Early fusion: one classifier of the concatenated features of audio and lyrics."""
 
 from __future__ import annotations
 
@@ -17,16 +17,17 @@ from sklearn_musiclime.fusion._columns import check_modality
 
 
 def default_featurizer(half: str) -> BaseEstimator:
-    """Return what makes features of a column by default.
+    """Return the default transformer of a column into features.
 
     Parameters
     ----------
     half : {"audio", "lyrics"}
-        Which column.
+        The modality of the column.
 
     Returns
     -------
     transformer
+        Standardised spectral statistics of audio, or TF-IDF of lyrics.
     """
     if half == "audio":
         return make_pipeline(SpectralStatistics(), StandardScaler())
@@ -45,50 +46,52 @@ def make_fusion_pipeline(
     memory: str | Memory | None = None,
     verbose: bool = False,
 ) -> Pipeline:
-    """Make a pipeline that joins the features of audio and lyrics for one classifier.
+    """Make a pipeline that concatenates the features of audio and lyrics for one classifier.
 
-    What it returns has one branch a modality, so that
-    :class:`~sklearn_musiclime.MusicLimeExplainer` encodes each distinct half of a perturbed song
-    once.
+    The pipeline has one branch per modality, so that
+    :class:`~sklearn_musiclime.MusicLimeExplainer` encodes each distinct perturbed audio and each
+    distinct perturbed lyrics once.
 
     Parameters
     ----------
     audio : transformer or None, default=None
-        Takes the audio column. None: a :class:`~sklearn_musiclime.SpectralStatistics`,
+        Transformer of the audio column. None: :class:`~sklearn_musiclime.SpectralStatistics`,
         standardised.
     lyrics : transformer or None, default=None
-        Takes the lyrics column. None: ``TfidfVectorizer(sublinear_tf=True)``.
+        Transformer of the lyrics column. None: ``TfidfVectorizer(sublinear_tf=True)``.
     classifier : classifier, regressor or None, default=None
-        Takes the features of both. None: ``LogisticRegression(C=10.0, max_iter=2000)``.
+        Estimator on the concatenated features. None:
+        ``LogisticRegression(C=10.0, max_iter=2000)``.
     modality : {"both", "audio", "lyrics"}, default="both"
-        What the pipeline reads. Of one alone it has one branch, and X needs one column.
+        Modalities that the pipeline reads. With a single one it has one branch, and X needs the
+        column of that modality only.
     weights : (float, float), default=(0.1, 1.0)
-        What the features of audio and of lyrics are multiplied by. A hundred standardised columns
-        of audio would drown lyrics of unit length, as TF-IDF and sentence vectors are: a tenth
-        makes their lengths alike.
+        Factors of the features of audio and of lyrics. TF-IDF and many sentence embeddings have
+        length 1, a hundred standardised columns of audio about 10: by default both get similar
+        lengths.
     audio_column, lyrics_column : str or int, default="audio", "lyrics"
-        The columns' names; their positions, if X is an array.
+        Names of the columns; their positions, if X is an array.
     memory : str, joblib.Memory or None, default=None
-        Keeps the features of the fit, see :class:`~sklearn.pipeline.Pipeline`.
+        Cache of fitted transformers, see :class:`~sklearn.pipeline.Pipeline`.
     verbose : bool, default=False
-        Whether each step of a fit prints how long it took.
+        Whether each step of a fit prints the time that it took.
 
     Returns
     -------
     Pipeline
-        Of "features", a :class:`~sklearn.compose.ColumnTransformer` of the branches "audio" and
-        "lyrics", and "classifier": parameters are called ``features__lyrics__min_df``,
-        ``classifier__C`` and so on.
+        A pipeline of "features", a :class:`~sklearn.compose.ColumnTransformer` with the branches
+        "audio" and "lyrics", and "classifier". Its parameters have names such as
+        ``features__lyrics__min_df`` and ``classifier__C``.
 
     Raises
     ------
     ValueError
-        `modality` is none of the three.
+        `modality` is unknown.
 
     See Also
     --------
-    LateFusionClassifier : One classifier a modality, their probabilities joined.
-    compare_modalities : How well lyrics, audio and both do.
+    LateFusionClassifier : Combine the probabilities of one classifier per modality.
+    compare_modalities : Cross-validate a model of lyrics, of audio and of both.
 
     References
     ----------

@@ -1,4 +1,4 @@
-"""Late fusion: a classifier of audio and one of lyrics, their probabilities joined."""
+"""Late fusion: combining the probabilities of an audio classifier and a lyrics classifier."""
 
 from __future__ import annotations
 
@@ -23,45 +23,48 @@ from sklearn_musiclime.fusion.early import default_featurizer
 
 METHODS = ("average", "product", "stacking")
 DEFAULT_C = {"audio": 0.1, "lyrics": 10.0}
-"""With these the default classifiers are what ``make_fusion_pipeline`` makes of one modality."""
+"""Regularization that makes the default classifiers equal those of ``make_fusion_pipeline``.
+
+There, the audio features are multiplied by 0.1 and ``C=10``, which amounts to ``C=0.1`` without the
+factor.
+"""
 
 
 class LateFusionClassifier(ClassifierMixin, BaseEstimator):
-    """Classify songs by their audio and by their lyrics, and join the probabilities.
+    """Combine the class probabilities of an audio classifier and a lyrics classifier.
 
-    Each classifier takes its column and never sees the other. So the model has one branch a
-    modality, and :class:`~sklearn_musiclime.MusicLimeExplainer` asks each classifier once for each
-    distinct half of a perturbed song.
+    Each classifier gets the column of its modality alone. So the model has one branch per modality,
+    and :class:`~sklearn_musiclime.MusicLimeExplainer` runs each classifier once for each distinct
+    perturbed audio or perturbed lyrics.
 
     Parameters
     ----------
     audio_classifier : classifier with ``predict_proba`` or None, default=None
-        Takes the audio column. None: a logistic regression (``C=0.1``) of standardised
+        Classifier of the audio column. None: a logistic regression (``C=0.1``) on standardised
         :class:`~sklearn_musiclime.SpectralStatistics`.
     lyrics_classifier : classifier with ``predict_proba`` or None, default=None
-        Takes the lyrics column. None: a logistic regression (``C=10.0``) of TF-IDF.
+        Classifier of the lyrics column. None: a logistic regression (``C=10.0``) on TF-IDF.
     method : {"average", "product", "stacking"}, default="average"
-        How probabilities are joined. "average": their weighted mean. "product": their weighted
-        geometric mean, normalised; a class that one modality rules out is out. Of two classes, and
-        with equal weights, both predict the same one. "stacking":
-        `final_estimator` learns it from the probabilities of songs that the classifiers were not
-        fitted to.
+        How the probabilities are combined. "average": weighted mean. "product": weighted geometric
+        mean, normalised, in which a class of probability 0 in one modality has probability 0. For
+        two classes and equal weights, "average" and "product" predict the same class. "stacking":
+        `final_estimator`, which is fitted to out-of-fold probabilities of the training songs.
     weights : (float, float) or None, default=None
-        How much audio and lyrics count in "average" and "product", relative to one another. None:
-        equally.
+        Weights of audio and lyrics in "average" and "product"; only their ratio matters. None:
+        equal weights.
     final_estimator : classifier with ``predict_proba`` or None, default=None
-        What "stacking" fits to the probabilities of both, those of the second class alone if there
-        are two. None: ``LogisticRegression()``.
+        Classifier that "stacking" fits to the probabilities of both modalities; of two classes,
+        only the probability of the second is used. None: ``LogisticRegression()``.
     cv : int, splitter, iterable of splits, or None, default=None
-        The folds of "stacking". None: 5. A number of folds is stratified, and does not split the
-        `groups` of :meth:`fit`.
+        The folds of "stacking". None: 5. A number of folds is stratified by class, and keeps the
+        `groups` of :meth:`fit` together.
     modality : {"both", "audio", "lyrics"}, default="both"
-        What is heard and read. Of one alone the other's classifier is not fitted, its column need
-        not be there, and nothing is joined.
+        Modalities that are used. With a single one, only its classifier is fitted, whose
+        probabilities are returned, and X needs no column of the other modality.
     audio_column, lyrics_column : str, default="audio", "lyrics"
         Names of the columns, if X is a DataFrame.
     n_jobs : int or None, default=None
-        Classifiers, or folds, that are fitted at a time, see :term:`n_jobs`.
+        Number of classifiers, or of folds, that are fitted in parallel, see :term:`n_jobs`.
 
     Attributes
     ----------
@@ -70,17 +73,17 @@ class LateFusionClassifier(ClassifierMixin, BaseEstimator):
     classifiers_ : dict of str to classifier
         The fitted classifiers of "audio" and "lyrics".
     final_estimator_ : classifier
-        The fitted `final_estimator`, if both modalities are stacked.
+        The fitted `final_estimator`, with "stacking" of both modalities.
     n_features_in_ : int
-        Columns of X.
+        Number of columns of X.
     feature_names_in_ : ndarray of str objects
-        Their names, if all are strings.
+        Names of the columns, if all are strings.
 
     See Also
     --------
-    make_fusion_pipeline : One classifier of the features of both.
-    sklearn.ensemble.VotingClassifier, sklearn.ensemble.StackingClassifier : The same for
-        classifiers that all take X.
+    make_fusion_pipeline : Fit one classifier to the features of both modalities.
+    sklearn.ensemble.VotingClassifier, sklearn.ensemble.StackingClassifier : Combine classifiers
+        that all get the same X.
 
     References
     ----------
@@ -132,7 +135,7 @@ class LateFusionClassifier(ClassifierMixin, BaseEstimator):
         sample_weight: Any = None,
         groups: Sequence[Hashable] | None = None,
     ) -> Self:
-        """Fit a classifier a modality and, for stacking, what joins them.
+        """Fit the classifier of each modality and, for "stacking", the final estimator.
 
         Parameters
         ----------
@@ -141,10 +144,11 @@ class LateFusionClassifier(ClassifierMixin, BaseEstimator):
         y : array-like of shape (n_songs,)
             Their classes.
         sample_weight : array-like of shape (n_songs,) or None, default=None
-            How much each song counts. Every step of a pipeline that takes weights gets them; with
-            metadata routing on, those that request them.
+            Weight of each song. In a pipeline, every step whose ``fit`` accepts sample weights gets
+            them; with metadata routing enabled, those steps that request them.
         groups : array-like of shape (n_songs,) or None, default=None
-            What the folds of stacking keep together, such as the clips of a song.
+            Group of each song, such as the song that a clip is from; the folds of "stacking" keep
+            groups together.
 
         Returns
         -------
@@ -154,12 +158,12 @@ class LateFusionClassifier(ClassifierMixin, BaseEstimator):
         Raises
         ------
         InvalidSongError
-            A cell of X is no song; the message names its row.
+            A cell of X is invalid; the message names its row.
         TypeError
             A classifier has no ``predict_proba``.
         ValueError
-            A parameter is out of its range, a classifier takes no `sample_weight`, or a frozen one
-            has other classes.
+            A parameter is out of its range, a classifier does not support `sample_weight`, or a
+            frozen classifier has other classes than `y`.
         """
         classifiers = self._check_parameters()
         columns = read_columns(X, self.modality, audio=self.audio_column, lyrics=self.lyrics_column)
@@ -216,7 +220,7 @@ class LateFusionClassifier(ClassifierMixin, BaseEstimator):
         Raises
         ------
         InvalidSongError
-            A cell of X is no song; the message names its row.
+            A cell of X is invalid; the message names its row.
         """
         check_is_fitted(self)
         columns = read_columns(X, self.modality, audio=self.audio_column, lyrics=self.lyrics_column)
@@ -234,13 +238,13 @@ class LateFusionClassifier(ClassifierMixin, BaseEstimator):
         Returns
         -------
         ndarray of shape (n_songs,)
-            Of ``classes_``.
+            Elements of ``classes_``.
         """
         check_is_fitted(self)
         return self.classes_[self.predict_proba(X).argmax(axis=1)]
 
     def encode_audio(self, column: Any) -> np.ndarray:
-        """Return what the audio classifier says.
+        """Return the probabilities of the audio classifier.
 
         Parameters
         ----------
@@ -250,12 +254,12 @@ class LateFusionClassifier(ClassifierMixin, BaseEstimator):
         Returns
         -------
         ndarray of shape (n_songs, n_classes)
-            Probabilities; of no columns if the model reads lyrics only.
+            Probabilities, with 0 columns if the model uses lyrics only.
         """
         return self._encode("audio", column)
 
     def encode_lyrics(self, column: Any) -> np.ndarray:
-        """Return what the lyrics classifier says.
+        """Return the probabilities of the lyrics classifier.
 
         Parameters
         ----------
@@ -265,23 +269,23 @@ class LateFusionClassifier(ClassifierMixin, BaseEstimator):
         Returns
         -------
         ndarray of shape (n_songs, n_classes)
-            Probabilities; of no columns if the model hears audio only.
+            Probabilities, with 0 columns if the model uses audio only.
         """
         return self._encode("lyrics", column)
 
     def predict_encoded(self, audio: np.ndarray | None, lyrics: np.ndarray | None) -> np.ndarray:
-        """Join what the classifiers say.
+        """Combine the probabilities of the two classifiers.
 
         Parameters
         ----------
         audio, lyrics : ndarray of shape (n_songs, n_classes), or None
-            What :meth:`encode_audio` and :meth:`encode_lyrics` return. That of a modality which the
-            model does not read is not looked at.
+            Results of :meth:`encode_audio` and :meth:`encode_lyrics`. That of a modality which the
+            model does not use is ignored.
 
         Returns
         -------
         ndarray of shape (n_songs, n_classes)
-            Probabilities.
+            Combined probabilities.
         """
         check_is_fitted(self)
         if self.modality != "both":
@@ -291,7 +295,8 @@ class LateFusionClassifier(ClassifierMixin, BaseEstimator):
         both = np.stack([audio, lyrics]).astype(np.float64)
         if self.method == "average":
             return np.average(both, axis=0, weights=self.weights)
-        # The smallest float in place of 0: classes that each have one modality against them share.
+        # The smallest float instead of 0: if every class has probability 0 in one modality, the
+        # product is still defined.
         logs = np.log(np.maximum(both, np.finfo(np.float64).tiny))
         return softmax(np.average(logs, axis=0, weights=self.weights), axis=1)
 
@@ -303,7 +308,7 @@ class LateFusionClassifier(ClassifierMixin, BaseEstimator):
         return tags
 
     def _check_parameters(self) -> dict[str, Any]:
-        """Raise for what is out of range; return the classifiers that are to be fitted."""
+        """Check the parameters, and return the classifiers to fit by modality."""
         halves = check_modality(self.modality)
         if self.method not in METHODS:
             raise ValueError(f"method must be one of {METHODS}, got {self.method!r}")
@@ -343,15 +348,15 @@ class LateFusionClassifier(ClassifierMixin, BaseEstimator):
 
 
 def _stacked(audio: np.ndarray, lyrics: np.ndarray) -> np.ndarray:
-    """Probabilities side by side; of two classes the second's say all."""
+    """Concatenate the probabilities; of two classes, the second column alone, as they sum to 1."""
     return np.hstack([p[:, 1:] if p.shape[1] == 2 else p for p in (audio, lyrics)])
 
 
 def _weights(estimator: BaseEstimator, sample_weight: Any) -> dict[str, Any]:
-    """What ``fit`` of an estimator gets of the samples' weights."""
+    """Keyword arguments that pass sample weights to the ``fit`` of an estimator."""
     if sample_weight is None:
         return {}
-    if get_config()["enable_metadata_routing"]:  # a pipeline hands it on as its steps request
+    if get_config()["enable_metadata_routing"]:  # a pipeline routes it to the steps that request it
         return {"sample_weight": sample_weight}
     final = estimator
     while isinstance(final, Pipeline):
@@ -362,7 +367,7 @@ def _weights(estimator: BaseEstimator, sample_weight: Any) -> dict[str, Any]:
 
 
 def _request_weights(classifier: BaseEstimator) -> None:
-    """Ask for weights in every step that takes them, as without metadata routing."""
+    """Request sample weights in every step that accepts them, as without metadata routing."""
     for step in classifier.get_params().values():
         if has_fit_parameter(step, "sample_weight"):
             step.set_fit_request(sample_weight=True)

@@ -1,4 +1,4 @@
-"""Baselines that hear or read only, and the table that compares them with the whole model."""
+"""Baselines of a single modality, and a table that compares them with the multimodal model."""
 
 from __future__ import annotations
 
@@ -24,32 +24,32 @@ def only(
     audio_column: str | int = "audio",
     lyrics_column: str | int = "lyrics",
 ) -> BaseEstimator:
-    """Return a clone of a model that reads one modality.
+    """Return an unfitted clone of a model, restricted to one modality.
 
     Parameters
     ----------
     model : estimator
-        One with a parameter ``modality``, such as
+        Either an estimator with a parameter ``modality``, such as
         :class:`~sklearn_musiclime.LateFusionClassifier`, which is set; or a pipeline that starts
         with a :class:`~sklearn.compose.ColumnTransformer`, whose branches of the other column are
-        left out.
+        removed.
     modality : {"both", "audio", "lyrics"}
-        What the clone reads. "both": as much as `model`.
+        The modality that the clone reads. "both": the clone is not restricted.
     audio_column, lyrics_column : str or int, default="audio", "lyrics"
-        What the branches of a pipeline select.
+        Names or positions of the columns that the branches of a pipeline select.
 
     Returns
     -------
     estimator
-        Not fitted.
+        The clone, not fitted.
 
     Raises
     ------
     ValueError
-        `modality` is none of the three, or a branch reads both columns, or selects them by
-        something else than names or positions, or none is left.
+        `modality` is unknown; or a branch of the pipeline reads both columns, or selects columns
+        otherwise than by names or positions, or no branch reads the column of `modality`.
     TypeError
-        The model is of another kind.
+        The model is neither of the two kinds.
 
     Examples
     --------
@@ -83,7 +83,8 @@ def only(
     for (name, transformer, selection), read in zip(columns.transformers, reads, strict=True):
         if other not in read:
             branches.append((name, transformer, selection))
-        elif columns.remainder != "drop":  # which would take a column that no branch names
+        # The remainder would otherwise take the column, as no branch names it any more.
+        elif columns.remainder != "drop":
             branches.append((name, "drop", selection))
     columns.set_params(transformers=branches)
     return model
@@ -101,40 +102,41 @@ def compare_modalities(
     lyrics_column: str | int = "lyrics",
     n_jobs: int | None = None,
 ) -> pd.DataFrame:
-    """Cross-validate a model that reads lyrics only, hears audio only, and does both.
+    """Cross-validate a model of lyrics alone, of audio alone, and of both.
 
     All three are fitted and scored on the same folds.
 
     Parameters
     ----------
     model : classifier
-        The model that does both; see :func:`only` for what it may be.
+        The multimodal model, of a kind that :func:`only` can restrict.
     X : DataFrame or object array of shape (n_songs, 2) or more
         The songs.
     y : array-like of shape (n_songs,)
         Their classes.
     groups : array-like of shape (n_songs,) or None, default=None
-        What no fold splits, such as the clips of a song, which are too alike to test on one what
-        was learnt from another. Passed to the model's ``fit`` if that takes it.
+        Group of each song; songs of a group are never in the training and the test part of the
+        same fold. For example, clips of one song are too similar to be tested on each other.
+        Passed to the model's ``fit`` if that has a parameter ``groups``.
     cv : int, splitter, iterable of splits, or None, default=5
-        The folds. A number is stratified.
+        The folds. A number of folds is stratified by class.
     scoring : str, list of str, or dict of str to scorer, default=("accuracy", "f1_macro")
-        What is measured, see :func:`~sklearn.model_selection.cross_validate`.
+        The scores, see :func:`~sklearn.model_selection.cross_validate`.
     audio_column, lyrics_column : str or int, default="audio", "lyrics"
-        What the branches of a pipeline select.
+        Names or positions of the columns that the branches of a pipeline select.
     n_jobs : int or None, default=None
-        Folds at a time, see :term:`n_jobs`.
+        Number of folds that are fitted in parallel, see :term:`n_jobs`.
 
     Returns
     -------
     DataFrame
-        Rows "lyrics", "audio" and "both"; for each score a column of its name, the mean over the
-        folds, and one with ``_std`` behind it, the standard deviation over the folds.
+        Rows "lyrics", "audio" and "both". Each score has two columns: its name, with the mean over
+        the folds, and its name with ``_std`` appended, with the standard deviation over the folds.
 
     Raises
     ------
     TypeError, ValueError
-        As :func:`only`.
+        `model` can't be restricted to one modality, see :func:`only`.
 
     References
     ----------
@@ -172,7 +174,7 @@ def compare_modalities(
 
 
 def _selected(name: str, selection: Any) -> set[str | int]:
-    """The names or positions that a branch of a ColumnTransformer selects."""
+    """Names or positions of the columns that a branch of a ColumnTransformer selects."""
     selected = [selection] if isinstance(selection, (str, int)) else selection
     if not isinstance(selected, (list, tuple)) or not all(type(c) in (str, int) for c in selected):
         raise ValueError(

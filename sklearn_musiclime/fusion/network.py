@@ -1,8 +1,9 @@
-"""The networks behind :class:`~sklearn_musiclime.fusion.TransformerFusionClassifier`.
+"""The networks of :class:`~sklearn_musiclime.fusion.TransformerFusionClassifier`.
 
-Two encoders and a classifier on top. Modules are called as in the networks that the authors of
-MusicLIME published: ``audio_model``, ``text_model``, ``classifier.layer_norm``, ``classifier.fc``.
-This module imports torch; the rest of the package imports it late.
+A network consists of one or two encoders and a head, its attribute ``classifier``. Modules have the
+names of the networks that the authors of MusicLIME published: ``audio_model``, ``text_model``,
+``classifier.layer_norm``, ``classifier.fc``. This module imports torch, so other modules import it
+only where a network is built.
 """
 
 from __future__ import annotations
@@ -16,14 +17,14 @@ from torch.nn.utils.rnn import pad_sequence
 
 
 class Sequences(NamedTuple):
-    """Sequences of vectors, one a song, as far as the longest reaches.
+    """Sequences of vectors, one per song, padded to the length of the longest.
 
     Attributes
     ----------
     values : Tensor of shape (n_songs, n_steps, n_dimensions)
         The vectors.
     mask : Tensor of shape (n_songs, n_steps), dtype bool
-        False behind the end of a song.
+        False at padding.
     """
 
     values: torch.Tensor
@@ -31,7 +32,7 @@ class Sequences(NamedTuple):
 
 
 class ConcatHead(nn.Module):
-    """The vectors side by side, normalised, and a linear layer: the authors' head.
+    """Concatenation, layer normalization and a linear layer: the head of the MusicLIME paper.
 
     Parameters
     ----------
@@ -52,9 +53,10 @@ class ConcatHead(nn.Module):
 
 
 class GatedHead(nn.Module):
-    """A gate says for each dimension how much of the audio counts; the rest is of the lyrics.
+    """Gated multimodal unit: per dimension, a gate mixes the audio and the lyrics.
 
-    Arevalo et al., "Gated Multimodal Units for Information Fusion", arXiv 1702.01992.
+    Followed by layer normalization and a linear layer. See Arevalo et al., "Gated Multimodal Units
+    for Information Fusion", arXiv 1702.01992.
 
     Parameters
     ----------
@@ -80,7 +82,10 @@ class GatedHead(nn.Module):
 
 
 class CrossAttentionHead(nn.Module):
-    """Every moment of the audio looks at the words, and every word at the audio.
+    """Cross-attention from each time step to all tokens, and from each token to all time steps.
+
+    The results are averaged over steps and over tokens, concatenated, normalized, and passed to a
+    linear layer.
 
     Parameters
     ----------
@@ -119,12 +124,12 @@ HEADS = {"concat": ConcatHead, "gated": GatedHead, "cross_attention": CrossAtten
 
 
 class FusionNetwork(nn.Module):
-    """Encoders of audio and lyrics, or of one of them, and a classifier of what they say.
+    """Encoders of audio and lyrics, or of one of them, with a head that classifies.
 
     Parameters
     ----------
     audio_model, text_model : PreTrainedModel or None
-        The encoders; None for one that is not used.
+        The encoders; None for a modality that is not used.
     """
 
     classifier: nn.Module
@@ -135,14 +140,15 @@ class FusionNetwork(nn.Module):
         self.text_model = text_model
 
     def add_head(self, fusion: str, sizes: Sequence[int], n_classes: int) -> None:
-        """Add the classifier.
+        """Add the head.
 
         Parameters
         ----------
         fusion : {"concat", "gated", "cross_attention"}
-            Which, if there are two encoders; of one its vector is normalised and classified.
+            Kind of the head. Ignored for a single encoder, whose vector is normalized and passed to
+            a linear layer.
         sizes : sequence of int
-            Lengths of the vectors of the encoders.
+            Lengths of the encoders' vectors.
         n_classes : int
             Number of classes.
         """
@@ -151,26 +157,27 @@ class FusionNetwork(nn.Module):
 
     @property
     def encoders(self) -> list[nn.Module]:
-        """The encoders that there are."""
+        """The encoders that are used: audio first, then lyrics."""
         return [m for m in (self.audio_model, self.text_model) if m is not None]
 
     @property
     def device(self) -> torch.device:
-        """Where the network is."""
+        """Device of the network."""
         return next(self.parameters()).device
 
 
 def collate(features: Sequence[torch.Tensor]) -> torch.Tensor | Sequences:
-    """Put the features of songs together, as a head takes them.
+    """Stack the features of songs into a batch for a head.
 
     Parameters
     ----------
     features : sequence of Tensor
-        Vectors (n_dimensions,), or sequences of them (n_steps, n_dimensions).
+        For each song a vector (n_dimensions,), or a sequence of vectors (n_steps, n_dimensions).
 
     Returns
     -------
     Tensor of shape (n_songs, n_dimensions), or Sequences
+        The batch; sequences are padded.
     """
     if features[0].ndim == 1:
         return torch.stack(list(features))

@@ -17,30 +17,30 @@ if TYPE_CHECKING:
     from sklearn_musiclime.fusion.network import FusionNetwork
 
 WARM_UP = 0.1
-"""Part of all steps in which the learning rate rises to its height; then it falls to 0."""
+"""Fraction of the steps in which the learning rate rises linearly; then it falls linearly to 0."""
 MAX_NORM = 1.0
-"""Length that gradients are cut to."""
+"""Largest norm of the gradient; longer gradients are clipped to it."""
 
 
 @dataclass(frozen=True)
 class Training:
-    """How a network is trained: AdamW on the weighted cross-entropy.
+    """Settings of a training run, which minimizes the weighted cross-entropy by AdamW.
 
     Attributes
     ----------
     n_epochs : int
-        How often every song is seen, at most.
+        Largest number of passes over the songs.
     batch_size : int
-        Songs of a step.
+        Number of songs in a step.
     learning_rate, head_learning_rate : float
-        Height of the learning rate, of the encoders and of the classifier.
+        Peak learning rates of the encoders and of the classifier.
     weight_decay : float
-        Of AdamW.
+        Weight decay of AdamW.
     patience : int or None
-        Epochs without a lower loss on held-out songs after which training stops; the best weights
-        are kept. None: all epochs are trained.
+        Number of epochs without a lower validation loss after which training stops. None: all
+        epochs are trained.
     mixed_precision : bool
-        Whether forward passes are in bfloat16.
+        Whether forward passes use bfloat16.
     verbose : bool
         Whether a progress bar is shown.
     """
@@ -66,25 +66,29 @@ class Training:
     ) -> list[dict[str, float]]:
         """Train a network in place.
 
+        With validation songs, the network ends with the weights of the epoch of the lowest
+        validation loss.
+
         Parameters
         ----------
         network : FusionNetwork
-            The network, where it is to be trained. Parameters without gradients stay as they are.
+            The network, on its device. Parameters that do not require gradients stay as they are.
         features : callable
-            Takes rows and returns what the network's classifier takes of these songs.
+            Maps an array of rows to the arguments of the network's classifier for these songs.
         targets : ndarray of shape (n_songs,) of int
-            Classes.
+            Class index of each song.
         weights : ndarray of shape (n_songs,)
-            How much each song counts.
+            Weight of each song in the loss.
         rows, held_out : ndarray of int
-            Songs to train on, and to watch, all of a weight above 0; the latter may be none.
+            Rows of the training songs and of the validation songs, all of a weight above 0.
+            `held_out` may be empty.
         rng : RandomState
-            Shuffles.
+            Random state that shuffles the training songs.
 
         Returns
         -------
         list of dict
-            Of each epoch its "loss" and, if songs are held out, "validation_loss" and
+            For each epoch its "loss" and, with validation songs, "validation_loss" and
             "validation_accuracy".
         """
         import torch
@@ -145,7 +149,7 @@ class Training:
         weights: np.ndarray,
         rows: np.ndarray,
     ) -> tuple[torch.Tensor, torch.Tensor]:
-        """The mean weighted loss of some songs, and their logits."""
+        """Return the weighted mean loss of some songs, and their logits."""
         import torch
 
         device = network.device
@@ -182,7 +186,7 @@ class Training:
 
 
 def _train_mode(network: FusionNetwork) -> None:
-    """Switch dropout on, but for encoders that don't learn."""
+    """Put a network into training mode, except for frozen encoders, whose dropout stays off."""
     network.train()
     for model in network.encoders:
         model.train(any(p.requires_grad for p in model.parameters()))

@@ -1,4 +1,4 @@
-"""The paper's model: a transformer that hears, one that reads, and a classifier on top."""
+"""The model of the MusicLIME paper: an audio and a text transformer with a joint classifier."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ ROBERTA = "FacebookAI/roberta-base"
 PAPER_ROBERTA = "FacebookAI/roberta-large"
 FUSIONS = ("concat", "gated", "cross_attention")
 HEAD_BATCH = 8192
-"""Encoded songs that the classifier scores at a time."""
+"""Number of encoded songs in a batch of the head."""
 FORMAT = 1
 
 
@@ -57,67 +57,70 @@ def _is_factored(self: TransformerFusionClassifier) -> bool:
 
 
 class TransformerFusionClassifier(ClassifierMixin, BaseEstimator):
-    """An audio transformer and a text transformer, fine-tuned together, and a classifier of both.
+    """Fine-tune an audio transformer and a text transformer with a joint classification head.
 
-    The model that the MusicLIME paper explains: the pooled output of an AST and the first token of
-    a RoBERTa side by side, normalised, and a linear layer. Needs
-    ``pip install sklearn-musiclime[deep]``.
+    With ``fusion="concat"`` this is the architecture of the MusicLIME paper: the pooled output of
+    an AST and the first token of a RoBERTa are concatenated, normalized, and passed to a linear
+    layer. Needs ``pip install sklearn-musiclime[deep]``.
 
     Parameters
     ----------
     audio_model : str, Path or PreTrainedModel, \
             default="MIT/ast-finetuned-audioset-10-10-0.4593"
-        Name or folder of a model that :class:`~sklearn_musiclime.AudioEmbedder` takes, or the model
-        itself, which is copied.
+        Audio encoder: name or folder of a model that :class:`~sklearn_musiclime.AudioEmbedder`
+        accepts, or a model instance, which is copied.
     lyrics_model : str, Path or PreTrainedModel, default="FacebookAI/roberta-base"
-        The same of a text encoder: RoBERTa, BERT, XLM-RoBERTa...
+        Text encoder: name or folder of a RoBERTa, BERT, XLM-RoBERTa..., or a model instance, which
+        is copied.
     fusion : {"concat", "gated", "cross_attention"}, default="concat"
-        How the two come together: side by side; weighed against each other, dimension by
-        dimension; or each moment attending to all words and each word to all moments. The last
-        reads both halves together, so the explainer can't encode them apart.
+        How the head combines the modalities. "concat": it concatenates the two vectors. "gated": a
+        gate mixes them in each dimension. "cross_attention": each time step attends to all tokens,
+        and each token to all time steps; the explainer then has to treat the model as a black box,
+        as the modalities can't be encoded separately.
     modality : {"both", "audio", "lyrics"}, default="both"
-        What is classified; of one alone, only that encoder is used.
+        Modalities that are used. With a single one, there is only its encoder.
     freeze : bool, default=False
-        Whether the encoders stay as they are. Then each song is encoded once and only the
-        classifier learns.
+        Whether the encoders keep their weights. Then each song is encoded once, and only the head
+        is trained.
     long : {"mean", "truncate"}, default="mean"
-        What is done about songs and lyrics longer than the models take, see
+        Treatment of songs and lyrics that are longer than the encoders read, see
         :class:`~sklearn_musiclime.AudioEmbedder`.
     feature_extractor : FeatureExtractionMixin or None, default=None
-        Of the audio model. None: the one that comes with it.
+        Feature extractor of the audio model. None: the one that is saved with the model.
     tokenizer : PreTrainedTokenizerBase or None, default=None
-        Of the lyrics model. None: the one that comes with it.
+        Tokenizer of the lyrics model. None: the one that is saved with the model.
     n_epochs : int, default=10
-        How often every song is seen, at most.
+        Largest number of passes over the training songs.
     batch_size : int, default=8
-        Songs of a step. When it predicts, windows and texts at a time; fewer where memory does not
-        hold them.
+        Number of songs in a training step. In prediction, number of windows or texts in a batch,
+        which is halved while a batch does not fit into memory.
     learning_rate : float, default=2e-5
-        Of the encoders: it rises for a tenth of the training, then falls to 0.
+        Peak learning rate of the encoders. The rate rises linearly in the first tenth of the steps,
+        then falls linearly to 0.
     head_learning_rate : float, default=1e-3
-        Of the classifier, likewise.
+        Peak learning rate of the head, with the same schedule.
     weight_decay : float, default=0.01
-        Of AdamW.
+        Weight decay of AdamW.
     class_weight : "balanced", dict or None, default=None
-        How much classes count, see :func:`~sklearn.utils.class_weight.compute_sample_weight`.
+        Weights of the classes, see :func:`~sklearn.utils.class_weight.compute_sample_weight`.
     early_stopping : bool, default=False
-        Whether songs are held out, and training stops when their loss falls no more; the weights of
-        its lowest are kept.
+        Whether a part of the songs is held out for validation and training stops when the loss on
+        it no longer falls. The network then gets the weights of the lowest validation loss.
     validation_fraction : float, default=0.1
-        Part of the songs that is held out.
+        Fraction of the songs that is held out for early stopping.
     n_iter_no_change : int, default=3
-        Epochs that early stopping waits.
+        Number of epochs without a lower validation loss after which training stops.
     mixed_precision : bool or None, default=None
-        Whether forward passes of the training are in bfloat16. None: on a GPU.
+        Whether forward passes in training use bfloat16. None: on a GPU that supports it.
     warm_start : bool, default=False
-        Whether another ``fit`` goes on from the weights of the last.
+        Whether ``fit`` continues from the weights of the previous ``fit``.
     device : str or None, default=None
-        Where the network is, as torch names it. None: on a GPU if there is one.
+        Device of the network, as torch names it. None: a GPU if there is one, else the CPU.
     random_state : int, RandomState instance or None, default=None
-        Seed of the classifier's first weights, dropout, the order of songs and those held out. With
-        an int the result is the same in every run on one machine.
+        Seed of the head's initial weights, of dropout, of the order of the songs and of the choice
+        of validation songs. With an int, ``fit`` is reproducible on one machine.
     verbose : int, default=0
-        Above 0 a progress bar is shown.
+        If above 0, a progress bar is shown.
     audio_column, lyrics_column : str, default="audio", "lyrics"
         Names of the columns, if X is a DataFrame.
 
@@ -128,28 +131,29 @@ class TransformerFusionClassifier(ClassifierMixin, BaseEstimator):
     network_ : FusionNetwork
         The network, a :class:`torch.nn.Module`.
     feature_extractor_ : FeatureExtractionMixin or None
-        Of the audio model; None if audio is not used.
+        Feature extractor of the audio model; None if audio is not used.
     tokenizer_ : PreTrainedTokenizerBase or None
-        Of the lyrics model; None if lyrics are not used.
+        Tokenizer of the lyrics model; None if lyrics are not used.
     history_ : list of dict
-        Of each epoch its "loss", and with early stopping "validation_loss" and
+        For each epoch its "loss" and, with early stopping, "validation_loss" and
         "validation_accuracy".
     n_iter_ : int
-        Epochs that were trained.
+        Number of epochs that were trained.
     n_features_in_ : int
-        Columns of X.
+        Number of columns of X.
     feature_names_in_ : ndarray of str objects
-        Their names, if all are strings.
+        Names of the columns, if all are strings.
 
     See Also
     --------
-    LateFusionClassifier : One classifier a modality, their probabilities joined.
-    AudioEmbedder, LyricsEmbedder : The encoders as transformers, for pipelines.
+    LateFusionClassifier : Combine the probabilities of one classifier per modality.
+    AudioEmbedder, LyricsEmbedder : Embeddings of pretrained models, for pipelines.
 
     Notes
     -----
-    While it trains, the spectra of all songs are in memory (AST: 0.5 MB for every 10 s). wav2vec2
-    and its kin are trained without SpecAugment, whose chance no seed of this class decides.
+    During training, the inputs of the audio model for all songs are in memory (AST: 0.5 MB for
+    every 10 s). wav2vec2 and similar models are trained without SpecAugment, whose random masks
+    `random_state` could not control.
 
     References
     ----------
@@ -161,7 +165,7 @@ class TransformerFusionClassifier(ClassifierMixin, BaseEstimator):
 
     Examples
     --------
-    Models without training, far smaller than the real ones:
+    Untrained models, far smaller than the real ones:
 
     >>> from tokenizers import Tokenizer
     >>> from tokenizers.models import WordLevel
@@ -243,7 +247,7 @@ class TransformerFusionClassifier(ClassifierMixin, BaseEstimator):
         self.lyrics_column = lyrics_column
 
     def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Self:
-        """Fine-tune the network, or train its classifier alone.
+        """Fine-tune the network or, with `freeze`, train its head alone.
 
         Parameters
         ----------
@@ -252,7 +256,7 @@ class TransformerFusionClassifier(ClassifierMixin, BaseEstimator):
         y : array-like of shape (n_songs,)
             Their classes.
         sample_weight : array-like of shape (n_songs,), or None, default=None
-            How much each song counts: 0 for a song that is not trained on.
+            Weight of each song in the loss. Songs of weight 0 are left out.
 
         Returns
         -------
@@ -266,10 +270,10 @@ class TransformerFusionClassifier(ClassifierMixin, BaseEstimator):
         OSError
             There is no such model.
         ValueError
-            A parameter is out of its range; there is one class only, or with `warm_start` the
-            classes are others; weights are negative, NaN or infinite, or no song has one above 0.
+            A parameter is out of its range; `y` has a single class or, with `warm_start`, other
+            classes than before; weights are negative, NaN or infinite, or all are 0.
         InvalidSongError
-            A cell of X is no song; the message names its row.
+            A cell of X is invalid; the message names its row.
         """
         self._check_parameters()
         torch = _torch.load("torch", "TransformerFusionClassifier")
@@ -309,7 +313,7 @@ class TransformerFusionClassifier(ClassifierMixin, BaseEstimator):
         Raises
         ------
         InvalidSongError
-            A cell of X is no song; the message names its row.
+            A cell of X is invalid; the message names its row.
 
         Warns
         -----
@@ -339,13 +343,14 @@ class TransformerFusionClassifier(ClassifierMixin, BaseEstimator):
         Returns
         -------
         ndarray of shape (n_songs,)
+            Elements of ``classes_``.
         """
         check_is_fitted(self)
         return self.classes_[self.predict_proba(X).argmax(axis=1)]
 
     @available_if(_is_factored)
     def encode_audio(self, column: Any) -> np.ndarray:
-        """Encode the audio of songs; not there for cross-attention, which encodes no half alone.
+        """Encode the audio of songs; not available for cross-attention of both modalities.
 
         Parameters
         ----------
@@ -355,13 +360,13 @@ class TransformerFusionClassifier(ClassifierMixin, BaseEstimator):
         Returns
         -------
         ndarray of shape (n_songs, n_dimensions), dtype float32
-            Without dimensions where audio is not used.
+            Vectors of the audio encoder, with 0 columns if audio is not used.
         """
         return self._encode("audio", column)
 
     @available_if(_is_factored)
     def encode_lyrics(self, column: Any) -> np.ndarray:
-        """Encode the lyrics of songs; not there for cross-attention, which encodes no half alone.
+        """Encode the lyrics of songs; not available for cross-attention of both modalities.
 
         Parameters
         ----------
@@ -371,20 +376,20 @@ class TransformerFusionClassifier(ClassifierMixin, BaseEstimator):
         Returns
         -------
         ndarray of shape (n_songs, n_dimensions), dtype float32
-            Without dimensions where lyrics are not used.
+            Vectors of the text encoder, with 0 columns if lyrics are not used.
         """
         return self._encode("lyrics", column)
 
     @available_if(_is_factored)
     def predict_encoded(self, audio: np.ndarray | None, lyrics: np.ndarray | None) -> np.ndarray:
-        """Return the probabilities of the classes of songs that have been encoded.
+        """Return the probabilities of the classes for encoded songs.
 
         Parameters
         ----------
         audio : ndarray of shape (n_songs, n_dimensions), or None
-            What :meth:`encode_audio` returned; not looked at if audio is not used.
+            Result of :meth:`encode_audio`; ignored if audio is not used.
         lyrics : ndarray of shape (n_songs, n_dimensions), or None
-            The same of :meth:`encode_lyrics`.
+            Result of :meth:`encode_lyrics`; ignored if lyrics are not used.
 
         Returns
         -------
@@ -396,26 +401,27 @@ class TransformerFusionClassifier(ClassifierMixin, BaseEstimator):
 
     @property
     def required_sampling_rate(self) -> int | None:
-        """The rate, in Hz, that the feature extractor takes; None if audio is not used."""
+        """Sampling rate of the feature extractor in Hz; None if audio is not used."""
         if self.modality == "lyrics":
             return None
         extractor = getattr(self, "feature_extractor_", None)
         return (extractor or self._extractor(self.audio_model)).sampling_rate
 
     def save(self, folder: str | PathLike[str]) -> None:
-        """Write the fitted classifier: JSON and safetensors, nothing that runs.
+        """Save the fitted classifier as JSON and safetensors, which contain no code.
 
         Parameters
         ----------
         folder : path-like
-            Gets ``classifier.json``, ``classifier.safetensors``, and the encoders as transformers
-            writes them, in ``audio`` and ``lyrics``: each is a model of its own, which
-            :class:`~sklearn_musiclime.AudioEmbedder`, say, takes by its folder.
+            Folder to write to. It gets the files ``classifier.json`` and
+            ``classifier.safetensors``, and the folders ``audio`` and ``lyrics`` with the encoders
+            as transformers saves them. ``audio`` can be given to
+            :class:`~sklearn_musiclime.AudioEmbedder` as a model.
 
         Raises
         ------
         TypeError
-            A parameter or a class name is nothing that JSON knows.
+            A parameter or a class name can't be written as JSON.
         """
         check_is_fitted(self)
         save_file = _torch.load("safetensors.torch", "TransformerFusionClassifier").save_file
@@ -453,14 +459,14 @@ class TransformerFusionClassifier(ClassifierMixin, BaseEstimator):
 
     @classmethod
     def load(cls, folder: str | PathLike[str], *, device: str | None = None) -> Self:
-        """Read a classifier that :meth:`save` wrote. Nothing that is read is run.
+        """Load a classifier that :meth:`save` wrote, without running any code from its files.
 
         Parameters
         ----------
         folder : path-like
             The folder.
         device : str or None, default=None
-            Where the network is to be. None: on a GPU if there is one.
+            Device of the network. None: a GPU if there is one, else the CPU.
 
         Returns
         -------
@@ -471,7 +477,7 @@ class TransformerFusionClassifier(ClassifierMixin, BaseEstimator):
         OSError
             A file is missing.
         ValueError
-            What is there is of another format, or does not fit together.
+            The files are of another format, may contain code, or do not fit together.
         """
         _torch.load("torch", cls.__name__)
         folder = Path(folder)
@@ -494,7 +500,7 @@ class TransformerFusionClassifier(ClassifierMixin, BaseEstimator):
                 classifier.feature_names_in_ = np.array(document["feature_names_in"], dtype=object)
         except OSError:
             raise
-        # transformers raises of a configuration what its own code happens to meet there.
+        # transformers does not validate configurations: a wrong one raises errors of any type.
         except Exception as error:
             raise ValueError(
                 f"what is in {str(folder)!r} does not fit together: {error!s:.500}"
@@ -512,39 +518,40 @@ class TransformerFusionClassifier(ClassifierMixin, BaseEstimator):
         strict: bool = True,
         **parameters: Any,
     ) -> Self:
-        """Read a state dict with the keys of the MusicLIME authors' networks.
+        """Load a network of the MusicLIME authors from a checkpoint.
 
         Parameters
         ----------
         path : path-like
-            A file that ``torch.save(network.state_dict(), path)`` wrote, or the same as
-            safetensors. Its keys begin with ``audio_model.``, ``text_model.``,
-            ``classifier.layer_norm.`` and ``classifier.fc.``, perhaps after ``module.``.
+            State dict, written by ``torch.save(network.state_dict(), path)`` or as safetensors. Its
+            keys begin with ``audio_model.``, ``text_model.``, ``classifier.layer_norm.`` and
+            ``classifier.fc.``; a prefix ``module.`` is ignored.
         classes : sequence of n_classes class names, or None, default=None
-            In the order of the network's outputs. None: their numbers.
+            Classes in the order of the network's outputs. None: 0, 1, ...
         audio_model, lyrics_model : str or Path, \
                 default="MIT/ast-finetuned-audioset-10-10-0.4593", "FacebookAI/roberta-large"
-            Where the configurations, the feature extractor and the tokenizer are, such as the names
-            of the models that the network was made from. No weights are read from there.
+            Names or folders of the models that the network was made from. Their configurations,
+            feature extractor and tokenizer are read, but no weights.
         strict : bool, default=True
             Whether weights that are missing, left over or of another shape are an error. If not,
-            they are a warning, and what is missing stays as it was drawn.
+            they are a warning, and weights without a match stay randomly initialized.
         **parameters : object
-            Other parameters of the classifier. `long` is "truncate" by default, as the authors'
-            networks were trained.
+            Other parameters of :class:`TransformerFusionClassifier`. `long` is "truncate" by
+            default, as the authors' networks were trained.
 
         Returns
         -------
         TransformerFusionClassifier
-            Ready to predict, and to be explained as ``FrozenEstimator(classifier)``.
+            A fitted classifier, which can be explained as ``FrozenEstimator(classifier)``.
 
         Raises
         ------
         OSError
             There is no such file, or no such model.
         ValueError
-            The file holds something else than a state dict, or, if `strict`, weights are missing,
-            left over or of another shape; the message lists which.
+            The file contains something else than a state dict of such a network; the number of
+            `classes` is not that of its outputs; or, with `strict`, weights are missing, left over
+            or of another shape, which the message lists.
         """
         _torch.load("torch", cls.__name__)
         state = read_state_dict(path)
@@ -574,7 +581,7 @@ class TransformerFusionClassifier(ClassifierMixin, BaseEstimator):
         state = super().__getstate__()
         network = state.get("network_")
         if network is not None and network.device.type != "cpu":
-            state["network_"] = copy.deepcopy(network).cpu()  # to be loaded where there is no GPU
+            state["network_"] = copy.deepcopy(network).cpu()  # loads without a GPU, too
         return state
 
     @property
@@ -595,7 +602,7 @@ class TransformerFusionClassifier(ClassifierMixin, BaseEstimator):
             )
 
     def _song_weights(self, sample_weight: ArrayLike | None, y: np.ndarray) -> np.ndarray:
-        """How much each song counts: 1 at most, and 0 for what single precision knows as 0."""
+        """Weight of each song in the loss, at most 1, rounded to single precision."""
         of_songs = np.zeros((len(y), 1))
         weights = _check_sample_weight(sample_weight, of_songs, ensure_non_negative=True)
         of_classes = compute_sample_weight(self.class_weight, y)
@@ -612,7 +619,7 @@ class TransformerFusionClassifier(ClassifierMixin, BaseEstimator):
         return (weights / weights.max()).astype(np.float32).astype(float)
 
     def _columns(self, X: Any) -> list[list[Any]]:
-        """The columns that are used, their cells checked."""
+        """Return the columns that are used, and check their cells."""
         columns = read_columns(X, self.modality, audio=self.audio_column, lyrics=self.lyrics_column)
         return [list(column) for column in columns.values()]
 
@@ -631,9 +638,9 @@ class TransformerFusionClassifier(ClassifierMixin, BaseEstimator):
         state: dict[str, Any] | None = None,
         strict: bool = True,
     ) -> list[str]:
-        """Put the network together from its encoders, or from the weights of a state dict.
+        """Build the network from its encoders, with the weights of a state dict if there is one.
 
-        Returns what is wrong with the encoders' weights.
+        Returns messages about weights of the encoders that do not fit.
         """
         from transformers import AutoTokenizer
 
@@ -662,7 +669,7 @@ class TransformerFusionClassifier(ClassifierMixin, BaseEstimator):
         return findings
 
     def _sizes(self) -> list[int]:
-        """The lengths of the encoders' vectors, of a song of silence without words."""
+        """Lengths of the encoders' vectors, found by encoding silence and an empty text."""
         nothing = {"audio": [np.zeros(1, dtype=np.float32)], "lyrics": [""]}
         sizes = []
         with _torch.inference():
@@ -673,7 +680,7 @@ class TransformerFusionClassifier(ClassifierMixin, BaseEstimator):
         return sizes
 
     def _branches(self) -> list[AudioBranch | LyricsBranch]:
-        """The branches that are used, in the order of the classifier's arguments."""
+        """The branches that are used, in the order of the arguments of the head."""
         network = self.network_
         branches = {}
         if network.audio_model is not None:
@@ -712,7 +719,7 @@ class TransformerFusionClassifier(ClassifierMixin, BaseEstimator):
             def features(rows: np.ndarray) -> tuple:
                 return self._features([[half[row] for row in rows] for half in songs])
 
-        # A batch of songs of weight 0 alone would have no mean loss.
+        # Songs of weight 0 are left out: the loss of a batch of them would be 0 / 0.
         rows, held_out = np.flatnonzero(weights), np.arange(0)
         if self.early_stopping:
             rows, held_out = train_test_split(
@@ -734,7 +741,7 @@ class TransformerFusionClassifier(ClassifierMixin, BaseEstimator):
         return history
 
     def _features(self, prepared: Sequence[list]) -> tuple:
-        """What the classifier takes of songs whose halves have been prepared."""
+        """Inputs of the head for songs that the branches have prepared."""
         from sklearn_musiclime.fusion.network import collate
 
         return tuple(
@@ -743,7 +750,7 @@ class TransformerFusionClassifier(ClassifierMixin, BaseEstimator):
         )
 
     def _frozen_features(self, branch: AudioBranch | LyricsBranch, column: list) -> list[Any]:
-        """What the classifier takes of each song, computed once."""
+        """Input of the head for each song from a frozen encoder."""
         import torch
 
         if _is_factored(self):
@@ -764,7 +771,7 @@ class TransformerFusionClassifier(ClassifierMixin, BaseEstimator):
         return branch.encode(column, self.batch_size)
 
     def _classify(self, encoded: Sequence[np.ndarray]) -> np.ndarray:
-        """Probabilities of songs that have been encoded."""
+        """Probabilities (n_songs, n_classes) of encoded songs."""
         import torch
 
         network = self.network_
@@ -778,7 +785,7 @@ class TransformerFusionClassifier(ClassifierMixin, BaseEstimator):
         return np.concatenate(list(in_batches(classify, range(len(encoded[0])), HEAD_BATCH)))
 
     def _attend(self, columns: Sequence[list]) -> np.ndarray:
-        """Probabilities of songs by cross-attention."""
+        """Probabilities (n_songs, n_classes) of songs by cross-attention."""
         with _torch.inference():
             prepared = [b.prepare(c) for b, c in zip(self._branches(), columns, strict=True)]
             logits = self.network_.classifier(*self._features(prepared))

@@ -1,23 +1,26 @@
-"""Sources: what sounds together in the mix, taken apart.
+"""Source separation: splitting the mix into sources such as vocals and drums.
 
-Which separator. The weights tell *vocals* from *drums* only if the sources do:
+An explanation can tell vocals from drums only if the separator does. Choose by the sources that
+explanations should name:
 
-- :class:`~sklearn_musiclime.StemSeparator`, if stems lie beside your songs as files: the best
-  sources that there are, for the time that it takes to read them.
-- :class:`~sklearn_musiclime.TorchSeparator`, where explanations should name instruments:
-  ``TorchSeparator.demucs()`` has vocals, drums, bass and other. Give the explainer a `memory`, and
-  each song is separated once.
-- :class:`~sklearn_musiclime.HPSSSeparator`, the default: what sustains, and what strikes. It needs
-  no weights and takes 1.1 s for a song of 148 s (``benchmarks/results/speed.json``). A voice is
-  spread over both sources.
-- None, if time is all that matters: the mix is the one source.
+- :class:`~sklearn_musiclime.StemSeparator` reads stems that exist as files: the best sources, for
+  the time that it takes to read them.
+- :class:`~sklearn_musiclime.TorchSeparator` runs a neural network: ``TorchSeparator.demucs()``
+  yields vocals, drums, bass and other. With a `memory`, the explainer separates each song once.
+- :class:`~sklearn_musiclime.HPSSSeparator`, the default, yields a harmonic and a percussive source.
+  It needs no model weights and takes 1.1 s for a song of 148 s
+  (``benchmarks/results/speed.json``). A voice is spread over both sources.
+- None keeps the whole mix as the only source: the fastest choice. The explanation then says which
+  moments matter, for all instruments together.
 
-More sources mean more components, which need more samples, and more ways in which the sources of a
-moment can be on or off, 2^S: 5,000 masks of a 30 s clip take 0.70 s with one source, 0.78 s with
-two, 1.5 s with four and 7.9 s with six (``benchmarks/results/scaling.json``; spectral statistics).
+More sources make more components, which need more samples, and the S sources of a moment can be on
+or off in 2^S ways. With spectral statistics as features, 5,000 masks of a 30 s clip take 0.70 s
+with one source, 0.78 s with two, 1.5 s with four and 7.9 s with six
+(``benchmarks/results/scaling.json``).
 
-Any object will do that has ``separate(waveform, sampling_rate)``; here is one of two bands.
-Whatever the sources lack of the mix becomes a source "residual", so the parts are always the song:
+A separator of your own is any object with a method ``separate(waveform, sampling_rate)``, such as
+this one of two frequency bands. What its sources lack of the mix becomes a source "residual", so
+that the sources always sum to the song:
 
 >>> import numpy as np
 >>> from scipy.signal import butter, sosfiltfilt

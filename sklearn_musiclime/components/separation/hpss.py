@@ -1,4 +1,4 @@
-"""Sources without weights: what sustains and what strikes."""
+"""Harmonic-percussive source separation (HPSS) by median filtering."""
 
 from __future__ import annotations
 
@@ -14,31 +14,34 @@ from sklearn.base import BaseEstimator
 from sklearn_musiclime.components.separation.sources import RESIDUAL, Sources
 
 BLOCK_FRAMES = 512
-"""Frames that HPSS filters at a time: few enough for the processor's caches."""
+"""Frames that are filtered at a time: few enough for the processor's caches."""
 STRETCH_FRAMES = 2**13
-"""Frames whose spectra are held at a time: three minutes at 22050 Hz, some 300 MB."""
+"""Frames whose spectra are in memory at a time: three minutes at 22050 Hz, about 300 MB."""
 
 
 class HPSSSeparator(BaseEstimator):
     """Harmonic and percussive sources, by median filtering of the spectrogram.
 
-    Needs no weights and no training. What sustains (voice, chords, bass) goes into "harmonic", what
-    strikes (drums, plucked onsets, consonants) into "percussive".
+    Sustained sounds (voice, chords, bass) go into the source "harmonic", transients (drums, plucked
+    onsets, consonants) into "percussive". No model weights are needed.
 
     Parameters
     ----------
     kernel_size : int or (int, int), default=31
-        Length of the median filters, in frames and in frequency bins.
+        Lengths of the median filters: of the harmonic one in frames, of the percussive one in
+        frequency bins. One number is used for both.
     power : float, default=2.0
         Exponent of the soft masks.
     margin : float or (float, float), default=1.0
-        How much stronger than the other a source must be. Above 1 a "residual" is left over.
+        Separation margins of the harmonic and the percussive soft mask: the factor by which the
+        competing filtered spectrogram is multiplied in each. One number is used for both. Above 1,
+        the sources lack a part of the mix, which becomes a source "residual".
     n_fft : int, default=2048
-        Samples of a window.
+        Length of an STFT window in samples.
     hop_length : int, default=512
-        Samples from one window to the next.
+        Samples between the beginnings of successive windows.
     n_jobs : int or None, default=None
-        Threads that filter, see :term:`n_jobs`. The sources are the same for every number.
+        Number of threads, see :term:`n_jobs`. It does not change the sources.
 
     References
     ----------
@@ -76,34 +79,34 @@ class HPSSSeparator(BaseEstimator):
 
     @property
     def source_names(self) -> tuple[str, ...]:
-        """The two sources; with a margin also what neither holds."""
+        """Names of the sources; with a `margin` above 1 they include "residual"."""
         names = ("harmonic", "percussive")
         return names if self._is_split else (*names, RESIDUAL)
 
     def separate(self, waveform: np.ndarray, sampling_rate: float) -> Sources:
-        """Take a waveform apart.
+        """Separate a waveform into a harmonic and a percussive source.
 
         Parameters
         ----------
         waveform : ndarray of shape (n_samples,)
             The audio.
         sampling_rate : float
-            Its rate in Hz.
+            Its sampling rate in Hz.
 
         Returns
         -------
         names : tuple of str
             "harmonic" and "percussive".
         sources : ndarray of shape (2, n_samples), dtype float32
-            Their waveforms.
+            Waveforms of the sources.
         """
         n_samples, hop = len(waveform), self.hop_length
         song = librosa.util.fix_length(waveform, size=max(n_samples, self.n_fft))
         padded = np.pad(song, self.n_fft // 2)
         n_frames = 1 + (len(padded) - self.n_fft) // hop
-        n_earlier = -(-self.n_fft // hop) - 1  # frames before one that reach into it
-        # Without a margin the masks add up to 1: what is not harmonic is percussive, and its
-        # spectrum and mask need not be computed.
+        n_earlier = -(-self.n_fft // hop) - 1  # number of earlier frames that overlap a frame
+        # With a margin of 1 the two soft masks sum to 1, so the percussive source is the waveform
+        # minus the harmonic one, and only the harmonic spectrum is computed.
         sources = np.zeros((1 if self._is_split else 2, len(padded)), dtype=np.float32)
         for first in range(0, n_frames, STRETCH_FRAMES):
             begin, end = max(first - n_earlier, 0), min(first + STRETCH_FRAMES, n_frames)
@@ -116,13 +119,14 @@ class HPSSSeparator(BaseEstimator):
         return ("harmonic", "percussive"), sources
 
     def _spectra(self, padded: np.ndarray, begin: int, end: int) -> list[np.ndarray]:
-        """The spectra of the sources from one frame to another, (n_bins, end - begin) each."""
+        """Spectra of the sources in frames `begin` to `end`, (n_bins, end - begin) each."""
         n_frames = 1 + (len(padded) - self.n_fft) // self.hop_length
         context = int(np.broadcast_to(self.kernel_size, 2)[0]) // 2
         low, high = max(begin - context, 0), min(end + context, n_frames)
         stretch = padded[low * self.hop_length : (high - 1) * self.hop_length + self.n_fft]
         spectrum = librosa.stft(stretch, n_fft=self.n_fft, hop_length=self.hop_length, center=False)
-        missing = (context - (begin - low), context - (high - end))  # at the ends of the song
+        # Context frames that the song lacks at its ends.
+        missing = (context - (begin - low), context - (high - end))
         magnitude = np.pad(np.abs(spectrum), [(0, 0), missing], mode="symmetric")
         spectrum = spectrum[:, begin - low : end - low]
         spectra = [spectrum] if self._is_split else [spectrum, spectrum.copy()]
@@ -144,9 +148,9 @@ class HPSSSeparator(BaseEstimator):
         return bool(np.all(np.equal(self.margin, 1.0)))
 
     def _soft_masks(self, magnitude: np.ndarray) -> Iterator[np.ndarray]:
-        """The masks of :func:`librosa.decompose.hpss` for a spectrogram (n_bins, n_frames).
+        """Yield the soft masks of :func:`librosa.decompose.hpss` for magnitudes (n_bins, n_frames).
 
-        librosa's time goes into two median filters; bottleneck's running median gives the same
+        librosa spends its time in two median filters; bottleneck's running median computes the same
         values many times faster.
         """
         time_length, frequency_length = np.broadcast_to(self.kernel_size, 2)
@@ -159,8 +163,9 @@ class HPSSSeparator(BaseEstimator):
 
 
 def _running_median(values: np.ndarray, length: int, axis: int) -> np.ndarray:
-    """Centred running median of a 2-D array, reflected at its ends, as scipy's median_filter."""
-    if length % 2 == 0:  # scipy takes the upper of the two middle values, bottleneck their mean
+    """Centred running median of a 2-D array, equal to scipy's median_filter with mode "reflect"."""
+    # Of an even number of values, scipy takes the upper middle one, bottleneck the mean of both.
+    if length % 2 == 0:
         size = (length, 1) if axis == 0 else (1, length)
         return scipy.ndimage.median_filter(values, size=size, mode="reflect")
     around = [(0, 0), (0, 0)]

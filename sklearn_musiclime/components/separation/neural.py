@@ -1,4 +1,4 @@
-"""Sources that a network takes apart: Demucs, Open-Unmix, or any torch module."""
+"""Source separation by a neural network: Demucs, Open-Unmix, or any torch module."""
 
 from __future__ import annotations
 
@@ -23,64 +23,68 @@ if TYPE_CHECKING:
 
 DEFAULT_CHUNK_SECONDS = 10.0
 MIN_SECONDS = 1.0
-"""Networks of spectrograms can't take less than a few windows: shorter songs are padded."""
+"""Length to which shorter songs are padded: spectrogram networks need at least a few windows."""
 GRID = 4096
-"""Chunks begin at multiples of this many samples, as the strides of nearly all networks do."""
+"""Chunks begin at multiples of this number of samples, which is divisible by usual strides."""
 SILENCE = 1e-8
-"""Added to the deviation that the mix is divided by, as Demucs does."""
+"""Added to the standard deviation that the mix is divided by, as Demucs does."""
 
 
 class TorchSeparator(BaseEstimator):
-    """Sources that a torch module takes apart.
+    """Source separation by a torch module.
 
-    Any module that maps mixes (batch, channels, samples) to (batch, sources, channels, samples) is
-    a separator. :meth:`demucs` and :meth:`open_unmix` load the well-known ones. What the sources
-    lack of the mix becomes a "residual", see
+    Any module that maps mixes (batch, channels, samples) to sources (batch, sources, channels,
+    samples) will do. :meth:`demucs` and :meth:`open_unmix` load well-known models. What the sources
+    lack of the mix becomes a source "residual", see
     :func:`~sklearn_musiclime.components.separate_sources`.
 
     Parameters
     ----------
     model : torch.nn.Module or callable
-        Takes a float32 tensor (batch, channels, samples) to one (batch, sources, channels,
-        samples). A module is put into evaluation mode, and on the device, while it works.
+        Maps a float32 tensor (batch, channels, samples) to a tensor (batch, sources, channels,
+        samples). While it runs, a module is in evaluation mode and on the device; afterwards it is
+        put back as it was.
     sources : sequence of str or None, default=None
         Names of the sources. None: ``model.sources``, which Demucs has, else "source0",
         "source1", and so on.
     model_sampling_rate : float or None, default=None
-        The rate in Hz that the model was made for; songs are resampled to it, and the sources
-        back. None: ``model.samplerate`` or ``model.sample_rate``, else the rate of the song.
+        Sampling rate of the model in Hz. Songs are resampled to it, and the sources back to the
+        rate of the song. None: ``model.samplerate`` or ``model.sample_rate``, else the rate of the
+        song.
     n_channels : int or None, default=None
-        Channels that the model takes. A song is repeated over them, and a source is the mean over
-        its own. None: ``model.audio_channels``, else 2.
+        Number of channels of the model's input. The mono song is copied to each of them, and a
+        source is the mean over its channels. None: ``model.audio_channels``, else 2.
     chunk_seconds : float, "auto" or None, default="auto"
-        How much of a song the model gets at a time, which bounds the memory. "auto": the model's
-        ``segment``, else 10. None: the whole song at once.
+        Length of the chunks in which a song is separated, which bounds the memory. "auto": the
+        model's ``segment``, else 10. None: the whole song at once.
     overlap : float, default=0.25
-        What part of a chunk the next one has too, at most 0.5.
+        Overlap of successive chunks as a fraction of their length, at most 0.5.
     normalize : bool or None, default=None
-        Whether the mix is brought to mean 0 and standard deviation 1 before, and the sources back
-        after, as Demucs does outside of its model. None: for Demucs' models only.
+        Whether the mix is scaled to mean 0 and standard deviation 1 before separation, and the
+        sources are scaled back afterwards, as Demucs does outside of its model. None: for models of
+        Demucs only.
     batch_size : int, default=1
-        Chunks at a time; halved when they don't fit into memory.
+        Number of chunks in a batch; halved while a batch does not fit into memory.
     device : str or None, default=None
-        Where the model runs, as torch names it. None: a GPU if there is one, else the processor.
+        Device that the model runs on, as torch names it. None: a GPU if there is one, else the CPU.
 
     Notes
     -----
-    In the overlap of two chunks the outer quarters are thrown away, and the middle half fades from
-    one into the other. So chunks change nothing, but for rounding (1e-6), where no sample of the
-    sources depends on a sample of the mix farther away than a quarter of the overlap (0.6 s by
-    default), and the model's strides divide 4096. Attention, recurrence and normalization over time
-    see the whole chunk: there its length is part of the model, and should be that of the training.
+    In the overlap of two chunks the outer quarters are discarded, and the middle half is a
+    crossfade. So chunking changes the sources by rounding only (1e-6) if two conditions hold: no
+    sample of the sources depends on a sample of the mix farther away than a quarter of the overlap
+    (0.6 s by default), and the model's strides divide 4096. Attention, recurrence and normalization
+    over time depend on the whole chunk: such models should get chunks of the length that they were
+    trained on.
 
-    Models of the package demucs are run by its own ``apply_model`` without random shifts, with
-    `chunk_seconds` as its ``segment`` and its own chunks and fades, one at a time: the sources are
-    those of ``demucs.api.Separator(shifts=0)``. Chunks change those of all its models, even the
-    convolutional ones, as its fades begin at the very edge of a chunk. HTDemucs takes no chunk
-    longer than its ``segment``.
+    Models of the package demucs are run by its own ``apply_model`` without random shifts, one chunk
+    at a time, with `chunk_seconds` as its ``segment``: the sources equal those of
+    ``demucs.api.Separator(shifts=0)``. Its crossfades begin at the very edge of a chunk, so here
+    chunking changes the sources even of convolutional models. HTDemucs accepts no chunk longer than
+    its ``segment``.
 
-    Memory is bounded by one batch of chunks, and by the sources of the song at the model's rate
-    (by Demucs in all channels, and twice for a bag of models).
+    Memory is bounded by one batch of chunks and by the sources of the song at the model's sampling
+    rate (for Demucs in all channels, and twice that for a bag of models).
 
     References
     ----------
@@ -141,17 +145,17 @@ class TorchSeparator(BaseEstimator):
         repo: str | PathLike[str] | None = None,
         **parameters: Any,
     ) -> Self:
-        """Load a model of Demucs, or a bag of them.
+        """Load a model of Demucs, or a bag of models.
 
         Parameters
         ----------
         name : str, default="htdemucs"
-            The model's name. Weights are downloaded the first time.
+            Name of the model. Its weights are downloaded the first time.
         repo : path-like or None, default=None
-            A folder to load from instead, with weights (``.th``) and bags (``.yaml``) as Demucs
-            saves them. Such files can run code when loaded: use only those that you trust.
+            Local folder with weights (``.th``) and bags (``.yaml``) as Demucs saves them, which
+            replaces the download. Loading such files can run code: use only those that you trust.
         **parameters : object
-            Those of the class.
+            Parameters of :class:`TorchSeparator`.
 
         Returns
         -------
@@ -162,7 +166,7 @@ class TorchSeparator(BaseEstimator):
         ImportError
             torch or demucs is not installed, or diffq, which quantized models need.
         OSError
-            There is no such model, or its weights can't be had.
+            There is no such model, or its weights can't be downloaded or read.
         """
         who = f"{cls.__name__}.demucs"
         load("torch", who)
@@ -172,9 +176,9 @@ class TorchSeparator(BaseEstimator):
         folder = None if repo is None else Path(repo)
         try:
             model = api.get_model(name, folder)
-        except SystemExit as error:  # how demucs ends where it lacks diffq
+        except SystemExit as error:  # demucs exits where diffq is missing
             raise ImportError(f"{who}: model {name!r} needs diffq: pip install diffq") from error
-        except Exception as error:  # of the hub, the network, or what the file holds
+        except Exception as error:  # of any kind: from the hub, the network, or a broken file
             known = api.list_models(folder)
             raise OSError(
                 f"{who} can't load model {name!r}{'' if repo is None else f' from {folder}'}: "
@@ -195,17 +199,17 @@ class TorchSeparator(BaseEstimator):
     ) -> Self:
         """Load a model of Open-Unmix.
 
-        Its recurrent layers see whole chunks, of 10 s by default.
+        The model is recurrent, so the sources depend on the length of the chunks, 10 s by default.
 
         Parameters
         ----------
         name : str or path-like, default="umxhq"
-            The model's name, or the folder of one of one's own. Weights are downloaded the first
-            time.
+            Name of a model, whose weights are downloaded the first time, or a folder with a model
+            that Open-Unmix has trained.
         targets : sequence of str or None, default=None
-            The sources that are wanted. None: all there are.
+            Sources to separate. None: all sources of the model.
         **parameters : object
-            Those of the class.
+            Parameters of :class:`TorchSeparator`.
 
         Returns
         -------
@@ -216,7 +220,7 @@ class TorchSeparator(BaseEstimator):
         ImportError
             torch or openunmix is not installed.
         OSError
-            There is no such model, or its weights can't be had.
+            There is no such model, or its weights can't be downloaded or read.
         """
         who = f"{cls.__name__}.open_unmix"
         load("torch", who)
@@ -228,7 +232,7 @@ class TorchSeparator(BaseEstimator):
             targets = sorted({path.stem for path in Path(name).glob("*.json")} - {"separator"})
         try:
             model = load_separator(str(name), targets=targets)
-        except Exception as error:  # of the network, of a name that is none, of what a file holds
+        except Exception as error:  # of any kind: the network, an unknown name, or a broken file
             raise OSError(
                 f"{who} can't load model {str(name)!r}: {type(error).__name__}: {error}. There are "
                 "umx, umxhq, umxl and umxse, whose weights are downloaded; without a network, give "
@@ -242,28 +246,28 @@ class TorchSeparator(BaseEstimator):
 
     @property
     def source_names(self) -> tuple[str, ...]:
-        """The sources and the rest of the mix that they may leave."""
+        """Names of the sources, with "residual" for what they may lack of the mix."""
         names = self._of_model("sources", default=None) if self.sources is None else self.sources
         if names is None:
             raise AttributeError("what the model's sources are is not known: give sources=")
         return tuple(dict.fromkeys((*names, RESIDUAL)))
 
     def separate(self, waveform: np.ndarray, sampling_rate: float) -> Sources:
-        """Take a waveform apart.
+        """Separate a waveform into sources.
 
         Parameters
         ----------
         waveform : ndarray of shape (n_samples,)
             The audio.
         sampling_rate : float
-            Its rate in Hz.
+            Its sampling rate in Hz.
 
         Returns
         -------
         names : tuple of str
-            The sources.
+            Names of the sources.
         sources : ndarray of shape (n_sources, n_samples), dtype float32
-            Their waveforms.
+            Waveforms of the sources.
 
         Raises
         ------
@@ -301,7 +305,7 @@ class TorchSeparator(BaseEstimator):
         return tuple(names), librosa.util.fix_length(sources, size=len(waveform))
 
     def __repr__(self, N_CHAR_MAX: int = 700) -> str:
-        # The repr of a network runs to pages.
+        # The class of the model stands for it: the repr of a network fills pages.
         shown = copy.copy(self)
         shown.model = getattr(self.model, "__name__", type(self.model).__name__)
         return super(TorchSeparator, shown).__repr__(N_CHAR_MAX)
@@ -317,12 +321,12 @@ class TorchSeparator(BaseEstimator):
             raise ValueError(f"batch_size must be at least 1, got {self.batch_size!r}")
 
     def _of_model(self, *attributes: str, default: Any) -> Any:
-        """What the model says of itself, under one name or another."""
+        """Value of the first of these attributes that the model has, else the default."""
         there = (name for name in attributes if hasattr(self.model, name))
         return next((getattr(self.model, name) for name in there), default)
 
     def _run(self, mix: np.ndarray, rate: float) -> np.ndarray:
-        """The sources (n_sources, n_samples) of a mix at the model's rate."""
+        """Separate a mix (n_samples,) at the model's rate into sources (n_sources, n_samples)."""
         import torch
 
         n_channels = self.n_channels
@@ -361,7 +365,7 @@ class TorchSeparator(BaseEstimator):
         hop = chunk - shared
         hop -= hop % min(hop, GRID)
         chunk = hop + shared
-        # The last chunk ends where the song does, as the model may pad what it gets.
+        # The last chunk ends with the song and may be shorter, as the model may pad its own input.
         starts = range(0, max(n_samples - shared, 1), hop)
         margin = shared // 4
         fade_in = (torch.arange(shared) + 0.5 - margin) / max(shared - 2 * margin, 1)
@@ -378,7 +382,7 @@ class TorchSeparator(BaseEstimator):
                 )
             return sources.mean(dim=2).cpu()
 
-        alike = (starts[:-1], starts[-1:])  # of one length each
+        alike = (starts[:-1], starts[-1:])  # only chunks of equal length fit into a batch
         batches = chain.from_iterable(in_batches(run, part, self.batch_size) for part in alike)
         total = None
         for start, sources in zip(starts, chain.from_iterable(batches), strict=True):
@@ -393,13 +397,13 @@ class TorchSeparator(BaseEstimator):
 
 
 def _is_demucs(model: Any) -> bool:
-    """Whether a model is one of the package demucs, which knows how to run them."""
+    """Whether a model's class is of the package demucs, whose ``apply_model`` then runs it."""
     return any(c.__module__.partition(".")[0] == "demucs" for c in type(model).__mro__)
 
 
 @contextmanager
 def _at_work(model: Any, device: torch.device) -> Iterator[None]:
-    """Have a module on a device and in evaluation mode, and leave it as it was."""
+    """Put a module on a device and into evaluation mode, and restore both afterwards."""
     import torch
 
     if not isinstance(model, torch.nn.Module):
@@ -409,7 +413,8 @@ def _at_work(model: Any, device: torch.device) -> Iterator[None]:
     tensors = chain(model.parameters(), model.buffers())
     home = next((tensor.device for tensor in tensors), device)
     try:
-        with torch.inference_mode(False):  # weights that move in it could not be trained again
+        # Weights that are moved in inference mode could not be trained afterwards.
+        with torch.inference_mode(False):
             model.to(device)
         model.eval()
         yield

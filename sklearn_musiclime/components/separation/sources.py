@@ -1,10 +1,9 @@
-"""Sources: what sounds together in the mix, taken apart.
+"""Running any separator, such that its sources sum to the mix.
 
 A separator is an estimator with one method, ``separate(waveform, sampling_rate)``, that returns the
-names of the sources and an array (n_sources, n_samples). If it also takes ``path``, it is told the
-file the song came from; if ``span``, the seconds of that file at which the song begins and ends.
-:func:`separate_sources` calls it and sees to it that the sources add up to the mix, so a separator
-need not be perfect to be used.
+names of the sources and an array (n_sources, n_samples). The method may accept two more arguments:
+``path``, the file of the song, and ``span``, the start and end of the song in that file in seconds.
+:func:`separate_sources` adds what the sources lack of the mix, so a separator need not be exact.
 """
 
 from __future__ import annotations
@@ -24,35 +23,35 @@ from sklearn_musiclime.components._protocol import call_with_known, takes
 
 RESIDUAL = "residual"
 INAUDIBLE_DB = -60.0
-"""A rest of the mix that no source holds is a source of its own above this level, re the mix."""
+"""Level relative to the mix above which the residual becomes a source of its own."""
 
 Sources = tuple[Sequence[str], np.ndarray]
 """Names of sources, and their waveforms, an array of shape (n_sources, n_samples)."""
 
 
 class Separator(Protocol):
-    """What the explainer asks of a separator.
+    """Interface of a separator.
 
-    ``source_names``, a property, is needed by ``MusicLimeExplainer.transform`` alone: it names the
-    columns before a song has been heard.
+    A separator may also have a property ``source_names``, the names of all sources that it can
+    yield, from which ``MusicLimeExplainer.transform`` makes its columns.
     """
 
     def separate(self, waveform: np.ndarray, sampling_rate: float) -> Sources:
-        """Take a waveform apart.
+        """Separate a waveform into sources.
 
         Parameters
         ----------
         waveform : ndarray of shape (n_samples,), dtype float32
             The mix.
         sampling_rate : float
-            Its rate in Hz.
+            Its sampling rate in Hz.
 
         Returns
         -------
         names : sequence of str
-            The sources' names.
+            Names of the sources.
         sources : ndarray of shape (n_sources, n_samples)
-            Their waveforms. They need not add up to the mix.
+            Waveforms of the sources. They need not sum to the mix.
         """
 
 
@@ -64,36 +63,37 @@ def separate_sources(
     path: Path | None = None,
     span: tuple[float, float] | None = None,
 ) -> tuple[tuple[str, ...], np.ndarray]:
-    """Take a song apart so that the parts add up to it.
+    """Separate a song into sources that sum to it.
 
-    What the separator loses becomes the source "residual". A rest below -60 dB of the mix can't be
-    heard and goes to the loudest source instead, so the sum is exact all the same.
+    The residual, which is the mix minus the sum of the separator's sources, becomes a source
+    "residual". If its level is at most -60 dB relative to the mix, it is inaudible and is added to
+    the loudest source instead.
 
     Parameters
     ----------
     separator : estimator with ``separate``, or None
-        None: the whole mix is one source, "mix".
+        The separator. None: the whole mix is the only source, called "mix".
     waveform : ndarray of shape (n_samples,)
         The mix.
     sampling_rate : float
-        Its rate in Hz.
+        Its sampling rate in Hz.
     path : Path or None, default=None
-        The file it came from.
+        File of the song.
     span : (float, float) or None, default=None
-        Start and end in seconds, if it is a part of that file.
+        Start and end in seconds, if the song is a part of that file.
 
     Returns
     -------
     names : tuple of str
         Names of the sources.
     sources : ndarray of shape (n_sources, n_samples), dtype float32
-        Their waveforms; they sum to `waveform`.
+        Waveforms of the sources; they sum to `waveform`.
 
     Raises
     ------
     ValueError
-        The separator returned no names and sources, the wrong shape, names that are not unique, or
-        NaN.
+        The separator returned something else than names and sources, a wrong shape, names that are
+        not unique, or samples that are NaN, infinite or too large to sum to the mix.
     """
     if separator is None:
         return ("mix",), waveform[np.newaxis]
@@ -129,7 +129,7 @@ class RecallingSeparator:
     separator : estimator with ``separate``
         Makes the sources.
     cache : ResultCache
-        Where sources are kept.
+        Cache of sources.
     key : str
         The separator's hash.
     """
@@ -172,20 +172,22 @@ class RecallingSeparator:
 
 
 def read_beside(separator: Separator | None, path: Path | None) -> Any:
-    """Say what a separator may read of a song beside its waveform, for a hash.
+    """Return a hashable account of the files that a separator may read beside the waveform.
+
+    It is a part of the cache key of the sources, so that a changed stem is separated anew.
 
     Parameters
     ----------
     separator : estimator with ``separate``, or None
         The separator.
     path : Path or None
-        The song's file.
+        File of the song.
 
     Returns
     -------
     object
-        The content of its stems, if it has ``stem_paths``; the path itself, if it takes that; else
-        None.
+        The digests of the stem files by source, if the separator has ``stem_paths``; the path, if
+        ``separate`` accepts one; else None.
     """
     if isinstance(separator, RecallingSeparator):
         separator = separator.separator
@@ -214,7 +216,7 @@ def _check_sources(
         raise ValueError(f"{who} returned names that are no text: {list(names)}")
     if sources.dtype.kind not in "biuf":
         raise ValueError(f"{who} returned {sources.dtype} values where samples should be")
-    with np.errstate(over="ignore"):  # what single precision does not hold is infinite
+    with np.errstate(over="ignore"):  # overflow to infinity is reported below
         sources = np.array(sources, dtype=np.float32)  # a copy: the residual is added in place
     if sources.shape != (len(names), n_samples) or not names:
         raise ValueError(

@@ -1,4 +1,4 @@
-"""Sources that were made before, and lie beside the song."""
+"""Sources that exist as files beside the song (stems)."""
 
 from __future__ import annotations
 
@@ -15,19 +15,20 @@ from sklearn_musiclime.songs import InvalidSongError, read_audio
 
 
 class StemSeparator(BaseEstimator):
-    """Stems that lie beside the song as files.
+    """Read the sources of a song from stem files.
 
-    For songs that a separator such as Demucs has been run on already, or whose multitrack is known.
+    For songs that a separator such as Demucs has been run on already, or whose multitrack recording
+    is available.
 
     Parameters
     ----------
     pattern : str, default="{parent}/{stem}/{source}.wav"
-        Where the stems of a song are. ``{parent}`` is the song's folder, ``{stem}`` its file name
-        without the ending, ``{source}`` a source's name: the default finds ``mix/song.mp3``'s
-        vocals at ``mix/song/vocals.wav``. Demucs writes
+        Path of a stem file. ``{parent}`` is the folder of the song, ``{stem}`` its file name
+        without the extension, ``{source}`` the name of the source: with the default, the vocals of
+        ``mix/song.mp3`` are ``mix/song/vocals.wav``. Demucs writes
         ``"separated/htdemucs/{stem}/{source}.wav"``.
     sources : sequence of str, default=("vocals", "drums", "bass", "other")
-        The sources, all of which must be there.
+        Names of the sources. Every song needs a file for each of them.
 
     Examples
     --------
@@ -46,25 +47,26 @@ class StemSeparator(BaseEstimator):
 
     @property
     def source_names(self) -> tuple[str, ...]:
-        """The sources and the rest of the mix that they may leave."""
+        """Names of the sources, with "residual" for what they may lack of the mix."""
         return (*self.sources, RESIDUAL)
 
     def stem_paths(self, path: str | PathLike[str]) -> dict[str, Path]:
-        """Return where the stem of each source lies.
+        """Return the path of each source's stem file, whether it exists or not.
 
         Parameters
         ----------
         path : path-like
-            The song's file.
+            File of the song.
 
         Returns
         -------
         dict of str to Path
+            Paths by source.
 
         Raises
         ------
         ValueError
-            `pattern` has braces of its own.
+            `pattern` has other fields than ``{parent}``, ``{stem}`` and ``{source}``.
         """
         path = Path(path)
         known = {"parent": path.parent.as_posix(), "stem": path.stem}
@@ -92,25 +94,25 @@ class StemSeparator(BaseEstimator):
         waveform : ndarray of shape (n_samples,)
             The mix.
         sampling_rate : float
-            Its rate in Hz; stems are resampled to it.
+            Its sampling rate in Hz; stems are resampled to it.
         path : path-like or None, default=None
-            The mix's file. Without one there are no stems.
+            File of the song, from which the paths of the stems follow. None is an error.
         span : (float, float) or None, default=None
-            Start and end in seconds, if the mix is a part of its file; the stems' same part is
-            read.
+            Start and end in seconds, if the song is a part of its file; the same part of the stems
+            is read.
 
         Returns
         -------
         names : tuple of str
-            The sources.
+            Names of the sources.
         sources : ndarray of shape (n_sources, n_samples), dtype float32
-            Their waveforms.
+            Waveforms of the sources, of the length of the mix.
 
         Raises
         ------
         ValueError
-            There are no sources, the song came from no file, a stem is missing or undecodable, or
-            its length differs from the mix's by more than a tenth of a second.
+            `sources` is empty, the song has no path, a stem is missing or can't be decoded, or its
+            length differs from that of the mix by more than 0.1 s.
         """
         if path is None:
             raise ValueError(
@@ -128,9 +130,9 @@ class StemSeparator(BaseEstimator):
                 cell = {"path": stem_path, "start": span[0], "end": span[1]}
             try:
                 stem = read_audio(cell, sampling_rate)
-            except InvalidSongError as error:  # its row is none of X
+            except InvalidSongError as error:  # its row is meaningless: stems are not rows of X
                 raise ValueError(f"the {source!r} stem: {error.reason}") from error
-            # Encoders pad: a few samples more or less are the same stem, more are another song.
+            # Encoders pad, so lengths may differ slightly; a larger difference is another song.
             if abs(len(stem) - len(waveform)) > 0.1 * sampling_rate:
                 raise ValueError(
                     f"stem {str(stem_path)!r} lasts {len(stem) / sampling_rate:.2f} s, "

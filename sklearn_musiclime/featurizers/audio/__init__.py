@@ -1,4 +1,4 @@
-"""Transformers of the audio column."""
+"""Transformers of the audio column into features."""
 
 from sklearn_musiclime.featurizers.audio.embedder import AudioEmbedder
 from sklearn_musiclime.featurizers.audio.spectral import FEATURES, STATISTICS, SpectralStatistics

@@ -1,4 +1,4 @@
-"""Songs as the vectors of an audio transformer."""
+"""Embeddings of the audio column by a pretrained audio model."""
 
 from __future__ import annotations
 
@@ -21,58 +21,61 @@ AST = "MIT/ast-finetuned-audioset-10-10-0.4593"
 
 
 class AudioEmbedder(Embedder):
-    """Audio as the vectors of a Hugging Face model: AST, wav2vec2, HuBERT, CLAP, MERT, Whisper...
+    """Embed audio with a Hugging Face model: AST, wav2vec2, HuBERT, CLAP, MERT, Whisper...
 
     Needs ``pip install sklearn-musiclime[deep]``.
 
     Parameters
     ----------
     model : str, Path or PreTrainedModel, default="MIT/ast-finetuned-audioset-10-10-0.4593"
-        Name or folder of a model, or the model itself. A model that is named is loaded once a
-        process, and is no part of a pickle; it must be there where the pickle is loaded. Code that
-        comes with a model, as with MERT, is never run: load such a model yourself and give it.
+        Name or folder of a model, or a model instance. A model given by name is loaded once per
+        process and is not pickled: it must be available where the pickle is loaded. Custom code of
+        a model, such as MERT's, is never run; to use such a model, load it yourself and pass the
+        instance.
     feature_extractor : FeatureExtractionMixin or None, default=None
-        Turns waveforms into what the model takes, at its own sampling rate, which is also that at
-        which :class:`~sklearn_musiclime.MusicLimeExplainer` perturbs songs. None: the one that
-        comes with the model.
+        Converts waveforms to inputs of the model. Its sampling rate is also the rate at which
+        :class:`~sklearn_musiclime.MusicLimeExplainer` perturbs songs. None: the extractor that is
+        saved with the model.
     pooling : {"auto", "mean", "first"}, default="auto"
-        What the vector of a window is. "auto": the model's own pooled output where it has one (AST,
-        CLAP), else the mean of its last layer over time. "mean": always that. "first": the last
-        layer's first position.
+        How a window becomes one vector. "auto": the model's own pooled output where it has one
+        (AST, CLAP), else as "mean". "mean": the mean of the last layer over time. "first": the
+        first position of the last layer.
     window : float or None, default=None
-        Seconds that the model hears at a time. None: what its extractor takes (AST 10.24, CLAP
-        10, Whisper 30), or 30 where it takes any length.
+        Length of a window in seconds. None: the length that the extractor takes (AST 10.24, CLAP
+        10, Whisper 30), or 30 if it takes any length.
     long : {"mean", "truncate"}, default="mean"
-        What is done about longer songs. "mean" hears them in as few windows as will do, all of
-        one length, and averages the vectors; "truncate" leaves the end out, with a warning.
+        How to embed songs longer than a window. "mean" cuts them into windows of equal length, as
+        few as possible, and averages the embeddings; "truncate" drops the end, with a warning.
     batch_size : int, default=8
-        Windows that are encoded at a time. Fewer where memory does not hold them.
+        Number of windows in a batch; halved while a batch does not fit into memory.
     device : str or None, default=None
-        Where the model runs, as torch names it ("cpu", "cuda:1"). None: where an instance already
-        is; for a name, on a GPU if there is one. Several processes on one GPU each load the model.
+        Device that the model runs on, as torch names it ("cpu", "cuda:1"). None: the device of a
+        model instance; for a model given by name, a GPU if there is one. Each process that uses a
+        GPU loads its own copy of the model.
 
     Attributes
     ----------
     n_dimensions_ : int
-        Length of a vector.
+        Length of an embedding.
     model_digest_ : str
-        Hash of the model's weights. Where a pickle is loaded, the named model must have it too.
+        Hash of the model's weights. A model given by name must have the same hash whenever the
+        fitted estimator is used.
     n_features_in_ : int
-        Columns of X.
+        Number of columns of X.
     feature_names_in_ : ndarray of str objects
-        Their names, if X was a DataFrame.
+        Names of the columns, if X was a DataFrame.
 
     See Also
     --------
-    SpectralStatistics : Needs no model.
+    SpectralStatistics : Features without a pretrained model.
 
     Notes
     -----
-    The perturbed songs of an explanation are not composed as a whole: each distinct window is
-    encoded once, and the log-mel spectra of an AST's windows come from a table of frames
-    (:mod:`sklearn_musiclime.featurizers.audio.windows`). wav2vec2 and its kin bring each window to
-    one level, so what is left out here changes what is heard there, as it does when they hear the
-    song itself.
+    The perturbed songs of an explanation are processed by windows: each distinct window is encoded
+    once, and the spectrograms of an AST are assembled from a table of frames
+    (:mod:`sklearn_musiclime.featurizers.audio.windows`). wav2vec2 and similar models normalize the
+    level of each window, so a component that is left out changes the whole window, for perturbed
+    songs as for any other audio.
 
     References
     ----------
@@ -88,7 +91,7 @@ class AudioEmbedder(Embedder):
 
     Examples
     --------
-    A model without training, far smaller than AST:
+    An untrained model, far smaller than AST:
 
     >>> import numpy as np
     >>> from transformers import ASTConfig, ASTFeatureExtractor, ASTModel
@@ -131,7 +134,7 @@ class AudioEmbedder(Embedder):
         X : audio column of n_songs cells
             A Series, list or object array of audio cells (see
             :func:`~sklearn_musiclime.songs.read_audio`), a DataFrame with one column, or a 2-D
-            float array, a waveform a row. No audio is decoded.
+            float array in which each row is a waveform. No audio is decoded.
         y : None
             Ignored.
 
@@ -147,7 +150,8 @@ class AudioEmbedder(Embedder):
         OSError
             There is no such model.
         ValueError
-            A parameter is out of its range, or a model's instance has no feature extractor.
+            A parameter is out of its range, or a model instance does not say where its feature
+            extractor is, and `feature_extractor` is None.
         """
         self._check_parameters()
         if self.pooling not in POOLINGS:
@@ -176,9 +180,9 @@ class AudioEmbedder(Embedder):
         InvalidSongError
             A cell can't be read as audio; the message names its row.
         ValueError
-            The model of this name is not the one of the fit.
+            The named model has other weights than at the fit.
         RuntimeError
-            A single window is too much for the memory.
+            A single window does not fit into memory.
 
         Warns
         -----
@@ -195,7 +199,7 @@ class AudioEmbedder(Embedder):
 
     @property
     def required_sampling_rate(self) -> int:
-        """The rate, in Hz, that the feature extractor takes."""
+        """Sampling rate of the feature extractor in Hz."""
         return self._extractor().sampling_rate
 
     def _load(self) -> tuple[PreTrainedModel, str]:
@@ -223,14 +227,14 @@ class AudioEmbedder(Embedder):
 
 
 def came_from(model: str | PathLike[str] | PreTrainedModel, companion: str) -> str:
-    """Say where a model came from, for what comes with it.
+    """Return the name or folder of a model, to load its feature extractor or tokenizer from.
 
     Parameters
     ----------
     model : str, Path or PreTrainedModel
         The model.
-    companion : str
-        The parameter that could give what comes with it.
+    companion : {"feature_extractor", "tokenizer"}
+        The parameter that the error message suggests.
 
     Returns
     -------
@@ -240,7 +244,7 @@ def came_from(model: str | PathLike[str] | PreTrainedModel, companion: str) -> s
     Raises
     ------
     ValueError
-        The model does not know.
+        A model instance has no ``name_or_path``.
     """
     name = str(model) if isinstance(model, (str, PathLike)) else getattr(model, "name_or_path", "")
     if not name:

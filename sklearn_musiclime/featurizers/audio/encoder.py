@@ -1,7 +1,7 @@
-"""Audio models of transformers, as functions from waveforms to vectors.
+"""Audio models of the package transformers, as encoders of songs of any length.
 
-An encoder hears so many seconds at a time and no more. A longer song is heard in windows, as few as
-need be, all of one length, and the vectors of its windows are averaged.
+An encoder reads windows of limited length. A longer song is cut into windows of equal length, as
+few as possible, and the vectors of its windows are averaged.
 """
 
 from __future__ import annotations
@@ -34,11 +34,11 @@ if TYPE_CHECKING:
 
 POOLINGS = ("auto", "mean", "first")
 MAX_SECONDS = 30.0
-"""What a model hears at a time that knows no limit, such as wav2vec2: its memory has one."""
+"""Longest window of models that accept any length, such as wav2vec2, to bound their memory."""
 MIN_SECONDS = 0.1
-"""Shorter songs are followed by silence: every model's first window lies within."""
+"""Shortest window, longer than the first analysis frame of any model; shorter songs are padded."""
 KALDI_FRAME, KALDI_HOP = 0.025, 0.01
-"""Seconds of a frame, and from one to the next, of the filter bank of AST."""
+"""Length of a frame of AST's filter bank, and distance of successive frames, in seconds."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,14 +50,17 @@ class AudioEncoder:
     model : PreTrainedModel
         The model.
     extractor : FeatureExtractionMixin
-        Turns waveforms into what the model takes.
+        Converts waveforms to inputs of the model.
     pooling : {"auto", "mean", "first"}
-        What a window's vector is: the model's own pooled output, where it has one (AST, CLAP), else
-        the mean of its last layer over time; always the mean; or the first position.
+        How a window becomes one vector. "auto": the model's own pooled output where it has one
+        (AST, CLAP), else as "mean". "mean": the mean of the last layer over time. "first": the
+        first position of the last layer.
     window : float or None
-        Seconds heard at a time. None: what the extractor takes, or 30.
+        Length of a window in seconds. None: the length that the extractor takes, or 30 if it takes
+        any length.
     long : {"mean", "truncate"}
-        Whether longer songs are heard in windows, or cut off with a warning.
+        Treatment of songs longer than a window. "mean": the vectors of several windows are
+        averaged. "truncate": the end is dropped, with a warning.
     """
 
     model: PreTrainedModel
@@ -68,19 +71,19 @@ class AudioEncoder:
 
     @cached_property
     def n_samples(self) -> int:
-        """Samples of the longest window.
+        """Length of the longest window in samples.
 
         Raises
         ------
         ValueError
-            `window` is more than the extractor takes, or not positive.
+            `window` is below 0.1 s or more than the extractor takes.
         """
         rate, most = self.extractor.sampling_rate, math.inf
         if _is_ast(self.extractor):
             n_frames = self.extractor.max_length
             most = round(KALDI_FRAME * rate) + (n_frames - 1) * round(KALDI_HOP * rate)
         else:
-            for name in ("nb_max_samples", "n_samples"):  # of CLAP, of Whisper
+            for name in ("nb_max_samples", "n_samples"):  # names in CLAP and in Whisper
                 most = getattr(self.extractor, name, None) or most
         if self.window is None:
             return int(min(most, MAX_SECONDS * rate))
@@ -93,19 +96,19 @@ class AudioEncoder:
         return wanted
 
     def windows(self, n_samples: int) -> tuple[np.ndarray, int]:
-        """Say where the windows of a song begin, and how long they are.
+        """Return the positions and the length of the windows of a song.
 
         Parameters
         ----------
         n_samples : int
-            Samples of the song.
+            Length of the song in samples.
 
         Returns
         -------
         starts : ndarray of int
-            Their first samples.
+            First sample of each window.
         size : int
-            Samples of each; more than the song has, if it is very short.
+            Length of a window in samples; more than `n_samples` for songs below 0.1 s.
         """
         shortest = round(MIN_SECONDS * self.extractor.sampling_rate)
         if self.long == "truncate":
@@ -115,7 +118,7 @@ class AudioEncoder:
         return np.rint(np.linspace(0, max(n_samples - size, 0), n_windows)).astype(int), size
 
     def cut(self, waveform: np.ndarray) -> np.ndarray:
-        """Cut a song into its windows.
+        """Cut a song into windows, with silence as padding.
 
         Parameters
         ----------
@@ -131,22 +134,22 @@ class AudioEncoder:
         return np.stack([padded[start : start + size] for start in starts])
 
     def inputs(self, windows: np.ndarray) -> dict[str, torch.Tensor]:
-        """Turn windows into what the model takes.
+        """Convert windows to inputs of the model.
 
         Parameters
         ----------
         windows : ndarray of shape (n_windows, size), dtype float32
-            Windows of one length.
+            Windows of equal length.
 
         Returns
         -------
         dict of str to Tensor
-            With n_windows rows each, on the CPU.
+            Keyword arguments of the model, each with n_windows rows, on the CPU.
         """
         rate = self.extractor.sampling_rate
         inputs = dict(self.extractor(list(windows), sampling_rate=rate, return_tensors="pt"))
         if "is_longer" in inputs:
-            # CLAP's extractor calls one window of a batch too long, by chance, where none is.
+            # CLAP's extractor marks a random window of a batch as too long if none is.
             inputs["is_longer"] = inputs["is_longer"] & False
         return inputs
 
@@ -161,11 +164,11 @@ class AudioEncoder:
         Returns
         -------
         ModelOutput
-            With ``last_hidden_state`` and, from some models, ``pooler_output``.
+            The model's output, with ``last_hidden_state`` and, for some models, ``pooler_output``.
         """
         inputs = {name: tensor.to(self.model.device) for name, tensor in inputs.items()}
         if hasattr(self.model, "get_audio_features"):
-            # Of CLAP its audio half, and the projection into the space that texts are in too.
+            # CLAP's audio model, and its projection into the space shared with texts.
             outputs = self.model.audio_model(**inputs)
             projected = self.model.audio_projection(outputs.pooler_output)
             outputs.pooler_output = projected / projected.norm(dim=-1, keepdim=True)
@@ -175,7 +178,7 @@ class AudioEncoder:
         return self.model(**inputs)
 
     def pooled(self, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
-        """Run the model and pool what it returns, with gradients where they are wanted.
+        """Run the model and pool its output to a vector per window, differentiably.
 
         Parameters
         ----------
@@ -193,7 +196,7 @@ class AudioEncoder:
         return hidden[:, 0] if self.pooling == "first" else hidden.mean(dim=1)
 
     def steps(self, inputs: dict[str, torch.Tensor]) -> torch.Tensor:
-        """Run the model and return its last layer, with gradients where they are wanted.
+        """Run the model and return its last layer, differentiably.
 
         Parameters
         ----------
@@ -212,10 +215,10 @@ class AudioEncoder:
         Parameters
         ----------
         X : audio column of n_songs cells
-            The songs. Of perturbed audio every distinct window is encoded once, and no song is
-            composed.
+            The songs. For perturbed audio, each distinct window is encoded once, without composing
+            whole songs.
         batch_size : int
-            Windows at a time.
+            Number of windows in a batch.
 
         Returns
         -------
@@ -237,23 +240,25 @@ class AudioEncoder:
         return np.concatenate(parts)
 
     def read(self, cells: Sequence[Any], first: int = 0) -> Iterator[np.ndarray]:
-        """Read songs at the extractor's rate, one at a time.
+        """Read songs one at a time, resampled to the extractor's rate.
 
         Parameters
         ----------
         cells : sequence of audio cells
             The songs.
         first : int, default=0
-            Row of the first, for errors.
+            Row of the first cell in X, for error messages.
 
         Yields
         ------
         ndarray of shape (n_samples,), dtype float32
+            The waveform of a song.
 
         Warns
         -----
         UserWarning
-            Behind the last: songs were longer than the model hears, and are to be truncated.
+            Songs are longer than a window and will be truncated. The warning comes after the last
+            song.
         """
         lengths = []
         for row, cell in enumerate(cells, first):
@@ -273,7 +278,7 @@ class AudioEncoder:
             )
 
     def _encode_songs(self, waveforms: list[np.ndarray], batch_size: int) -> np.ndarray:
-        """Encode songs, windows of one length together."""
+        """Encode songs (n_songs, n_dimensions), batching windows of equal length."""
         songs = [self.cut(waveform) for waveform in waveforms]
         sizes = np.array([windows.shape[1] for windows in songs])
         vectors: dict[int, np.ndarray] = {}
@@ -287,7 +292,7 @@ class AudioEncoder:
         return np.stack([vectors[row] for row in range(len(songs))])
 
     def _encode_perturbed(self, column: PerturbedAudio, batch_size: int) -> np.ndarray:
-        """Encode what is heard in each window, no two masks' windows that sound the same twice."""
+        """Encode perturbed songs (n_rows, n_dimensions), each distinct window once."""
         windows = self._windows(column.neighbourhood)
         drawn = [np.unique(window.which[column.rows], return_inverse=True) for window, _ in windows]
         known = [dict(window.vectors) for window, _ in windows]
@@ -304,7 +309,8 @@ class AudioEncoder:
         for number, (window, _) in enumerate(windows):
             cases, which = drawn[number]
             total = total + np.stack([known[number][case] for case in cases])[which]
-            if len(window.cases) <= len(window.which) / 2:  # others hardly come again
+            # Vectors are kept if cases are shared by two masks or more on average.
+            if len(window.cases) <= len(window.which) / 2:
                 window.vectors.update(known[number])
         return total / len(windows)
 
@@ -313,7 +319,7 @@ class AudioEncoder:
         windows: list[tuple[PerturbedWindow, WindowTable | None]],
         some: list[tuple[int, int]],
     ) -> np.ndarray:
-        """Encode windows that are given by their number and case."""
+        """Encode windows, each given as (index of the window, index of the case)."""
         import torch
 
         inputs = []
@@ -333,7 +339,7 @@ class AudioEncoder:
     def _windows(
         self, neighbourhood: AudioNeighbourhood
     ) -> list[tuple[PerturbedWindow, WindowTable | None]]:
-        """The windows of a neighbourhood, which the slices of a perturbed column share."""
+        """Return the windows of a neighbourhood, which all slices of a perturbed column share."""
         rate, needed = neighbourhood.audio.sampling_rate, self.extractor.sampling_rate
         if rate != needed:
             raise ValueError(f"perturbed audio at {rate} Hz where {needed} Hz is needed")
@@ -368,7 +374,7 @@ _WINDOWS: WeakKeyDictionary[AudioNeighbourhood, dict] = WeakKeyDictionary()
 
 def _steps(outputs: Any) -> torch.Tensor:
     hidden = outputs.last_hidden_state
-    # CLAP's is a map (n_windows, n_dimensions, frequency, time).
+    # CLAP returns a map (n_windows, n_dimensions, frequency, time).
     return hidden.flatten(2).transpose(1, 2) if hidden.ndim > 3 else hidden
 
 

@@ -1,4 +1,4 @@
-"""What a spectrum is like: frame-wise features, pooled."""
+"""Frame-wise spectral features, pooled over time."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ CONTRAST_QUANTILE = 0.02
 
 
 class _Frames:
-    """The frames of waveforms, in the forms that features are computed from."""
+    """Frames of waveforms as samples, magnitudes and log-mel power, from which features follow."""
 
     def __init__(self, waveforms: np.ndarray, magnitude: np.ndarray, settings: SpectralStatistics):
         self.waveforms = waveforms  # (n, n_padded)
@@ -53,7 +53,7 @@ class _Frames:
 
     @property
     def spectrum(self) -> dict[str, Any]:
-        """The magnitudes as librosa's features take them."""
+        """Keyword arguments for librosa's features of a magnitude spectrogram."""
         return {"S": self.magnitude, "sr": self.rate, "n_fft": self.framing["frame_length"]}
 
     def chroma(self) -> np.ndarray:
@@ -61,10 +61,10 @@ class _Frames:
         return librosa.feature.chroma_stft(**power, tuning=0.0, n_chroma=N_CHROMA)
 
     def contrast(self) -> np.ndarray:
-        """Spectral contrast as librosa defines it, but for its clipping of quiet frames.
+        """Spectral contrast as librosa defines it, without clipping at 80 dB below the peak.
 
-        ``librosa.feature.spectral_contrast`` raises whatever is 80 dB below the loudest frame of
-        the clip to that level, so each of its frames depends on all others.
+        ``librosa.feature.spectral_contrast`` clips peaks and valleys at 80 dB below the loudest
+        frame of the clip, so that each frame would depend on all others.
         """
         frequencies = librosa.fft_frequencies(sr=self.rate, n_fft=self.framing["frame_length"])
         edges = np.concatenate([[0], CONTRAST_FMIN * 2.0 ** np.arange(CONTRAST_BANDS + 1)])
@@ -85,7 +85,7 @@ class _Frames:
 
 @cache
 def _mel_basis(sampling_rate: int, n_fft: int, n_mels: int) -> scipy.sparse.csr_array:
-    # Sparse: a bin lies in two bands at most.
+    # Sparse, since each frequency bin lies in at most two mel bands.
     return scipy.sparse.csr_array(
         librosa.filters.mel(sr=sampling_rate, n_fft=n_fft, n_mels=n_mels, dtype=np.float64)
     )
@@ -118,50 +118,51 @@ STATISTICS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
 class SpectralStatistics(TransformerMixin, BaseEstimator):
     """Frame-wise spectral features, pooled over time.
 
-    Every feature of a frame depends on the samples of that frame alone: decibels are relative to 1,
-    not to the loudest frame, nothing is clipped to a range below the clip's peak, and the tuning is
-    A4 = 440 Hz, not estimated. So leaving out a part of a song changes the frames of that part and
-    no others, and a pooled statistic follows from the frames.
+    The features of a frame depend on the samples of that frame alone: decibels are relative to 1
+    instead of the loudest frame, there is no clipping relative to the peak of the clip, and the
+    tuning is fixed to A4 = 440 Hz instead of being estimated. So leaving out a part of a song
+    changes only the frames that overlap this part.
 
     Parameters
     ----------
     features : sequence of str, default=("mel", "mfcc")
-        What is measured, in this order: "mel" (log-mel power in dB), "mfcc", "chroma", "contrast"
-        (spectral contrast in dB), "centroid", "bandwidth", "rolloff" (Hz), "flatness", "rms",
-        "zero_crossing_rate". Each is librosa's feature of that name.
+        Features, in the order of the columns: "mel" (log-mel power in dB), "mfcc", "chroma",
+        "contrast" (spectral contrast in dB), "centroid", "bandwidth", "rolloff" (Hz), "flatness",
+        "rms", "zero_crossing_rate". Each is librosa's feature of that name.
     statistics : sequence of str, default=("mean", "std")
-        How frames are pooled: "mean", "std", "min", "max".
+        Statistics over the frames: "mean", "std", "min", "max".
     sampling_rate : int, default=22050
-        Rate, in Hz, that audio is resampled to. Plain arrays must have it already.
+        Sampling rate in Hz, to which audio is resampled. Plain arrays must have this rate already.
     n_fft : int, default=2048
-        Samples of a frame.
+        Length of a frame in samples.
     hop_length : int, default=512
-        Samples from one frame to the next.
+        Samples between the beginnings of successive frames.
     n_mels : int, default=64
         Number of mel bands.
     n_mfcc : int, default=20
         Number of MFCC.
     n_jobs : int or None, default=None
-        Songs that are read at a time, see :term:`n_jobs`.
+        Number of songs that are read and measured in parallel, see :term:`n_jobs`.
 
     Attributes
     ----------
     n_features_in_ : int
-        Columns of X.
+        Number of columns of X.
     feature_names_in_ : ndarray of str objects
-        Their names, if X was a DataFrame.
+        Names of the columns, if X was a DataFrame.
 
     See Also
     --------
-    librosa.feature : The definitions.
+    librosa.feature : Definitions of the features.
 
     Notes
     -----
-    Frames are centred, as librosa's are, and the song is padded with silence at its ends; a song of
-    one sample has one frame.
+    Frames are centred as in librosa, with silence as padding at both ends of the song, so a song of
+    a single sample has one frame.
 
-    The perturbed songs of an explanation come as one column of
-    :class:`~sklearn_musiclime.neighbourhood.PerturbedAudio` and are not composed: see
+    The perturbed songs of an explanation are passed as one column of
+    :class:`~sklearn_musiclime.neighbourhood.PerturbedAudio`. Their features are computed from a
+    table of frames, without composing the songs: see
     :mod:`sklearn_musiclime.featurizers.audio.table`.
 
     Examples
@@ -207,7 +208,7 @@ class SpectralStatistics(TransformerMixin, BaseEstimator):
         X : audio column of n_songs cells
             A Series, list or object array of audio cells (see
             :func:`~sklearn_musiclime.songs.read_audio`), a DataFrame with one column, or a 2-D
-            float array, a waveform a row. No audio is decoded.
+            float array in which each row is a waveform. No audio is decoded.
         y : None
             Ignored.
 
@@ -219,8 +220,8 @@ class SpectralStatistics(TransformerMixin, BaseEstimator):
         Raises
         ------
         ValueError
-            A feature or statistic is unknown, or none is asked for, or a feature can't be had at
-            this sampling rate or number of mel bands.
+            A feature or statistic is unknown, one of the two lists is empty, or a feature can't be
+            computed with this sampling rate or number of mel bands.
         """
         for name, values, known in (
             ("features", self.features, FEATURES),
@@ -241,7 +242,7 @@ class SpectralStatistics(TransformerMixin, BaseEstimator):
         return self
 
     def transform(self, X: Any) -> np.ndarray:
-        """Measure songs.
+        """Compute the pooled features of songs.
 
         Parameters
         ----------
@@ -271,17 +272,17 @@ class SpectralStatistics(TransformerMixin, BaseEstimator):
         return np.stack(rows)
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
-        """Name the columns of :meth:`transform`.
+        """Return the names of the columns of :meth:`transform`.
 
         Parameters
         ----------
         input_features : array-like of str or None, default=None
-            Those of the fit; nothing else comes of them.
+            Names of the columns of X. They are checked against the fit, and otherwise ignored.
 
         Returns
         -------
         ndarray of str objects
-            Such as ``mel12_mean``, ``rms_std``.
+            Names such as ``mel12_mean`` and ``rms_std``.
         """
         _check_feature_names_in(self, input_features, generate_names=False)
         widths = {
@@ -306,7 +307,7 @@ class SpectralStatistics(TransformerMixin, BaseEstimator):
 
     def _pooled(self, cell: Any, row: int) -> np.ndarray:
         waveform = read_audio(cell, self.sampling_rate, row=row)
-        # Padded here, since librosa warns of songs shorter than a window although it takes them.
+        # Padded here, since librosa warns of songs that are shorter than a window.
         padded = np.pad(waveform, self.n_fft // 2)
         n_frames = n_centred_frames(len(waveform), self.n_fft, self.hop_length)
         blocks = []
@@ -318,18 +319,18 @@ class SpectralStatistics(TransformerMixin, BaseEstimator):
         return np.concatenate([STATISTICS[name](values) for name in self.statistics])
 
     def _frame_features(self, waveforms: np.ndarray) -> np.ndarray:
-        """The features of the frames of waveforms (n, n_padded), (n, n_dimensions, n_frames)."""
+        """Features (n, n_dimensions, n_frames) of the frames of padded waveforms (n, n_padded)."""
         spectra = librosa.stft(
             waveforms, n_fft=self.n_fft, hop_length=self.hop_length, center=False
         )
-        # In float64, so that sums don't depend on how a BLAS orders them.
+        # In float64, where the order in which a BLAS adds hardly changes the sums.
         magnitude = np.abs(spectra.transpose(1, 0, 2)).astype(np.float64)
         frames = _Frames(waveforms, magnitude.reshape(len(magnitude), -1), self)
         values = np.vstack([FEATURES[name](frames) for name in self.features])
         return values.reshape(len(values), len(waveforms), -1).transpose(1, 0, 2)
 
     def _table(self, neighbourhood: AudioNeighbourhood) -> FrameTable | None:
-        """The table of a neighbourhood, which the slices of a perturbed column share."""
+        """Return the table of a neighbourhood, which all slices of a perturbed column share."""
         if neighbourhood.audio.sampling_rate != self.sampling_rate:
             raise ValueError(
                 f"perturbed audio at {neighbourhood.audio.sampling_rate} Hz where "

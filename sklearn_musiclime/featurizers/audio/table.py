@@ -1,25 +1,25 @@
 """The pooled features of thousands of perturbed songs from a table of a few thousand frames.
 
-A frame lies inside one segment or across the borders of a few; what it sounds like depends on which
-sources are on in these segments, and on nothing else. So all perturbed songs of a neighbourhood
-share the frames of a small table: a *group* is a run of frames that touch the same segments, a
-*case* one way in which the sources of these segments are on or off that some mask has drawn (in one
-segment of S sources at most 2^S). The sums, sums of squares, minima and maxima of the frames of a
-case are table entries, and a song's statistics are sums (minima, maxima) over one entry a group.
+A frame lies inside one segment or overlaps a few, and depends only on which sources are on in these
+segments. So all perturbed songs of a neighbourhood share the frames of a small table. A *group* is
+a run of frames that overlap the same segments. A *case* of a group is one way in which the sources
+of its segments are on or off, as it occurs in some mask (at most 2^S ways in one segment of S
+sources). The sums, sums of squares, minima and maxima over the frames of a case are an entry of the
+table, and the statistics of a song are sums (minima, maxima) over one entry per group.
 
-The samples of a case are those of the composed songs to the last bit, so the frames are the very
-frames. The spectra of cases could instead be added up from those of the sources, the transform
-being linear; but what a sum of spectra rounds is not what a sum of samples rounds, which shows in
-features that look at the quietest bins, and the sums take about as long as the transforms.
+The samples of a case equal those of the composed songs to the last bit, and so do its frames. As
+the Fourier transform is linear, spectra of cases could instead be summed from those of the sources;
+but rounding then differs from that of summed samples, which shows in features that depend on the
+quietest bins, and the sums take about as long as the transforms.
 
-Where the time goes: the transforms and features of the table's frames are the floor (for S sources
-2^S - 1 of the song's length, silence being known, and a few frames at each border); adding up
-entries is one addition an entry, feature and song. Cases are only those drawn, so a table never has
-more frames than the songs.
+Cost: transforms and features of the table's frames, which for S sources are up to 2^S - 1 times the
+frames of the song (silence is computed once) and a few more at each boundary; then one addition per
+group, feature and perturbed song. Only cases that occur in a mask are computed, so a table never
+has more frames than the perturbed songs.
 
-A profile, 2 sources x 20 segments, mel and MFCC, a 15 s clip and a 148 s song: the transforms take
-70 to 80 % of a table's time, the features of its frames 15 to 20 %, composing the samples of its
-cases 3 to 5 %; pooling it for 2,400 perturbed clips takes a tenth of what it took to build.
+Profile for 2 sources x 20 segments, mel and MFCC, a 15 s clip and a 148 s song: of the time to
+build a table, transforms take 70 to 80 %, features 15 to 20 %, and composing samples 3 to 5 %;
+pooling for 2,400 perturbed clips takes a tenth of the time to build.
 """
 
 from __future__ import annotations
@@ -43,14 +43,14 @@ BLOCK_FRAMES = 256
 
 @dataclass(frozen=True)
 class Group:
-    """A run of frames that touch the same segments.
+    """A run of frames that overlap the same segments.
 
     Attributes
     ----------
     frames : slice
         The frames.
     segments : range
-        The segments that they touch.
+        The segments that they overlap.
     """
 
     frames: slice
@@ -69,13 +69,14 @@ class FrameTable:
     Attributes
     ----------
     entries : ndarray of shape (n_masks, n_groups), dtype int32
-        Each mask's entry in each group.
+        Index of each mask's entry in each group.
     total, squares, low, high : ndarray of shape (n_entries, n_dimensions)
-        Sum, sum of squares about `centre`, minimum and maximum over a group's frames.
+        Sum and sum of squares of the deviations from `centre`, and minimum and maximum, over the
+        frames of a group.
     centre : ndarray of shape (n_dimensions,)
-        What sums and squares are taken about, so that squares lose no digits.
+        Value that is subtracted before adding, so that variances lose no digits.
     n_frames : int
-        Frames of a song.
+        Number of frames of a song.
     """
 
     entries: np.ndarray
@@ -92,14 +93,14 @@ class FrameTable:
         Parameters
         ----------
         statistics : collection of {"mean", "std", "min", "max"}
-            How.
+            The statistics.
         rows : ndarray of int
-            The masks.
+            Indices of the masks.
 
         Returns
         -------
         dict of str to ndarray of shape (len(rows), n_dimensions)
-            Those asked for.
+            Values by statistic; with "std" there is also "mean".
         """
         entries = self.entries[rows]
         pooled = {}
@@ -121,7 +122,7 @@ class FrameTable:
 
     @staticmethod
     def _added(values: np.ndarray, entries: np.ndarray) -> np.ndarray:
-        # Group by group, in this order for every batch: the sum has the same bits in all of them.
+        # Group by group, so that a song's sum has the same bits whatever batch it is in.
         added = values[entries[:, 0]]
         for group in range(1, entries.shape[1]):
             added += values[entries[:, group]]
@@ -138,15 +139,15 @@ def frame_table(
     neighbourhood : AudioNeighbourhood
         Sources, segments and masks.
     features : callable
-        The features of the frames of waveforms that need no more padding.
+        Computes the features of the frames of padded waveforms.
     n_fft, hop_length : int
         Samples of a frame, and from one to the next; frames are centred.
 
     Returns
     -------
     FrameTable or None
-        None if it would have over half as many frames as the perturbed songs themselves: with few
-        masks, or so many sources that hardly two masks share a case.
+        None if the table would have more than half as many frames as the perturbed songs, as with
+        few masks, or with so many sources that hardly any two masks share a case.
     """
     groups = frame_groups(neighbourhood.audio, n_fft, hop_length)
     cases, entries = drawn_cases(neighbourhood, groups)
@@ -183,23 +184,23 @@ def frame_groups(
     start: int | None = None,
     n_frames: int | None = None,
 ) -> list[Group]:
-    """Group frames by the segments that they touch.
+    """Group frames by the segments that they overlap.
 
     Parameters
     ----------
     audio : AudioComponents
-        The segments.
+        The song and its segments.
     n_fft, hop_length : int
-        Samples of a frame, and from one to the next.
+        Length of a frame, and samples from one to the next.
     start : int or None, default=None
-        The sample at which the first frame begins. None: frames are centred.
+        First sample of the first frame. None: frames are centred.
     n_frames : int or None, default=None
-        How many there are. None: as many centred ones as the song has.
+        Number of frames. None: the number of centred frames of the song.
 
     Returns
     -------
     list of Group
-        In the order of time; together they are all frames.
+        Groups in the order of time, which contain each frame once.
     """
     n_samples = len(audio.mix)
     n_frames = n_centred_frames(n_samples, n_fft, hop_length) if n_frames is None else n_frames
@@ -220,8 +221,8 @@ def n_centred_frames(n_samples: int, n_fft: int, hop_length: int) -> int:
     Parameters
     ----------
     n_samples : int
-        Samples of the song, at least 1. ``n_fft // 2`` of silence are added at each end, one less
-        than a frame in all where `n_fft` is odd.
+        Length of the song in samples, at least 1. At each end, ``n_fft // 2`` samples of silence
+        are added, which together are one less than `n_fft` if that is odd.
     n_fft, hop_length : int
         Samples of a frame, and from one to the next.
 
@@ -242,7 +243,7 @@ def n_centred_frames(n_samples: int, n_fft: int, hop_length: int) -> int:
 def drawn_cases(
     neighbourhood: AudioNeighbourhood, groups: Sequence[Group]
 ) -> tuple[list[np.ndarray], np.ndarray]:
-    """Find in how many ways the sources of each group are on in some mask.
+    """Find the distinct cases of each group, and the case of each mask.
 
     Parameters
     ----------
@@ -254,9 +255,9 @@ def drawn_cases(
     Returns
     -------
     cases : list of ndarray of shape (n_cases, n_sources, n_segments_of_group), dtype bool
-        Those of each group, each once.
+        Distinct cases of each group.
     entries : ndarray of shape (n_masks, n_groups), dtype int32
-        Which each mask has in each group, counted through all groups.
+        Case of each mask in each group, as an index into the concatenated cases of all groups.
     """
     audio, masks = neighbourhood.audio, neighbourhood.masks
     kept = masks.reshape(len(masks), len(audio.source_names), audio.n_segments)
@@ -270,16 +271,16 @@ def drawn_cases(
 
 
 def is_worthwhile(groups: Sequence[Group], cases: Sequence[np.ndarray], n_masks: int) -> bool:
-    """Say whether the frames of all cases are less than half of those of all perturbed songs.
+    """Return whether a table has at most half as many frames as all perturbed songs.
 
     Parameters
     ----------
     groups : sequence of Group
         The groups.
     cases : sequence of ndarray
-        The cases of each.
+        The cases of each group.
     n_masks : int
-        How many perturbed songs there are.
+        Number of perturbed songs.
 
     Returns
     -------
@@ -298,7 +299,7 @@ def _case_features(
     n_fft: int,
     hop_length: int,
 ) -> Iterator[np.ndarray]:
-    """Features of a group's frames in each case, (n_cases, n_dimensions, n_frames) at a time."""
+    """Yield features (n_cases, n_dimensions, n_frames) of a group's frames in blocks of cases."""
     start = group.frames.start * hop_length - n_fft // 2
     stop = (group.frames.stop - 1) * hop_length - n_fft // 2 + n_fft
     n_cases = max(BLOCK_FRAMES // group.n_frames, 1)
@@ -321,11 +322,12 @@ def case_waveforms(
     audio : AudioComponents
         Sources and segments.
     group : Group
-        The group, whose segments the stretch lies in.
+        The group of frames; the stretch lies in its segments.
     cases : ndarray of shape (n_cases, n_sources, n_segments_of_group), dtype bool
         The cases.
     start, stop : int
-        The samples of the stretch; beyond the song's ends there is silence.
+        First sample of the stretch, and the sample after its last; beyond the ends of the song
+        there is silence.
 
     Returns
     -------
@@ -335,7 +337,7 @@ def case_waveforms(
     for place, segment in enumerate(group.segments):
         a, b = max(start, audio.borders[segment]), min(stop, audio.borders[segment + 1])
         block, on = waveforms[:, a - start : b - start], cases[:, :, place]
-        # As songs are composed, sample for sample: source after source, or the mix itself.
+        # The order of addition is that of composed songs, so that samples agree to the last bit.
         for source, samples in enumerate(audio.sources[:, a:b]):
             block[on[:, source]] += samples
         block[on.all(axis=1)] = audio.mix[a:b]

@@ -1,15 +1,15 @@
-"""What audio transformers hear of perturbed songs, window by window.
+"""Windows of perturbed songs for audio encoders, each distinct window encoded once.
 
-A model hears a song in windows and each window on its own. What is heard in a window depends on the
-components that sound in it and no others: of a long song a few, so thousands of perturbed songs
-share a few dozen *cases* of each window, and each case is encoded once.
+An encoder processes the windows of a song independently. The content of a window depends only on
+the components that lie in it, which in a long song are few. So thousands of perturbed songs share a
+few dozen *cases* of each window, a case being one way in which these components are on or off.
 
-An AST hears a window as 128 mel bands by 1,024 frames of 25 ms. The Kaldi filter bank behind it
-takes the mean off each frame, emphasises its treble and takes its logarithm, all within the frame
-and, as transformers calls it, without dither. So the frames of a window's cases are those of a
-table, as :mod:`sklearn_musiclime.featurizers.audio.table` has it, and stand in it as the model's
-own feature extractor makes them. The extractor is also asked about whole windows: where it does not
-say what the table says, there is no table, and the window's samples are composed.
+The input of an AST is a spectrogram of 128 mel bands by 1,024 frames of 25 ms for each window. The
+Kaldi filter bank subtracts the mean of each frame, applies pre-emphasis and takes the logarithm,
+all within the frame, and transformers calls it without dither. So the spectrograms of all cases are
+made of the frames of a small table, as in :mod:`sklearn_musiclime.featurizers.audio.table`, which
+the model's own feature extractor computes. The table is checked against the extractor's output for
+two whole windows; if they differ, it is discarded and each window's samples are composed instead.
 """
 
 from __future__ import annotations
@@ -32,22 +32,22 @@ from sklearn_musiclime.neighbourhood.perturbed import AudioNeighbourhood
 
 @dataclass(frozen=True, eq=False)
 class PerturbedWindow:
-    """A window of the perturbed songs of a neighbourhood.
+    """One window of all perturbed songs of a neighbourhood.
 
     Attributes
     ----------
     audio : AudioComponents
-        Sources and segments.
+        Sources and segments of the song.
     group : Group
-        The segments that the window touches.
+        The segments that the window overlaps.
     start, n_samples : int
-        Its first sample, and how many it has; beyond the song's end there is silence.
+        First sample and length of the window; samples beyond the end of the song are silent.
     which : ndarray of shape (n_masks,) of int
-        The case of each mask.
+        Index in `cases` of each mask's case.
     cases : ndarray of shape (n_cases, n_sources, n_segments_of_group), dtype bool
-        Which sources are on in these segments.
+        The distinct cases: which sources are on in each segment of the group.
     vectors : dict of int to ndarray
-        What a model made of cases so far.
+        Cache of the encoder's vectors, by case.
     """
 
     audio: AudioComponents
@@ -60,14 +60,14 @@ class PerturbedWindow:
 
     @classmethod
     def of(cls, neighbourhood: AudioNeighbourhood, start: int, n_samples: int) -> PerturbedWindow:
-        """Find the cases of a window.
+        """Make a window and find its cases.
 
         Parameters
         ----------
         neighbourhood : AudioNeighbourhood
             Sources, segments and masks.
         start, n_samples : int
-            The window.
+            First sample and length of the window.
 
         Returns
         -------
@@ -78,12 +78,12 @@ class PerturbedWindow:
         return cls(neighbourhood.audio, group, start, n_samples, which[:, 0], cases)
 
     def waveforms(self, cases: np.ndarray) -> np.ndarray:
-        """Compose the window in some cases.
+        """Compose the waveform of the window in some of its cases.
 
         Parameters
         ----------
         cases : ndarray of int
-            Which.
+            Indices of the cases.
 
         Returns
         -------
@@ -95,26 +95,26 @@ class PerturbedWindow:
 
 
 TOLERANCE = 1e-4
-"""Relative difference from what the extractor says of whole songs at which a table is none."""
+"""Largest relative difference between a table and the extractor's output for whole windows."""
 
 Extract = Callable[[np.ndarray], np.ndarray]
-"""Waveforms (n, n_samples) -> spectra (n, max_frames, n_bands), frames beyond the last alike."""
+"""Waveforms (n, n_samples) -> spectrograms (n, max_frames, n_bands), padded with equal frames."""
 
 
 @dataclass(frozen=True)
 class WindowTable:
-    """The frames of a window, by the cases of runs of them.
+    """Table of frames from which the spectrogram of every case of a window is assembled.
 
     Attributes
     ----------
     groups : list of Group
-        Runs of frames.
+        Runs of frames that overlap the same segments.
     values : list of ndarray of shape (n_cases, n_frames_of_group, n_bands)
-        The frames of each group's cases.
+        Frames of each case of each group.
     entries : ndarray of shape (n_cases_of_window, n_groups)
-        Which case of each group a case of the window has.
+        Index of the group's case for each case of the window.
     padding : ndarray of shape (max_frames, n_bands)
-        What a spectrum holds where there are no frames.
+        Spectrogram of an empty window, the extractor's padding in every frame.
     """
 
     groups: list[Group]
@@ -123,12 +123,12 @@ class WindowTable:
     padding: np.ndarray
 
     def spectra(self, cases: np.ndarray) -> np.ndarray:
-        """Put spectra together.
+        """Assemble the spectrograms of some cases of the window.
 
         Parameters
         ----------
         cases : ndarray of int
-            Cases of the window.
+            Indices of the cases.
 
         Returns
         -------
@@ -148,24 +148,24 @@ def window_table(
     frame_length: int,
     hop_length: int,
 ) -> WindowTable | None:
-    """Build the table of a window.
+    """Build the table of frames of a window.
 
     Parameters
     ----------
     window : PerturbedWindow
         The window.
     neighbourhood : AudioNeighbourhood
-        That of the window.
+        The neighbourhood that the window was made from.
     extract : callable
-        The feature extractor.
+        The feature extractor, from waveforms to spectrograms.
     frame_length, hop_length : int
-        Samples of a frame, and from one to the next. Frames are not centred.
+        Length of a frame and distance of successive frames in samples. Frames are not centred.
 
     Returns
     -------
     WindowTable or None
-        None if the table would have over half as many frames as the cases of the window, or where
-        it does not hold what the extractor makes of them.
+        None if the table would have more than half as many frames as all cases of the window, or
+        if it differs from the extractor's output for whole windows.
     """
     audio = window.audio
     n_frames = 1 + (window.n_samples - frame_length) // hop_length
@@ -190,7 +190,7 @@ def window_table(
 
 
 def _is_exact(table: WindowTable, window: PerturbedWindow, extract: Extract) -> bool:
-    """Compare the first and the last case with what the extractor makes of them."""
+    """Whether the table gives the extractor's spectrograms of the first and of the last case."""
     cases = np.array([0, len(window.cases) - 1])
     expected = extract(window.waveforms(cases))
     difference = np.linalg.norm(table.spectra(cases) - expected)
