@@ -33,10 +33,10 @@ from sklearn_musiclime.components.separation import Separator
 from sklearn_musiclime.datasets import load_jamendo_lyrics, load_songs, make_songs, save_songs
 from sklearn_musiclime.explainer import MusicLimeExplainer
 from sklearn_musiclime.explanation import GlobalExplanation, LocalExplanation
-from sklearn_musiclime.explanation.global_ import SHARES
 from sklearn_musiclime.fusion import TransformerFusionClassifier, make_fusion_pipeline
 from sklearn_musiclime.neighbourhood import ScoreFunction
 from sklearn_musiclime.report.sound import playable
+from sklearn_musiclime.results.frames import SHARES
 from sklearn_musiclime.songs import read_text_file
 
 if TYPE_CHECKING:

@@ -52,13 +52,6 @@ from sklearn_musiclime.corpus import (
     warn_of_failures,
 )
 from sklearn_musiclime.explanation import Explanations, GlobalExplanation, LocalExplanation
-from sklearn_musiclime.explanation.aggregation import (
-    Aggregator,
-    Renaming,
-    SongSummary,
-    renamer,
-    summarise,
-)
 from sklearn_musiclime.identity import fingerprint
 from sklearn_musiclime.neighbourhood import (
     DESIGNS,
@@ -81,6 +74,13 @@ from sklearn_musiclime.neighbourhood import (
     is_same_answer,
     n_more_samples,
     select_labels,
+)
+from sklearn_musiclime.results.aggregation import (
+    Aggregator,
+    Renaming,
+    SongSummary,
+    renamer,
+    summarise,
 )
 from sklearn_musiclime.songs import InvalidSongError, Song, SongTable
 from sklearn_musiclime.streaming import StreamingParallel

@@ -21,10 +21,11 @@ LAYERS = (
     ("cache",),
     ("songs",),
     ("components", "corpus"),
-    ("datasets", "neighbourhood"),
+    ("neighbourhood",),
     ("featurizers", "surrogate"),
-    ("fusion", "report"),  # a report shows whatever has an explanation's attributes,
-    ("explanation",),  # so that an explanation can plot itself
+    ("fusion", "results"),
+    ("datasets", "report"),
+    ("explanation",),  # results with the methods that draw them
     ("explainer",),
     ("metrics",),
     ("__init__",),  # the names that are importable from the package

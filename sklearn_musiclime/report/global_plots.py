@@ -22,14 +22,14 @@ from sklearn_musiclime.report.plots import (
 )
 
 if TYPE_CHECKING:
-    from sklearn_musiclime.explanation.global_ import GlobalExplanation
+    from sklearn_musiclime.results.global_tables import GlobalResult
 
 MAX_REACH = 3
 """How many times as far as the longest bar whiskers may go."""
 
 
 def plot_global(
-    explanation: GlobalExplanation,
+    explanation: GlobalResult,
     labels: Sequence[Hashable] | None,
     *,
     method: str,
@@ -102,7 +102,7 @@ def plot_global(
 
 
 def plot_comparison(
-    explanation: GlobalExplanation,
+    explanation: GlobalResult,
     first: Hashable,
     second: Hashable,
     *,
@@ -173,7 +173,7 @@ def plot_comparison(
 
 
 def plot_class_audio(
-    explanation: GlobalExplanation,
+    explanation: GlobalResult,
     label: Hashable,
     *,
     method: str = "average",
@@ -207,7 +207,7 @@ def plot_class_audio(
 
 
 def plot_class_words(
-    explanation: GlobalExplanation,
+    explanation: GlobalResult,
     label: Hashable,
     *,
     method: str = "average",

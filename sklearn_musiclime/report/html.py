@@ -12,11 +12,11 @@ from sklearn_musiclime.report.colours import weight_colours
 
 if TYPE_CHECKING:
     from sklearn_musiclime.components.lyrics import LyricComponents
-    from sklearn_musiclime.explanation.global_ import GlobalExplanation
-    from sklearn_musiclime.explanation.local import LocalExplanation
+    from sklearn_musiclime.results.global_tables import GlobalResult
+    from sklearn_musiclime.results.local import LocalResult
 
 
-def local_summary(explanation: LocalExplanation, n: int = 8) -> str:
+def local_summary(explanation: LocalResult, n: int = 8) -> str:
     """Summarise a local explanation for a notebook.
 
     Parameters
@@ -69,7 +69,7 @@ def local_summary(explanation: LocalExplanation, n: int = 8) -> str:
     )
 
 
-def global_summary(explanation: GlobalExplanation, n: int = 6) -> str:
+def global_summary(explanation: GlobalResult, n: int = 6) -> str:
     """Summarise a global explanation for a notebook.
 
     Parameters
@@ -101,9 +101,7 @@ def global_summary(explanation: GlobalExplanation, n: int = 6) -> str:
     )
 
 
-def _lanes(
-    explanation: LocalExplanation, largest: float
-) -> list[tuple[str, list[tuple[str, str]]]]:
+def _lanes(explanation: LocalResult, largest: float) -> list[tuple[str, list[tuple[str, str]]]]:
     """The sources with (what a cell says, its colour) of each segment."""
     audio_map = explanation.audio_map()
     return [

@@ -24,7 +24,7 @@ from sklearn_musiclime.components.lyrics import LyricComponents
 from sklearn_musiclime.report.colours import AGAINST, DIVERGING, FOR, weight_colours
 
 if TYPE_CHECKING:
-    from sklearn_musiclime.explanation.local import LocalExplanation
+    from sklearn_musiclime.results.local import LocalResult
 
 WIDTH, COLUMN_WIDTH = 10.0, 3.5
 """Inches of a whole figure, and of a column of a paper."""
@@ -43,9 +43,7 @@ MONO = ("DejaVu Sans Mono", *SANS[1:])
 Piece = tuple[int, str, int | None]
 
 
-def plot_local(
-    explanation: LocalExplanation, label: Hashable | None = None, *, n: int = 12
-) -> Figure:
+def plot_local(explanation: LocalResult, label: Hashable | None = None, *, n: int = 12) -> Figure:
     """Draw a local explanation.
 
     Parameters
@@ -102,7 +100,7 @@ def plot_local(
 
 
 def plot_audio(
-    explanation: LocalExplanation, label: Hashable | None = None, *, ax: Axes | None = None
+    explanation: LocalResult, label: Hashable | None = None, *, ax: Axes | None = None
 ) -> Axes:
     """Draw the audio: a lane a source, its segments coloured by weight, its waveform over them.
 
@@ -135,7 +133,7 @@ def plot_audio(
 
 
 def plot_top(
-    explanation: LocalExplanation,
+    explanation: LocalResult,
     label: Hashable | None = None,
     *,
     n: int = 10,
@@ -172,7 +170,7 @@ def plot_top(
 
 
 def plot_interactions(
-    explanation: LocalExplanation,
+    explanation: LocalResult,
     label: Hashable | None = None,
     *,
     n: int = 10,
@@ -210,7 +208,7 @@ def plot_interactions(
 
 
 def plot_lyrics(
-    explanation: LocalExplanation,
+    explanation: LocalResult,
     label: Hashable | None = None,
     *,
     n_columns: int = COLUMN_LETTERS,
@@ -255,7 +253,7 @@ def column_axes(ax: Axes | None, height: float) -> Axes:
     return Figure(figsize=(COLUMN_WIDTH, height), layout="constrained").add_subplot()
 
 
-def _in_log_odds(explanation: LocalExplanation) -> str:
+def _in_log_odds(explanation: LocalResult) -> str:
     """What is said of weights that are not in the unit of the score."""
     return " (log-odds)" if explanation.settings.get("link") == "logit" else ""
 
@@ -264,7 +262,7 @@ def _largest(weights: np.ndarray) -> float:
     return float(np.abs(weights).max(initial=0.0)) or 1.0
 
 
-def _heading(explanation: LocalExplanation, index: int) -> str:
+def _heading(explanation: LocalResult, index: int) -> str:
     label = explanation.labels[index]
     name = f"{shorten(explanation.title, 60)}: {shorten(str(label))}"
     surrogate, fidelity = explanation.local_prediction[index], explanation.fidelity[index]

@@ -117,7 +117,7 @@ def class_entropy(sums: np.ndarray) -> np.ndarray:
     Examples
     --------
     >>> import numpy as np
-    >>> from sklearn_musiclime.explanation.importance import class_entropy
+    >>> from sklearn_musiclime.results.importance import class_entropy
     >>> class_entropy(np.array([[1.0, 4.0, 0.0], [1.0, 0.0, 0.0]]))
     array([ 1.,  0., nan])
     """
@@ -154,7 +154,7 @@ def importance(sums: np.ndarray, counts: np.ndarray, method: str = "average") ->
     Examples
     --------
     >>> import numpy as np
-    >>> from sklearn_musiclime.explanation.importance import importance
+    >>> from sklearn_musiclime.results.importance import importance
     >>> sums, counts = np.array([[4.0, 1.0], [4.0, 0.0]]), np.array([[2, 1], [1, 0]])
     >>> importance(sums, counts)
     array([[ 2.,  1.],
@@ -442,7 +442,7 @@ def share_intervals(
     Examples
     --------
     >>> import numpy as np
-    >>> from sklearn_musiclime.explanation.importance import share_intervals
+    >>> from sklearn_musiclime.results.importance import share_intervals
     >>> shares = np.array([[0.5, 0.0], [0.6, 0.0], [0.7, 0.0], [0.6, 0.0]])
     >>> share_intervals(shares, np.arange(4)).round(2)
     array([[0.46,  nan],
@@ -486,7 +486,7 @@ def effective_number(sizes: np.ndarray) -> np.ndarray:
     Examples
     --------
     >>> import numpy as np
-    >>> from sklearn_musiclime.explanation.importance import effective_number
+    >>> from sklearn_musiclime.results.importance import effective_number
     >>> effective_number(np.array([[5.0, 9.0], [5.0, 1.0], [5.0, 0.0]])).round(2)
     array([3.  , 1.22])
     """
@@ -506,43 +506,3 @@ def check_level(confidence_level: float) -> None:
     """Raise a ValueError for what is no confidence level."""
     if not 0 < confidence_level < 1:
         raise ValueError(f"confidence_level must be between 0 and 1, got {confidence_level!r}")
-
-
-def submodular_pick(weights: np.ndarray | scipy.sparse.csr_array, n: int) -> list[int]:
-    """Choose rows that together cover the columns that count.
-
-    Greedily, each time the row that adds most to the coverage: the sum, over the columns in which a
-    chosen row is not 0, of ``sqrt(abs(weights).sum(axis=0))``. That is at least 1 - 1/e of what the
-    best choice covers (Ribeiro et al. 2016).
-
-    Parameters
-    ----------
-    weights : array or csr_array of shape (n_rows, n_columns)
-        Weights; a column is covered by rows in which it is not 0.
-    n : int
-        How many rows; fewer if fewer cover all that there is.
-
-    Returns
-    -------
-    list of int
-        The rows in the order in which they were chosen.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from sklearn_musiclime.explanation.importance import submodular_pick
-    >>> submodular_pick(np.array([[1, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 1]]), 3)
-    [0, 2]
-    """
-    magnitude = abs(scipy.sparse.csr_array(weights, dtype=float))
-    gain = np.sqrt(magnitude.sum(axis=0))
-    has = (magnitude > 0).astype(float)
-    chosen: list[int] = []
-    for _ in range(min(n, has.shape[0])):
-        added = has @ gain
-        best = int(np.argmax(added))
-        if added[best] <= 0:
-            break
-        chosen.append(best)
-        gain[has.indices[has.indptr[best] : has.indptr[best + 1]]] = 0.0
-    return chosen

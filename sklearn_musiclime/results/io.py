@@ -23,9 +23,10 @@ import scipy.sparse
 from sklearn_musiclime._files import replacing
 from sklearn_musiclime.components.decomposition import AudioComponents, Decomposition
 from sklearn_musiclime.components.lyrics import LYRIC_UNITS, LyricComponents
-from sklearn_musiclime.explanation.aggregation import Component, PairTotals
-from sklearn_musiclime.explanation.importance import totals
-from sklearn_musiclime.explanation.reading import (
+from sklearn_musiclime.results.aggregation import Component, PairTotals
+from sklearn_musiclime.results.frames import SHARES
+from sklearn_musiclime.results.importance import totals
+from sklearn_musiclime.results.reading import (
     Record,
     Shape,
     arrays_digest,
@@ -37,8 +38,8 @@ from sklearn_musiclime.surrogate.errors import MOST_DOF
 from sklearn_musiclime.surrogate.interactions import Interactions
 
 if TYPE_CHECKING:
-    from sklearn_musiclime.explanation.global_ import GlobalExplanation
-    from sklearn_musiclime.explanation.local import LocalExplanation
+    from sklearn_musiclime.results.global_data import GlobalData
+    from sklearn_musiclime.results.local import LocalResult
 
 LOCAL = "sklearn_musiclime.LocalExplanation"
 GLOBAL = "sklearn_musiclime.GlobalExplanation"
@@ -57,15 +58,14 @@ PAIR_ARRAYS: dict[str, tuple[str, Shape]] = {
     "pair_sums": ("f", (None,)),
     "pair_squares": ("f", (None,)),
 }
-SHARES = ("audio", "lyrics", "interaction")
 
 
-def save_local(explanation: LocalExplanation, path: str | PathLike[str]) -> None:
+def save_local(explanation: LocalResult, path: str | PathLike[str]) -> None:
     """Write a local explanation to ``path`` (JSON) and its waveforms beside it as ``.npz``.
 
     Parameters
     ----------
-    explanation : LocalExplanation
+    explanation : LocalResult
         What is saved.
     path : path-like
         The JSON file.
@@ -197,12 +197,12 @@ def load_local(path: str | PathLike[str]) -> dict[str, Any]:
     }
 
 
-def save_global(explanation: GlobalExplanation, path: str | PathLike[str]) -> None:
+def save_global(explanation: GlobalData, path: str | PathLike[str]) -> None:
     """Write a global explanation to ``path`` (JSON) and its numbers beside it as ``.npz``.
 
     Parameters
     ----------
-    explanation : GlobalExplanation
+    explanation : GlobalData
         What is saved; local explanations that it holds are not.
     path : path-like
         The JSON file.
