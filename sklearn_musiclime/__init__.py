@@ -34,46 +34,34 @@ What many songs need:
 - :mod:`~sklearn_musiclime.identity`: what models and songs are known by there;
 - :mod:`~sklearn_musiclime.streaming` and :mod:`~sklearn_musiclime.batches`: how work is handed out,
   and what happens when memory is short;
-- :mod:`~sklearn_musiclime.cli`: all this from the shell, ``sklearn-musiclime --help``.
+- :mod:`~sklearn_musiclime.cli` and :mod:`~sklearn_musiclime.commands`: all this from the shell,
+  ``sklearn-musiclime --help``.
 """
 
-from sklearn_musiclime._version import __version__
-from sklearn_musiclime.components import (
-    BeatSegmenter,
-    HPSSSeparator,
-    LyricLineSegmenter,
-    StemSeparator,
-    StructureSegmenter,
-    TorchSeparator,
-    UniformSegmenter,
-)
-from sklearn_musiclime.explainer import MusicLimeExplainer
-from sklearn_musiclime.explanation import GlobalExplanation, LocalExplanation
-from sklearn_musiclime.featurizers import AudioEmbedder, LyricsEmbedder, SpectralStatistics
-from sklearn_musiclime.fusion import (
-    LateFusionClassifier,
-    TransformerFusionClassifier,
-    make_fusion_pipeline,
-)
-from sklearn_musiclime.songs import InvalidSongError
+from typing import TYPE_CHECKING, Any
 
-__all__ = [
-    "AudioEmbedder",
-    "BeatSegmenter",
-    "GlobalExplanation",
-    "HPSSSeparator",
-    "InvalidSongError",
-    "LateFusionClassifier",
-    "LocalExplanation",
-    "LyricLineSegmenter",
-    "LyricsEmbedder",
-    "MusicLimeExplainer",
-    "SpectralStatistics",
-    "StemSeparator",
-    "StructureSegmenter",
-    "TorchSeparator",
-    "TransformerFusionClassifier",
-    "UniformSegmenter",
-    "__version__",
-    "make_fusion_pipeline",
-]
+from sklearn_musiclime._version import __version__ as __version__
+
+if TYPE_CHECKING:
+    from sklearn_musiclime._api import *  # noqa: F403
+
+
+def __getattr__(name: str) -> Any:
+    """Load the public names when the first of them is asked for.
+
+    So that the command line, which lives in this package, can answer ``--help`` at once.
+    """
+    if name.startswith("_") and name != "__all__":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from sklearn_musiclime import _api
+
+    known = globals()
+    known["__all__"] = [*_api.__all__, "__version__"]
+    known |= {public: getattr(_api, public) for public in _api.__all__}
+    if name not in known:  # nor a module that is loaded by now
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return known[name]
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__getattr__("__all__")})

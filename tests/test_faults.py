@@ -31,7 +31,8 @@ from sklearn_musiclime import (
     _malloc,
 )
 from sklearn_musiclime.cache import ResultCache
-from sklearn_musiclime.cli import demo_model, main
+from sklearn_musiclime.cli import main
+from sklearn_musiclime.commands import demo_model
 from sklearn_musiclime.datasets import save_songs
 
 TESTS = Path(__file__).parent

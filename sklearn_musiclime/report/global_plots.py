@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
+from sklearn_musiclime.report.canvas import colour_map, new_figure
 from sklearn_musiclime.report.colours import AGAINST, FOR, SEQUENTIAL
 from sklearn_musiclime.report.plots import (
     MIN_BARS,
@@ -22,6 +21,9 @@ from sklearn_musiclime.report.plots import (
 )
 
 if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
     from sklearn_musiclime.results.global_tables import GlobalResult
 
 MAX_REACH = 3
@@ -66,7 +68,7 @@ def plot_global(
     }
     n_sources = max((len(m) for m in maps), default=0)
     height = max(0.8 + 0.32 * n_sources, 0.7 + 0.19 * n * sides["lyrics"])
-    figure = Figure(figsize=(WIDTH, 0.6 + height * len(labels)), layout="constrained")
+    figure = new_figure(WIDTH, 0.6 + height * len(labels))
     grid = figure.add_gridspec(
         len(labels),
         max(sum(sides.values()), 1),
@@ -140,7 +142,7 @@ def plot_comparison(
     )
     panels = dict(iter(shown.groupby("modality")))
     n_bars = max((len(part) for part in panels.values()), default=1)
-    figure = Figure(figsize=(WIDTH, 1.3 + 0.22 * n_bars), layout="constrained")
+    figure = new_figure(WIDTH, 1.3 + 0.22 * n_bars)
     names = shorten(str(first)), shorten(str(second))
     write_text(
         figure.suptitle, f"{names[1]}  |  {names[0]}: difference of importance ({method})",
@@ -251,7 +253,7 @@ def _draw_heat(ax: Axes, audio_map: pd.DataFrame, largest: float):
         np.arange(n_segments + 1),
         np.arange(n_sources + 1),
         np.ma.masked_invalid(audio_map.to_numpy(dtype=float)),
-        cmap=SEQUENTIAL,
+        cmap=colour_map(SEQUENTIAL),
         vmin=0.0,
         vmax=largest,
         edgecolors="#bbbbbb",

@@ -6,11 +6,12 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jinja2 import Environment, PackageLoader
 
 from sklearn_musiclime.report.colours import weight_colours
 
 if TYPE_CHECKING:
+    from jinja2 import Environment
+
     from sklearn_musiclime.components.lyrics import LyricComponents
     from sklearn_musiclime.results.global_tables import GlobalResult
     from sklearn_musiclime.results.local import LocalResult
@@ -128,7 +129,12 @@ def _coloured(lyrics: LyricComponents, colours: list[str]) -> list[tuple[str, st
 
 @cache
 def environment() -> Environment:
-    """Return what renders the templates, and escapes what it puts in."""
+    """Return what renders the templates, and escapes what it puts in.
+
+    Jinja is loaded here, when the first page is written.
+    """
+    from jinja2 import Environment, PackageLoader
+
     found = Environment(
         loader=PackageLoader("sklearn_musiclime.report"),
         autoescape=True,
