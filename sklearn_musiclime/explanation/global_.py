@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from sklearn_musiclime.report.global_plots import plot_comparison, plot_global
 from sklearn_musiclime.report.html import global_summary
 from sklearn_musiclime.report.page import write_global_page
-from sklearn_musiclime.results import io
+from sklearn_musiclime.results.global_files import load_global, save_global
 from sklearn_musiclime.results.global_tables import GlobalResult
 
 if TYPE_CHECKING:
@@ -184,7 +184,7 @@ class GlobalExplanation(GlobalResult):
         --------
         load : Read it back.
         """
-        io.save_global(self, path)
+        save_global(self, path)
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> GlobalExplanation:
@@ -207,7 +207,7 @@ class GlobalExplanation(GlobalResult):
             A file is none of a global explanation, or of a later version; what it says does not
             fit together; or the two were not saved together.
         """
-        return cls(**io.load_global(path))
+        return cls(**load_global(path))
 
     def _repr_html_(self) -> str:
         return global_summary(self)

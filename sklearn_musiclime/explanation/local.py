@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING
 from sklearn_musiclime.report.html import local_summary
 from sklearn_musiclime.report.page import write_local_page
 from sklearn_musiclime.report.plots import plot_local
-from sklearn_musiclime.results import io
 from sklearn_musiclime.results.local import LocalResult
+from sklearn_musiclime.results.local_files import load_local, save_local
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -142,7 +142,7 @@ class LocalExplanation(LocalResult):
         --------
         load : Read it back.
         """
-        io.save_local(self, path)
+        save_local(self, path)
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> LocalExplanation:
@@ -166,7 +166,7 @@ class LocalExplanation(LocalResult):
             together; or the two were not saved together. Nothing in it is run, and nothing is
             believed that was not checked.
         """
-        return cls(**io.load_local(path))
+        return cls(**load_local(path))
 
     def _repr_html_(self) -> str:
         return local_summary(self)

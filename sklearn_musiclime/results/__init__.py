@@ -10,7 +10,10 @@
   :mod:`~sklearn_musiclime.results.pairs` (tests of interactions) and
   :mod:`~sklearn_musiclime.results.picking` (songs to look at);
 - :mod:`~sklearn_musiclime.results.frames`: tables that both kinds share;
-- :mod:`~sklearn_musiclime.results.io` and :mod:`~sklearn_musiclime.results.reading`: the files.
+- :mod:`~sklearn_musiclime.results.documents`: what the files of both kinds have in common;
+  :mod:`~sklearn_musiclime.results.reading`: how they are read without believing them;
+  :mod:`~sklearn_musiclime.results.local_files` and
+  :mod:`~sklearn_musiclime.results.global_files`.
 
 :class:`~sklearn_musiclime.LocalExplanation` and :class:`~sklearn_musiclime.GlobalExplanation` are
 these results with the methods that plot them, write their pages and save them.
