@@ -13,7 +13,7 @@ takes its way through the package in this order:
   :mod:`~sklearn_musiclime.neighbourhood.factored`: which models are cheap to ask;
 - :mod:`~sklearn_musiclime.surrogate`: which kernel, regressor and features;
 - :mod:`~sklearn_musiclime.results`: what was found, as data, tables and files;
-  :mod:`~sklearn_musiclime.results.importance`: what counts over many songs, and its intervals;
+  :mod:`~sklearn_musiclime.results.importance`: what counts over many songs;
 - :mod:`~sklearn_musiclime.report`: figures and pages;
 - :mod:`~sklearn_musiclime.explanation`: how to read weights, errors, fidelity, interactions,
   shares;

@@ -21,7 +21,7 @@ from sklearn_musiclime.components.decomposition import AudioComponents, Decompos
 from sklearn_musiclime.explanation import group_words
 from sklearn_musiclime.results import aggregation
 from sklearn_musiclime.results.aggregation import segment_overlap
-from sklearn_musiclime.results.importance import share_intervals
+from sklearn_musiclime.results.intervals import share_intervals
 from sklearn_musiclime.results.picking import submodular_pick
 from sklearn_musiclime.surrogate.interactions import Interactions
 

@@ -52,6 +52,7 @@ class GlobalExplanation(GlobalResult):
     See Also
     --------
     sklearn_musiclime.results.importance : What importances are.
+    sklearn_musiclime.results.intervals : How far they would vary with other songs.
     sklearn_musiclime.results.aggregation : What songs share.
 
     References

@@ -3,7 +3,8 @@
 - :mod:`~sklearn_musiclime.results.local`: of one song;
 - :mod:`~sklearn_musiclime.results.aggregation`: from songs to sums, and when components of two
   songs are the same one;
-- :mod:`~sklearn_musiclime.results.importance`: what counts for a class, and its intervals;
+- :mod:`~sklearn_musiclime.results.importance`: what counts for a class;
+  :mod:`~sklearn_musiclime.results.intervals`: how far that would vary with other songs;
 - :mod:`~sklearn_musiclime.results.global_data` and :mod:`~sklearn_musiclime.results.global_tables`:
   of many songs, with :mod:`~sklearn_musiclime.results.ordering`,
   :mod:`~sklearn_musiclime.results.joining` (components to groups),

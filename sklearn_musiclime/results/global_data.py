@@ -22,7 +22,8 @@ from sklearn_musiclime.results.aggregation import (
     summarise,
 )
 from sklearn_musiclime.results.frames import SHARES, object_series
-from sklearn_musiclime.results.importance import Jackknife, totals
+from sklearn_musiclime.results.importance import totals
+from sklearn_musiclime.results.intervals import Jackknife
 from sklearn_musiclime.results.joining import with_columns
 from sklearn_musiclime.results.local import LocalResult
 from sklearn_musiclime.results.ordering import in_order, label_order

@@ -12,7 +12,8 @@ import pandas as pd
 from sklearn_musiclime.results.aggregation import Renaming
 from sklearn_musiclime.results.frames import SHARES, check_modality, object_series, pair_frame
 from sklearn_musiclime.results.global_data import GlobalData
-from sklearn_musiclime.results.importance import METHODS, importance, share_intervals, totals
+from sklearn_musiclime.results.importance import METHODS, importance, totals
+from sklearn_musiclime.results.intervals import share_intervals
 from sklearn_musiclime.results.joining import join_components, with_columns
 from sklearn_musiclime.results.pairs import pair_statistics
 from sklearn_musiclime.results.picking import largest_by_label, submodular_pick
@@ -54,7 +55,7 @@ class GlobalResult(GlobalData):
         """Say how far importances would vary with other songs of the kind.
 
         By leaving songs out, a group at a time, see
-        :mod:`sklearn_musiclime.results.importance`. Since masks are drawn anew for every song,
+        :mod:`sklearn_musiclime.results.intervals`. Since masks are drawn anew for every song,
         their chance is in the intervals too.
 
         Parameters

@@ -21,6 +21,18 @@ def in_order(components: list[Component]) -> tuple[list[Component], np.ndarray]:
     """Sort components, and tell the new place of each.
 
     Audio comes first, by source (as first met) and segment, then lyrics by their text.
+
+    Parameters
+    ----------
+    components : list of Component
+        In any order.
+
+    Returns
+    -------
+    ordered : list of Component
+        The components, sorted.
+    place : ndarray of shape (n_components,) of int
+        Where each of `components` is in `ordered`.
     """
     sources = {s: i for i, s in enumerate(dict.fromkeys(c.source for c in components))}
     order = sorted(

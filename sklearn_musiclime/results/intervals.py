@@ -1,0 +1,342 @@
+"""How far importances and shares would vary with other songs.
+
+The 95 % intervals say how far an importance would vary with other songs of the kind, as many of
+each class, and with other masks. They are as wide as songs differ, so ten songs of one album give a
+narrow interval about that album: say what belongs together by ``groups``. An interval says nothing
+of other kinds of songs than yours.
+
+They are the jackknife's: each group of songs is left out in turn, and from how the importance moves
+comes its standard error, on a scale on which it is nearly normal (the cube root of a mean of what
+is not negative, as Wilson and Hilferty found; since "lime" is the root of such a sum, its power
+2/3, and so for "homogeneity"). Student's t has one degree of freedom less than there are groups *in
+effect*: the smaller of Kish's numbers for the groups' sizes and for what they add to the sum, for
+three groups of which one adds nearly everything tell little more than that one. Where that number
+is not above 2, the interval is not known (NaN): so it is of a word that speaks for a class in none
+or two of its songs, be there ever so many without it. Differences of two classes get the
+interval that follows from both of theirs (Zou and Donner).
+
+Of 4,000 simulated components each, at 5, 10, 30 and 100 groups of one size, whose weights are
+normal, half-normal, exponential or, at 50 or 80 %, zero, and that are in all or 40 % of the songs,
+95 % intervals that are given cover "average" and "lime" in 92 to 100 % (above 98 % where few
+groups add something), and "homogeneity" in 94 to 97 % on average over components; not so the one
+component that is spread most evenly, whose homogeneity is exactly 0 (72 to 90 %). With recordings
+of 1 to 25 clips that share half of their weight it is 92 to 98 % of normal and exponential weights,
+and 86 to 97 % where half or more of the weights are zero. Intervals of "homogeneity", which every
+class has a part in, need two groups of every class.
+
+References
+----------
+Wilson, Hilferty, "The distribution of chi-square", PNAS 17, 1931.
+
+Kish, "Survey sampling", 1965, section 8.2.
+
+MacKinnon, Nielsen, Webb, "Fast and reliable jackknife and bootstrap methods for cluster-robust
+inference", Journal of Applied Econometrics 38, 2023.
+
+Zou, Donner, "Construction of confidence limits about effect measures: a general approach",
+Statistics in Medicine 27, 2008.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import scipy.sparse
+import scipy.special
+import scipy.stats
+
+from sklearn_musiclime.results.importance import (
+    check_method,
+    class_entropy,
+    entropy_span,
+    importance_values,
+)
+
+POWERS = {"average": 1 / 3, "lime": 2 / 3, "homogeneity": 2 / 3}
+"""The power of an importance on whose scale its interval is symmetric."""
+MIN_GROUPS = 2
+"""With no more groups than this, in effect, nothing is known of others."""
+MAX_GROUPS = 200
+"""Groups that are left out one after the other."""
+CHUNK_VALUES = 2_000_000
+"""Importances that are held at a time: 16 MB."""
+
+
+class Jackknife:
+    """Importances with one group of songs left out after the other, and the intervals they give.
+
+    Parameters
+    ----------
+    weights : csr_array of shape (n_explanations, n_components)
+        Weights; what is stored counts, zeros too.
+    of_label, of_group : ndarray of shape (n_explanations,) of int
+        The label of each row, and the group of songs it belongs to, both counted from 0.
+    supported : ndarray of shape (n_labels, n_components), dtype bool
+        Where a component counts for a class at all.
+
+    Notes
+    -----
+    More than `MAX_GROUPS` groups are joined to so many, which are independent of each other like
+    those that they are made of.
+    """
+
+    def __init__(
+        self,
+        weights: scipy.sparse.csr_array,
+        of_label: np.ndarray,
+        of_group: np.ndarray,
+        supported: np.ndarray,
+    ):
+        of_group = of_group % MAX_GROUPS
+        n_labels, n_groups = len(supported), int(of_group.max()) + 1
+        self._sizes = np.zeros((n_groups, n_labels))
+        np.add.at(self._sizes, (of_group, of_label), 1.0)
+        self._sums, self._counts = [], []
+        positive, present = weights.copy(), weights.copy()
+        positive.data, present.data = np.maximum(weights.data, 0.0), np.ones_like(weights.data)
+        for label in range(n_labels):
+            rows = np.flatnonzero(of_label == label)
+            members = scipy.sparse.csr_array(
+                (np.ones(len(rows)), (of_group[rows], rows)), shape=(n_groups, len(of_label))
+            )
+            self._sums.append((members @ positive).tocsc())
+            self._counts.append((members @ present).tocsc())
+        self._supported = supported
+
+    def intervals(self, method: str, confidence_level: float = 0.95) -> np.ndarray:
+        """Return the interval of every importance.
+
+        Parameters
+        ----------
+        method : {"average", "lime", "homogeneity"}
+            See :mod:`~sklearn_musiclime.results.importance`.
+        confidence_level : float, default=0.95
+            Between 0 and 1.
+
+        Returns
+        -------
+        ndarray of shape (2, n_labels, n_components)
+            From where to where; NaN where it is not known.
+
+        Raises
+        ------
+        ValueError
+            The method is none of the three, or the level is not between 0 and 1.
+        """
+        check_level(confidence_level)
+        bounds = np.full((2, *self._supported.shape), np.nan)
+        for columns, value, left_out, *sizes in self._importances(method):
+            bounds[:, :, columns] = _power_interval(
+                value, left_out, *sizes, POWERS[method], confidence_level
+            )
+        return bounds
+
+    def differences(
+        self, method: str, first: int, second: int, confidence_level: float = 0.95
+    ) -> np.ndarray:
+        """Return the interval of the difference of two classes' importances.
+
+        Parameters
+        ----------
+        method, confidence_level
+            See :meth:`intervals`.
+        first, second : int
+            Numbers of the classes.
+
+        Returns
+        -------
+        ndarray of shape (2, n_components)
+            From where to where; NaN where it, or an importance, is not known.
+
+        Raises
+        ------
+        ValueError
+            As :meth:`intervals`.
+        """
+        check_level(confidence_level)
+        bounds = np.full((2, self._supported.shape[1]), np.nan)
+        for columns, value, left_out, *sizes in self._importances(method):
+            low, high = _power_interval(value, left_out, *sizes, POWERS[method], confidence_level)
+            moved = left_out[:, [first, second]] - value[[first, second]]
+            both = np.sqrt(np.square(moved).sum(axis=0).prod(axis=0))
+            shared = moved.prod(axis=1).sum(axis=0)
+            correlation = np.divide(shared, both, out=np.zeros_like(both), where=both > 0)
+            down, up = value - low, high - value
+            difference = value[first] - value[second]
+            bounds[0, columns] = difference - _joint(down[first], up[second], correlation)
+            bounds[1, columns] = difference + _joint(up[first], down[second], correlation)
+        return bounds
+
+    def _importances(
+        self, method: str
+    ) -> Iterator[tuple[slice, np.ndarray, np.ndarray, np.ndarray, np.ndarray]]:
+        """Yield columns, and of them what :func:`_power_interval` takes."""
+        check_method(method)
+        n_labels, n_components = self._supported.shape
+        step = max(1, CHUNK_VALUES // (len(self._sizes) * n_labels))
+        chunks = [slice(i, min(i + step, n_components)) for i in range(0, n_components, step)]
+        span = None
+        if method == "homogeneity":
+            spans = [entropy_span(class_entropy(self._without(chunk))) for chunk in chunks]
+            span = np.min([s[0] for s in spans], axis=0), np.max([s[1] for s in spans], axis=0)
+        for chunk in chunks:
+            sums, counts = self._of_groups(self._sums, chunk), self._of_groups(self._counts, chunk)
+            if method == "average":
+                sizes = counts
+                values = importance_values(_left_out(sums), _left_out(counts), method, None, None)
+            else:
+                sizes = np.broadcast_to(self._sizes[:, :, np.newaxis], sums.shape)
+                rest = self._without(chunk)
+                entropy = class_entropy(rest) if method == "homogeneity" else None
+                values = importance_values(rest, counts, method, entropy, span)
+                if method == "homogeneity":  # without its only group, a class is not known
+                    values = np.where(np.isnan(rest).any(axis=1, keepdims=True), np.nan, values)
+            values = np.where(counts.sum(axis=0) > 0, values, np.nan)
+            yield chunk, values[0], values[1:], sums, sizes
+
+    def _without(self, columns: slice) -> np.ndarray:
+        """As :func:`_left_out`, but as if of as many explanations of a class as there are."""
+        size, rest = self._sizes.sum(axis=0), _left_out(self._sizes)
+        scale = np.divide(size, rest, out=np.full(rest.shape, np.nan), where=rest > 0)
+        return _left_out(self._of_groups(self._sums, columns)) * scale[:, :, np.newaxis]
+
+    def _of_groups(self, matrices: list[scipy.sparse.csc_array], columns: slice) -> np.ndarray:
+        found = np.stack([matrix[:, columns].toarray() for matrix in matrices], axis=1)
+        return found * self._supported[:, columns]
+
+
+def _left_out(parts: np.ndarray) -> np.ndarray:
+    """Sums over all groups, then over all but each; not below 0, where rounding may take them."""
+    total = parts.sum(axis=0, keepdims=True)
+    return np.concatenate([total, np.maximum(total - parts, 0.0)])
+
+
+def _power_interval(
+    value: np.ndarray,
+    left_out: np.ndarray,
+    sums: np.ndarray,
+    sizes: np.ndarray,
+    power: float,
+    confidence_level: float,
+) -> np.ndarray:
+    """Intervals of non-negative numbers from what they are without each group.
+
+    Parameters
+    ----------
+    value : ndarray of shape (...)
+        The numbers.
+    left_out : ndarray of shape (n_groups, ...)
+        The numbers without each group.
+    sums, sizes : ndarray of shape (n_groups, ...)
+        What each group adds to the sum of positive parts, and how many explanations it has.
+    power : float
+        Of the numbers, whose scale is that of Student's t.
+    confidence_level : float
+        Between 0 and 1.
+
+    Returns
+    -------
+    ndarray of shape (2, ...)
+        NaN where too few groups have a say.
+    """
+    n_groups = np.maximum((sizes > 0).sum(axis=0), 1)
+    effective = np.minimum(effective_number(sums), effective_number(sizes))
+    known = effective > MIN_GROUPS
+    middle = value**power
+    spread = np.square(left_out**power - middle).sum(axis=0)
+    t = _student(effective, known, confidence_level)
+    reach = t * np.sqrt(spread * (n_groups - 1) / n_groups)
+    bounds = np.stack([np.maximum(middle - reach, 0.0), middle + reach]) ** (1 / power)
+    return np.where(known, bounds, np.nan)
+
+
+def share_intervals(
+    shares: np.ndarray, of_group: np.ndarray, confidence_level: float = 0.95
+) -> np.ndarray:
+    """Return the intervals of mean shares.
+
+    As those of importances, but on the scale of log-odds, and a share's effective number of groups
+    is also that of what it leaves to the others.
+
+    Parameters
+    ----------
+    shares : ndarray of shape (n_explanations, n_shares)
+        Between 0 and 1; a NaN makes its share unknown.
+    of_group : ndarray of shape (n_explanations,) of int
+        The group of songs of each.
+    confidence_level : float, default=0.95
+        Between 0 and 1.
+
+    Returns
+    -------
+    ndarray of shape (2, n_shares)
+        From where to where; NaN where too few groups have a say, as where all have all or nothing.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_musiclime.results.intervals import share_intervals
+    >>> shares = np.array([[0.5, 0.0], [0.6, 0.0], [0.7, 0.0], [0.6, 0.0]])
+    >>> share_intervals(shares, np.arange(4)).round(2)
+    array([[0.46,  nan],
+           [0.72,  nan]])
+    """
+    _, group, sizes = np.unique(of_group, return_inverse=True, return_counts=True)
+    sums = np.zeros((len(sizes), shares.shape[1]))
+    np.add.at(sums, group, shares)
+    sizes = np.broadcast_to(sizes[:, np.newaxis], sums.shape)
+    effective = np.min([effective_number(of) for of in (sums, sizes - sums, sizes)], axis=0)
+    mean = shares.mean(axis=0)
+    known = (effective > MIN_GROUPS) & (mean > 0) & (mean < 1)
+    mean = np.where(known, mean, 0.5)
+    # Where all are of one group, nothing is left without it, and nothing is known.
+    moved = (mean * sizes - sums) / np.maximum(len(shares) - sizes, 1)
+    spread = np.square(moved).sum(axis=0) * (len(sizes) - 1) / len(sizes)
+    reach = _student(effective, known, confidence_level) * np.sqrt(spread) / (mean * (1 - mean))
+    middle = scipy.special.logit(mean)
+    bounds = scipy.special.expit(np.stack([middle - reach, middle + reach]))
+    return np.where(known, bounds, np.nan)
+
+
+def _student(effective: np.ndarray, known: np.ndarray, confidence_level: float) -> np.ndarray:
+    """Quantiles of Student's t for effective numbers of groups, where they are known."""
+    return scipy.stats.t.ppf((1 + confidence_level) / 2, np.where(known, effective - 1, 1.0))
+
+
+def effective_number(sizes: np.ndarray) -> np.ndarray:
+    """Return how many groups of one size say as much as those that there are.
+
+    Parameters
+    ----------
+    sizes : ndarray of shape (n_groups, ...)
+        What each group contributes, at least 0.
+
+    Returns
+    -------
+    ndarray of shape (...)
+        The square of the sum over the sum of squares (Kish 1965); 0 where there is nothing.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_musiclime.results.intervals import effective_number
+    >>> effective_number(np.array([[5.0, 9.0], [5.0, 1.0], [5.0, 0.0]])).round(2)
+    array([3.  , 1.22])
+    """
+    total = sizes.sum(axis=0)
+    parts = np.divide(sizes, total, out=np.zeros(sizes.shape), where=total > 0)
+    squares = np.square(parts).sum(axis=0)
+    return np.divide(1.0, squares, out=np.zeros(squares.shape), where=squares > 0)
+
+
+def _joint(first: np.ndarray, second: np.ndarray, correlation: np.ndarray) -> np.ndarray:
+    """How far a difference reaches whose two sides reach so far."""
+    squares = np.square(first) + np.square(second) - 2 * correlation * first * second
+    return np.sqrt(np.maximum(squares, 0.0))
+
+
+def check_level(confidence_level: float) -> None:
+    """Raise a ValueError for what is no confidence level."""
+    if not 0 < confidence_level < 1:
+        raise ValueError(f"confidence_level must be between 0 and 1, got {confidence_level!r}")
