@@ -53,11 +53,12 @@ def __getattr__(name: str) -> Any:
     """
     if name.startswith("_") and name != "__all__":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from sklearn_musiclime import _api
-
     known = globals()
-    known["__all__"] = [*_api.__all__, "__version__"]
-    known |= {public: getattr(_api, public) for public in _api.__all__}
+    if "__all__" not in known:
+        from sklearn_musiclime import _api
+
+        known |= {public: getattr(_api, public) for public in _api.__all__}
+        known["__all__"] = [*_api.__all__, "__version__"]
     if name not in known:  # nor a module that is loaded by now
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return known[name]
