@@ -29,7 +29,7 @@ from joblib import parallel_config
 from sklearn.frozen import FrozenEstimator
 
 from sklearn_musiclime import MusicLimeExplainer
-from sklearn_musiclime.cli import demo_model
+from sklearn_musiclime.commands import demo_model
 
 WINDOWS = (15, 30, 60)
 SHORT = (500, 1500, 5000)

@@ -17,7 +17,7 @@ from _results import write_results
 from sklearn.frozen import FrozenEstimator
 
 from sklearn_musiclime import HPSSSeparator, MusicLimeExplainer
-from sklearn_musiclime.cli import demo_model
+from sklearn_musiclime.commands import demo_model
 
 
 def main():

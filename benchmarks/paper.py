@@ -21,9 +21,9 @@ from _results import FOLDER, write_results
 from sklearn.frozen import FrozenEstimator
 
 from sklearn_musiclime import GlobalExplanation, MusicLimeExplainer, StemSeparator
-from sklearn_musiclime.cli import demo_model
+from sklearn_musiclime.commands import demo_model
 from sklearn_musiclime.datasets import load_jamendo_lyrics, make_songs, save_songs
-from sklearn_musiclime.explanation.importance import METHODS
+from sklearn_musiclime.results.importance import METHODS
 
 PUBLISHED = SONGS.parent / "musiclime_published"
 N_SHOWN = 3

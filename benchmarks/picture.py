@@ -24,6 +24,7 @@ from sklearn_musiclime import (
 )
 from sklearn_musiclime.datasets import make_songs, save_songs
 from sklearn_musiclime.neighbourhood import draw_masks
+from sklearn_musiclime.report.canvas import colour_map
 from sklearn_musiclime.report.colours import AGAINST, DIVERGING, FOR, weight_colours
 
 N_SONGS, SECONDS, N_SEGMENTS, N_MASKS = 120, 6.0, 8, 12
@@ -158,7 +159,7 @@ def draw_weights(ax: Axes, explanation):
     largest = np.abs(explanation.weights[0]).max()
     ax.imshow(
         audio_map,
-        cmap=DIVERGING,
+        cmap=colour_map(DIVERGING),
         vmin=-largest,
         vmax=largest,
         extent=(0, N_SEGMENTS, n_lanes, 0),

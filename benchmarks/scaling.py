@@ -25,7 +25,7 @@ from _results import write_results
 from sklearn.frozen import FrozenEstimator
 
 from sklearn_musiclime import MusicLimeExplainer, UniformSegmenter
-from sklearn_musiclime.cli import demo_model
+from sklearn_musiclime.commands import demo_model
 
 BASE = {"samples": 5000, "seconds": 30.0, "sources": 2, "segments": 20, "words": 100}
 VARIED = {

@@ -53,7 +53,7 @@ from _reference import (
 from _results import write_results
 
 from sklearn_musiclime import HPSSSeparator
-from sklearn_musiclime.cli import demo_model
+from sklearn_musiclime.commands import demo_model
 from sklearn_musiclime.neighbourhood import compose_audio
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from _cases import SONGS, Case, load_songs
 from _results import write_results
 
-from sklearn_musiclime.cli import demo_model
+from sklearn_musiclime.commands import demo_model
 
 TOL = 0.1
 LARGE = 0.3

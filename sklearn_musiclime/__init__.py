@@ -12,10 +12,11 @@ takes its way through the package in this order:
 - :mod:`~sklearn_musiclime.neighbourhood`: which design, how many samples, what that costs;
   :mod:`~sklearn_musiclime.neighbourhood.factored`: which models are cheap to ask;
 - :mod:`~sklearn_musiclime.surrogate`: which kernel, regressor and features;
-- :mod:`~sklearn_musiclime.explanation`: how to read weights, errors, fidelity, interactions,
-  shares; :mod:`~sklearn_musiclime.explanation.importance`: what counts over many songs, and its
-  intervals;
+- :mod:`~sklearn_musiclime.results`: what was found, as data, tables and files;
+  :mod:`~sklearn_musiclime.results.importance`: what counts over many songs;
 - :mod:`~sklearn_musiclime.report`: figures and pages;
+- :mod:`~sklearn_musiclime.explanation`: how to read weights, errors, fidelity, interactions,
+  shares;
 - :mod:`~sklearn_musiclime.metrics`: how good an explanation is, and what no metric says;
 - :mod:`~sklearn_musiclime.explainer`: the entry, which puts these together.
 
@@ -33,46 +34,35 @@ What many songs need:
   :mod:`~sklearn_musiclime._runtime.fingerprint`: the hash that models and songs are kept by;
 - :mod:`~sklearn_musiclime._runtime`: the rest of the plumbing, which no user imports: workers,
   memory, files;
-- :mod:`~sklearn_musiclime.cli`: all this from the shell, ``sklearn-musiclime --help``.
+- :mod:`~sklearn_musiclime.cli` and :mod:`~sklearn_musiclime.commands`: all this from the shell,
+  ``sklearn-musiclime --help``.
 """
 
-from sklearn_musiclime._version import __version__
-from sklearn_musiclime.components import (
-    BeatSegmenter,
-    HPSSSeparator,
-    LyricLineSegmenter,
-    StemSeparator,
-    StructureSegmenter,
-    TorchSeparator,
-    UniformSegmenter,
-)
-from sklearn_musiclime.explainer import MusicLimeExplainer
-from sklearn_musiclime.explanation import GlobalExplanation, LocalExplanation
-from sklearn_musiclime.featurizers import AudioEmbedder, LyricsEmbedder, SpectralStatistics
-from sklearn_musiclime.fusion import (
-    LateFusionClassifier,
-    TransformerFusionClassifier,
-    make_fusion_pipeline,
-)
-from sklearn_musiclime.songs import InvalidSongError
+from typing import TYPE_CHECKING, Any
 
-__all__ = [
-    "AudioEmbedder",
-    "BeatSegmenter",
-    "GlobalExplanation",
-    "HPSSSeparator",
-    "InvalidSongError",
-    "LateFusionClassifier",
-    "LocalExplanation",
-    "LyricLineSegmenter",
-    "LyricsEmbedder",
-    "MusicLimeExplainer",
-    "SpectralStatistics",
-    "StemSeparator",
-    "StructureSegmenter",
-    "TorchSeparator",
-    "TransformerFusionClassifier",
-    "UniformSegmenter",
-    "__version__",
-    "make_fusion_pipeline",
-]
+from sklearn_musiclime._version import __version__ as __version__
+
+if TYPE_CHECKING:
+    from sklearn_musiclime._api import *  # noqa: F403
+
+
+def __getattr__(name: str) -> Any:
+    """Load the public names when the first of them is asked for.
+
+    So that the command line, which lives in this package, can answer ``--help`` at once.
+    """
+    if name.startswith("_") and name != "__all__":
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    known = globals()
+    if "__all__" not in known:
+        from sklearn_musiclime import _api
+
+        known |= {public: getattr(_api, public) for public in _api.__all__}
+        known["__all__"] = [*_api.__all__, "__version__"]
+    if name not in known:  # nor a module that is loaded by now
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return known[name]
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__getattr__("__all__")})

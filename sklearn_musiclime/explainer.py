@@ -40,13 +40,6 @@ from sklearn_musiclime.components.separation import (
     Separator,
 )
 from sklearn_musiclime.explanation import Explanations, GlobalExplanation, LocalExplanation
-from sklearn_musiclime.explanation.aggregation import (
-    Aggregator,
-    Renaming,
-    SongSummary,
-    renamer,
-    summarise,
-)
 from sklearn_musiclime.neighbourhood import (
     DESIGNS,
     MaskFunction,
@@ -55,6 +48,13 @@ from sklearn_musiclime.neighbourhood import (
     check_design,
     check_labels,
     find_sampling_rate,
+)
+from sklearn_musiclime.results.aggregation import (
+    Aggregator,
+    Renaming,
+    SongSummary,
+    renamer,
+    summarise,
 )
 from sklearn_musiclime.songs import InvalidSongError, SongTable
 from sklearn_musiclime.songs.corpus import (

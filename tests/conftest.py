@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from sklearn.frozen import FrozenEstimator
 
-from sklearn_musiclime.cli import demo_model
+from sklearn_musiclime.commands import demo_model
 from sklearn_musiclime.datasets import load_jamendo_lyrics, make_songs
 
 REAL_SONGS = Path(__file__).parents[2] / "shared" / "data" / "jamendolyrics"

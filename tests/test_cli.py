@@ -22,7 +22,8 @@ from sklearn_musiclime import (
     SpectralStatistics,
     make_fusion_pipeline,
 )
-from sklearn_musiclime.cli import demo_model, main
+from sklearn_musiclime.cli import main
+from sklearn_musiclime.commands import demo_model
 from sklearn_musiclime.datasets import save_songs
 
 WRITTEN = {

@@ -31,7 +31,8 @@ from sklearn_musiclime import (
 from sklearn_musiclime._runtime.cache import ResultCache
 from sklearn_musiclime._runtime.files import _copy_rights, replacing, write_text, write_waveform
 from sklearn_musiclime._runtime.memory import keep_freed_memory
-from sklearn_musiclime.cli import demo_model, main
+from sklearn_musiclime.cli import main
+from sklearn_musiclime.commands import demo_model
 from sklearn_musiclime.datasets import save_songs
 
 TESTS = Path(__file__).parent
@@ -570,8 +571,7 @@ def test_a_report_that_fails_loses_no_explanation(
     def fail(*args, **kwargs):
         raise ValueError("no page today")
 
-    module = "local" if kind is LocalExplanation else "global_"
-    monkeypatch.setattr(f"sklearn_musiclime.explanation.{module}.{fails}", fail)
+    monkeypatch.setattr(f"sklearn_musiclime.report.page.{fails}", fail)
     assert main(arguments(files, tmp_path)) == 1
     printed = capfd.readouterr()
     assert printed.err.splitlines()[-1] == "sklearn-musiclime: error: no page today"

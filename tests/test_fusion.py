@@ -36,7 +36,7 @@ from sklearn_musiclime import (
     UniformSegmenter,
     make_fusion_pipeline,
 )
-from sklearn_musiclime.cli import demo_model
+from sklearn_musiclime.commands import demo_model
 from sklearn_musiclime.datasets import make_songs
 from sklearn_musiclime.fusion import compare_modalities, only
 from sklearn_musiclime.neighbourhood import find_factored

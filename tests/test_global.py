@@ -18,9 +18,11 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn_musiclime import GlobalExplanation, LocalExplanation, MusicLimeExplainer
 from sklearn_musiclime.components import split_lyrics
 from sklearn_musiclime.components.decomposition import AudioComponents, Decomposition
-from sklearn_musiclime.explanation import aggregation, group_words
-from sklearn_musiclime.explanation.aggregation import segment_overlap
-from sklearn_musiclime.explanation.importance import share_intervals, submodular_pick
+from sklearn_musiclime.explanation import group_words
+from sklearn_musiclime.results import aggregation
+from sklearn_musiclime.results.aggregation import segment_overlap
+from sklearn_musiclime.results.intervals import share_intervals
+from sklearn_musiclime.results.picking import submodular_pick
 from sklearn_musiclime.surrogate.interactions import Interactions
 
 PUBLISHED = Path(__file__).parents[2] / "shared" / "data" / "musiclime_published"

@@ -20,16 +20,19 @@ LAYERS = (
     ("_runtime",),
     ("songs",),
     ("components",),
-    ("datasets", "neighbourhood"),
+    ("neighbourhood",),
     ("featurizers", "surrogate"),
-    ("fusion", "report"),  # a report shows whatever has an explanation's attributes,
-    ("explanation",),  # so that an explanation can plot itself
+    ("fusion", "results"),
+    ("datasets", "report"),
+    ("explanation",),  # results with the methods that draw them
     ("_explain_one",),
     ("_explain_kept",),
     ("explainer",),
     ("metrics",),
-    ("__init__",),  # the names that are importable from the package
-    ("cli", "examples"),
+    ("_api",),  # the names that are importable from the package,
+    ("__init__",),  # which loads them when the first is asked for
+    ("commands", "examples"),
+    ("cli",),
     ("__main__",),
 )
 LAYER_OF = {name: number for number, layer in enumerate(LAYERS) for name in layer}
@@ -136,16 +139,43 @@ def test_an_import_of_the_explainer_by_a_component_is_found(tmp_path, code, foun
     assert upward_imports(package) == (expected if found else [])
 
 
+def run_python(code):
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+
+
 def test_importing_the_package_imports_neither_extras_nor_pyplot():
     names = (
         "torch transformers sentence_transformers demucs openunmix dask distributed ray lime shap "
-        "matplotlib.pyplot skops.io"
+        "matplotlib jinja2 skops.io"
     )
-    code = (
-        "import sys; from sklearn_musiclime import *; "
+    outcome = run_python(
+        "import sys; from sklearn_musiclime import *; import sklearn_musiclime.report; "
         f"print(*sys.modules.keys() & set({names!r}.split()))"
     )
-    outcome = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=True
-    )
     assert outcome.stdout.split() == []
+
+
+def test_the_command_line_answers_at_once():
+    """It reads what is typed before it imports what works."""
+    outcome = run_python(
+        "import sys, time; from sklearn_musiclime.cli import main\n"
+        "try: main(['--help'])\n"
+        "except SystemExit as ended: assert not ended.code\n"
+        "print(time.process_time(), *sys.modules.keys() & {'numpy', 'sklearn', 'librosa'})"
+    )
+    usage, *_, last = outcome.stdout.splitlines()
+    assert usage.startswith("usage: sklearn-musiclime")
+    seconds, *loaded = last.split()
+    assert loaded == []
+    assert float(seconds) < 0.5
+
+
+@pytest.mark.parametrize("public", sklearn_musiclime.__all__)
+def test_each_public_name_is_loaded_when_it_is_asked_for(public):
+    assert getattr(sklearn_musiclime, public) is not None
+    assert public in dir(sklearn_musiclime)
+
+
+def test_what_is_no_public_name_is_an_error():
+    with pytest.raises(AttributeError, match="no attribute 'explain'"):
+        sklearn_musiclime.explain  # noqa: B018

@@ -17,7 +17,7 @@ from sklearn_musiclime._runtime.files import write_waveform
 from sklearn_musiclime.songs import read_audio
 
 if TYPE_CHECKING:
-    from sklearn_musiclime.explanation.local import LocalExplanation
+    from sklearn_musiclime.results.local import LocalResult
 
 SOURCES = ("drums", "bass", "chords", "voice")
 N_SPANS = 10
@@ -144,7 +144,7 @@ class PlantedRule:
         """
         return self.classes_[(self.decision_function(X) > 0).astype(int)]
 
-    def recall(self, explanation: LocalExplanation) -> float:
+    def recall(self, explanation: LocalResult) -> float:
         """Return the fraction of a song's planted components that an explanation ranks highest.
 
         Parameters

@@ -49,9 +49,10 @@ Name: share, dtype: float64
 >>> explanation.modality_scores().to_dict()  # "love" in silence, and the audio without words
 {'both': 2.0, 'audio': 0.0, 'lyrics': 1.0, 'neither': 0.0}
 
-Over many songs, :mod:`~sklearn_musiclime.explanation.importance` says what counts for a class, and
-how to read its intervals; :mod:`~sklearn_musiclime.explanation.aggregation`, when components of two
-songs are the same one; :mod:`~sklearn_musiclime.explanation.grouping` makes groups of words.
+Over many songs, :mod:`~sklearn_musiclime.results.importance` says what counts for a class,
+:mod:`~sklearn_musiclime.results.intervals`, how to read its intervals, and
+:mod:`~sklearn_musiclime.results.aggregation`, when components of two songs are the same one;
+:mod:`~sklearn_musiclime.explanation.grouping` makes groups of words.
 """
 
 from sklearn_musiclime.explanation.collection import Explanations

@@ -7,11 +7,14 @@ is so dark that black text on it can't be read.
 from __future__ import annotations
 
 import numpy as np
-from matplotlib.colors import LinearSegmentedColormap, to_hex
 
-FOR, AGAINST = "#5aa2e0", "#f0975a"
-DIVERGING = LinearSegmentedColormap.from_list("for_against", [AGAINST, "#ffffff", FOR])
-SEQUENTIAL = LinearSegmentedColormap.from_list("for", ["#ffffff", FOR])
+FOR, AGAINST, NOTHING = "#5aa2e0", "#f0975a", "#ffffff"
+DIVERGING = (AGAINST, NOTHING, FOR)
+"""Colours of weights of both signs, from the lowest to the highest; even steps between them."""
+SEQUENTIAL = (NOTHING, FOR)
+"""Colours of importances, from none to the highest."""
+N_STEPS = 256
+"""Colours of a scale: as many as matplotlib's, so that pages and figures show the same ones."""
 
 
 def weight_colours(weights: np.ndarray, largest: float) -> list[str]:
@@ -28,6 +31,17 @@ def weight_colours(weights: np.ndarray, largest: float) -> list[str]:
     -------
     list of str
         As ``#rrggbb``.
+
+    Examples
+    --------
+    >>> from sklearn_musiclime.report.colours import weight_colours
+    >>> weight_colours([-2, 2], largest=2)
+    ['#f0975a', '#5aa2e0']
     """
-    scaled = np.asarray(weights) / (largest or 1.0)
-    return [to_hex(DIVERGING(0.5 + 0.5 * w)) for w in np.clip(scaled, -1, 1)]
+    scaled = np.clip(np.asarray(weights, dtype=float) / (largest or 1.0), -1, 1)
+    steps = np.minimum((0.5 + 0.5 * scaled) * N_STEPS, N_STEPS - 1).astype(int)
+    ends = np.array([list(bytes.fromhex(colour[1:])) for colour in DIVERGING])
+    places = np.linspace(0, 1, len(ends))
+    channels = [np.interp(steps / (N_STEPS - 1), places, channel) for channel in ends.T]
+    colours = np.rint(np.stack(channels, axis=-1)).astype(np.uint8)
+    return [f"#{bytes(colour).hex()}" for colour in colours]

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
+from sklearn_musiclime.report.canvas import colour_map, new_figure
 from sklearn_musiclime.report.colours import AGAINST, FOR, SEQUENTIAL
 from sklearn_musiclime.report.plots import (
     MIN_BARS,
@@ -22,14 +21,17 @@ from sklearn_musiclime.report.plots import (
 )
 
 if TYPE_CHECKING:
-    from sklearn_musiclime.explanation.global_ import GlobalExplanation
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from sklearn_musiclime.results.global_tables import GlobalResult
 
 MAX_REACH = 3
 """How many times as far as the longest bar whiskers may go."""
 
 
 def plot_global(
-    explanation: GlobalExplanation,
+    explanation: GlobalResult,
     labels: Sequence[Hashable] | None,
     *,
     method: str,
@@ -66,7 +68,7 @@ def plot_global(
     }
     n_sources = max((len(m) for m in maps), default=0)
     height = max(0.8 + 0.32 * n_sources, 0.7 + 0.19 * n * sides["lyrics"])
-    figure = Figure(figsize=(WIDTH, 0.6 + height * len(labels)), layout="constrained")
+    figure = new_figure(WIDTH, 0.6 + height * len(labels))
     grid = figure.add_gridspec(
         len(labels),
         max(sum(sides.values()), 1),
@@ -102,7 +104,7 @@ def plot_global(
 
 
 def plot_comparison(
-    explanation: GlobalExplanation,
+    explanation: GlobalResult,
     first: Hashable,
     second: Hashable,
     *,
@@ -140,7 +142,7 @@ def plot_comparison(
     )
     panels = dict(iter(shown.groupby("modality")))
     n_bars = max((len(part) for part in panels.values()), default=1)
-    figure = Figure(figsize=(WIDTH, 1.3 + 0.22 * n_bars), layout="constrained")
+    figure = new_figure(WIDTH, 1.3 + 0.22 * n_bars)
     names = shorten(str(first)), shorten(str(second))
     write_text(
         figure.suptitle, f"{names[1]}  |  {names[0]}: difference of importance ({method})",
@@ -173,7 +175,7 @@ def plot_comparison(
 
 
 def plot_class_audio(
-    explanation: GlobalExplanation,
+    explanation: GlobalResult,
     label: Hashable,
     *,
     method: str = "average",
@@ -207,7 +209,7 @@ def plot_class_audio(
 
 
 def plot_class_words(
-    explanation: GlobalExplanation,
+    explanation: GlobalResult,
     label: Hashable,
     *,
     method: str = "average",
@@ -251,7 +253,7 @@ def _draw_heat(ax: Axes, audio_map: pd.DataFrame, largest: float):
         np.arange(n_segments + 1),
         np.arange(n_sources + 1),
         np.ma.masked_invalid(audio_map.to_numpy(dtype=float)),
-        cmap=SEQUENTIAL,
+        cmap=colour_map(SEQUENTIAL),
         vmin=0.0,
         vmax=largest,
         edgecolors="#bbbbbb",

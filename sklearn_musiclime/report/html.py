@@ -6,17 +6,18 @@ from functools import cache
 from typing import TYPE_CHECKING
 
 import numpy as np
-from jinja2 import Environment, PackageLoader
 
 from sklearn_musiclime.report.colours import weight_colours
 
 if TYPE_CHECKING:
+    from jinja2 import Environment
+
     from sklearn_musiclime.components.lyrics import LyricComponents
-    from sklearn_musiclime.explanation.global_ import GlobalExplanation
-    from sklearn_musiclime.explanation.local import LocalExplanation
+    from sklearn_musiclime.results.global_tables import GlobalResult
+    from sklearn_musiclime.results.local import LocalResult
 
 
-def local_summary(explanation: LocalExplanation, n: int = 8) -> str:
+def local_summary(explanation: LocalResult, n: int = 8) -> str:
     """Summarise a local explanation for a notebook.
 
     Parameters
@@ -69,7 +70,7 @@ def local_summary(explanation: LocalExplanation, n: int = 8) -> str:
     )
 
 
-def global_summary(explanation: GlobalExplanation, n: int = 6) -> str:
+def global_summary(explanation: GlobalResult, n: int = 6) -> str:
     """Summarise a global explanation for a notebook.
 
     Parameters
@@ -101,9 +102,7 @@ def global_summary(explanation: GlobalExplanation, n: int = 6) -> str:
     )
 
 
-def _lanes(
-    explanation: LocalExplanation, largest: float
-) -> list[tuple[str, list[tuple[str, str]]]]:
+def _lanes(explanation: LocalResult, largest: float) -> list[tuple[str, list[tuple[str, str]]]]:
     """The sources with (what a cell says, its colour) of each segment."""
     audio_map = explanation.audio_map()
     return [
@@ -130,7 +129,12 @@ def _coloured(lyrics: LyricComponents, colours: list[str]) -> list[tuple[str, st
 
 @cache
 def environment() -> Environment:
-    """Return what renders the templates, and escapes what it puts in."""
+    """Return what renders the templates, and escapes what it puts in.
+
+    Jinja is loaded here, when the first page is written.
+    """
+    from jinja2 import Environment, PackageLoader
+
     found = Environment(
         loader=PackageLoader("sklearn_musiclime.report"),
         autoescape=True,

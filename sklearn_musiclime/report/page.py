@@ -9,15 +9,20 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Sequence
+import os
 from importlib.resources import files
+from os import PathLike
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import numpy as np
 
+from sklearn_musiclime._runtime.files import write_text
 from sklearn_musiclime.report.html import environment
 from sklearn_musiclime.report.plots import envelope
 from sklearn_musiclime.report.sound import playable, vorbis
+from sklearn_musiclime.results.importance import METHODS
 from sklearn_musiclime.songs import row_name
 
 if TYPE_CHECKING:
@@ -25,8 +30,8 @@ if TYPE_CHECKING:
 
     from sklearn_musiclime.components.decomposition import AudioComponents
     from sklearn_musiclime.components.lyrics import LyricComponents
-    from sklearn_musiclime.explanation.global_ import GlobalExplanation
-    from sklearn_musiclime.explanation.local import LocalExplanation
+    from sklearn_musiclime.results.global_tables import GlobalResult
+    from sklearn_musiclime.results.local import LocalResult
 
 MAX_CLASSES = 10
 MAX_INTERACTIONS = 12
@@ -37,7 +42,75 @@ Piece = tuple[str, int | None, float | None, float | None]
 """Text, its component if it is one's, and the seconds at which it is sung, if they are known."""
 
 
-def local_page(explanation: LocalExplanation) -> str:
+def write_local_page(explanation: LocalResult, path: str | PathLike[str]) -> Path:
+    """Write the page of a local explanation to a file.
+
+    Parameters
+    ----------
+    explanation : LocalExplanation
+        What is shown, with its waveforms.
+    path : path-like
+        The HTML file.
+
+    Returns
+    -------
+    Path
+        The file.
+    """
+    path = Path(path)
+    write_text(path, local_page(explanation), errors="backslashreplace")
+    return path
+
+
+def write_global_page(
+    explanation: GlobalResult,
+    path: str | PathLike[str],
+    *,
+    title: str,
+    n_songs: int,
+    min_count: int,
+) -> Path:
+    """Write the page of a global explanation to a file, and pages of picked songs beside it.
+
+    Parameters
+    ----------
+    explanation : GlobalExplanation
+        What is shown. Picked songs have pages if it holds their local explanations.
+    path : path-like
+        The HTML file.
+    title : str
+        Its heading.
+    n_songs : int
+        Songs that are picked, at most.
+    min_count : int
+        Explanations that contain a component, at least.
+
+    Returns
+    -------
+    Path
+        The file.
+    """
+    path = Path(path)
+    # The ending of a page alone: "run.1" and "run.2" have pages of their own.
+    name = path.stem if path.suffix in (".html", ".htm") else path.name
+    songs = []
+    if explanation.songs is not None:
+        by_row = {e.row: e for e in explanation.explanations or []}
+        for song in explanation.pick(n_songs).itertuples():
+            link = None
+            if song.row in by_row:
+                page = f"{name}-song-{song.row}.html"
+                write_local_page(by_row[song.row], path.with_name(page))
+                link = quote(os.fsencode(page), safe="")
+            songs.append(
+                {"title": song.title, "label": song.label, "score": song.score, "page": link}
+            )
+    text = global_page(explanation, title=title, songs=songs, min_count=min_count)
+    write_text(path, text, errors="backslashreplace")
+    return path
+
+
+def local_page(explanation: LocalResult) -> str:
     """Write a local explanation as a page.
 
     Parameters
@@ -85,11 +158,10 @@ def local_page(explanation: LocalExplanation) -> str:
 
 
 def global_page(
-    explanation: GlobalExplanation,
+    explanation: GlobalResult,
     *,
     title: str,
     songs: list[dict[str, Any]],
-    methods: Sequence[str],
     min_count: int,
 ) -> str:
     """Write a global explanation as a page.
@@ -102,8 +174,6 @@ def global_page(
         Its heading.
     songs : list of dict
         ``title``, ``label``, ``score`` and ``page`` (a relative URL, or None) of songs to look at.
-    methods : sequence of str
-        The importances to choose from.
     min_count : int
         Explanations that contain a component, at least.
 
@@ -112,7 +182,7 @@ def global_page(
     str
         An HTML document that needs nothing else.
     """
-    values = {m: explanation.importance(m, min_count=min_count).to_numpy().T for m in methods}
+    values = {m: explanation.importance(m, min_count=min_count).to_numpy().T for m in METHODS}
     bounds, shares = np.full((2, *explanation.counts.shape), np.nan), None
     if explanation.songs is not None:
         bounds = np.stack(
@@ -162,7 +232,7 @@ def global_page(
     )
 
 
-def _columns_shown(explanation: GlobalExplanation, values: dict[str, np.ndarray]) -> list[int]:
+def _columns_shown(explanation: GlobalResult, values: dict[str, np.ndarray]) -> list[int]:
     """All of the audio, and of the lyrics what is among the first of any class by any method."""
     is_audio = np.array([c.modality == "audio" for c in explanation.components], dtype=bool)
     shown = set(np.flatnonzero(is_audio).tolist())
@@ -183,7 +253,7 @@ def _numbers(values: np.ndarray) -> list[float | None]:
     return [None if np.isnan(value) else float(value) for value in values]
 
 
-def _prediction(explanation: LocalExplanation) -> list[tuple[str, float]]:
+def _prediction(explanation: LocalResult) -> list[tuple[str, float]]:
     """The scores that are shown: the largest, and those of the labels explained."""
     scores = sorted(explanation.prediction.items(), key=lambda item: -item[1])
     return [
@@ -193,7 +263,7 @@ def _prediction(explanation: LocalExplanation) -> list[tuple[str, float]]:
     ]
 
 
-def _label(explanation: LocalExplanation, index: int) -> dict[str, Any]:
+def _label(explanation: LocalResult, index: int) -> dict[str, Any]:
     label = explanation.labels[index]
     pairs: list[tuple[int, int, float, float | None]] = []
     if explanation.interaction_terms is not None:

@@ -9,22 +9,22 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Callable, Hashable, Sequence
-from functools import cache
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-from matplotlib import font_manager
-from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from sklearn_musiclime.components.decomposition import AudioComponents
 from sklearn_musiclime.components.lyrics import LyricComponents
+from sklearn_musiclime.report.canvas import colour_map, installed, new_figure
 from sklearn_musiclime.report.colours import AGAINST, DIVERGING, FOR, weight_colours
 
 if TYPE_CHECKING:
-    from sklearn_musiclime.explanation.local import LocalExplanation
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+    from sklearn_musiclime.results.local import LocalResult
 
 WIDTH, COLUMN_WIDTH = 10.0, 3.5
 """Inches of a whole figure, and of a column of a paper."""
@@ -43,9 +43,7 @@ MONO = ("DejaVu Sans Mono", *SANS[1:])
 Piece = tuple[int, str, int | None]
 
 
-def plot_local(
-    explanation: LocalExplanation, label: Hashable | None = None, *, n: int = 12
-) -> Figure:
+def plot_local(explanation: LocalResult, label: Hashable | None = None, *, n: int = 12) -> Figure:
     """Draw a local explanation.
 
     Parameters
@@ -79,7 +77,7 @@ def plot_local(
         "lyrics": 0.0 if not n_lines else 0.4 + 0.19 * n_lines,
     }
     rows = [name for name, height in heights.items() if height]
-    figure = Figure(figsize=(WIDTH, 0.7 + sum(heights.values())), layout="constrained")
+    figure = new_figure(WIDTH, 0.7 + sum(heights.values()))
     grid = figure.add_gridspec(
         len(rows), len(modalities), height_ratios=[heights[name] for name in rows]
     )
@@ -102,7 +100,7 @@ def plot_local(
 
 
 def plot_audio(
-    explanation: LocalExplanation, label: Hashable | None = None, *, ax: Axes | None = None
+    explanation: LocalResult, label: Hashable | None = None, *, ax: Axes | None = None
 ) -> Axes:
     """Draw the audio: a lane a source, its segments coloured by weight, its waveform over them.
 
@@ -135,7 +133,7 @@ def plot_audio(
 
 
 def plot_top(
-    explanation: LocalExplanation,
+    explanation: LocalResult,
     label: Hashable | None = None,
     *,
     n: int = 10,
@@ -172,7 +170,7 @@ def plot_top(
 
 
 def plot_interactions(
-    explanation: LocalExplanation,
+    explanation: LocalResult,
     label: Hashable | None = None,
     *,
     n: int = 10,
@@ -210,7 +208,7 @@ def plot_interactions(
 
 
 def plot_lyrics(
-    explanation: LocalExplanation,
+    explanation: LocalResult,
     label: Hashable | None = None,
     *,
     n_columns: int = COLUMN_LETTERS,
@@ -252,10 +250,10 @@ def column_axes(ax: Axes | None, height: float) -> Axes:
     """Return the axes given, or those of a figure as wide as a column, unknown to pyplot."""
     if ax is not None:
         return ax
-    return Figure(figsize=(COLUMN_WIDTH, height), layout="constrained").add_subplot()
+    return new_figure(COLUMN_WIDTH, height).add_subplot()
 
 
-def _in_log_odds(explanation: LocalExplanation) -> str:
+def _in_log_odds(explanation: LocalResult) -> str:
     """What is said of weights that are not in the unit of the score."""
     return " (log-odds)" if explanation.settings.get("link") == "logit" else ""
 
@@ -264,7 +262,7 @@ def _largest(weights: np.ndarray) -> float:
     return float(np.abs(weights).max(initial=0.0)) or 1.0
 
 
-def _heading(explanation: LocalExplanation, index: int) -> str:
+def _heading(explanation: LocalResult, index: int) -> str:
     label = explanation.labels[index]
     name = f"{shorten(explanation.title, 60)}: {shorten(str(label))}"
     surrogate, fidelity = explanation.local_prediction[index], explanation.fidelity[index]
@@ -283,7 +281,7 @@ def _draw_lanes(
         audio.times,
         np.arange(n_sources + 1),
         weights.reshape(n_sources, audio.n_segments),
-        cmap=DIVERGING,
+        cmap=colour_map(DIVERGING),
         vmin=-largest,
         vmax=largest,
         edgecolors="#bbbbbb",
@@ -428,15 +426,9 @@ def write_text(
         else arg
         for arg in args
     ]  # fmt: skip
-    draw(*args, parse_math=False, family=_installed(tuple(fonts)), **properties)
+    draw(*args, parse_math=False, family=installed(tuple(fonts)), **properties)
 
 
 def _printable(text: str) -> str:
     """A text without what has no glyph: control characters and lone surrogates."""
     return "".join("\ufffd" if unicodedata.category(c) in ("Cc", "Cs") else c for c in text)
-
-
-@cache
-def _installed(fonts: tuple[str, ...]) -> list[str]:
-    known = set(font_manager.get_font_names())
-    return [font for font in fonts if font in known]

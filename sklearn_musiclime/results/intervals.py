@@ -1,18 +1,4 @@
-"""How much a component counts for a class, from its weights in many songs.
-
-Let a component be in n explanations of a class, and s be the sum of the positive parts of its
-weights there.
-
-- "average": s / n, what it adds where it occurs. For audio, which is in every song, and to compare
-  classes. A word of a single song can be first; `min_count` leaves out what is that rare.
-- "lime": sqrt(s), LIME's global importance, which grows with how often a component occurs. Finds
-  what the model meets all the time, common words too.
-- "homogeneity": sqrt(s) (1 - (H - H_min) / (H_max - H_min)), where H is the entropy, in bits, of
-  the component's sqrt(s) over the classes: what speaks for all classes alike tells none of them.
-  For what sets a class apart; the component that is spread most evenly always comes out 0.
-
-What speaks *against* a class counts for none of them. Shares and interactions over songs, and what
-tells two classes apart, are methods of :class:`~sklearn_musiclime.GlobalExplanation`.
+"""How far importances and shares would vary with other songs.
 
 The 95 % intervals say how far an importance would vary with other songs of the kind, as many of
 each class, and with other masks. They are as wide as songs differ, so ten songs of one album give a
@@ -38,38 +24,8 @@ of 1 to 25 clips that share half of their weight it is 92 to 98 % of normal and 
 and 86 to 97 % where half or more of the weights are zero. Intervals of "homogeneity", which every
 class has a part in, need two groups of every class.
 
-Thirty songs, and a model that goes by one word a class, "love" counting twice at night:
-
->>> import numpy as np
->>> from sklearn_musiclime import MusicLimeExplainer
->>> rng = np.random.default_rng(0)
->>> fillers = ["and", "the", "you", "we", "night", "road"]
->>> songs = np.empty((30, 2), dtype=object)
->>> for i in range(30):
-...     words = [*rng.choice(fillers, 3, replace=False), "love" if i % 2 else "storm"]
-...     songs[i] = [np.ones(10), " ".join(words)]
->>> def scores(songs):
-...     return [
-...         ["storm" in words, ("love" in words) * (1.0 + ("night" in words))] for _, words in songs
-...     ]
->>> explainer = MusicLimeExplainer(scores, modality="lyrics", random_state=0)
->>> overall = explainer.fit(songs).explain_global(songs)
->>> overall.top(1, 1)[["component", "importance", "low", "high"]].round(2)
-  component  importance   low  high
-0      love        1.28  1.09  1.48
->>> overall.top(1, 0)["component"].tolist()
-['storm']
-
 References
 ----------
-Ribeiro, Singh, Guestrin, "'Why should I trust you?' Explaining the predictions of any classifier",
-KDD 2016.
-
-van der Linden, Haned, Kanoulas, "Global aggregations of local explanations for black box models",
-2019.
-
-Sotirou et al., "MusicLIME", arXiv 2409.10496.
-
 Wilson, Hilferty, "The distribution of chi-square", PNAS 17, 1931.
 
 Kish, "Survey sampling", 1965, section 8.2.
@@ -90,7 +46,13 @@ import scipy.sparse
 import scipy.special
 import scipy.stats
 
-METHODS = ("average", "lime", "homogeneity")
+from sklearn_musiclime.results.importance import (
+    check_method,
+    class_entropy,
+    entropy_span,
+    importance_values,
+)
+
 POWERS = {"average": 1 / 3, "lime": 2 / 3, "homogeneity": 2 / 3}
 """The power of an importance on whose scale its interval is symmetric."""
 MIN_GROUPS = 2
@@ -99,134 +61,6 @@ MAX_GROUPS = 200
 """Groups that are left out one after the other."""
 CHUNK_VALUES = 2_000_000
 """Importances that are held at a time: 16 MB."""
-
-
-def class_entropy(sums: np.ndarray) -> np.ndarray:
-    """Entropy of a component's ``lime`` importance over the classes.
-
-    Parameters
-    ----------
-    sums : ndarray of shape (..., n_labels, n_components)
-        Sums of positive weights.
-
-    Returns
-    -------
-    ndarray of shape (..., n_components)
-        In bits; NaN for components that speak for no class.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from sklearn_musiclime.explanation.importance import class_entropy
-    >>> class_entropy(np.array([[1.0, 4.0, 0.0], [1.0, 0.0, 0.0]]))
-    array([ 1.,  0., nan])
-    """
-    roots = np.sqrt(sums)
-    total = roots.sum(axis=-2, keepdims=True)
-    share = np.divide(roots, total, out=np.zeros_like(roots), where=total > 0)
-    bits = np.log2(share, out=np.zeros_like(share), where=share > 0)
-    entropy = -(share * bits).sum(axis=-2) + 0.0
-    return np.where(total[..., 0, :] > 0, entropy, np.nan)
-
-
-def importance(sums: np.ndarray, counts: np.ndarray, method: str = "average") -> np.ndarray:
-    """Importances of components for classes.
-
-    Parameters
-    ----------
-    sums : ndarray of shape (n_labels, n_components)
-        Sums of the positive parts of weights.
-    counts : ndarray of shape (n_labels, n_components)
-        Explanations that contain the component.
-    method : {"average", "lime", "homogeneity"}, default="average"
-        See the module.
-
-    Returns
-    -------
-    ndarray of shape (n_labels, n_components)
-        NaN where no explanation of the class contains the component.
-
-    Raises
-    ------
-    ValueError
-        The method is none of the three.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from sklearn_musiclime.explanation.importance import importance
-    >>> sums, counts = np.array([[4.0, 1.0], [4.0, 0.0]]), np.array([[2, 1], [1, 0]])
-    >>> importance(sums, counts)
-    array([[ 2.,  1.],
-           [ 4., nan]])
-    >>> importance(sums, counts, "homogeneity")  # the first speaks for both classes alike
-    array([[ 0.,  1.],
-           [ 0., nan]])
-    """
-    check_method(method)
-    entropy = class_entropy(sums) if method == "homogeneity" else None
-    span = None if entropy is None else entropy_span(entropy)
-    return np.where(counts > 0, _values(sums, counts, method, entropy, span), np.nan)
-
-
-def check_method(method: str) -> None:
-    """Raise a ValueError for what is no method."""
-    if method not in METHODS:
-        raise ValueError(f"method must be one of {METHODS}, got {method!r}")
-
-
-def entropy_span(entropy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return the smallest and the largest entropy of components, shape (..., 1) each."""
-    low = np.where(np.isnan(entropy), np.inf, entropy).min(axis=-1, keepdims=True, initial=np.inf)
-    high = np.where(np.isnan(entropy), -np.inf, entropy).max(
-        axis=-1, keepdims=True, initial=-np.inf
-    )
-    return low, high
-
-
-def _values(
-    sums: np.ndarray,
-    counts: np.ndarray,
-    method: str,
-    entropy: np.ndarray | None,
-    span: tuple[np.ndarray, np.ndarray] | None,
-) -> np.ndarray:
-    if method == "average":
-        return np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
-    roots = np.sqrt(sums)
-    if method == "lime":
-        return roots
-    low, high = span
-    # Where all are alike none is less homogeneous than another, and nothing is taken off.
-    width = np.where(high > low, high - low, 1.0)
-    excess = np.nan_to_num(entropy - np.where(np.isfinite(low), low, 0.0))
-    return roots * (1 - excess / width)[..., np.newaxis, :]
-
-
-def totals(
-    weights: scipy.sparse.csr_array, of_label: np.ndarray, n_labels: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """Sum weights up by label.
-
-    Parameters
-    ----------
-    weights : csr_array of shape (n_explanations, n_components)
-        Weights; what is stored counts, zeros too.
-    of_label : ndarray of shape (n_explanations,) of int
-        The label that each row explains.
-    n_labels : int
-        How many there are.
-
-    Returns
-    -------
-    sums, counts : ndarray of shape (n_labels, n_components)
-        Sums of the positive parts; explanations that contain the component.
-    """
-    of_entry = np.repeat(of_label, np.diff(weights.indptr))
-    cell = of_entry.astype(np.int64) * weights.shape[1] + weights.indices
-    shape, n_cells = (n_labels, weights.shape[1]), n_labels * weights.shape[1]
-    sums = np.bincount(cell, np.maximum(weights.data, 0.0), minlength=n_cells)
-    return sums.reshape(shape), np.bincount(cell, minlength=n_cells).reshape(shape)
 
 
 class Jackknife:
@@ -276,7 +110,7 @@ class Jackknife:
         Parameters
         ----------
         method : {"average", "lime", "homogeneity"}
-            See the module.
+            See :mod:`~sklearn_musiclime.results.importance`.
         confidence_level : float, default=0.95
             Between 0 and 1.
 
@@ -350,12 +184,12 @@ class Jackknife:
             sums, counts = self._of_groups(self._sums, chunk), self._of_groups(self._counts, chunk)
             if method == "average":
                 sizes = counts
-                values = _values(_left_out(sums), _left_out(counts), method, None, None)
+                values = importance_values(_left_out(sums), _left_out(counts), method, None, None)
             else:
                 sizes = np.broadcast_to(self._sizes[:, :, np.newaxis], sums.shape)
                 rest = self._without(chunk)
                 entropy = class_entropy(rest) if method == "homogeneity" else None
-                values = _values(rest, counts, method, entropy, span)
+                values = importance_values(rest, counts, method, entropy, span)
                 if method == "homogeneity":  # without its only group, a class is not known
                     values = np.where(np.isnan(rest).any(axis=1, keepdims=True), np.nan, values)
             values = np.where(counts.sum(axis=0) > 0, values, np.nan)
@@ -442,7 +276,7 @@ def share_intervals(
     Examples
     --------
     >>> import numpy as np
-    >>> from sklearn_musiclime.explanation.importance import share_intervals
+    >>> from sklearn_musiclime.results.intervals import share_intervals
     >>> shares = np.array([[0.5, 0.0], [0.6, 0.0], [0.7, 0.0], [0.6, 0.0]])
     >>> share_intervals(shares, np.arange(4)).round(2)
     array([[0.46,  nan],
@@ -486,7 +320,7 @@ def effective_number(sizes: np.ndarray) -> np.ndarray:
     Examples
     --------
     >>> import numpy as np
-    >>> from sklearn_musiclime.explanation.importance import effective_number
+    >>> from sklearn_musiclime.results.intervals import effective_number
     >>> effective_number(np.array([[5.0, 9.0], [5.0, 1.0], [5.0, 0.0]])).round(2)
     array([3.  , 1.22])
     """
@@ -506,43 +340,3 @@ def check_level(confidence_level: float) -> None:
     """Raise a ValueError for what is no confidence level."""
     if not 0 < confidence_level < 1:
         raise ValueError(f"confidence_level must be between 0 and 1, got {confidence_level!r}")
-
-
-def submodular_pick(weights: np.ndarray | scipy.sparse.csr_array, n: int) -> list[int]:
-    """Choose rows that together cover the columns that count.
-
-    Greedily, each time the row that adds most to the coverage: the sum, over the columns in which a
-    chosen row is not 0, of ``sqrt(abs(weights).sum(axis=0))``. That is at least 1 - 1/e of what the
-    best choice covers (Ribeiro et al. 2016).
-
-    Parameters
-    ----------
-    weights : array or csr_array of shape (n_rows, n_columns)
-        Weights; a column is covered by rows in which it is not 0.
-    n : int
-        How many rows; fewer if fewer cover all that there is.
-
-    Returns
-    -------
-    list of int
-        The rows in the order in which they were chosen.
-
-    Examples
-    --------
-    >>> import numpy as np
-    >>> from sklearn_musiclime.explanation.importance import submodular_pick
-    >>> submodular_pick(np.array([[1, 1, 0, 0], [1, 0, 0, 0], [0, 0, 0, 1]]), 3)
-    [0, 2]
-    """
-    magnitude = abs(scipy.sparse.csr_array(weights, dtype=float))
-    gain = np.sqrt(magnitude.sum(axis=0))
-    has = (magnitude > 0).astype(float)
-    chosen: list[int] = []
-    for _ in range(min(n, has.shape[0])):
-        added = has @ gain
-        best = int(np.argmax(added))
-        if added[best] <= 0:
-            break
-        chosen.append(best)
-        gain[has.indices[has.indptr[best] : has.indptr[best + 1]]] = 0.0
-    return chosen

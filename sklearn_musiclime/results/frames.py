@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
+
+SHARES = ("audio", "lyrics", "interaction")
+"""The parts of what moves a score, as tables of shares name them."""
 
 
 def check_modality(modality: str) -> None:
@@ -57,3 +61,11 @@ def pair_frame(
     if fdr is not None:
         frame = frame[frame["q_value"] <= fdr]
     return largest_first(frame, "weight")
+
+
+def object_series(values: list[Any]) -> pd.Series:
+    """Return a series of objects, one a value: a tuple is one label."""
+    series = pd.Series([None] * len(values), dtype=object)
+    for i, value in enumerate(values):
+        series[i] = value
+    return series

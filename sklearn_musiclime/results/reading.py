@@ -260,7 +260,7 @@ def arrays_digest(arrays: Mapping[str, np.ndarray]) -> str:
     Examples
     --------
     >>> import numpy as np
-    >>> from sklearn_musiclime.explanation.reading import arrays_digest
+    >>> from sklearn_musiclime.results.reading import arrays_digest
     >>> arrays_digest({"mix": np.zeros(3)}) == arrays_digest({"mix": np.zeros((3, 1))})
     False
     """

@@ -19,7 +19,7 @@ import numpy as np
 import scipy.sparse
 
 if TYPE_CHECKING:
-    from sklearn_musiclime.explanation.local import LocalExplanation
+    from sklearn_musiclime.results.local import LocalResult
 
 Renaming = Mapping[str, str] | Callable[[str], str] | str | None
 """New names of words or sources; see :func:`renamer`."""
@@ -104,7 +104,7 @@ class SongSummary:
 
 
 def summarise(
-    explanation: LocalExplanation,
+    explanation: LocalResult,
     *,
     n_segments: int | None = None,
     words: Renaming = None,
@@ -114,7 +114,7 @@ def summarise(
 
     Parameters
     ----------
-    explanation : LocalExplanation
+    explanation : LocalResult
         Of a song.
     n_segments : int or None, default=None
         Relative segments that time is cut into. None: as many as the song has.
@@ -163,9 +163,7 @@ def summarise(
     )
 
 
-def _shared_pairs(
-    explanation: LocalExplanation, parts: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
+def _shared_pairs(explanation: LocalResult, parts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Interactions of a song's own components as those of the shared ones."""
     terms = explanation.interaction_terms
     n_labels = len(explanation.labels)
@@ -203,7 +201,7 @@ def segment_overlap(borders: np.ndarray, n_cells: int) -> np.ndarray:
     Examples
     --------
     >>> import numpy as np
-    >>> from sklearn_musiclime.explanation.aggregation import segment_overlap
+    >>> from sklearn_musiclime.results.aggregation import segment_overlap
     >>> segment_overlap(np.array([0, 50, 100]), 4)
     array([[0.5, 0.5, 0. , 0. ],
            [0. , 0. , 0.5, 0.5]])

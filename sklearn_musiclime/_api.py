@@ -1,0 +1,40 @@
+"""The public names of the package."""
+
+from sklearn_musiclime.components import (
+    BeatSegmenter,
+    HPSSSeparator,
+    LyricLineSegmenter,
+    StemSeparator,
+    StructureSegmenter,
+    TorchSeparator,
+    UniformSegmenter,
+)
+from sklearn_musiclime.explainer import MusicLimeExplainer
+from sklearn_musiclime.explanation import GlobalExplanation, LocalExplanation
+from sklearn_musiclime.featurizers import AudioEmbedder, LyricsEmbedder, SpectralStatistics
+from sklearn_musiclime.fusion import (
+    LateFusionClassifier,
+    TransformerFusionClassifier,
+    make_fusion_pipeline,
+)
+from sklearn_musiclime.songs import InvalidSongError
+
+__all__ = [
+    "AudioEmbedder",
+    "BeatSegmenter",
+    "GlobalExplanation",
+    "HPSSSeparator",
+    "InvalidSongError",
+    "LateFusionClassifier",
+    "LocalExplanation",
+    "LyricLineSegmenter",
+    "LyricsEmbedder",
+    "MusicLimeExplainer",
+    "SpectralStatistics",
+    "StemSeparator",
+    "StructureSegmenter",
+    "TorchSeparator",
+    "TransformerFusionClassifier",
+    "UniformSegmenter",
+    "make_fusion_pipeline",
+]

@@ -1,0 +1,413 @@
+"""What the command line does: ``demo``, ``explain`` and ``global``."""
+
+from __future__ import annotations
+
+import argparse
+import tempfile
+import webbrowser
+import zipfile
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import joblib
+import numpy as np
+import pandas as pd
+import skops.io
+from joblib import parallel_config
+from sklearn.frozen import FrozenEstimator
+from sklearn.model_selection import StratifiedGroupKFold, cross_val_score
+from sklearn.pipeline import Pipeline
+
+from sklearn_musiclime import _api
+from sklearn_musiclime._runtime.files import replacing, write_text, write_waveform
+from sklearn_musiclime.components import HPSSSeparator, StemSeparator, TorchSeparator
+from sklearn_musiclime.components.separation import Separator
+from sklearn_musiclime.datasets import load_jamendo_lyrics, load_songs, make_songs, save_songs
+from sklearn_musiclime.explainer import MusicLimeExplainer
+from sklearn_musiclime.explanation import GlobalExplanation, LocalExplanation
+from sklearn_musiclime.fusion import TransformerFusionClassifier, make_fusion_pipeline
+from sklearn_musiclime.neighbourhood import ScoreFunction
+from sklearn_musiclime.report.sound import playable
+from sklearn_musiclime.results.frames import SHARES
+from sklearn_musiclime.songs import read_text_file
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+N_DEMO_SONGS = 160
+DEMO_SECONDS = 6.0
+N_SONIFIED = 5
+
+
+class CommandError(ValueError):
+    """What the user of a command has to put right."""
+
+
+def demo(arguments: argparse.Namespace) -> None:
+    """Train a model that hears and reads songs, and explain what it says of one it has not met.
+
+    Parameters
+    ----------
+    arguments : Namespace
+        ``songs`` and the options that all commands have.
+    """
+    _make_folder(arguments.out)
+    if arguments.songs is None:
+        print(f"Making {N_DEMO_SONGS} songs ...")
+        songs, classes, stems, truth = make_songs(
+            N_DEMO_SONGS, duration=DEMO_SECONDS, random_state=arguments.random_state
+        )
+        groups = np.arange(len(songs))
+        held_out = int(np.argmax(truth.decision_function(songs)))  # the wildest
+        separator: Separator = StemSeparator(sources=tuple(stems[held_out]))
+        rule = {**truth.main, **{" & ".join(pair): w for pair, w in truth.interactions.items()}}
+        print("The planted rule: " + ", ".join(f"{name} {w:+g}" for name, w in rule.items()))
+    else:
+        print(f"Reading {arguments.songs} ...")
+        songs = _with_two_songs(load_jamendo_lyrics(arguments.songs))
+        classes, groups = songs["genre"].to_numpy(), songs["song"].to_numpy()
+        # The middle window of the first song.
+        held_out = int(np.median(np.flatnonzero(groups == groups[0])))
+        separator = HPSSSeparator()
+
+    model = demo_model()
+    print(
+        f"Training on {len(songs)} clips of {len(set(groups))} songs, {len(set(classes))} classes"
+    )
+    accuracy = _cross_validated_accuracy(model, songs, classes, groups)
+    chance = pd.Series(classes).value_counts(normalize=True).max()
+    print(
+        f"Cross-validated accuracy {accuracy:.2f}, chance {chance:.2f} (the most frequent class); "
+        "no song was on both sides of a split"
+    )
+
+    others = groups != groups[held_out]
+    model.fit(songs[others], classes[others])
+    song = songs.iloc[[held_out]]
+    if arguments.songs is None:
+        song = save_songs(song, [stems[held_out]], arguments.out)
+    print(f"\nExplaining a held-out clip; its class is {classes[held_out]}")
+    explanation = _explain(model, song, arguments, separator=separator)
+    if arguments.songs is not None:
+        title = f"{groups[held_out]}, from {songs['start'][held_out]:.0f} s"
+        explanation = replace(explanation, title=title)
+    _finish(explanation, arguments.out, show=arguments.open)
+
+
+def explain(arguments: argparse.Namespace) -> None:
+    """Explain one song with a model that was saved.
+
+    Parameters
+    ----------
+    arguments : Namespace
+        ``audio``, ``lyrics``, ``label``, those of the model and the options that all
+        commands have.
+    """
+    model = load_model(arguments.model, trust=arguments.trust)
+    lyrics = read_text_file(arguments.lyrics)
+    song = pd.DataFrame({"audio": [str(arguments.audio)], "lyrics": [lyrics]})
+    separator = _separator(arguments.separator)
+    _make_folder(arguments.out)
+    explanation = _explain(model, song, arguments, separator=separator, label=arguments.label)
+    _finish(explanation, arguments.out, show=arguments.open)
+
+
+def explain_global(arguments: argparse.Namespace) -> None:
+    """Explain a table of songs with a model that was saved, and aggregate what was found.
+
+    Parameters
+    ----------
+    arguments : Namespace
+        ``songs``, the names of the table's columns, ``min_count``, ``backend``, ``scheduler`` and
+        those of the model and the options that all commands have.
+    """
+    model = load_model(arguments.model, trust=arguments.trust)
+    songs = load_songs(
+        arguments.songs,
+        audio=arguments.audio_column,
+        lyrics=arguments.lyrics_column,
+        start=arguments.start_column,
+        end=arguments.end_column,
+    )
+    groups = None
+    if arguments.group_column is not None:
+        if arguments.group_column not in songs:
+            raise CommandError(f"the table has no column {arguments.group_column!r}")
+        groups = songs[arguments.group_column].to_numpy()
+    separator = _separator(arguments.separator)
+    _make_folder(arguments.out)
+    explainer = MusicLimeExplainer(
+        FrozenEstimator(model),
+        separator=separator,
+        n_samples=arguments.n_samples,
+        n_jobs=arguments.n_jobs,
+        random_state=arguments.random_state,
+        memory=str(arguments.out / "cache"),
+        verbose=1,
+    ).fit(songs)
+    print(f"Explaining {len(songs)} songs; if this is cut short, the same command goes on")
+    with workers(arguments.backend, arguments.scheduler):
+        explanation = explainer.explain_global(songs, groups=groups, on_error="warn")
+    try:
+        explanation.save(arguments.out / "global.json")
+    finally:  # what can't be saved can at least be read
+        _show_global(explanation, arguments.min_count)
+    print(f"\nSaved {arguments.out / 'global.json'}")
+    _write_global(explanation, arguments.out, arguments.min_count)
+
+
+@contextmanager
+def workers(backend: str | None, scheduler: str | None) -> Iterator[None]:
+    """Use the workers of a joblib backend.
+
+    Parameters
+    ----------
+    backend : {"loky", "threading", "dask", "ray"} or None
+        The backend. None: joblib's own choice.
+    scheduler : str or None
+        Address of the Dask scheduler or Ray cluster. None: one is started on this machine.
+
+    Raises
+    ------
+    CommandError
+        The backend is not installed, or a scheduler is given for one that has none.
+    """
+    if scheduler is not None and backend not in ("dask", "ray"):
+        raise CommandError("--scheduler is for --backend dask or ray")
+    with ExitStack() as stack:
+        try:
+            if backend == "dask":
+                import distributed
+
+                stack.enter_context(distributed.Client(scheduler))
+            elif backend == "ray":
+                import ray
+                from ray.util.joblib import register_ray
+
+                stack.enter_context(ray.init(address=scheduler))
+                register_ray()
+        except ImportError as error:
+            raise CommandError(
+                f"--backend {backend}: {error}. pip install 'sklearn-musiclime[distributed]'"
+            ) from error
+        if backend is not None:
+            stack.enter_context(parallel_config(backend=backend))
+        yield
+
+
+def demo_model() -> Pipeline:
+    """Return the demo's model: spectral statistics and TF-IDF, joined for a logistic regression.
+
+    Returns
+    -------
+    Pipeline
+        A classifier of DataFrames with columns ``audio`` and ``lyrics``.
+    """
+    return make_fusion_pipeline()
+
+
+def load_model(path: Path, *, trust: bool = False) -> Any:
+    """Load a model from a skops file, a folder or, if it is trusted, a joblib file.
+
+    Parameters
+    ----------
+    path : Path
+        The file, or a folder that :meth:`TransformerFusionClassifier.save
+        <sklearn_musiclime.TransformerFusionClassifier.save>` wrote.
+    trust : bool, default=False
+        Load types that neither skops nor this package knows, and joblib files, both of which can
+        run any code.
+
+    Returns
+    -------
+    estimator
+
+    Raises
+    ------
+    CommandError
+        The file needs trust that it was not given.
+    """
+    if (path / "classifier.json").is_file():
+        return TransformerFusionClassifier.load(path)
+    if not path.is_file():
+        raise CommandError(f"there is no model at {str(path)!r}")
+    if not zipfile.is_zipfile(path):
+        if not trust:
+            raise CommandError(
+                f"{str(path)!r} is no skops file. A joblib file can run any code when it is "
+                "loaded: if you made it or trust who did, say --trust"
+            )
+        return joblib.load(path)
+    public = [getattr(_api, name) for name in _api.__all__]
+    safe = {f"{c.__module__}.{c.__qualname__}" for c in public if isinstance(c, type)}
+    # A list of columns that scikit-learn 1.6 keeps in a ColumnTransformer, unknown to skops.
+    safe.add("sklearn.compose._column_transformer._RemainderColsList")
+    unknown = skops.io.get_untrusted_types(file=path)
+    strange = sorted(set(unknown) - safe)
+    if strange and not trust:
+        raise CommandError(
+            f"{str(path)!r} holds types that are not known to be safe: {', '.join(strange)}. "
+            "If you trust them, say --trust"
+        )
+    return skops.io.load(path, trusted=unknown)
+
+
+def _with_two_songs(songs: pd.DataFrame) -> pd.DataFrame:
+    """Songs of the genres that have at least two songs."""
+    n_songs = songs.groupby("genre")["song"].nunique()
+    if (n_songs < 2).any():
+        alone = ", ".join(n_songs.index[n_songs < 2])
+        print(f"Left out for having one song, which no other could teach: {alone}")
+    kept = songs[songs["genre"].isin(n_songs.index[n_songs >= 2])].reset_index(drop=True)
+    if kept["genre"].nunique() < 2:
+        raise CommandError("two genres of at least two songs each are needed to train a model")
+    return kept
+
+
+def _cross_validated_accuracy(
+    model: Pipeline, songs: pd.DataFrame, classes: np.ndarray, groups: np.ndarray
+) -> float:
+    n_songs = pd.Series(groups).groupby(classes).nunique().min()
+    splitter = StratifiedGroupKFold(n_splits=min(5, int(n_songs)))
+    return float(cross_val_score(model, songs, classes, groups=groups, cv=splitter).mean())
+
+
+def _separator(name: str) -> Separator | None:
+    makers = {
+        "hpss": HPSSSeparator,
+        "demucs": TorchSeparator.demucs,
+        "open-unmix": TorchSeparator.open_unmix,
+        "none": lambda: None,
+    }
+    return makers[name]()
+
+
+def _explain(
+    model: Any,
+    song: pd.DataFrame,
+    arguments: argparse.Namespace,
+    *,
+    separator: Separator | None,
+    label: str | None = None,
+) -> LocalExplanation:
+    explainer = MusicLimeExplainer(
+        FrozenEstimator(model),
+        separator=separator,
+        n_samples=arguments.n_samples,
+        n_jobs=arguments.n_jobs,
+        random_state=arguments.random_state,
+        verbose=1,
+    ).fit(song)
+    labels = None
+    if label is not None:  # typed as text, whatever the type of the model's classes or outputs
+        score = ScoreFunction(model)
+        answer = score.answer(song)
+        names = score.labels(answer.scores.shape[1], answer.names, score.predict(song))
+        known = {str(name): name for name in names}
+        labels = [known.get(label, label)]
+    return explainer.explain(song, labels)[0]
+
+
+def _show(explanation: LocalExplanation) -> None:
+    label = explanation.labels[0]
+    scores = ", ".join(f"{name} {score:.3f}" for name, score in explanation.prediction.items())
+    print(f"{explanation.title}: {scores}")
+    print(
+        f"Why {label} (surrogate {explanation.local_prediction[0]:.3f}, "
+        f"fidelity {explanation.fidelity[0]:.3f}, {explanation.settings['n_samples']} samples)\n"
+    )
+    for modality in ("audio", "lyrics"):
+        top = explanation.top(8, modality=modality)
+        print(f"{modality:<24} {'seconds':>13} {'weight':>9} {'+- 95 %':>9}")
+        for row in top.itertuples():
+            name = row.component if modality == "audio" else row.text
+            seconds = "" if np.isnan(row.start) else f"{row.start:.1f}-{row.end:.1f}"
+            print(
+                f"{' '.join(name.split())[:24]:<24} {seconds:>13} {row.weight:>+9.4f} "
+                f"{row.high - row.weight:>9.4f}"
+            )
+        print()
+    pairs = explanation.interactions().head(5)
+    print(f"Together, beyond what each adds: {'nothing that stands out' if pairs.empty else ''}")
+    for row in pairs.itertuples():
+        print(
+            f"{f'{row.first} x {row.second}':<38} {row.weight:>+9.4f} {row.high - row.weight:>9.4f}"
+        )
+    shares = explanation.modality_share()["share"]
+    print("What moves the score: " + ", ".join(f"{m} {x:.0%}" for m, x in shares.items()))
+    alone = explanation.modality_scores()
+    print(
+        "The score of " + ", ".join(f"{kept} {score:.3f}" for kept, score in alone.items()) + "\n"
+    )
+
+
+def _show_global(explanation: GlobalExplanation, min_count: int) -> None:
+    shares = explanation.modality_share()
+    tops = {m: explanation.tops(8, modality=m, min_count=min_count) for m in ("audio", "lyrics")}
+    for index, label in enumerate(explanation.labels):
+        share = shares.loc[label]
+        print(
+            f"\n{label}: {share['n_explanations']:.0f} songs, what moves the score: "
+            + ", ".join(f"{name} {share[name]:.0%}" for name in SHARES)
+        )
+        for modality, top in tops.items():
+            found = [f"{r.component} {r.importance:.3g}" for r in top[index].itertuples()]
+            print(f"  {modality:<6} {', '.join(found) or f'nothing that {min_count} songs have'}")
+
+
+def _make_folder(folder: Path) -> None:
+    """Make the folder of the results, and see before the long work that files can be written."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=folder):
+            pass
+    except OSError as error:
+        raise CommandError(
+            f"results can't be written to {str(folder)!r}: {error.strerror}"
+        ) from error
+
+
+def _write_global(explanation: GlobalExplanation, folder: Path, min_count: int) -> None:
+    _write_plot(explanation.plot(min_count=min_count), folder / "global.png", dpi=100)
+    page = explanation.to_html(folder / "global.html", min_count=min_count)
+    for name, frame in (
+        ("importance.csv", explanation.to_frame()),
+        ("failures.csv", explanation.failures),
+    ):
+        write_text(folder / name, frame.to_csv(index=False), errors="backslashreplace")
+    print(
+        "Wrote global.png, importance.csv and failures.csv "
+        f"({len(explanation.failures)} songs) to {folder}\nLook: {page}"
+    )
+
+
+def _write_plot(figure: Figure, path: Path, dpi: int) -> None:
+    with replacing(path) as (file,):
+        figure.savefig(file, format="png", dpi=dpi)
+
+
+def _finish(explanation: LocalExplanation, folder: Path, *, show: bool) -> None:
+    """Save, print and draw an explanation: what took long first."""
+    try:
+        explanation.save(folder / "explanation.json")
+    finally:  # what can't be saved can at least be read
+        _show(explanation)
+    print(f"Saved {folder / 'explanation.json'}")
+    _write_plot(explanation.plot(), folder / "explanation.png", dpi=150)
+    page = explanation.to_html(folder / "explanation.html")
+    for direction in ("for", "against"):
+        waveform = explanation.sonify(N_SONIFIED, direction=direction)
+        waveform, rate = playable(waveform, explanation.settings["sampling_rate"])
+        write_waveform(folder / f"{direction}.wav", np.clip(waveform, -1, 1), rate)
+        if not waveform.any():
+            print(f"{direction}.wav is silent: no audio component speaks {direction} it")
+    print(f"Wrote explanation.png, for.wav and against.wav to {folder}")
+    print(f"Look and listen: {page}")
+    if show:
+        webbrowser.open(page.absolute().as_uri())
+
+
+COMMANDS = {"demo": demo, "explain": explain, "global": explain_global}

@@ -1,0 +1,37 @@
+"""What figures are made of; matplotlib is loaded here, when the first one is drawn."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
+from typing import TYPE_CHECKING
+
+from sklearn_musiclime.report.colours import N_STEPS
+
+if TYPE_CHECKING:
+    from matplotlib.colors import Colormap
+    from matplotlib.figure import Figure
+
+
+def new_figure(width: float, height: float) -> Figure:
+    """Return an empty figure of a size in inches, unknown to pyplot."""
+    from matplotlib.figure import Figure
+
+    return Figure(figsize=(width, height), layout="constrained")
+
+
+@cache
+def colour_map(colours: Sequence[str]) -> Colormap:
+    """Return matplotlib's map of a scale: ``DIVERGING`` or ``SEQUENTIAL``."""
+    from matplotlib.colors import LinearSegmentedColormap
+
+    return LinearSegmentedColormap.from_list("weights", colours, N_STEPS)
+
+
+@cache
+def installed(fonts: tuple[str, ...]) -> list[str]:
+    """Return those of the fonts that are installed."""
+    from matplotlib import font_manager
+
+    known = set(font_manager.get_font_names())
+    return [font for font in fonts if font in known]

@@ -1,0 +1,129 @@
+"""Explanations as files: JSON for what is said, ``.npz`` beside it for what is heard.
+
+The arrays of ``song.json`` are in ``song.npz``, those of a name with any other ending, or none, in
+a file of the whole name with ``.npz`` behind it. The JSON file holds their digest, so that the
+arrays of another explanation are not taken for its own.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Hashable
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from sklearn_musiclime._runtime.files import replacing
+from sklearn_musiclime.results.reading import (
+    Record,
+    Shape,
+    arrays_digest,
+    read_arrays,
+    read_document,
+)
+
+LOCAL = "sklearn_musiclime.LocalExplanation"
+GLOBAL = "sklearn_musiclime.GlobalExplanation"
+VERSIONS = {LOCAL: 3, GLOBAL: 3}
+"""Of the formats. A local explanation of version 1 has no degrees of freedom: its intervals are
+those of the normal distribution. A global one has interactions by song, not by group. Up to
+version 2 there are no labels of the index of X and no digest of the arrays, and ``.npz`` takes the
+place of any ending."""
+
+
+def json_path(path: str | PathLike[str]) -> Path:
+    """Return the path of the JSON file; an error if it names the arrays."""
+    path = Path(path)
+    if path.suffix == ".npz":
+        raise ValueError(f"{str(path)!r} names the arrays; give the JSON file")
+    return path
+
+
+def _arrays_path(path: Path, version: int = max(VERSIONS.values())) -> Path:
+    """The file of the arrays of a JSON file."""
+    if path.suffix == ".json" or version < 3:
+        return path.with_suffix(".npz")
+    return path.with_name(f"{path.name}.npz")
+
+
+def arrays_entry(path: Path, arrays: dict[str, np.ndarray]) -> dict[str, str]:
+    """Return what a JSON file says of the arrays beside it."""
+    return {"arrays": _arrays_path(path).name, "digest": arrays_digest(arrays)}
+
+
+def write_saved(path: Path, document: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
+    """Write the JSON file and, if there are any, the arrays beside it: both or none."""
+    # Escaped to ASCII, since lyrics may hold what UTF-8 can't (lone surrogates).
+    text = json.dumps(document, indent=1, default=_plain).encode("ascii")
+    with replacing(*([path, _arrays_path(path)] if arrays else [path])) as files:
+        files[0].write(text)
+        if arrays:
+            np.savez(files[1], **arrays)
+
+
+def read_saved(path: Path, kind: str) -> Record:
+    """Read the JSON file of a kind of explanation, if this release knows its version."""
+    document = read_document(path, kind)
+    version = document.whole("version")
+    if version > VERSIONS[kind]:
+        raise ValueError(
+            f"{str(path)!r} has version {version} of the format; this release reads up to "
+            f"{VERSIONS[kind]}"
+        )
+    return document
+
+
+def load_arrays(
+    path: Path,
+    version: int,
+    saved: Record,
+    expected: dict[str, tuple[str, Shape]],
+    optional: dict[str, tuple[str, Shape]] | None = None,
+) -> dict[str, np.ndarray]:
+    """Read the arrays beside a JSON file, whatever file it names; `saved` holds their digest."""
+    beside = _arrays_path(path, version)
+    arrays = read_arrays(beside, expected, optional=optional)
+    if version >= 3 and arrays_digest(arrays) != saved.text("digest"):
+        raise ValueError(
+            f"{str(path)!r} and {str(beside)!r} were not saved together: the arrays are those of "
+            "another explanation, or were changed. Save it again under a name of its own, or copy "
+            "both of its files"
+        )
+    return arrays
+
+
+def as_labels(document: Record, values: list[Any], name: str = "labels") -> list[Hashable]:
+    """Return labels as they were before JSON made lists of tuples."""
+    labels = [tuple(value) if isinstance(value, list) else value for value in values]
+    for label in labels:
+        for part in label if isinstance(label, tuple) else [label]:
+            is_number = isinstance(part, float) and math.isfinite(part)
+            if not (isinstance(part, (str, int)) or is_number):
+                raise document.error(name, "one is no text, number, or list of these")
+    return labels
+
+
+def unique_labels(document: Record, values: list[Any]) -> list[Hashable]:
+    """Return labels, each of which is there once."""
+    labels = as_labels(document, values)
+    if len(set(labels)) != len(labels):
+        raise document.error("labels", "one of them is there twice")
+    return labels
+
+
+def load_track_ids(document: Record, saved: Record, rows: list[int]) -> pd.Series:
+    """Read the labels of songs in the index of X: rows, in files of a version that had none."""
+    if document.whole("version") < 3:
+        return pd.Series(rows)
+    return pd.Series(as_labels(saved, saved.items("track_id"), "track_id"))
+
+
+def _plain(value: Any) -> Any:
+    """What JSON can hold of a numpy scalar."""
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"{type(value).__name__} {value!r} can't be saved as JSON")

@@ -1,0 +1,255 @@
+"""What was found of many songs: sums by class and component, and what they were made of."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Hashable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Self
+
+import numpy as np
+import pandas as pd
+import scipy.sparse
+
+from sklearn_musiclime.results.aggregation import (
+    Aggregate,
+    Aggregator,
+    Component,
+    PairTotals,
+    Renaming,
+    summarise,
+)
+from sklearn_musiclime.results.frames import SHARES, object_series
+from sklearn_musiclime.results.importance import totals
+from sklearn_musiclime.results.intervals import Jackknife
+from sklearn_musiclime.results.joining import with_columns
+from sklearn_musiclime.results.local import LocalResult
+from sklearn_musiclime.results.ordering import in_order, label_order
+from sklearn_musiclime.songs.corpus import FAILURE_COLUMNS
+
+SOURCES = ("vocals", "drums", "bass", "other")
+
+
+@dataclass(frozen=True, eq=False)
+class GlobalData:
+    """Data of a :class:`~sklearn_musiclime.GlobalExplanation`, which tells the fields."""
+
+    labels: list[Hashable]
+    components: list[Component]
+    sums: np.ndarray
+    counts: np.ndarray
+    songs: pd.DataFrame | None = None
+    weights: scipy.sparse.csr_array | None = None
+    pair_totals: PairTotals | None = None
+    failures: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=FAILURE_COLUMNS))
+    explanations: Sequence[LocalResult] | None = None
+
+    @classmethod
+    def from_local(
+        cls,
+        explanations: Iterable[LocalResult],
+        *,
+        groups: Sequence[Hashable] | None = None,
+        n_segments: int | None = None,
+        words: Renaming = None,
+        sources: Renaming = None,
+    ) -> Self:
+        """Aggregate local explanations.
+
+        Parameters
+        ----------
+        explanations : iterable of LocalExplanation
+            Taken one at a time, none of them is held. Each counts for every label that it explains.
+        groups : array-like of shape (n_songs,), or None, default=None
+            Of the songs of X, by their ``row``: the recording that a clip was cut from, say, or its
+            artist. Songs of a group are alike, so intervals and tests go by groups. None: each song
+            is one.
+        n_segments : int or None, default=None
+            Relative segments that time is cut into, whatever segments each song has. None: as many
+            as the first song has.
+        words : mapping, callable, "lower" or None, default=None
+            What words (or other lyric units, by their text) are called; those of one name are one
+            component. "lower": lower case, accents kept. A mapping keeps what it does not name.
+        sources : mapping, callable, "lower" or None, default=None
+            The same of sources.
+
+        Returns
+        -------
+        GlobalExplanation
+
+        Raises
+        ------
+        ValueError
+            There are no explanations, or a song has no group.
+        """
+        aggregator = Aggregator(groups)
+        for explanation in explanations:
+            summary = summarise(explanation, n_segments=n_segments, words=words, sources=sources)
+            if n_segments is None and explanation.components.audio is not None:
+                n_segments = summary.n_segments
+            aggregator.add(summary)
+        return cls.from_aggregate(aggregator.result())
+
+    @classmethod
+    def from_aggregate(cls, aggregate: Aggregate, **known: Any) -> Self:
+        """Make a global explanation of what songs left behind.
+
+        Parameters
+        ----------
+        aggregate : Aggregate
+            See :mod:`sklearn_musiclime.results.aggregation`.
+        **known : object
+            ``failures`` and ``explanations``.
+
+        Returns
+        -------
+        GlobalExplanation
+        """
+        order = label_order(aggregate.labels)
+        new_label = np.argsort(order)
+        labels = [aggregate.labels[i] for i in order]
+        row, number = aggregate.about[:, :2].astype(np.int64).T
+        of_label = new_label[number]
+        songs = pd.DataFrame({"title": aggregate.titles, "row": row})
+        songs["track_id"] = pd.Series(aggregate.track_ids)
+        songs["label"] = object_series([labels[i] for i in of_label])
+        songs[["score", "fidelity", *SHARES]] = aggregate.about[:, 2:]
+        songs.insert(3, "group", aggregate.groups)
+        components, new_column = in_order(aggregate.components)
+        weights = with_columns(aggregate.weights, new_column, len(components))
+        pairs = aggregate.pairs
+        pairs = replace(
+            pairs,
+            labels=new_label[pairs.labels],
+            pairs=np.sort(new_column[pairs.pairs], axis=1),
+        )
+        sums, counts = totals(weights, of_label, len(labels))
+        return cls(
+            labels, components, sums, counts, songs, weights,
+            pairs if len(pairs.labels) else None, **known,
+        )  # fmt: skip
+
+    @classmethod
+    def from_totals(
+        cls,
+        totals: Mapping[Hashable, Mapping[str, Sequence[float]]],
+        *,
+        sources: Sequence[str] = SOURCES,
+    ) -> Self:
+        """Make a global explanation of sums that are known already.
+
+        Importances, comparisons and plots are all there is of it: what takes the songs apart
+        (intervals, shares, interactions, picks, groups) needs more than sums.
+
+        Parameters
+        ----------
+        totals : mapping of label to mapping of component to (sum, count)
+            The sum of the positive parts of a component's weights over the explanations of a class,
+            and the number of explanations that contain it.
+        sources : sequence of str, default=("vocals", "drums", "bass", "other")
+            ``SOURCE`` followed by a number is the audio of that source and segment, as is any
+            ``NAME@NUMBER``; everything else is lyrics.
+
+        Returns
+        -------
+        GlobalExplanation
+
+        Raises
+        ------
+        ValueError
+            A sum is negative or NaN, or a count is no whole number of at least 1; a segment of a
+            source has two names; or there are no totals.
+        """
+        if not totals:
+            raise ValueError("no totals to aggregate")
+        labels = [list(totals)[i] for i in label_order(list(totals))]
+        named = "|".join(map(re.escape, sources)) or "(?!)"  # which nothing matches
+        audio = re.compile(rf"({named})(\d{{1,9}})|(.+)@(\d{{1,9}})")
+        names = dict.fromkeys(name for of_class in totals.values() for name in of_class)
+        found = []
+        for name in names:
+            match = audio.fullmatch(name)
+            if match is None:
+                found.append(Component(name, "lyrics"))
+            else:
+                source, segment, named_source, named_segment = match.groups()
+                found.append(
+                    Component(name, "audio", source or named_source, int(segment or named_segment))
+                )
+        places = Counter((c.source, c.segment) for c in found if c.modality == "audio")
+        for (source, segment), n_names in places.items():
+            if n_names > 1:
+                raise ValueError(f"segment {segment} of source {source!r} has {n_names} names")
+        components, _ = in_order(found)
+        column = {component.name: i for i, component in enumerate(components)}
+        sums = np.zeros((len(labels), len(components)))
+        counts = np.zeros((len(labels), len(components)), dtype=np.int64)
+        for i, label in enumerate(labels):
+            for name, (total, count) in totals[label].items():
+                if not (np.isfinite(total) and total >= 0 and count >= 1 and count == int(count)):
+                    raise ValueError(
+                        f"{label!r}, {name!r}: sum {total!r} and count {count!r}, where a sum of "
+                        "at least 0 and a whole count of at least 1 should be"
+                    )
+                sums[i, column[name]], counts[i, column[name]] = total, count
+        return cls(labels, components, sums, counts)
+
+    def label_index(self, label: Hashable) -> int:
+        """Return the row of `sums` that is of a label.
+
+        Parameters
+        ----------
+        label : label
+            One of `labels`.
+
+        Returns
+        -------
+        int
+
+        Raises
+        ------
+        ValueError
+            No explanation is of the label.
+        """
+        if label not in self.labels:
+            raise ValueError(f"no explanation is of {label!r}; there are {self.labels}")
+        return self.labels.index(label)
+
+    def __repr__(self) -> str:
+        n_audio = sum(c.modality == "audio" for c in self.components)
+        of = "totals" if self.songs is None else f"{len(self.songs)} explanations"
+        return (
+            f"<{type(self).__name__} of {of}: {len(self.labels)} classes, {n_audio} audio and "
+            f"{len(self.components) - n_audio} lyric components>"
+        )
+
+    def _index(self) -> pd.Index:
+        return pd.Index([c.name for c in self.components], name="component", dtype=object)
+
+    def _columns(self) -> pd.Index:
+        return pd.Index(self.labels, tupleize_cols=False)
+
+    def _component_frame(self) -> pd.DataFrame:
+        frame = pd.DataFrame(
+            self.components, columns=["component", "modality", "source", "segment"]
+        )
+        frame["segment"] = frame["segment"].astype("Int64")
+        return frame
+
+    def _known_songs(self, what: str) -> pd.DataFrame:
+        if self.songs is None:
+            raise ValueError(f"{what} need the songs; this explanation was made from totals")
+        return self.songs
+
+    def _of_label(self) -> np.ndarray:
+        number = {label: i for i, label in enumerate(self.labels)}
+        return np.array([number[label] for label in self.songs["label"]])
+
+    def _of_group(self) -> np.ndarray:
+        return np.unique(self.songs["group"].to_numpy(), return_inverse=True)[1]
+
+    def _jackknife(self, min_count: int) -> Jackknife:
+        self._known_songs("intervals")
+        supported = self.counts >= max(min_count, 1)
+        return Jackknife(self.weights, self._of_label(), self._of_group(), supported)

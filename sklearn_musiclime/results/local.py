@@ -1,0 +1,390 @@
+"""What was found of one song, as data, tables and sound."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from sklearn_musiclime.components.decomposition import Decomposition
+from sklearn_musiclime.results.frames import (
+    SHARES,
+    check_modality,
+    largest_first,
+    pair_frame,
+)
+from sklearn_musiclime.surrogate import margin, share_bounds
+from sklearn_musiclime.surrogate.errors import CONFIDENCE_LEVEL, MOST_DOF
+from sklearn_musiclime.surrogate.interactions import FALSE_DISCOVERIES, Interactions
+
+FADE_SECONDS = 0.005
+"""Ramps of this length keep what is sonified from clicking where it begins and ends."""
+
+
+@dataclass(frozen=True, eq=False)
+class LocalResult:
+    """Data and tables of a :class:`~sklearn_musiclime.LocalExplanation`, which tells the fields."""
+
+    title: str
+    row: int
+    prediction: Mapping[Hashable, float]
+    labels: list[Hashable]
+    components: Decomposition
+    weights: np.ndarray
+    intercept: np.ndarray
+    fidelity: np.ndarray
+    local_prediction: np.ndarray
+    std_err: np.ndarray
+    shares: np.ndarray
+    shares_std_err: np.ndarray
+    corner_scores: np.ndarray
+    interaction_terms: Interactions | None = None
+    links: list[int] | None = None
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    dof: np.ndarray | None = None
+    penalty: np.ndarray | None = None
+    shares_dof: np.ndarray | None = None
+    track_id: Hashable = None
+
+    def __post_init__(self) -> None:
+        known = {
+            "dof": np.full(np.shape(self.std_err), MOST_DOF),
+            "penalty": np.zeros(len(self.labels)),
+            "shares_dof": np.full(len(self.labels), MOST_DOF),
+            "track_id": self.row,
+        }
+        for name, value in known.items():
+            if getattr(self, name) is None:
+                object.__setattr__(self, name, value)
+
+    def label_index(self, label: Hashable | None = None) -> int:
+        """Return the row of `weights` that explains a label.
+
+        Parameters
+        ----------
+        label : label or None, default=None
+            One of `labels`. None: the first.
+
+        Returns
+        -------
+        int
+
+        Raises
+        ------
+        ValueError
+            The label was not explained.
+        """
+        if label is None:
+            return 0
+        if label not in self.labels:
+            raise ValueError(f"{label!r} was not explained; {self.labels} were")
+        return self.labels.index(label)
+
+    def to_frame(
+        self, label: Hashable | None = None, *, interval: float = CONFIDENCE_LEVEL
+    ) -> pd.DataFrame:
+        """List the components, one a row.
+
+        Parameters
+        ----------
+        label : label or None, default=None
+            One of `labels`. None: the first.
+        interval : float, default=0.95
+            How often the intervals shall hold the weight that all masks would give.
+
+        Returns
+        -------
+        DataFrame
+            Columns ``component``; ``modality`` ("audio" or "lyrics"); ``source`` and ``segment``
+            (audio); ``start`` and ``end`` in seconds (of the segment, or of the first time that
+            the words are sung, if known); ``text`` (lyrics); ``weight``; ``std_err``; the interval
+            from ``low`` to ``high``, NaN where none is known. Where masks were too few for least
+            squares also ``penalty``: of the ridge that shrinks the weights. Where components were
+            linked also ``unit``: the number of the unit, over whose components its weight is
+            spread.
+
+        Raises
+        ------
+        ValueError
+            The label was not explained, or `interval` is not between 0 and 1.
+        """
+        audio, lyrics = self.components.audio, self.components.lyrics
+        rows: list[dict[str, Any]] = []
+        if audio is not None:
+            rows += [
+                {
+                    "modality": "audio",
+                    "source": source,
+                    "segment": segment,
+                    "start": audio.times[segment],
+                    "end": audio.times[segment + 1],
+                }
+                for source in audio.source_names
+                for segment in range(audio.n_segments)
+            ]
+        if lyrics is not None:
+            for text, times in zip(lyrics.texts(), lyrics.times, strict=True):
+                start, end = times or (np.nan, np.nan)
+                rows.append({"modality": "lyrics", "text": text, "start": start, "end": end})
+        columns = ["modality", "source", "segment", "start", "end", "text"]
+        frame = pd.DataFrame(rows, columns=columns)
+        frame["segment"] = frame["segment"].astype("Int64")
+        frame = frame.astype({"start": float, "end": float})
+        frame.insert(0, "component", list(self.components.names))
+        index = self.label_index(label)
+        frame["weight"], frame["std_err"] = self.weights[index], self.std_err[index]
+        reach = margin(self.std_err[index], self.dof[index], interval)
+        frame["low"], frame["high"] = frame["weight"] - reach, frame["weight"] + reach
+        if self.penalty[index] > 0:
+            frame["penalty"] = self.penalty[index]
+        if self.links is not None:
+            frame["unit"] = self.links
+        return frame
+
+    def top(
+        self,
+        n: int = 10,
+        label: Hashable | None = None,
+        *,
+        modality: str | None = None,
+        interval: float = CONFIDENCE_LEVEL,
+    ) -> pd.DataFrame:
+        """List the components of the largest weights, of either sign.
+
+        Parameters
+        ----------
+        n : int, default=10
+            How many at most.
+        label : label or None, default=None
+            One of `labels`. None: the first.
+        modality : {"audio", "lyrics"} or None, default=None
+            Those of one modality. None: of both.
+        interval : float, default=0.95
+            See :meth:`to_frame`.
+
+        Returns
+        -------
+        DataFrame
+            Rows of :meth:`to_frame`, the largest ``|weight|`` first, numbered anew.
+        """
+        frame = self.to_frame(label, interval=interval)
+        if modality is not None:
+            check_modality(modality)
+            frame = frame[frame["modality"] == modality]
+        return largest_first(frame, "weight")[:n]
+
+    def audio_map(self, label: Hashable | None = None) -> pd.DataFrame:
+        """Lay the weights of the audio out in time.
+
+        Parameters
+        ----------
+        label : label or None, default=None
+            One of `labels`. None: the first.
+
+        Returns
+        -------
+        DataFrame of shape (n_sources, n_segments)
+            A row a source, a column a segment. Empty if the audio was not explained.
+        """
+        weights = self.weights[self.label_index(label), : self.components.n_audio]
+        audio = self.components.audio
+        if audio is None:
+            return pd.DataFrame()
+        return pd.DataFrame(
+            weights.reshape(len(audio.source_names), audio.n_segments),
+            index=pd.Index(audio.source_names, name="source"),
+            columns=pd.RangeIndex(audio.n_segments, name="segment"),
+        )
+
+    def interactions(
+        self,
+        label: Hashable | None = None,
+        *,
+        fdr: float | None = FALSE_DISCOVERIES,
+        interval: float = CONFIDENCE_LEVEL,
+    ) -> pd.DataFrame:
+        """List what pairs of components do together, beyond what each adds.
+
+        An interaction is the average of ``f(both) - f(one) - f(other) + f(neither)`` over what the
+        rest of the song may be; see :mod:`sklearn_musiclime.surrogate.interactions`.
+
+        Parameters
+        ----------
+        label : label or None, default=None
+            One of `labels`. None: the first.
+        fdr : float or None, default=0.05
+            False-discovery rate: the share of the rows that may be none. None: all pairs that were
+            looked at.
+        interval : float, default=0.95
+            See :meth:`to_frame`.
+
+        Returns
+        -------
+        DataFrame
+            Columns ``first`` and ``second`` (names of components), ``modalities`` ("audio x lyrics"
+            and so on), ``weight``, ``std_err``, ``low``, ``high``, ``q_value``; the largest
+            ``|weight|`` first.
+
+        Raises
+        ------
+        ValueError
+            Interactions were not asked for.
+        """
+        terms = self.interaction_terms
+        if terms is None:
+            raise ValueError(
+                "interactions were not estimated (interactions=None, linked=True, or masks drawn "
+                "for kernel='shapley')"
+            )
+        index = self.label_index(label)
+        n_audio, n_lyrics = self.components.n_audio, self.components.n_lyrics
+        reach = margin(terms.std_err[index], terms.dof[index], interval)
+        return pair_frame(
+            self.components.names,
+            ["audio"] * n_audio + ["lyrics"] * n_lyrics,
+            terms.pairs,
+            fdr,
+            weight=terms.weights[index],
+            std_err=terms.std_err[index],
+            low=terms.weights[index] - reach,
+            high=terms.weights[index] + reach,
+            q_value=terms.q_values[index],
+        )
+
+    def modality_share(
+        self, label: Hashable | None = None, *, interval: float = CONFIDENCE_LEVEL
+    ) -> pd.DataFrame:
+        """Say how much of what moves a label's score is the audio, the lyrics, or both together.
+
+        As parts of the song are left out the score varies, partly with what is left of the audio,
+        partly with what is left of the lyrics, partly with how the two meet: Sobol's indices of the
+        score over fair masks, whatever the design. See :mod:`sklearn_musiclime.surrogate.shares`.
+
+        Parameters
+        ----------
+        label : label or None, default=None
+            One of `labels`. None: the first.
+        interval : float, default=0.95
+            See :meth:`to_frame`.
+
+        Returns
+        -------
+        DataFrame of shape (3, 4)
+            Rows "audio", "lyrics", "interaction"; columns ``share`` (they add up to 1), ``std_err``
+            and the interval from ``low`` to ``high``. NaN where components were linked, or masks
+            drawn for ``kernel="shapley"``.
+        """
+        index = self.label_index(label)
+        share, std_err = self.shares[index], self.shares_std_err[index]
+        low, high = share_bounds(share, std_err, self.shares_dof[index], interval)
+        return pd.DataFrame(
+            {
+                "share": share,
+                "std_err": std_err,
+                "low": low,
+                "high": high,
+            },
+            index=pd.Index(SHARES, name="modality"),
+        )
+
+    def modality_scores(self, label: Hashable | None = None) -> pd.Series:
+        """Return the model's score of the song, of its audio alone and of its lyrics alone.
+
+        Parameters
+        ----------
+        label : label or None, default=None
+            One of `labels`. None: the first.
+
+        Returns
+        -------
+        Series
+            "both", "audio" (lyrics empty), "lyrics" (silence), "neither", as the model says them,
+            whatever the link.
+
+        Raises
+        ------
+        ValueError
+            Components were linked, so neither stands alone.
+        """
+        if not self.corner_scores.shape[1]:
+            raise ValueError("audio and lyrics were linked; neither was scored alone")
+        return pd.Series(
+            self.corner_scores[self.label_index(label)],
+            index=pd.Index(["both", "audio", "lyrics", "neither"], name="kept"),
+            name="score",
+        )
+
+    def sonify(
+        self, n: int = 5, label: Hashable | None = None, *, direction: str = "for"
+    ) -> np.ndarray:
+        """Play the audio components that speak for a label, or against it, and nothing else.
+
+        Parameters
+        ----------
+        n : int, default=5
+            How many components at most; fewer where fewer have a weight of that sign.
+        label : label or None, default=None
+            One of `labels`. None: the first.
+        direction : {"for", "against"}, default="for"
+            Components of positive weights, or of negative ones.
+
+        Returns
+        -------
+        ndarray of shape (n_samples,), dtype float32
+            As long as the song, each component in its place, faded in and out over 5 ms; silence
+            if there are none.
+
+        Raises
+        ------
+        ValueError
+            The audio was not explained, its waveforms were left out, or the direction is neither of
+            the two.
+
+        See Also
+        --------
+        to_frame : The weights.
+        """
+        signs = {"for": 1, "against": -1}
+        if direction not in signs:
+            raise ValueError(f"direction must be 'for' or 'against', got {direction!r}")
+        audio = self.components.audio
+        if audio is None:
+            raise ValueError("the audio was not explained (modality='lyrics')")
+        if audio.mix is None:
+            raise ValueError("this explanation has no waveforms, so nothing can be heard of it")
+        weights = signs[direction] * self.audio_map(label).to_numpy()
+        order = np.argsort(-weights, axis=None, kind="stable")[:n]
+        kept = np.zeros(weights.shape, dtype=bool)
+        kept.flat[order] = weights.flat[order] > 0
+        waveform = np.zeros_like(audio.mix)
+        for source, on in zip(audio.sources, kept, strict=True):
+            if on.any():
+                waveform += _gain(on, audio.borders, FADE_SECONDS * audio.sampling_rate) * source
+        return waveform
+
+    def __repr__(self) -> str:
+        label = self.labels[0]
+        return (
+            f"<{type(self).__name__} of {self.title!r}: {label!r} {self.prediction[label]:.3g}, "
+            f"{self.components.n_audio} audio and {self.components.n_lyrics} lyric components, "
+            f"fidelity {self.fidelity[0]:.2f}>"
+        )
+
+
+def _gain(on: np.ndarray, borders: np.ndarray, fade: float) -> np.ndarray:
+    """A source's gain over time, shape (n_samples,): 1 in segments that are on, with ramps."""
+    gain = np.repeat(on.astype(np.float32), np.diff(borders))
+    flips = np.flatnonzero(np.diff(on.astype(int)))
+    for flip in flips:
+        border, rises = borders[flip + 1], on[flip + 1]
+        segment = flip + 1 if rises else flip
+        length = int(min(fade, (borders[segment + 1] - borders[segment]) / 2))
+        ramp = np.linspace(0, 1, length, endpoint=False, dtype=np.float32)
+        if rises:
+            gain[border : border + length] *= ramp
+        else:
+            gain[border - length : border] *= ramp[::-1]
+    return gain

@@ -1,0 +1,259 @@
+"""Files of local explanations."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from itertools import chain, islice
+from os import PathLike
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from sklearn_musiclime.components.decomposition import AudioComponents, Decomposition
+from sklearn_musiclime.components.lyrics import LYRIC_UNITS, LyricComponents
+from sklearn_musiclime.results.documents import (
+    LOCAL,
+    VERSIONS,
+    arrays_entry,
+    as_labels,
+    json_path,
+    load_arrays,
+    read_saved,
+    unique_labels,
+    write_saved,
+)
+from sklearn_musiclime.results.local import LocalResult
+from sklearn_musiclime.results.reading import Record, Shape
+from sklearn_musiclime.songs import MAX_SAMPLES
+from sklearn_musiclime.surrogate.errors import MOST_DOF
+from sklearn_musiclime.surrogate.interactions import Interactions
+
+INTERACTION_VALUES = ("weights", "std_err", "q_values", "dof")
+
+
+def save_local(explanation: LocalResult, path: str | PathLike[str]) -> None:
+    """Write a local explanation to ``path`` (JSON) and its waveforms beside it as ``.npz``.
+
+    Parameters
+    ----------
+    explanation : LocalResult
+        What is saved.
+    path : path-like
+        The JSON file.
+    """
+    path = json_path(path)
+    audio, lyrics = explanation.components.audio, explanation.components.lyrics
+    arrays: dict[str, np.ndarray] = {}
+    terms = explanation.interaction_terms
+    document: dict[str, Any] = {
+        "format": LOCAL,
+        "version": VERSIONS[LOCAL],
+        "title": explanation.title,
+        "row": explanation.row,
+        "track_id": explanation.track_id,
+        "prediction": [[label, score] for label, score in explanation.prediction.items()],
+        "labels": explanation.labels,
+        "components": list(explanation.components.names),
+        "weights": explanation.weights.tolist(),
+        "intercept": explanation.intercept.tolist(),
+        "fidelity": explanation.fidelity.tolist(),
+        "local_prediction": explanation.local_prediction.tolist(),
+        "std_err": explanation.std_err.tolist(),
+        "dof": explanation.dof.tolist(),
+        "penalty": explanation.penalty.tolist(),
+        "shares": explanation.shares.tolist(),
+        "shares_std_err": explanation.shares_std_err.tolist(),
+        "shares_dof": explanation.shares_dof.tolist(),
+        "corner_scores": explanation.corner_scores.tolist(),
+        "interactions": None
+        if terms is None
+        else {name: getattr(terms, name).tolist() for name in ("pairs", *INTERACTION_VALUES)},
+        "links": explanation.links,
+        "settings": dict(explanation.settings),
+        "audio": None,
+        "lyrics": None,
+    }
+    if audio is not None:
+        document["audio"] = {
+            "arrays": None,
+            "source_names": list(audio.source_names),
+            "borders": audio.borders.tolist(),
+            "sampling_rate": audio.sampling_rate,
+        }
+        if audio.mix is not None:
+            arrays = {"mix": audio.mix, "sources": audio.sources}
+            document["audio"] |= arrays_entry(path, arrays)
+    if lyrics is not None:
+        document["lyrics"] = {
+            "text": lyrics.text,
+            "units": lyrics.units,
+            "names": list(lyrics.names),
+            "spans": lyrics.spans,
+            "span_times": lyrics.span_times,
+            "mask_token": lyrics.mask_token,
+        }
+    write_saved(path, document, arrays)
+
+
+def load_local(path: str | PathLike[str]) -> dict[str, Any]:
+    """Read what :func:`save_local` wrote.
+
+    Parameters
+    ----------
+    path : path-like
+        The JSON file.
+
+    Returns
+    -------
+    dict
+        The fields of a :class:`~sklearn_musiclime.LocalExplanation`.
+
+    Raises
+    ------
+    FileNotFoundError
+        One of the two files is missing.
+    ValueError
+        A file is none of an explanation, or of a later version; what it says does not fit
+        together; or the two files were not saved together.
+    """
+    path = Path(path)
+    document = read_saved(path, LOCAL)
+    labels = unique_labels(document, document.items("labels"))
+    if not labels:
+        raise document.error("labels", "there are none")
+    prediction = _prediction(document)
+    unknown = [label for label in labels if label not in prediction]
+    if unknown:
+        raise document.error("prediction", f"none of the label {unknown[0]!r}")
+    components = Decomposition(
+        None
+        if document.is_null("audio")
+        else _load_audio(document.record("audio"), path, document.whole("version")),
+        None if document.is_null("lyrics") else _load_lyrics(document.record("lyrics")),
+    )
+    # Lengths first: the names of sources x segments may be many more than the file has letters.
+    names = document.texts("components")
+    if len(names) != len(components) or tuple(names) != components.names:
+        raise document.error("components", "not those of its audio and lyrics")
+    n_labels, shape = len(labels), (len(labels), len(components))
+    n_corners = 4 if any(document.items("corner_scores")) else 0
+    is_linked = not document.is_null("links")
+    return {
+        "title": document.text("title"),
+        "row": document.whole("row"),
+        "track_id": None
+        if document.whole("version") < 3
+        else as_labels(document, [document.value("track_id")], "track_id")[0],
+        "prediction": prediction,
+        "labels": labels,
+        "components": components,
+        "weights": document.numbers("weights", shape),
+        "std_err": document.numbers("std_err", shape, nan=True),
+        "dof": _dof(document, "dof", shape),
+        "penalty": np.zeros(n_labels)
+        if document.whole("version") < 2
+        else document.numbers("penalty", (n_labels,)),
+        "intercept": document.numbers("intercept", (n_labels,)),
+        "fidelity": document.numbers("fidelity", (n_labels,)),
+        "local_prediction": document.numbers("local_prediction", (n_labels,)),
+        "shares": document.numbers("shares", (n_labels, 3), nan=True),
+        "shares_std_err": document.numbers("shares_std_err", (n_labels, 3), nan=True),
+        "shares_dof": _dof(document, "shares_dof", (n_labels,)),
+        "corner_scores": document.numbers("corner_scores", (n_labels, n_corners)),
+        "interaction_terms": None
+        if document.is_null("interactions")
+        else _load_interactions(document, *shape),
+        "links": document.wholes("links", shape[1:], shape[1]).tolist() if is_linked else None,
+        "settings": _load_settings(document.record("settings")),
+    }
+
+
+def _prediction(document: Record) -> dict[Hashable, float]:
+    pairs = document.items("prediction")
+    if not all(isinstance(pair, list) and len(pair) == 2 for pair in pairs):
+        raise document.error("prediction", "not a list of labels and scores")
+    labels = unique_labels(document, [label for label, _ in pairs])
+    scores = document.numbers("prediction", (None,), of=[score for _, score in pairs])
+    return dict(zip(labels, scores.tolist(), strict=True))
+
+
+def _load_settings(saved: Record) -> dict[str, Any]:
+    settings = {name: saved.value(name) for name in saved.names()}
+    for name, value in settings.items():
+        for part in value if isinstance(value, list) else [value]:
+            if isinstance(part, (list, dict)):
+                raise saved.error(name, "neither text, a number, true, false, null nor a list")
+    return settings
+
+
+def _dof(document: Record, name: str, shape: Shape) -> np.ndarray:
+    """Degrees of freedom; as many as there can be in files of a version that had none."""
+    if document.whole("version") < 2:
+        return np.full(shape, MOST_DOF)
+    return document.numbers(name, shape)
+
+
+def _load_interactions(document: Record, n_labels: int, n_components: int) -> Interactions:
+    saved = document.record("interactions")
+    pairs = saved.wholes("pairs", (None, 2), n_components)
+    shape = (n_labels, len(pairs))
+    has_dof = document.whole("version") >= 2
+    values = {n: saved.numbers(n, shape) for n in INTERACTION_VALUES if has_dof or n != "dof"}
+    return Interactions(pairs, **({"dof": np.full(shape, MOST_DOF)} | values))
+
+
+def _load_audio(saved: Record, path: Path, version: int) -> AudioComponents:
+    names = tuple(saved.texts("source_names"))
+    if not names or len(set(names)) != len(names):
+        raise saved.error("source_names", "none, or one of them twice")
+    borders = saved.wholes("borders", (None,), MAX_SAMPLES + 1)
+    if len(borders) < 2 or borders[0] != 0 or (np.diff(borders) <= 0).any():
+        raise saved.error("borders", "they do not increase from 0")
+    rate = saved.number("sampling_rate")
+    if rate <= 0:
+        raise saved.error("sampling_rate", f"{rate} is no rate")
+    mix = sources = None
+    if not saved.is_null("arrays"):
+        n_samples = int(borders[-1])
+        expected: dict[str, tuple[str, Shape]] = {
+            "mix": ("f4", (n_samples,)),
+            "sources": ("f4", (len(names), n_samples)),
+        }
+        arrays = load_arrays(path, version, saved, expected)
+        mix, sources = arrays["mix"], arrays["sources"]
+    return AudioComponents(mix, names, sources, borders, rate)
+
+
+def _load_lyrics(saved: Record) -> LyricComponents:
+    text, units, names = saved.text("text"), saved.text("units"), tuple(saved.texts("names"))
+    if units not in LYRIC_UNITS:
+        raise saved.error("units", f"none of {LYRIC_UNITS}")
+    places, times = (_lists(saved, name, len(names)) for name in ("spans", "span_times"))
+    lengths = [len(own) for own in places]
+    if 0 in lengths or lengths != [len(own) for own in times]:
+        raise saved.error("span_times", "not one for each place of each component")
+    spans = saved.wholes("spans", (None, 2), len(text) + 1, of=list(chain(*places)))
+    starts, ends = spans[np.argsort(spans[:, 0])].T
+    if (starts >= ends).any() or (starts[1:] < ends[:-1]).any():
+        raise saved.error("spans", "they are empty or overlap")
+    known = [time for time in chain(*times) if time is not None]
+    seconds = saved.numbers("span_times", (None, 2), of=known)
+    if (seconds[:, 0] > seconds[:, 1]).any():
+        raise saved.error("span_times", "one ends before it starts")
+    found, at = (iter(list(map(tuple, array.tolist()))) for array in (seconds, spans))
+    return LyricComponents(
+        text=text,
+        units=units,
+        names=names,
+        spans=tuple(tuple(islice(at, length)) for length in lengths),
+        span_times=tuple(tuple(None if t is None else next(found) for t in own) for own in times),
+        mask_token=None if saved.is_null("mask_token") else saved.text("mask_token"),
+    )
+
+
+def _lists(saved: Record, name: str, length: int) -> list[list[Any]]:
+    values = saved.items(name)
+    if len(values) != length or not all(isinstance(value, list) for value in values):
+        raise saved.error(name, f"not {length} lists")
+    return values
