@@ -89,7 +89,7 @@ class SongTable:
         return len(self.X)
 
     def take(self, row: int) -> SongTable:
-        """Return a table of one of the songs, which keeps its number.
+        """Return a table of one of the songs, which keeps its row number in X.
 
         Parameters
         ----------
@@ -166,7 +166,7 @@ class SongTable:
 
     @contextmanager
     def _naming(self, row: int) -> Iterator[None]:
-        """Add the song's label to the errors of what is in its cells."""
+        """Add the song's label to errors about its cells."""
         try:
             yield
         except InvalidSongError as error:
@@ -209,7 +209,7 @@ class SongTable:
         return self.X.iloc[:, at] if isinstance(self.X, pd.DataFrame) else self.X[:, at]
 
     def lyrics(self) -> Iterator[str]:
-        """Yield the lyrics of every song, checked; nothing if there is no such column."""
+        """Yield the checked lyrics of every song; nothing if X has no lyrics column."""
         if "lyrics" in self._where:
             for row in range(len(self)):
                 with self._naming(row):
@@ -217,7 +217,7 @@ class SongTable:
                 yield lyrics
 
     def check(self, row: int) -> tuple[str | None, np.ndarray | None]:
-        """Raise for what is wrong with a row and shows without decoding audio.
+        """Check a row as far as that goes without decoding audio.
 
         Parameters
         ----------
@@ -274,7 +274,7 @@ class SongTable:
         )
 
     def path(self, row: int) -> Path | None:
-        """Return the file that a row's audio came from, None if it came from none.
+        """Return the file that a row's audio came from, or None.
 
         Parameters
         ----------
@@ -308,7 +308,7 @@ class SongTable:
         return f"row {self.first_row + row}" if is_position else str(track_id)
 
     def content(self, row: int) -> tuple:
-        """Return all that a song is, for a hash: the content of its file, not its name.
+        """Return the content of a song, to hash: all its cells, the audio file by its digest.
 
         Parameters
         ----------
@@ -371,7 +371,7 @@ def _rows(X: Any, row: int) -> Any:
 
 
 def _plain(label: Any) -> Hashable:
-    """A label of an index as text, a number or a truth value."""
+    """A label of an index as a str, an int, a float or a bool."""
     label = label.item() if isinstance(label, np.generic) else label
     is_plain = isinstance(label, (str, int)) or (isinstance(label, float) and math.isfinite(label))
     return label if is_plain else str(label)
