@@ -1,142 +1,114 @@
-"""Who may know whom: a song goes through the package's modules in one direction."""
+"""The rooms of the package stand on floors, and imports lead down."""
 
-import ast
 import subprocess
 import sys
-from collections.abc import Iterator
-from graphlib import TopologicalSorter
-from pathlib import Path
 
 import pytest
+from layers import (
+    DEFERRED,
+    FLOOR_OF,
+    FLOORS,
+    TOP,
+    TYPES,
+    describe,
+    find_circles,
+    find_imports,
+    find_rooms,
+    module_graph,
+    room_graph,
+)
 
 import sklearn_musiclime
 
-PACKAGE = Path(sklearn_musiclime.__file__).parent
-
-# From what knows nothing to what knows all. What stands in a line may import from the lines above
-# it, and within itself, but not from what it shares the line with.
-LAYERS = (
-    ("_version",),
-    ("_runtime",),
-    ("songs",),
-    ("components",),
-    ("neighbourhood",),
-    ("featurizers", "surrogate"),
-    ("fusion", "results"),
-    ("datasets", "report"),
-    ("explanation",),  # results with the methods that draw them
-    ("_explain_one",),
-    ("_explain_kept",),
-    ("explainer",),
-    ("metrics",),
-    ("_api",),  # the names that are importable from the package,
-    ("__init__",),  # which loads them when the first is asked for
-    ("commands", "examples"),
-    ("cli",),
-    ("__main__",),
-)
-LAYER_OF = {name: number for number, layer in enumerate(LAYERS) for name in layer}
+KINDS = [(TOP, DEFERRED), (TOP, DEFERRED, TYPES)]
 
 
-def find_modules(package: Path) -> dict[str, Path]:
-    """The files of a package by the names of their modules."""
-    found = {}
-    for path in sorted(package.rglob("*.py")):
-        parts = path.relative_to(package.parent).with_suffix("").parts
-        found[".".join(parts[:-1] if parts[-1] == "__init__" else parts)] = path
-    return found
+def write_package(folder, **files):
+    """A package of this name with the files that are given, by module, and empty ones around."""
+    package = folder / "sklearn_musiclime"
+    for name in ("explainer", "songs", "components/__init__", "__init__"):
+        files.setdefault(name, "")
+    for name, code in files.items():
+        path = package / f"{name}.py"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(code)
+    return package
 
 
-def find_imports(path: Path, modules: dict[str, Path]) -> Iterator[str]:
-    """The modules that a file imports, in functions too, but not for type checkers alone."""
-    root = next(iter(modules))
-    pending: list[ast.AST] = [ast.parse(path.read_text(encoding="utf-8"))]
-    while pending:
-        node = pending.pop()
-        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
-            pending.extend(node.orelse)
-            continue
-        pending.extend(ast.iter_child_nodes(node))
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom):
-            assert node.level == 0, f"{path}: relative import"
-            names = [f"{node.module}.{alias.name}" for alias in node.names]
-            names = [name if name in modules else str(node.module) for name in names]
-        else:
-            continue
-        yield from (name for name in names if name.partition(".")[0] == root)
+def test_each_room_has_one_floor():
+    rooms = [room for floor in FLOORS for room in floor]
+    assert len(rooms) == len(FLOOR_OF)
+    assert set(rooms) == find_rooms()
 
 
-def upward_imports(package: Path) -> list[str]:
-    """Imports of what stands in the same line of the table, or below."""
-    modules = find_modules(package)
-
-    def layer(module: str) -> tuple[str, int]:
-        name = [*module.split("."), "__init__"][1]
-        return name, LAYER_OF[name]
-
-    return [
-        f"{module} imports {imported}"
-        for module, path in modules.items()
-        for imported in find_imports(path, modules)
-        if layer(imported)[0] != layer(module)[0] and layer(imported)[1] >= layer(module)[1]
-    ]
+@pytest.mark.parametrize("kinds", KINDS)
+def test_imports_lead_down(kinds):
+    assert [str(i) for i in find_imports() if i.kind in kinds and i.is_upward] == []
 
 
-def import_graph(package: Path) -> dict[str, set[str]]:
-    """What each module imports: modules, and the packages around them, which run first.
-
-    The whole package is around all of them; its own file only collects names.
-    """
-    modules = find_modules(package)
-    graph = {}
-    for module, path in modules.items():
-        graph[module] = set()
-        for imported in find_imports(path, modules):
-            parts = imported.split(".")
-            around = {".".join(parts[:n]) for n in range(2, len(parts))}
-            own = {p for p in around if f"{module}.".startswith(f"{p}.")}
-            graph[module] |= {imported} | around - own
-    return graph
-
-
-def test_each_module_has_one_layer():
-    names = [name for layer in LAYERS for name in layer]
-    assert len(names) == len(LAYER_OF)
-    assert set(names) == {p.stem for p in PACKAGE.glob("*.py")} | {
-        p.parent.name for p in PACKAGE.glob("*/__init__.py")
-    }
-
-
-def test_imports_go_one_way():
-    assert upward_imports(PACKAGE) == []
-
-
-def test_no_module_imports_itself_by_way_of_others():
-    TopologicalSorter(import_graph(PACKAGE)).prepare()  # raises CycleError with the cycle
+@pytest.mark.parametrize("kinds", KINDS)
+@pytest.mark.parametrize("graph", [room_graph, module_graph])
+def test_no_import_leads_back_by_way_of_others(graph, kinds):
+    assert find_circles(graph(i for i in find_imports() if i.kind in kinds)) == []
 
 
 @pytest.mark.parametrize(
-    ("code", "found"),
+    ("code", "kind"),
     [
-        ("from sklearn_musiclime.explainer import MusicLimeExplainer", True),
-        ("import sklearn_musiclime.explainer as e", True),
-        ("from sklearn_musiclime import explainer", True),
-        ("def separate():\n    if True:\n        import sklearn_musiclime.explainer", True),
-        ("if TYPE_CHECKING:\n    import os\nelse:\n    import sklearn_musiclime.explainer", True),
-        ("if TYPE_CHECKING:\n    import sklearn_musiclime.explainer", False),
-        ("from sklearn_musiclime.songs import Song\nimport numpy", False),
+        ("from sklearn_musiclime.explainer import MusicLimeExplainer", TOP),
+        ("import sklearn_musiclime.explainer as e", TOP),
+        ("from sklearn_musiclime import explainer", TOP),
+        ("def separate():\n    if True:\n        import sklearn_musiclime.explainer", DEFERRED),
+        ("class A:\n    def f(self):\n        import sklearn_musiclime.explainer", DEFERRED),
+        ("if TYPE_CHECKING:\n    import os\nelse:\n    import sklearn_musiclime.explainer", TOP),
+        ("if TYPE_CHECKING:\n    import sklearn_musiclime.explainer", TYPES),
+        ("if typing.TYPE_CHECKING:\n    import sklearn_musiclime.explainer", TYPES),
+        ("from sklearn_musiclime.songs import Song\nimport numpy", None),
     ],
 )
-def test_an_import_of_the_explainer_by_a_component_is_found(tmp_path, code, found):
-    package = tmp_path / "sklearn_musiclime"
-    (package / "components").mkdir(parents=True)
-    for name in ("__init__", "explainer", "songs", "components/__init__"):
-        (package / f"{name}.py").touch()
-    (package / "components" / "lyrics.py").write_text(code)
-    expected = ["sklearn_musiclime.components.lyrics imports sklearn_musiclime.explainer"]
-    assert upward_imports(package) == (expected if found else [])
+def test_an_import_of_the_explainer_by_a_component_is_found(tmp_path, code, kind):
+    package = write_package(tmp_path, **{"components/lyrics": code})
+    found = [(i.importer, i.imported, i.kind) for i in find_imports(package) if i.is_upward]
+    expected = ("sklearn_musiclime.components.lyrics", "sklearn_musiclime.explainer", kind)
+    assert found == ([] if kind is None else [expected])
+
+
+def test_neighbours_on_a_floor_do_not_import_each_other(tmp_path):
+    one, *_, other = next(floor for floor in FLOORS if len(floor) > 1)
+    package = write_package(tmp_path, **{one: "", other: f"import sklearn_musiclime.{one}"})
+    assert [i.is_upward for i in find_imports(package)] == [True]
+
+
+@pytest.mark.parametrize(
+    ("graph", "circles"),
+    [
+        ({"a": {"b"}, "b": {"c"}}, []),
+        ({"a": {"a"}}, [["a"]]),
+        ({"a": {"b"}, "b": {"c"}, "c": {"b", "d"}}, [["b", "c"]]),
+        (
+            {"a": {"b"}, "b": {"c"}, "c": {"a"}, "d": {"e"}, "e": {"d"}},
+            [["a", "b", "c"], ["d", "e"]],
+        ),
+    ],
+)
+def test_circles_are_found(graph, circles):
+    assert find_circles(graph) == circles
+
+
+def test_a_circle_and_an_arrow_up_are_described(tmp_path):
+    files = {
+        "explainer": "import sklearn_musiclime.components",
+        "components/__init__": "def f():\n    import sklearn_musiclime.explainer",
+    }
+    lines = describe(find_imports(write_package(tmp_path, **files))).splitlines()
+    assert "components     <- explainer (deferred)" in lines
+    assert "explainer      <- components" in lines
+    assert "circles of rooms: 1" in lines
+    assert "circles of modules: 1" in lines
+    assert "arrows up: 1" in lines
+    assert lines[-1].strip() == (
+        "sklearn_musiclime.components imports sklearn_musiclime.explainer (deferred)"
+    )
 
 
 def run_python(code):

@@ -1,6 +1,6 @@
-"""What runs the package, and knows nothing of music: plumbing that users need not import.
+"""The machinery beneath the package: workers, memory, files. Users need not import from it.
 
-- :mod:`~sklearn_musiclime._runtime.parallel`: joblib's results one after the other, on any backend;
+- :mod:`~sklearn_musiclime._runtime.parallel`: joblib's results as a stream, on any backend;
 - :mod:`~sklearn_musiclime._runtime.memory`: batches as large as memory allows;
 - :mod:`~sklearn_musiclime._runtime.cache`: results that are kept on disk, so that a run that was
   stopped goes on;

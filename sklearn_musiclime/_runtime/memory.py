@@ -1,4 +1,4 @@
-"""Memory: batches that are halved where it is short, and arrays whose memory workers reuse."""
+"""Memory: batches that are halved when it runs out, and reuse of freed arrays by workers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from functools import cache
 from typing import Any
 
 OUT_OF_MEMORY = ("out of memory", "can't allocate memory", "not enough memory")
-"""What the RuntimeErrors of torch's allocators say."""
+"""Texts in the RuntimeErrors of torch's allocators."""
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3
 """Parameters of glibc's ``mallopt``, as malloc.h numbers them."""
@@ -21,7 +21,7 @@ KEPT_BYTES = 2**25
 
 
 def in_batches(encode: Callable[[Any], Any], items: Sequence[Any], batch_size: int) -> Iterator:
-    """Encode items batch by batch; a batch that memory does not hold is halved.
+    """Encode items batch by batch; a batch that is too large for memory is halved.
 
     Parameters
     ----------
@@ -30,7 +30,7 @@ def in_batches(encode: Callable[[Any], Any], items: Sequence[Any], batch_size: i
     items : sequence
         Anything with a length and slices.
     batch_size : int
-        Items of a batch. After a batch was too large, half as many.
+        Items in a batch; halved whenever a batch was too large.
 
     Yields
     ------
@@ -40,7 +40,7 @@ def in_batches(encode: Callable[[Any], Any], items: Sequence[Any], batch_size: i
     Raises
     ------
     MemoryError, RuntimeError
-        Memory does not hold a single item.
+        A single item is too large for memory.
 
     Examples
     --------
@@ -70,7 +70,7 @@ def in_batches(encode: Callable[[Any], Any], items: Sequence[Any], batch_size: i
 
 
 def is_out_of_memory(error: Exception) -> bool:
-    """Say whether an error means that memory was short, the processor's or a device's.
+    """Say whether an error means that memory ran out, the processor's or a device's.
 
     Parameters
     ----------
@@ -95,7 +95,7 @@ def _free_memory() -> None:
 
 @cache
 def keep_freed_memory() -> None:
-    """Have this process reuse the memory of arrays.
+    """Have this process keep the memory of freed arrays for the next ones.
 
     By default glibc gives the memory of every large array back to the system, in a fresh process
     and even more so where ``MALLOC_TRIM_THRESHOLD_`` is set, as Dask does for its workers; up to

@@ -1,7 +1,7 @@
-"""joblib's results one after the other, on backends too that only return them all at once.
+"""joblib's results as a stream, also on backends that can only return all of them at once.
 
-Workers have scikit-learn's configuration of where they are asked from
-(:func:`sklearn.config_context`), as those of :mod:`sklearn.utils.parallel`.
+Tasks run under scikit-learn's configuration (:func:`sklearn.config_context`) of the thread that
+asks for them, as with :mod:`sklearn.utils.parallel`.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ from joblib.parallel import get_active_backend
 from sklearn import config_context, get_config
 
 BLOCK_TASKS = 8
-"""Tasks a worker that such a backend gets at a time."""
+"""Tasks a worker in each block that a backend without streaming gets."""
 
 
 class StreamingParallel:
-    """A :class:`joblib.Parallel` that yields.
+    """A :class:`joblib.Parallel` that yields each result as soon as it and those before are there.
 
     Parameters
     ----------

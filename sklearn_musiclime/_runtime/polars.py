@@ -1,6 +1,7 @@
-"""polars: its columns as pandas has them, and songs back in frames of its own.
+"""polars DataFrames as those of pandas, and back.
 
-The package never imports it: where nobody has, nothing can be of its types.
+The package never imports polars to find out whether an object is one of its: where nobody has
+imported it, no object can be.
 """
 
 from __future__ import annotations

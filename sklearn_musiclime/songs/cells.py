@@ -73,7 +73,7 @@ def read_audio(cell: Any, sampling_rate: float, *, row: int = 0) -> np.ndarray:
 
 
 def check_audio_cell(cell: Any, *, row: int = 0) -> None:
-    """Raise for whatever is wrong with an audio cell that shows without decoding it.
+    """Check an audio cell as far as that goes without decoding it.
 
     Parameters
     ----------
@@ -114,12 +114,12 @@ def check_audio_cell(cell: Any, *, row: int = 0) -> None:
 
 
 def check_file(path: Path, row: int, column: str) -> None:
-    """Raise if a cell names what is no file.
+    """Check that a cell names a file.
 
     Parameters
     ----------
     path : Path
-        What it names.
+        The path that the cell names.
     row : int
         The row that an error names.
     column : str
@@ -128,11 +128,11 @@ def check_file(path: Path, row: int, column: str) -> None:
     Raises
     ------
     InvalidSongError
-        There is no such file, or it is a folder, a device, or none that can be looked at.
+        The path does not exist, can't be accessed, or is a folder or a device.
     """
     try:
         there, is_file = path.exists(), path.is_file()
-    except OSError as error:  # no name that a file can have, or a folder that is closed to us
+    except OSError as error:  # an impossible name, or a folder without permission
         raise InvalidSongError(row, column, f"file {str(path)!r:.200}: {error.strerror}") from error
     if not there:
         raise InvalidSongError(row, column, f"file {str(path)!r:.200} does not exist")
@@ -163,12 +163,12 @@ def part_of_file(cell: Mapping[str, Any]) -> tuple[float, float]:
     Parameters
     ----------
     cell : mapping
-        With "start" and "end", or without, for the file's own.
+        With "start" and "end" in seconds; without them the part is the whole file.
 
     Returns
     -------
     start, end : float
-        Seconds; NaN for what is no number.
+        Seconds, infinity for the end of the file; NaN for a value that is not a number.
     """
     start, end = cell.get("start"), cell.get("end")
     start, end = 0.0 if _is_missing(start) else start, math.inf if _is_missing(end) else end
@@ -200,7 +200,7 @@ def read_lyrics(cell: Any, *, row: int = 0) -> str:
     Raises
     ------
     InvalidSongError
-        The cell is no text.
+        The cell is not text.
 
     Examples
     --------
@@ -293,7 +293,7 @@ def _has_no_axes(cell: Any) -> bool:
 
 
 def _as_array(cell: Any, row: int, column: str) -> np.ndarray:
-    """What a cell holds as an array of no objects."""
+    """The cell as an array of numbers or of another plain type, not of objects."""
     if np.ma.is_masked(cell):
         raise InvalidSongError(row, column, "some of it is masked; fill it first")
     try:

@@ -1,4 +1,8 @@
-"""Many songs: on any joblib backend, past songs that fail and workers that die."""
+"""Runs over many songs, on any joblib backend: a song that fails or a worker that dies ends none.
+
+A song that can't be explained becomes a :class:`Failure`, and the run goes on; all failures are
+warned of once, at its end. Songs of a worker that died are done again.
+"""
 
 from __future__ import annotations
 
@@ -20,13 +24,13 @@ from sklearn_musiclime._runtime.parallel import StreamingParallel
 from sklearn_musiclime.songs import InvalidSongError, SongTable, row_name
 
 MAX_FRUITLESS = 2
-"""Times that workers may die one after the other before another song is done."""
+"""Deaths of workers in a row, without a song done between them, that a run survives."""
 MAX_LISTED = 20
-"""Failed songs that a warning names."""
+"""Most failed songs that the warning of failures names."""
 FAILURE_COLUMNS = ["row", "track_id", "title", "reason"]
-"""Of tables of songs that could not be explained."""
+"""Columns of tables of songs that could not be explained."""
 MAX_ROWS = 5
-"""Rows that any other warning names."""
+"""Most rows that any other warning names."""
 
 
 @dataclass(frozen=True)
@@ -63,7 +67,7 @@ class Failure:
 
 
 def attempt(task: Callable[[SongTable], Any], table: SongTable) -> Any:
-    """Do something with a song, and don't raise.
+    """Run a task on a song and return the error that it raises, if any.
 
     Parameters
     ----------
@@ -75,7 +79,7 @@ def attempt(task: Callable[[SongTable], Any], table: SongTable) -> Any:
     Returns
     -------
     object or Failure
-        What the task returned or raised.
+        What the task returned; a Failure that holds the error, if it raised one.
     """
     try:
         with table.naming(0):
@@ -89,7 +93,7 @@ def attempt(task: Callable[[SongTable], Any], table: SongTable) -> Any:
 def each_song(
     task: Callable[[SongTable], Any], table: SongTable, rows: Sequence[int], n_jobs: int | None
 ) -> Iterator[Any]:
-    """Do something with songs in parallel, and don't raise for what a song does.
+    """Run a task on songs in parallel; an error of one song does not end the run.
 
     Parameters
     ----------
@@ -99,15 +103,16 @@ def each_song(
     table : SongTable
         The songs.
     rows : sequence of int
-        Positions of the songs that are meant.
+        Positions of the songs to run the task on.
     n_jobs : int or None
         Songs at a time, on the joblib backend that is active.
 
     Yields
     ------
     object or Failure
-        What the task returned or raised, in the order of the rows. Songs of a worker that died are
-        done again. An interrupt waits for the songs that threads are at.
+        What the task returned, or a Failure that holds the error, in the order of the rows. Songs
+        of a worker that died are done again. An interrupt waits until threads have finished the
+        songs they are at.
     """
     shipped = _Shipped(task)
     n_done = n_fruitless = 0
@@ -137,7 +142,9 @@ def each_song(
 
 
 class _Shipped:
-    """A task as bytes: pickled once, unpickled once a worker, and where errors can be caught.
+    """A task as bytes: pickled once for all songs, and unpickled once in each worker.
+
+    It is unpickled within the attempt at a song, so that an error there is caught as one of it.
 
     Parameters
     ----------
@@ -188,7 +195,7 @@ def _remote_attempt(shipped: _Shipped, table: SongTable) -> Any:
 
 
 def _portable(error: Exception) -> Exception:
-    """An error that can be sent, with the traceback that would stay behind."""
+    """An error that can be pickled, with its traceback, which pickling would drop, as a note."""
     where = "".join(traceback.format_exception(error))
     try:
         pickle.loads(pickle.dumps(error))
@@ -239,13 +246,13 @@ def warn_of_failures(failures: Sequence[Failure], n_songs: int) -> None:
 
 
 class Notes:
-    """What the songs of a run give reason to warn of, so that each thing is warned of once.
+    """Collects warnings of the songs of a run, and gives each once, with the songs it holds for.
 
     Parameters
     ----------
     at_once : collection of str, default=()
-        Topics that are warned of with the first song that they hold for, as they tell what a run
-        will cost. The others are at the end, with all songs.
+        Topics that are warned of at the first song that they hold for, because they tell what the
+        run will cost. The others are warned of at the end.
 
     Examples
     --------
@@ -267,14 +274,14 @@ class Notes:
         self._messages: dict[str, str] = {}
 
     def add(self, name: str, messages: Mapping[str, str]) -> None:
-        """Note what is to be said of a song.
+        """Add the warnings of a song.
 
         Parameters
         ----------
         name : str
             What messages call it.
         messages : dict of str to str
-            What there is to say, by topic. Of several songs the first one's is said.
+            The messages, by topic. Of each topic, the first song's message is given.
         """
         for topic, message in messages.items():
             if topic not in self._messages and topic in self._at_once:
@@ -283,7 +290,7 @@ class Notes:
             self._songs.setdefault(topic, []).append(name)
 
     def warn(self) -> None:
-        """Warn once of each topic that was not warned of, with the songs that it holds for."""
+        """Give the warnings that were not given at once, with the songs that each holds for."""
         for topic, names in self._songs.items():
             if topic in self._at_once:
                 continue

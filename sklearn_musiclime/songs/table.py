@@ -14,7 +14,7 @@ import numpy as np
 import pandas as pd
 
 from sklearn_musiclime._runtime.fingerprint.files import file_digest
-from sklearn_musiclime._runtime.polars import as_pandas, schema
+from sklearn_musiclime._runtime.polars import as_pandas, as_polars, schema
 from sklearn_musiclime.songs.cells import (
     check_audio_cell,
     is_part_of_file,
@@ -58,7 +58,6 @@ class SongTable:
         modalities: Sequence[str] = ("audio", "lyrics"),
     ):
         self._polars_schema = schema(X)
-        self._given = X
         X = as_pandas(X)
         self.X = X
         self.first_row = 0
@@ -89,7 +88,7 @@ class SongTable:
         return len(self.X)
 
     def take(self, row: int) -> SongTable:
-        """Return a table of one of the songs, which keeps its number.
+        """Return a table of one of the songs, which keeps its row number in X.
 
         Parameters
         ----------
@@ -102,7 +101,6 @@ class SongTable:
         """
         one = copy.copy(self)
         one.X = _rows(self.X, row)
-        one._given = one.X if self._given is self.X else _rows(self._given, row)
         one.first_row = self.first_row + row
         return one
 
@@ -119,16 +117,16 @@ class SongTable:
         DataFrame or object array of one row
             Arrays, lists and mappings in it are copies, which a model may change.
         """
-        own = _rows(self._given, row)
-        if isinstance(own, pd.DataFrame):
-            own = own.copy()
-            for at, copies in own_copies(own, 1):
-                if pd.api.types.is_object_dtype(own.dtypes.iloc[at]):
-                    own.isetitem(at, pd.Series(copies, index=own.index, dtype=object))
-        elif isinstance(own, np.ndarray):
+        own = _rows(self.X, row)
+        if isinstance(own, np.ndarray):
             for at, copies in own_copies(own, 1):
                 own[0, at] = copies[0]
-        return own
+            return own
+        own = own.copy()
+        for at, copies in own_copies(own, 1):
+            if pd.api.types.is_object_dtype(own.dtypes.iloc[at]):
+                own.isetitem(at, pd.Series(copies, index=own.index, dtype=object))
+        return own if self._polars_schema is None else as_polars(own, self._polars_schema)
 
     def track_id(self, row: int) -> Hashable:
         """Return a song's label in the index of X, as a plain value that a file can hold.
@@ -220,7 +218,7 @@ class SongTable:
         return self.X.iloc[:, at] if isinstance(self.X, pd.DataFrame) else self.X[:, at]
 
     def lyrics(self) -> Iterator[str]:
-        """Yield the lyrics of every song, checked; nothing if there is no such column."""
+        """Yield the checked lyrics of every song; nothing if X has no lyrics column."""
         if "lyrics" in self._where:
             for row in range(len(self)):
                 with self.naming(row):
@@ -228,7 +226,7 @@ class SongTable:
                 yield lyrics
 
     def check(self, row: int) -> tuple[str | None, np.ndarray | None]:
-        """Raise for what is wrong with a row and shows without decoding audio.
+        """Check a row as far as that goes without decoding audio.
 
         Parameters
         ----------
@@ -285,7 +283,7 @@ class SongTable:
         )
 
     def path(self, row: int) -> Path | None:
-        """Return the file that a row's audio came from, None if it came from none.
+        """Return the file that a row's audio came from, or None.
 
         Parameters
         ----------
@@ -319,7 +317,7 @@ class SongTable:
         return f"row {self.first_row + row}" if is_position else str(track_id)
 
     def content(self, row: int) -> tuple:
-        """Return all that a song is, for a hash: the content of its file, not its name.
+        """Return the content of a song, to hash: all its cells, the audio file by its digest.
 
         Parameters
         ----------
@@ -382,7 +380,7 @@ def _rows(X: Any, row: int) -> Any:
 
 
 def _plain(label: Any) -> Hashable:
-    """A label of an index as text, a number or a truth value."""
+    """A label of an index as a str, an int, a float or a bool."""
     label = label.item() if isinstance(label, np.generic) else label
     is_plain = isinstance(label, (str, int)) or (isinstance(label, float) and math.isfinite(label))
     return label if is_plain else str(label)
