@@ -75,13 +75,8 @@ from sklearn_musiclime.neighbourhood import (
     n_more_samples,
     select_labels,
 )
-from sklearn_musiclime.results.aggregation import (
-    Aggregator,
-    Renaming,
-    SongSummary,
-    renamer,
-    summarise,
-)
+from sklearn_musiclime.results.aggregation import Aggregator
+from sklearn_musiclime.results.summaries import Renaming, SongSummary, renamer, summarise
 from sklearn_musiclime.songs import InvalidSongError, Song, SongTable
 from sklearn_musiclime.streaming import StreamingParallel
 from sklearn_musiclime.surrogate import (
