@@ -49,13 +49,8 @@ from sklearn_musiclime.neighbourhood import (
     check_labels,
     find_sampling_rate,
 )
-from sklearn_musiclime.results.aggregation import (
-    Aggregator,
-    Renaming,
-    SongSummary,
-    renamer,
-    summarise,
-)
+from sklearn_musiclime.results.aggregation import Aggregator
+from sklearn_musiclime.results.summaries import Renaming, SongSummary, renamer, summarise
 from sklearn_musiclime.songs import InvalidSongError, SongTable
 from sklearn_musiclime.songs.corpus import (
     Failure,

@@ -20,9 +20,9 @@ from sklearn_musiclime.components import split_lyrics
 from sklearn_musiclime.components.decomposition import AudioComponents, Decomposition
 from sklearn_musiclime.explanation import group_words
 from sklearn_musiclime.results import aggregation
-from sklearn_musiclime.results.aggregation import segment_overlap
 from sklearn_musiclime.results.intervals import share_intervals
 from sklearn_musiclime.results.picking import submodular_pick
+from sklearn_musiclime.results.summaries import segment_overlap, summarise
 from sklearn_musiclime.surrogate.interactions import Interactions
 
 PUBLISHED = Path(__file__).parents[2] / "shared" / "data" / "musiclime_published"
@@ -592,7 +592,7 @@ def test_sums_of_groups_do_not_depend_on_when_they_are_summed_up(groups, monkeyp
     shuffled = GlobalExplanation.from_local([songs[i] for i in rng.permutation(9)], groups=groups)
     aggregator = aggregation.Aggregator(groups, in_order=True)
     for song in songs:
-        aggregator.add(aggregation.summarise(song))
+        aggregator.add(summarise(song))
     streamed = GlobalExplanation.from_aggregate(aggregator.result())
     for other in (shuffled, streamed):
         for label in once.labels:
@@ -602,7 +602,7 @@ def test_sums_of_groups_do_not_depend_on_when_they_are_summed_up(groups, monkeyp
                 check_index_type=False,
             )
     with pytest.raises(ValueError, match="row 0 and comes after row 8"):
-        aggregator.add(aggregation.summarise(songs[0]))
+        aggregator.add(summarise(songs[0]))
 
 
 def test_interactions_of_groups_that_are_over_take_no_memory_of_their_own(monkeypatch):
@@ -610,7 +610,7 @@ def test_interactions_of_groups_that_are_over_take_no_memory_of_their_own(monkey
     song = local(0, {}, "love hate", pairs={("vocals@0", word): 1.0 for word in ("love", "hate")})
     aggregator = aggregation.Aggregator(np.repeat(np.arange(500), 2), in_order=True)
     for row in range(1000):
-        aggregator.add(dataclasses.replace(aggregation.summarise(song), row=row))
+        aggregator.add(dataclasses.replace(summarise(song), row=row))
         kept = aggregator._pairs._open[0].shape[1]
         assert kept <= 10
     assert aggregator.result().pairs.n_groups.tolist() == [500, 500]

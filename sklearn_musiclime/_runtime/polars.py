@@ -78,6 +78,7 @@ def as_polars(frame: pd.DataFrame, schema: Mapping[str, Any], changed: Collectio
         cells = frame[name].tolist()
         if name not in changed or dtype == polars.Object:
             column = polars.Series(name, cells, dtype=dtype)
+            column = column if column.dtype == dtype else column.cast(dtype)
         else:
             column = polars.Series(name, cells)
             if isinstance(cells[0], np.ndarray):  # of one length, which makes an array of them

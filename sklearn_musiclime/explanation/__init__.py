@@ -51,7 +51,7 @@ Name: share, dtype: float64
 
 Over many songs, :mod:`~sklearn_musiclime.results.importance` says what counts for a class,
 :mod:`~sklearn_musiclime.results.intervals`, how to read its intervals, and
-:mod:`~sklearn_musiclime.results.aggregation`, when components of two songs are the same one;
+:mod:`~sklearn_musiclime.results.summaries`, when components of two songs are the same one;
 :mod:`~sklearn_musiclime.explanation.grouping` makes groups of words.
 """
 

@@ -53,7 +53,7 @@ class GlobalExplanation(GlobalResult):
     --------
     sklearn_musiclime.results.importance : What importances are.
     sklearn_musiclime.results.intervals : How far they would vary with other songs.
-    sklearn_musiclime.results.aggregation : What songs share.
+    sklearn_musiclime.results.summaries : What songs share.
 
     References
     ----------

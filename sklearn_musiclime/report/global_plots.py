@@ -10,14 +10,13 @@ import pandas as pd
 
 from sklearn_musiclime.report.canvas import colour_map, new_figure
 from sklearn_musiclime.report.colours import AGAINST, FOR, SEQUENTIAL
+from sklearn_musiclime.report.lettering import draw_text, shorten
 from sklearn_musiclime.report.plots import (
     MIN_BARS,
     WHISKERS,
     WIDTH,
     column_axes,
     name_bars,
-    shorten,
-    write_text,
 )
 
 if TYPE_CHECKING:
@@ -82,13 +81,13 @@ def plot_global(
         if sides["audio"]:
             ax = figure.add_subplot(grid[row, 0])
             tiles = _draw_heat(ax, maps[row], heat)
-            write_text(ax.set_title, shorten(str(label)), fontsize=10, loc="left", weight="bold")
+            draw_text(ax.set_title, shorten(str(label)), fontsize=10, loc="left", weight="bold")
             heat_axes.append(ax)
             column = 1
         if sides["lyrics"]:
             ax = figure.add_subplot(grid[row, column])
             title = "words" if sides["audio"] else shorten(str(label))
-            write_text(ax.set_title, title, fontsize=9, loc="left")
+            draw_text(ax.set_title, title, fontsize=9, loc="left")
             _draw_words(ax, tops[row], n, reach)
     if heat_axes:
         heat_axes[-1].set_xlabel("relative segment")
@@ -144,7 +143,7 @@ def plot_comparison(
     n_bars = max((len(part) for part in panels.values()), default=1)
     figure = new_figure(WIDTH, 1.3 + 0.22 * n_bars)
     names = shorten(str(first)), shorten(str(second))
-    write_text(
+    draw_text(
         figure.suptitle, f"{names[1]}  |  {names[0]}: difference of importance ({method})",
         fontsize=11,
     )  # fmt: skip
@@ -164,7 +163,7 @@ def plot_comparison(
                     (names[0], row.first) if np.isnan(row.second) else (names[1], row.second)
                 )
                 text = f"only in {name}: {value:.2g}"
-                write_text(ax.text, 0, place, text, size=8, ha="center", va="center",
+                draw_text(ax.text, 0, place, text, size=8, ha="center", va="center",
                            bbox={"color": "white", "pad": 0.5})  # fmt: skip
         limit = 1.08 * (_reach(part, "difference") or 1.0)
         ax.set_xlim(-limit, limit)
@@ -261,7 +260,7 @@ def _draw_heat(ax: Axes, audio_map: pd.DataFrame, largest: float):
     )
     ax.set_ylim(n_sources, 0)
     ax.set_yticks(np.arange(n_sources) + 0.5)
-    write_text(ax.set_yticklabels, [shorten(str(name)) for name in audio_map.index], fontsize=9)
+    draw_text(ax.set_yticklabels, [shorten(str(name)) for name in audio_map.index], fontsize=9)
     shown = np.unique(np.linspace(0, n_segments - 1, min(n_segments, 10)).astype(int))
     ax.set_xticks(shown + 0.5, [str(audio_map.columns[i]) for i in shown], fontsize=8)
     return tiles

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable
 from itertools import groupby
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from sklearn_musiclime.components.decomposition import AudioComponents
 from sklearn_musiclime.components.lyrics import LyricComponents
-from sklearn_musiclime.report.canvas import colour_map, installed, new_figure
+from sklearn_musiclime.report.canvas import colour_map, new_figure
 from sklearn_musiclime.report.colours import AGAINST, DIVERGING, FOR, weight_colours
+from sklearn_musiclime.report.lettering import MAX_NAME, MONO, draw_text, shorten
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -34,11 +35,7 @@ ENVELOPE_SPANS = 1000
 LYRICS_POINTS = 8.5
 COLUMN_POINTS = 0.602 * LYRICS_POINTS  # the advance of DejaVu Sans Mono
 MAX_LYRICS_LINES = 40
-MAX_NAME = 24
 WHISKERS = {"elinewidth": 1, "ecolor": "#444444", "capsize": 2}
-# matplotlib's own font, then such as have the scripts that it lacks, where they are installed.
-SANS = ("DejaVu Sans", "Noto Sans CJK JP", "Noto Sans", "Hiragino Sans", "Yu Gothic")
-MONO = ("DejaVu Sans Mono", *SANS[1:])
 
 Piece = tuple[int, str, int | None]
 
@@ -81,7 +78,7 @@ def plot_local(explanation: LocalResult, label: Hashable | None = None, *, n: in
     grid = figure.add_gridspec(
         len(rows), len(modalities), height_ratios=[heights[name] for name in rows]
     )
-    write_text(figure.suptitle, _heading(explanation, index), fontsize=11, x=0.01, ha="left")
+    draw_text(figure.suptitle, _heading(explanation, index), fontsize=11, x=0.01, ha="left")
     for row, name in enumerate(rows):
         if name == "bars":
             for column, modality in enumerate(modalities):
@@ -299,7 +296,7 @@ def _draw_lanes(
     ax.set_ylim(n_sources, 0)
     ax.set_xlim(audio.times[0], audio.times[-1])
     ax.set_yticks(np.arange(n_sources) + 0.5)
-    write_text(ax.set_yticklabels, [shorten(name) for name in audio.source_names])
+    draw_text(ax.set_yticklabels, [shorten(name) for name in audio.source_names])
     ax.set_xlabel("seconds")
     ax.figure.colorbar(tiles, ax=ax, label=unit, pad=0.01, aspect=12)
 
@@ -350,7 +347,7 @@ def name_bars(
 ) -> None:
     """Name horizontal bars, in at most so many letters; `numbers`: the size of those below."""
     ax.set_yticks(np.arange(len(names)))
-    write_text(ax.set_yticklabels, [shorten(name, length) for name in names], fontsize=fontsize)
+    draw_text(ax.set_yticklabels, [shorten(name, length) for name in names], fontsize=fontsize)
     ax.spines[["top", "right", "left"]].set_visible(False)
     ax.tick_params(axis="y", length=0)
     if numbers is not None:
@@ -367,7 +364,7 @@ def _draw_lyrics(ax: Axes, lines: list[list[Piece]], weights: np.ndarray, larges
             patch = None
             if component is not None:
                 patch = {"facecolor": colours[component], "edgecolor": "none", "pad": 1.0}
-            write_text(
+            draw_text(
                 ax.annotate,
                 text,
                 (0, row + 0.5),
@@ -408,27 +405,3 @@ def _lyrics_lines(lyrics: LyricComponents, n_columns: int) -> list[list[Piece]]:
 def _columns(text: str) -> int:
     """How many columns of a monospaced grid a text takes."""
     return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)
-
-
-def shorten(text: str, length: int = MAX_NAME) -> str:
-    """Return a text in one line of at most so many characters."""
-    text = " ".join(text.split())
-    return text if len(text) <= length else text[: length - 1] + "…"
-
-
-def write_text(
-    draw: Callable[..., Any], *args: Any, fonts: Sequence[str] = SANS, **properties: Any
-) -> None:
-    """Call a matplotlib function that writes, with text that is nothing but text."""
-    args = [
-        [_printable(t) for t in arg] if isinstance(arg, list)
-        else _printable(arg) if isinstance(arg, str)
-        else arg
-        for arg in args
-    ]  # fmt: skip
-    draw(*args, parse_math=False, family=installed(tuple(fonts)), **properties)
-
-
-def _printable(text: str) -> str:
-    """A text without what has no glyph: control characters and lone surrogates."""
-    return "".join("\ufffd" if unicodedata.category(c) in ("Cc", "Cs") else c for c in text)

@@ -1,8 +1,9 @@
 """What was found, as data, tables and files; what draws it stands above, in the report.
 
 - :mod:`~sklearn_musiclime.results.local`: of one song;
-- :mod:`~sklearn_musiclime.results.aggregation`: from songs to sums, and when components of two
-  songs are the same one;
+- :mod:`~sklearn_musiclime.results.summaries`: what a global explanation needs of a song, and when
+  components of two songs are the same one;
+- :mod:`~sklearn_musiclime.results.aggregation`: summaries, added up;
 - :mod:`~sklearn_musiclime.results.importance`: what counts for a class;
   :mod:`~sklearn_musiclime.results.intervals`: how far that would vary with other songs;
 - :mod:`~sklearn_musiclime.results.global_data` and :mod:`~sklearn_musiclime.results.global_tables`:

@@ -15,10 +15,7 @@ import scipy.sparse
 from sklearn_musiclime.results.aggregation import (
     Aggregate,
     Aggregator,
-    Component,
     PairTotals,
-    Renaming,
-    summarise,
 )
 from sklearn_musiclime.results.frames import SHARES, object_series
 from sklearn_musiclime.results.importance import totals
@@ -26,6 +23,7 @@ from sklearn_musiclime.results.intervals import Jackknife
 from sklearn_musiclime.results.joining import with_columns
 from sklearn_musiclime.results.local import LocalResult
 from sklearn_musiclime.results.ordering import in_order, label_order
+from sklearn_musiclime.results.summaries import Component, Renaming, summarise
 from sklearn_musiclime.songs.corpus import FAILURE_COLUMNS
 
 SOURCES = ("vocals", "drums", "bass", "other")

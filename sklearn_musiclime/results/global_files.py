@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 import scipy.sparse
 
-from sklearn_musiclime.results.aggregation import Component, PairTotals
+from sklearn_musiclime.results.aggregation import PairTotals
 from sklearn_musiclime.results.documents import (
     GLOBAL,
     VERSIONS,
@@ -29,6 +29,7 @@ from sklearn_musiclime.results.frames import SHARES
 from sklearn_musiclime.results.global_data import GlobalData
 from sklearn_musiclime.results.importance import totals
 from sklearn_musiclime.results.reading import Record, Shape
+from sklearn_musiclime.results.summaries import Component
 from sklearn_musiclime.songs import MAX_SAMPLES
 
 WEIGHT_ARRAYS = ("data", "indices", "indptr")

@@ -9,7 +9,6 @@ from typing import Self
 import numpy as np
 import pandas as pd
 
-from sklearn_musiclime.results.aggregation import Renaming
 from sklearn_musiclime.results.frames import SHARES, check_modality, object_series, pair_frame
 from sklearn_musiclime.results.global_data import GlobalData
 from sklearn_musiclime.results.importance import METHODS, importance, totals
@@ -17,6 +16,7 @@ from sklearn_musiclime.results.intervals import share_intervals
 from sklearn_musiclime.results.joining import join_components, with_columns
 from sklearn_musiclime.results.pairs import pair_statistics
 from sklearn_musiclime.results.picking import largest_by_label, submodular_pick
+from sklearn_musiclime.results.summaries import Renaming
 from sklearn_musiclime.surrogate.interactions import FALSE_DISCOVERIES
 
 

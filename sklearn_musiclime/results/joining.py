@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import numpy as np
 import scipy.sparse
 
-from sklearn_musiclime.results.aggregation import Component, Renaming, renamer
 from sklearn_musiclime.results.ordering import in_order
+from sklearn_musiclime.results.summaries import Component, Renaming, renamer
 
 
 def join_components(
@@ -26,7 +26,7 @@ def join_components(
         Those that there are.
     words, sources : mapping, callable, "lower" or None
         The group of each word, and of each source; see
-        :func:`~sklearn_musiclime.results.aggregation.renamer`.
+        :func:`~sklearn_musiclime.results.summaries.renamer`.
     n_segments : int or None
         Relative segments of the groups. None: as many as there are.
 

@@ -6,7 +6,7 @@ from collections.abc import Hashable
 
 import numpy as np
 
-from sklearn_musiclime.results.aggregation import Component
+from sklearn_musiclime.results.summaries import Component
 
 
 def label_order(labels: list[Hashable]) -> list[int]:
