@@ -453,7 +453,7 @@ def test_what_a_user_wrote_is_text_over_songs_too(text, opened, tmp_path):
         one(text, title=text, label=label, sources=(text, "other")) for label in (text, "pop")
     ]
     overall = GlobalExplanation.from_local(explanations, words=lambda word: text)
-    overall.failures.loc[0] = [7, text, text]
+    overall.failures.loc[0] = [7, 7, text, text]
     page = opened(overall, tmp_path / "global.html", title=text)
     shown = text.encode("utf-8", "backslashreplace").decode().replace("\\udc80", "")
     for place in ("h1", "h3", ".bar .name", ".lane .name", "#picked", "ul li"):

@@ -1,4 +1,7 @@
-"""Tables of what counts over many songs, class by class."""
+"""Tables of what counts over many songs, class by class.
+
+Longer than most modules, since half of it documents the public methods of one class.
+"""
 
 from __future__ import annotations
 
