@@ -1,4 +1,4 @@
-"""Public names, their signatures and defaults are what users know, until they are meant to change."""
+"""Public names, signatures and defaults: users know them, and they change on purpose only."""
 
 from pathlib import Path
 
