@@ -43,7 +43,7 @@ def main():
                     n_samples=n_samples,
                     random_state=seed,
                 )
-                return explainer.fit(song).explain(song, labels=[1])[0]
+                return explainer.fit(song).explain(song, labels="wild")[0]
 
             converged = explain("paired", N_CONVERGED).weights[0]
             for design, n_samples in recalls:

@@ -505,9 +505,9 @@ def test_a_model_is_asked_once_of_each_mask_for_shapley_values(p):
     explainer = MusicLimeExplainer(model, kernel="shapley", modality="lyrics", random_state=0)
     explainer.fit(X).explain(X)
     n_masks = min(1000, 2**p)
-    # Besides them the song itself at first, and what stands in the corners.
+    # Besides them the song itself at first, composed and as it was given, and the corners.
     assert len(set(seen)) == n_masks
-    assert len(seen) == n_masks + 1 + 4
+    assert len(seen) == n_masks + 2 + 4
 
 
 # tol.

@@ -69,7 +69,7 @@ def test_planted_components_come_first(seed, tmp_path):
         design="paired",
         n_samples=1000,
     )
-    explanation = ours.fit(song).explain(song, labels=[1])[0]
+    explanation = ours.fit(song).explain(song, labels="wild")[0]
     planted = there.columns[there.iloc[row]]
     assert len(planted) >= 3
     top = explanation.top(len(planted)).set_index("component")["weight"]
