@@ -63,7 +63,7 @@ from sklearn_musiclime.explainer import MusicLimeExplainer
 from sklearn_musiclime.explanation import LocalExplanation
 from sklearn_musiclime.neighbourhood import Neighbourhood, draw_masks
 from sklearn_musiclime.surrogate import apply_link, kernel_weights
-from sklearn_musiclime.surrogate.linear import weighted_r2
+from sklearn_musiclime.surrogate.fidelity import weighted_r2
 
 ROUNDING = 1e-9
 """Weights that differ by less than this fraction of the largest count as equal."""

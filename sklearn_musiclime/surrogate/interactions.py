@@ -48,7 +48,8 @@ from scipy.special import comb
 
 from sklearn_musiclime.neighbourhood.designs import Neighbourhood
 from sklearn_musiclime.surrogate.errors import MOST_DOF
-from sklearn_musiclime.surrogate.linear import Surrogate, negligible
+from sklearn_musiclime.surrogate.estimate import Surrogate
+from sklearn_musiclime.surrogate.fidelity import negligible
 
 FALSE_DISCOVERIES = 0.05
 """Largest q-value of significant interactions: the expected share of false ones among them."""

@@ -49,8 +49,9 @@ from sklearn_musiclime.surrogate.errors import (
     n_usable,
     projection,
 )
+from sklearn_musiclime.surrogate.fidelity import negligible
 from sklearn_musiclime.surrogate.interactions import FALSE_DISCOVERIES, Interactions
-from sklearn_musiclime.surrogate.linear import ENOUGH, negligible
+from sklearn_musiclime.surrogate.ridge import ENOUGH
 
 PAIRS_A_TERM = 20
 """Samples for each interaction in the model whose residuals the couples split."""
