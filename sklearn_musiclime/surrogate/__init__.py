@@ -48,8 +48,8 @@ array([[0.33, 0.33, 0.33]])
 """
 
 from sklearn_musiclime.surrogate.checks import check_regressor
+from sklearn_musiclime.surrogate.confidence import margin
 from sklearn_musiclime.surrogate.crossed import fit_crossed_surrogate
-from sklearn_musiclime.surrogate.errors import margin
 from sklearn_musiclime.surrogate.estimate import Surrogate
 from sklearn_musiclime.surrogate.fitting import (
     KERNELS,

@@ -7,14 +7,11 @@ import scipy.sparse
 
 from sklearn_musiclime.neighbourhood.sampling import Sampling, Side
 from sklearn_musiclime.surrogate.checks import check_scores
-from sklearn_musiclime.surrogate.errors import (
-    crossed_errors,
-    left_out_residuals,
-    n_usable,
-    with_intercept,
-)
+from sklearn_musiclime.surrogate.clusters import n_usable
+from sklearn_musiclime.surrogate.errors import crossed_errors
 from sklearn_musiclime.surrogate.estimate import Surrogate
 from sklearn_musiclime.surrogate.fidelity import estimate_fidelity, weighted_r2
+from sklearn_musiclime.surrogate.hat_matrix import left_out_residuals, with_intercept
 from sklearn_musiclime.surrogate.kernel import check_reach, kernel_of_sizes
 from sklearn_musiclime.surrogate.ridge import ENOUGH, left_out_penalty
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from scipy import stats
 
-from sklearn_musiclime.surrogate.errors import CONFIDENCE_LEVEL, margin
+from sklearn_musiclime.surrogate.confidence import CONFIDENCE_LEVEL, margin
 
 LARGE = 0.3
 """Weights of at least this fraction of the largest are large: the ones that people read."""

@@ -47,7 +47,7 @@ from scipy import stats
 from scipy.special import comb
 
 from sklearn_musiclime.neighbourhood.designs import Neighbourhood
-from sklearn_musiclime.surrogate.errors import MOST_DOF
+from sklearn_musiclime.surrogate.confidence import MOST_DOF
 from sklearn_musiclime.surrogate.estimate import Surrogate
 from sklearn_musiclime.surrogate.fidelity import negligible
 

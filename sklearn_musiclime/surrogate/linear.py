@@ -32,15 +32,11 @@ from sklearn_musiclime.surrogate.checks import (
     check_sample_weight,
     check_scores,
 )
-from sklearn_musiclime.surrogate.errors import (
-    clustered_errors,
-    left_out_residuals,
-    n_usable,
-    projection,
-    with_intercept,
-)
+from sklearn_musiclime.surrogate.clusters import n_usable
+from sklearn_musiclime.surrogate.errors import clustered_errors
 from sklearn_musiclime.surrogate.estimate import Surrogate
 from sklearn_musiclime.surrogate.fidelity import estimate_fidelity, weighted_r2
+from sklearn_musiclime.surrogate.hat_matrix import left_out_residuals, projection, with_intercept
 from sklearn_musiclime.surrogate.kernel import check_reach, kernel_weights
 from sklearn_musiclime.surrogate.ridge import ENOUGH, left_out_penalty
 from sklearn_musiclime.surrogate.selection import check_selection, select_components

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sklearn_musiclime.surrogate.errors import left_out_residuals, with_intercept
+from sklearn_musiclime.surrogate.hat_matrix import left_out_residuals, with_intercept
 
 ENOUGH = 1.5
 """Clusters of masks per component that least squares needs; with fewer a ridge is fitted."""
