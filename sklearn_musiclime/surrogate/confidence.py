@@ -13,7 +13,6 @@ from scipy import stats
 
 CONFIDENCE_LEVEL = 0.95
 """Default confidence level of intervals."""
-
 MOST_DOF = 1e6
 """Largest number of degrees of freedom, also that of exact values: Student's t is normal there."""
 

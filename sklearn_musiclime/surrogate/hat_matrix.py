@@ -157,3 +157,8 @@ def with_intercept(
     """
     one = np.ones((len(rows), 1))
     return np.hstack([rows, one]), np.hstack([projected, one / weight.sum()])
+
+
+def leverage_scale(leverage: np.ndarray) -> np.ndarray:
+    """Factors of the squared residuals of unweighted least squares (HC2)."""
+    return 1 / np.maximum(1 - leverage, 0.01)

@@ -8,7 +8,6 @@ from sklearn_musiclime.surrogate.hat_matrix import left_out_residuals, with_inte
 
 ENOUGH = 1.5
 """Clusters of masks per component that least squares needs; with fewer a ridge is fitted."""
-
 PENALTIES = np.logspace(-4, 3, 22)
 """Penalties that are tried for the ridge, relative to the mean squared norm of a column."""
 
