@@ -39,7 +39,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import expit, logit
 
-from sklearn_musiclime.neighbourhood.designs import Neighbourhood, Scores
+from sklearn_musiclime.neighbourhood.samples import Neighbourhood, Scores
 from sklearn_musiclime.neighbourhood.sampling import Sampling
 from sklearn_musiclime.surrogate.clusters import n_usable
 from sklearn_musiclime.surrogate.confidence import CONFIDENCE_LEVEL, MOST_DOF, margin

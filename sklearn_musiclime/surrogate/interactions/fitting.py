@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from sklearn_musiclime.neighbourhood.designs import Neighbourhood
+from sklearn_musiclime.neighbourhood.samples import Neighbourhood
 from sklearn_musiclime.surrogate.estimate import Surrogate
 from sklearn_musiclime.surrogate.interactions.crossed import crossed_interactions
 from sklearn_musiclime.surrogate.interactions.enumerated import shapley_interactions
