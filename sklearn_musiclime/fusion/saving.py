@@ -160,8 +160,8 @@ class SavingMixin:
             Whether weights that are missing, left over or of another shape are an error. If not,
             they are a warning, and weights without a match stay randomly initialized.
         **parameters : object
-            Other parameters of :class:`TransformerFusionClassifier`. `long` is "truncate" by
-            default, as the authors' networks were trained.
+            Other parameters of :class:`~sklearn_musiclime.TransformerFusionClassifier`. `long` is
+            "truncate" by default, as the authors' networks were trained.
 
         Returns
         -------

@@ -43,9 +43,10 @@ def randomisation(explainer: MusicLimeExplainer, X: Any, *, random_state: int = 
     -----
     Adebayo et al. draw the weights of a network anew, from the last layer to the first. Here, each
     array of parameters is permuted, which keeps the distribution of its values: the coefficients of
-    linear and kernel models, neural networks and naive Bayes (:data:`SHUFFLED`), the values of the
-    leaves of trees, and the parameters of torch modules. In a pipeline only the last step is
-    shuffled; in an ensemble, a search or a calibrated classifier, all models that it predicts with.
+    linear and kernel models, neural networks and naive Bayes
+    (:data:`~sklearn_musiclime.metrics.SHUFFLED`), the values of the leaves of trees, and the
+    parameters of torch modules. In a pipeline only the last step is shuffled; in an ensemble, a
+    search or a calibrated classifier, all models that it predicts with.
     """
     # The same seed for both, so that the explanations differ by the model only.
     explainer, shuffled = (reseeded(explainer, random_state) for _ in range(2))

@@ -22,7 +22,7 @@ SHUFFLED = (
     "means_",
     "centroids_",
 )
-"""Attributes of scikit-learn's estimators that :func:`randomisation` shuffles.
+"""Attributes of scikit-learn's estimators that are shuffled.
 
 The values of the leaves of trees and the parameters of torch modules are shuffled as well.
 """

@@ -285,8 +285,9 @@ class Neighbourhood:
         Parameters
         ----------
         other : Neighbourhood
-            A draw by the same design `besides` this one, see :func:`draw_neighbourhood`; without
-            corners, as this one.
+            A draw by the same design `besides` this one, see
+            :func:`~sklearn_musiclime.neighbourhood.draw_neighbourhood`; without corners, as this
+            one.
 
         Returns
         -------

@@ -98,7 +98,8 @@ def check_sample_weight(sample_weight: np.ndarray | None, n_samples: int) -> np.
 def check_regressor(regressor: BaseEstimator | None) -> None:
     """Check that a regressor can be fitted as a surrogate.
 
-    Whether it has ``coef_`` is known only after it is fitted, see :func:`fit_surrogate`.
+    Whether it has ``coef_`` is known only after it is fitted, see
+    :func:`~sklearn_musiclime.surrogate.fit_surrogate`.
 
     Parameters
     ----------

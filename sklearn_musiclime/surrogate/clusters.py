@@ -74,7 +74,8 @@ def cluster_squares(error: np.ndarray, side: Side, scale: np.ndarray) -> np.ndar
     side : Side
         Clusters and strata of the samples.
     scale : ndarray of shape (n_clusters,)
-        Factors of the squares, see :func:`residual_scale`.
+        Factors of the squares, see
+        :func:`~sklearn_musiclime.surrogate.hat_matrix.residual_scale`.
 
     Returns
     -------

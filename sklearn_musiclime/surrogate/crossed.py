@@ -30,7 +30,7 @@ def fit_crossed_surrogate(
     With W (n_audio_masks x n_lyric_masks) the kernel weights of the pairs that were scored, and F
     their scores, the normal equations have the blocks A' diag(W 1) A, A' W L and L' diag(W' 1) L on
     the left, A' (W * F) 1 and L' (W * F)' 1 on the right. The result is that of
-    :func:`fit_surrogate` on the written-out masks.
+    :func:`~sklearn_musiclime.surrogate.fit_surrogate` on the written-out masks.
 
     Parameters
     ----------
@@ -43,7 +43,8 @@ def fit_crossed_surrogate(
     predictions : array-like of shape (n_samples,) or (n_samples, n_labels)
         The model's scores.
     kernel_width : float, default=0.25
-        Width of the exponential kernel, see :func:`kernel_weights`.
+        Width of the exponential kernel, see
+        :func:`~sklearn_musiclime.surrogate.kernel_weights`.
     sampling : Sampling or None, default=None
         How the masks were drawn. None: masks ``2 * i`` and ``2 * i + 1`` of a side are a cluster,
         and clusters were drawn with replacement.
