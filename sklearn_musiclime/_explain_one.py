@@ -11,6 +11,9 @@ The stages, in the order in which a song takes them:
    precise as `tol` asks for;
 5. :meth:`SongExplainer.explanation` adds interactions and modality shares, and puts all of it
    together.
+
+The file is longer than others because the stages share one class: each hands over what the next
+needs, and all read the same parameters, so that they are best read in one go.
 """
 
 from __future__ import annotations

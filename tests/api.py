@@ -35,7 +35,8 @@ def describe() -> Iterator[str]:
         own_names = [n for n, v in vars(module).items() if n[0] != "_" and _is_of(v, module)]
         for name in sorted(getattr(module, "__all__", own_names)):
             value = getattr(module, name)
-            told = signature(value) if callable(value) else f" = {value!r:.60}"
+            shown = list(value) if isinstance(value, dict) else value
+            told = signature(value) if callable(value) else f" = {shown!r:.60}"
             yield f"{module.__name__}.{name}{'' if name == '__version__' else told}"
             if inspect.isclass(value):
                 bases = [b for b in value.__mro__ if b.__module__.startswith("sklearn_musiclime")]

@@ -50,7 +50,6 @@ from sklearn.tree import DecisionTreeClassifier
 from sklearn_musiclime import MusicLimeExplainer, UniformSegmenter
 from sklearn_musiclime.metrics import (
     SCORERS,
-    _shuffled,
     complexity,
     deletion_auc,
     deletion_curve,
@@ -63,6 +62,7 @@ from sklearn_musiclime.metrics import (
     top_overlap,
     weight_entropy,
 )
+from sklearn_musiclime.metrics.shuffling import shuffled_copy
 
 TEXT = "one two three four five six seven eight nine ten eleven twelve"
 
@@ -348,7 +348,7 @@ def answers(model, X):
 def assert_shuffles(model, X):
     before, kept = answers(model, X), pickle.dumps(model)
     for seed in range(3):
-        shuffled = _shuffled(model, np.random.default_rng(seed))
+        shuffled = shuffled_copy(model, np.random.default_rng(seed))
         assert type(shuffled) is type(model)
         assert not np.allclose(answers(shuffled, X), before, rtol=1e-6), seed
     np.testing.assert_array_equal(answers(model, X), before)
@@ -378,7 +378,7 @@ def test_sparse_and_read_only_parameters_are_shuffled():
         assert_shuffles(model.fit(csr_array(X), y > 0), csr_array(X))
     sparse = SGDClassifier(penalty="l1", alpha=0.05, random_state=0).fit(X, y).sparsify()
     assert issparse(sparse.coef_)
-    shuffled = _shuffled(sparse, np.random.default_rng(0)).coef_
+    shuffled = shuffled_copy(sparse, np.random.default_rng(0)).coef_
     assert (shuffled != 0).toarray().tolist() != (sparse.coef_ != 0).toarray().tolist()
     assert sorted(shuffled.toarray().flat) == sorted(sparse.coef_.toarray().flat)
     assert_shuffles(sparse, X)
@@ -394,11 +394,11 @@ def test_sparse_and_read_only_parameters_are_shuffled():
 def test_shuffled_numbers_are_the_same_numbers():
     X, y = linear_data(3)
     model = LogisticRegression().fit(X, y)
-    shuffled = _shuffled(model, np.random.default_rng(0))
+    shuffled = shuffled_copy(model, np.random.default_rng(0))
     assert sorted(shuffled.coef_.flat) == sorted(model.coef_.flat)
     tree = DecisionTreeClassifier().fit(X, y)
     values = [t.tree_.value[t.tree_.children_left == -1][:, 0].tolist()
-              for t in (tree, _shuffled(tree, np.random.default_rng(0)))]  # fmt: skip
+              for t in (tree, shuffled_copy(tree, np.random.default_rng(0)))]  # fmt: skip
     assert sorted(values[0]) == sorted(values[1])
 
 
@@ -421,7 +421,7 @@ def test_networks_of_torch_are_shuffled():
     X, y = linear_data()
     model = Network().fit(X, y)
     before = answers(model, X)
-    shuffled = _shuffled(model, np.random.default_rng(0))
+    shuffled = shuffled_copy(model, np.random.default_rng(0))
     assert not np.allclose(answers(shuffled, X), before, rtol=1e-3)
     np.testing.assert_array_equal(answers(model, X), before)
     for a, b in zip(model.network_.parameters(), shuffled.network_.parameters(), strict=True):

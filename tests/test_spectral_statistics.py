@@ -13,7 +13,8 @@ from sklearn_musiclime import SpectralStatistics
 from sklearn_musiclime.components.decomposition import AudioComponents
 from sklearn_musiclime.featurizers.audio import FEATURES, STATISTICS
 from sklearn_musiclime.neighbourhood import compose_audio, draw_masks
-from sklearn_musiclime.neighbourhood.perturbed import AudioNeighbourhood, PerturbedAudio
+from sklearn_musiclime.neighbourhood.audio_column import PerturbedAudio
+from sklearn_musiclime.neighbourhood.perturbed import AudioNeighbourhood
 
 RATE, N_FFT, HOP = 22050, 2048, 512
 

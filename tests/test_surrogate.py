@@ -9,7 +9,7 @@ from sklearn.metrics import pairwise_distances
 
 from sklearn_musiclime.neighbourhood import draw_masks
 from sklearn_musiclime.surrogate import fit_surrogate, kernel_weights
-from sklearn_musiclime.surrogate.errors import left_out_residuals, projection, with_intercept
+from sklearn_musiclime.surrogate.hat_matrix import left_out_residuals, projection, with_intercept
 
 LIMES = Ridge(alpha=1.0)
 """What LIME fits where it is given no regressor."""

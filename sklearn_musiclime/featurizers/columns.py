@@ -12,7 +12,7 @@ from sklearn.utils import check_array
 from sklearn.utils.validation import validate_data
 
 from sklearn_musiclime._runtime.polars import as_pandas, schema
-from sklearn_musiclime.neighbourhood.perturbed import PerturbedAudio
+from sklearn_musiclime.neighbourhood.audio_column import PerturbedAudio
 from sklearn_musiclime.songs import PCM_SCALES, read_lyrics
 
 

@@ -1,18 +1,20 @@
-"""The model of the MusicLIME paper: an audio and a text transformer with a joint classifier."""
+"""The model of the MusicLIME paper: an audio and a text transformer with a joint classifier.
+
+Its network is in :mod:`~sklearn_musiclime.fusion.fine_tuned`, its files in
+:mod:`~sklearn_musiclime.fusion.saving`. What is left is mainly the description of its parameters,
+which belongs in one docstring.
+"""
 
 from __future__ import annotations
 
 import copy
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from os import PathLike
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin
-from sklearn.model_selection import train_test_split
 from sklearn.utils import (
     check_consistent_length,
     check_random_state,
@@ -25,38 +27,21 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted, vali
 
 from sklearn_musiclime._runtime import torch as _torch
 from sklearn_musiclime._runtime.memory import in_batches
-from sklearn_musiclime.featurizers.audio.embedder import AST, came_from
-from sklearn_musiclime.featurizers.audio.encoder import AudioEncoder
+from sklearn_musiclime.featurizers.audio.embedder import AST
 from sklearn_musiclime.featurizers.texts import LONG
-from sklearn_musiclime.fusion._columns import MODALITIES, check_modality, read_columns
-from sklearn_musiclime.fusion.branches import AudioBranch, LyricsBranch
-from sklearn_musiclime.fusion.checkpoint import (
-    check_saved,
-    load_encoder,
-    load_head,
-    read_classes,
-    read_description,
-    read_state_dict,
-)
-from sklearn_musiclime.fusion.training import Training
+from sklearn_musiclime.fusion._columns import check_modality, read_columns
+from sklearn_musiclime.fusion.fine_tuned import NetworkMixin, is_factored
+from sklearn_musiclime.fusion.saving import SavingMixin
 
 if TYPE_CHECKING:
     from transformers import FeatureExtractionMixin, PreTrainedModel, PreTrainedTokenizerBase
 
 
 ROBERTA = "FacebookAI/roberta-base"
-PAPER_ROBERTA = "FacebookAI/roberta-large"
 FUSIONS = ("concat", "gated", "cross_attention")
-HEAD_BATCH = 8192
-"""Number of encoded songs in a batch of the head."""
-FORMAT = 1
 
 
-def _is_factored(self: TransformerFusionClassifier) -> bool:
-    return self.fusion != "cross_attention" or self.modality != "both"
-
-
-class TransformerFusionClassifier(ClassifierMixin, BaseEstimator):
+class TransformerFusionClassifier(ClassifierMixin, NetworkMixin, SavingMixin, BaseEstimator):
     """Fine-tune an audio transformer and a text transformer with a joint classification head.
 
     With ``fusion="concat"`` this is the architecture of the MusicLIME paper: the pooled output of
@@ -322,7 +307,7 @@ class TransformerFusionClassifier(ClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self)
         columns = self._columns(X)
-        if _is_factored(self):
+        if is_factored(self):
             halves = zip(self._halves, columns, strict=True)
             return self._classify([self._encode(half, column) for half, column in halves])
         probabilities = in_batches(
@@ -348,7 +333,7 @@ class TransformerFusionClassifier(ClassifierMixin, BaseEstimator):
         check_is_fitted(self)
         return self.classes_[self.predict_proba(X).argmax(axis=1)]
 
-    @available_if(_is_factored)
+    @available_if(is_factored)
     def encode_audio(self, column: Any) -> np.ndarray:
         """Encode the audio of songs; not available for cross-attention of both modalities.
 
@@ -364,7 +349,7 @@ class TransformerFusionClassifier(ClassifierMixin, BaseEstimator):
         """
         return self._encode("audio", column)
 
-    @available_if(_is_factored)
+    @available_if(is_factored)
     def encode_lyrics(self, column: Any) -> np.ndarray:
         """Encode the lyrics of songs; not available for cross-attention of both modalities.
 
@@ -380,7 +365,7 @@ class TransformerFusionClassifier(ClassifierMixin, BaseEstimator):
         """
         return self._encode("lyrics", column)
 
-    @available_if(_is_factored)
+    @available_if(is_factored)
     def predict_encoded(self, audio: np.ndarray | None, lyrics: np.ndarray | None) -> np.ndarray:
         """Return the probabilities of the classes for encoded songs.
 
@@ -407,169 +392,6 @@ class TransformerFusionClassifier(ClassifierMixin, BaseEstimator):
         extractor = getattr(self, "feature_extractor_", None)
         return (extractor or self._extractor(self.audio_model)).sampling_rate
 
-    def save(self, folder: str | PathLike[str]) -> None:
-        """Save the fitted classifier as JSON and safetensors, which contain no code.
-
-        Parameters
-        ----------
-        folder : path-like
-            Folder to write to. It gets the files ``classifier.json`` and
-            ``classifier.safetensors``, and the folders ``audio`` and ``lyrics`` with the encoders
-            as transformers saves them. ``audio`` can be given to
-            :class:`~sklearn_musiclime.AudioEmbedder` as a model.
-
-        Raises
-        ------
-        TypeError
-            A parameter or a class name can't be written as JSON.
-        """
-        check_is_fitted(self)
-        save_file = _torch.load("safetensors.torch", "TransformerFusionClassifier").save_file
-        folder = Path(folder)
-        parameters = self.get_params(deep=False)
-        for name in ("audio_model", "lyrics_model"):
-            model = parameters[name]
-            parameters[name] = str(getattr(model, "name_or_path", model))
-        for name in ("feature_extractor", "tokenizer"):
-            del parameters[name]  # saved with the encoders
-        if isinstance(parameters["class_weight"], Mapping):
-            parameters["class_weight"] = list(parameters["class_weight"].items())
-        document = {
-            "format": FORMAT,
-            "parameters": parameters,
-            "classes": self.classes_.tolist(),
-            "dtype": self.classes_.dtype.str,
-            "n_features_in": self.n_features_in_,
-            "feature_names_in": getattr(self, "feature_names_in_", np.array([])).tolist(),
-            "history": self.history_,
-        }
-        text = json.dumps(document, indent=1)
-        folder.mkdir(parents=True, exist_ok=True)
-        for half, model, companion in (
-            ("audio", self.network_.audio_model, self.feature_extractor_),
-            ("lyrics", self.network_.text_model, self.tokenizer_),
-        ):
-            if model is not None:
-                model.save_pretrained(folder / half)
-                companion.save_pretrained(folder / half)
-        state = self.network_.classifier.state_dict(prefix="classifier.")
-        state = {name: tensor.cpu().contiguous() for name, tensor in state.items()}
-        save_file(state, folder / "classifier.safetensors")
-        (folder / "classifier.json").write_text(text, encoding="utf-8")
-
-    @classmethod
-    def load(cls, folder: str | PathLike[str], *, device: str | None = None) -> Self:
-        """Load a classifier that :meth:`save` wrote, without running any code from its files.
-
-        Parameters
-        ----------
-        folder : path-like
-            The folder.
-        device : str or None, default=None
-            Device of the network. None: a GPU if there is one, else the CPU.
-
-        Returns
-        -------
-        TransformerFusionClassifier
-
-        Raises
-        ------
-        OSError
-            A file is missing.
-        ValueError
-            The files are of another format, may contain code, or do not fit together.
-        """
-        _torch.load("torch", cls.__name__)
-        folder = Path(folder)
-        document = read_description(folder, FORMAT)
-        check_saved(folder)
-        try:
-            parameters = document["parameters"] | {"device": device}
-            if isinstance(parameters["class_weight"], list):
-                parameters["class_weight"] = dict(map(tuple, parameters["class_weight"]))
-            classifier = cls(**parameters)
-            classifier._check_parameters()
-            classes = read_classes(document["classes"], document["dtype"])
-            state = read_state_dict(folder / "classifier.safetensors")
-            findings = classifier._assemble(folder / "audio", folder / "lyrics", classes)
-            load_head(classifier.network_, state, findings)
-            classifier.history_ = list(document["history"])
-            classifier.n_iter_ = len(classifier.history_)
-            classifier.n_features_in_ = int(document["n_features_in"])
-            if document["feature_names_in"]:
-                classifier.feature_names_in_ = np.array(document["feature_names_in"], dtype=object)
-        except OSError:
-            raise
-        # transformers does not validate configurations: a wrong one raises errors of any type.
-        except Exception as error:
-            raise ValueError(
-                f"what is in {str(folder)!r} does not fit together: {error!s:.500}"
-            ) from error
-        return classifier
-
-    @classmethod
-    def from_checkpoint(
-        cls,
-        path: str | PathLike[str],
-        *,
-        classes: Sequence[Any] | None = None,
-        audio_model: str | PathLike[str] = AST,
-        lyrics_model: str | PathLike[str] = PAPER_ROBERTA,
-        strict: bool = True,
-        **parameters: Any,
-    ) -> Self:
-        """Load a network of the MusicLIME authors from a checkpoint.
-
-        Parameters
-        ----------
-        path : path-like
-            State dict, written by ``torch.save(network.state_dict(), path)`` or as safetensors. Its
-            keys begin with ``audio_model.``, ``text_model.``, ``classifier.layer_norm.`` and
-            ``classifier.fc.``; a prefix ``module.`` is ignored.
-        classes : sequence of n_classes class names, or None, default=None
-            Classes in the order of the network's outputs. None: 0, 1, ...
-        audio_model, lyrics_model : str or Path, \
-                default="MIT/ast-finetuned-audioset-10-10-0.4593", "FacebookAI/roberta-large"
-            Names or folders of the models that the network was made from. Their configurations,
-            feature extractor and tokenizer are read, but no weights.
-        strict : bool, default=True
-            Whether weights that are missing, left over or of another shape are an error. If not,
-            they are a warning, and weights without a match stay randomly initialized.
-        **parameters : object
-            Other parameters of :class:`TransformerFusionClassifier`. `long` is "truncate" by
-            default, as the authors' networks were trained.
-
-        Returns
-        -------
-        TransformerFusionClassifier
-            A fitted classifier, which can be explained as ``FrozenEstimator(classifier)``.
-
-        Raises
-        ------
-        OSError
-            There is no such file, or no such model.
-        ValueError
-            The file contains something else than a state dict of such a network; the number of
-            `classes` is not that of its outputs; or, with `strict`, weights are missing, left over
-            or of another shape, which the message lists.
-        """
-        _torch.load("torch", cls.__name__)
-        state = read_state_dict(path)
-        if "classifier.fc.weight" not in state:
-            raise ValueError(
-                f"{str(path)!r} has no classifier.fc.weight, so it is no network of this kind; it "
-                f"has {len(state)} weights: {', '.join(sorted(state)[:5])}..."
-            )
-        n_classes = len(state["classifier.fc.weight"])
-        names = np.arange(n_classes) if classes is None else np.asarray(classes)
-        if len(names) != n_classes:
-            raise ValueError(f"{len(names)} class names for {n_classes} classes")
-        classifier = cls(audio_model, lyrics_model, **({"long": "truncate"} | parameters))
-        classifier._check_parameters()
-        classifier._assemble(audio_model, lyrics_model, names, state=state, strict=strict)
-        classifier.history_, classifier.n_iter_, classifier.n_features_in_ = [], 0, 2
-        return classifier
-
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.two_d_array = False
@@ -583,10 +405,6 @@ class TransformerFusionClassifier(ClassifierMixin, BaseEstimator):
         if network is not None and network.device.type != "cpu":
             state["network_"] = copy.deepcopy(network).cpu()  # loads without a GPU, too
         return state
-
-    @property
-    def _halves(self) -> tuple[str, ...]:
-        return MODALITIES[self.modality]
 
     def _check_parameters(self) -> None:
         check_modality(self.modality)
@@ -622,171 +440,3 @@ class TransformerFusionClassifier(ClassifierMixin, BaseEstimator):
         """Return the columns that are used, and check their cells."""
         columns = read_columns(X, self.modality, audio=self.audio_column, lyrics=self.lyrics_column)
         return [list(column) for column in columns.values()]
-
-    def _extractor(self, source: Any) -> FeatureExtractionMixin:
-        if self.feature_extractor is not None:
-            return self.feature_extractor
-        auto = _torch.load("transformers", "TransformerFusionClassifier").AutoFeatureExtractor
-        return auto.from_pretrained(came_from(source, "feature_extractor"))
-
-    def _assemble(
-        self,
-        audio_model: Any,
-        lyrics_model: Any,
-        classes: np.ndarray,
-        *,
-        state: dict[str, Any] | None = None,
-        strict: bool = True,
-    ) -> list[str]:
-        """Build the network from its encoders, with the weights of a state dict if there is one.
-
-        Returns messages about weights of the encoders that do not fit.
-        """
-        from transformers import AutoTokenizer
-
-        from sklearn_musiclime.fusion.network import FusionNetwork
-
-        models, findings = {}, []
-        self.feature_extractor_ = self.tokenizer_ = None
-        for half, source in (("audio", audio_model), ("lyrics", lyrics_model)):
-            if half in self._halves:
-                models[half], found = load_encoder(source, half, state)
-                findings += found
-        if "audio" in models:
-            self.feature_extractor_ = self._extractor(audio_model)
-            if hasattr(models["audio"].config, "apply_spec_augment"):
-                models["audio"].config.apply_spec_augment = False
-        if "lyrics" in models:
-            self.tokenizer_ = self.tokenizer or AutoTokenizer.from_pretrained(
-                came_from(lyrics_model, "tokenizer")
-            )
-        self.classes_ = classes
-        self.network_ = FusionNetwork(models.get("audio"), models.get("lyrics"))
-        self.network_.add_head(self.fusion, self._sizes(), len(classes))
-        if state is not None:
-            load_head(self.network_, state, findings, strict=strict)
-        self.network_.to(_torch.pick_device(self.device)).eval()
-        return findings
-
-    def _sizes(self) -> list[int]:
-        """Lengths of the encoders' vectors, found by encoding silence and an empty text."""
-        nothing = {"audio": [np.zeros(1, dtype=np.float32)], "lyrics": [""]}
-        sizes = []
-        with _torch.inference():
-            self.network_.eval()
-            for half, branch in zip(self._halves, self._branches(), strict=True):
-                songs = branch.prepare(nothing[half])
-                sizes.append(branch.features(songs, sequences=not _is_factored(self))[0].shape[-1])
-        return sizes
-
-    def _branches(self) -> list[AudioBranch | LyricsBranch]:
-        """The branches that are used, in the order of the arguments of the head."""
-        network = self.network_
-        branches = {}
-        if network.audio_model is not None:
-            encoder = AudioEncoder(network.audio_model, self.feature_extractor_, long=self.long)
-            branches["audio"] = AudioBranch(encoder)
-        if network.text_model is not None:
-            branches["lyrics"] = LyricsBranch(network.text_model, self.tokenizer_, self.long)
-        return [branches[half] for half in self._halves]
-
-    def _train(
-        self,
-        columns: list[list[Any]],
-        targets: np.ndarray,
-        weights: np.ndarray,
-        rng: np.random.RandomState,
-    ) -> list[dict[str, float]]:
-        import torch
-
-        from sklearn_musiclime.fusion.network import collate
-
-        network, branches = self.network_, self._branches()
-        for model in network.encoders:
-            model.requires_grad_(not self.freeze)
-        if self.freeze:
-            known = [
-                self._frozen_features(branch, column)
-                for branch, column in zip(branches, columns, strict=True)
-            ]
-
-            def features(rows: np.ndarray) -> tuple:
-                some = ([half[row] for row in rows] for half in known)
-                return tuple(collate([f.to(network.device) for f in half]) for half in some)
-        else:
-            songs = [b.prepare(column) for b, column in zip(branches, columns, strict=True)]
-
-            def features(rows: np.ndarray) -> tuple:
-                return self._features([[half[row] for row in rows] for half in songs])
-
-        # Songs of weight 0 are left out: the loss of a batch of them would be 0 / 0.
-        rows, held_out = np.flatnonzero(weights), np.arange(0)
-        if self.early_stopping:
-            rows, held_out = train_test_split(
-                rows, test_size=self.validation_fraction, stratify=targets[rows], random_state=rng
-            )
-        on_gpu = network.device.type == "cuda" and torch.cuda.is_bf16_supported()
-        training = Training(
-            n_epochs=self.n_epochs,
-            batch_size=self.batch_size,
-            learning_rate=self.learning_rate,
-            head_learning_rate=self.head_learning_rate,
-            weight_decay=self.weight_decay,
-            patience=self.n_iter_no_change if self.early_stopping else None,
-            mixed_precision=on_gpu if self.mixed_precision is None else self.mixed_precision,
-            verbose=self.verbose > 0,
-        )
-        history = training.run(network, features, targets, weights, rows, held_out, rng)
-        network.requires_grad_(True)
-        return history
-
-    def _features(self, prepared: Sequence[list]) -> tuple:
-        """Inputs of the head for songs that the branches have prepared."""
-        from sklearn_musiclime.fusion.network import collate
-
-        return tuple(
-            collate(branch.features(half, sequences=not _is_factored(self)))
-            for branch, half in zip(self._branches(), prepared, strict=True)
-        )
-
-    def _frozen_features(self, branch: AudioBranch | LyricsBranch, column: list) -> list[Any]:
-        """Input of the head for each song from a frozen encoder."""
-        import torch
-
-        if _is_factored(self):
-            return list(torch.from_numpy(branch.encode(column, self.batch_size)))
-
-        def sequences(some: list) -> list:
-            with _torch.inference():
-                found = branch.features(branch.prepare(some), sequences=True)
-            return [sequence.float().cpu().clone() for sequence in found]
-
-        return [f for batch in in_batches(sequences, column, self.batch_size) for f in batch]
-
-    def _encode(self, half: str, column: Any) -> np.ndarray:
-        check_is_fitted(self)
-        if half not in self._halves:
-            return np.empty((len(column), 0), dtype=np.float32)
-        branch = self._branches()[self._halves.index(half)]
-        return branch.encode(column, self.batch_size)
-
-    def _classify(self, encoded: Sequence[np.ndarray]) -> np.ndarray:
-        """Probabilities (n_songs, n_classes) of encoded songs."""
-        import torch
-
-        network = self.network_
-
-        def classify(rows: range) -> np.ndarray:
-            some = slice(rows.start, rows.stop)
-            with _torch.inference():
-                halves = [torch.from_numpy(half[some]).to(network.device) for half in encoded]
-                return network.classifier(*halves).double().softmax(dim=1).cpu().numpy()
-
-        return np.concatenate(list(in_batches(classify, range(len(encoded[0])), HEAD_BATCH)))
-
-    def _attend(self, columns: Sequence[list]) -> np.ndarray:
-        """Probabilities (n_songs, n_classes) of songs by cross-attention."""
-        with _torch.inference():
-            prepared = [b.prepare(c) for b, c in zip(self._branches(), columns, strict=True)]
-            logits = self.network_.classifier(*self._features(prepared))
-            return logits.double().softmax(dim=1).cpu().numpy()

@@ -69,28 +69,25 @@ The number of calls of a design can be computed without a model:
 (15985, 39960)
 """
 
-from sklearn_musiclime.neighbourhood.apart import NotApartError
-from sklearn_musiclime.neighbourhood.designs import Neighbourhood, Scores, draw_neighbourhood
+from sklearn_musiclime.neighbourhood.audio_column import PerturbedAudio
+from sklearn_musiclime.neighbourhood.containers import NotApartError
+from sklearn_musiclime.neighbourhood.designs import draw_neighbourhood
 from sklearn_musiclime.neighbourhood.drawing import Drawing
 from sklearn_musiclime.neighbourhood.factored import find_factored, score_factored
 from sklearn_musiclime.neighbourhood.given import GivenAnswer, ask_about_row
 from sklearn_musiclime.neighbourhood.labels import check_labels, select_labels
 from sklearn_musiclime.neighbourhood.masks import DESIGNS, check_design, draw_masks
-from sklearn_musiclime.neighbourhood.models import (
-    Answer,
-    ScoreFunction,
-    check_n_labels,
-    is_same_answer,
-)
+from sklearn_musiclime.neighbourhood.models import ScoreFunction
 from sklearn_musiclime.neighbourhood.perturbed import (
     AudioNeighbourhood,
-    PerturbedAudio,
     PerturbedLyrics,
     compose_audio,
     compose_lyrics,
     perturbed_songs,
 )
 from sklearn_musiclime.neighbourhood.rates import find_sampling_rate
+from sklearn_musiclime.neighbourhood.responses import Answer, check_n_labels, is_same_answer
+from sklearn_musiclime.neighbourhood.samples import Neighbourhood, Scores
 from sklearn_musiclime.neighbourhood.sampling import Sampling, Side
 from sklearn_musiclime.neighbourhood.scorer import (
     MaskFunction,

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sklearn_musiclime.neighbourhood.designs import Neighbourhood, draw_neighbourhood
+from sklearn_musiclime.neighbourhood.designs import draw_neighbourhood
+from sklearn_musiclime.neighbourhood.samples import Neighbourhood
 
 
 @dataclass(frozen=True, eq=False)

@@ -15,7 +15,7 @@ import numpy as np
 import pandas as pd
 import scipy.sparse
 
-from sklearn_musiclime.neighbourhood.models import as_array
+from sklearn_musiclime.neighbourhood.responses import as_array
 
 CONSTANTS = (type(None), str, bool, int, float)
 """Types that a dict, list or tuple may also hold: such values are the same for all songs."""

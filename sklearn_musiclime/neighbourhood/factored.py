@@ -32,30 +32,19 @@ import pandas as pd
 from sklearn_musiclime._runtime.memory import in_batches, is_out_of_memory
 from sklearn_musiclime._runtime.polars import as_polars
 from sklearn_musiclime.components.decomposition import Decomposition
-from sklearn_musiclime.neighbourhood.apart import (
-    PROTOCOL,
-    Apart,
-    Encoder,
-    Half,
-    NotApartError,
-    take_apart,
-)
-from sklearn_musiclime.neighbourhood.designs import Neighbourhood
+from sklearn_musiclime.neighbourhood.apart import PROTOCOL, Apart, Encoder, Half, take_apart
+from sklearn_musiclime.neighbourhood.audio_column import PerturbedAudio
+from sklearn_musiclime.neighbourhood.containers import NotApartError
 from sklearn_musiclime.neighbourhood.encodings import (
     encoding_width,
     stack_encodings,
 )
 from sklearn_musiclime.neighbourhood.masks import distinct_rows
-from sklearn_musiclime.neighbourhood.models import (
-    RESPONSE_METHODS,
-    ScoreFunction,
-    check_n_labels,
-)
-from sklearn_musiclime.neighbourhood.perturbed import (
-    AudioNeighbourhood,
-    PerturbedAudio,
-    PerturbedLyrics,
-)
+from sklearn_musiclime.neighbourhood.methods import RESPONSE_METHODS
+from sklearn_musiclime.neighbourhood.models import ScoreFunction
+from sklearn_musiclime.neighbourhood.perturbed import AudioNeighbourhood, PerturbedLyrics
+from sklearn_musiclime.neighbourhood.responses import check_n_labels
+from sklearn_musiclime.neighbourhood.samples import Neighbourhood
 from sklearn_musiclime.neighbourhood.scoring import by_length
 from sklearn_musiclime.songs import Song
 

@@ -14,12 +14,8 @@ from typing import Any
 
 import numpy as np
 
-from sklearn_musiclime.neighbourhood.models import (
-    Answer,
-    ScoreFunction,
-    check_n_labels,
-    is_same_answer,
-)
+from sklearn_musiclime.neighbourhood.models import ScoreFunction
+from sklearn_musiclime.neighbourhood.responses import Answer, check_n_labels, is_same_answer
 from sklearn_musiclime.songs import Song
 
 GROSS = 0.05

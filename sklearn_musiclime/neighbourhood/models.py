@@ -1,42 +1,28 @@
-"""Models: estimators and functions as functions from songs to a matrix of scores."""
+"""Models: estimators and functions as functions from songs to a matrix of scores.
+
+The file holds one class: how a model is called, how its columns are named and which of them it
+predicts all follow from its method and its classes, and are read together.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
 from itertools import combinations
-from numbers import Real
 from types import MethodType
 from typing import Any
 
 import numpy as np
-import pandas as pd
-import scipy.sparse
 
 from sklearn_musiclime.neighbourhood.labels import listed
-
-RESPONSE_METHODS = ("predict_proba", "decision_function", "predict")
-WRAPPED = ("best_estimator_", "estimator_", "estimator")
-"""Attributes in which meta-estimators keep their inner estimator; the fitted ones first."""
-MAX_WRAPPERS = 20
-"""Largest number of nested meta-estimators that are unwrapped."""
-
-
-@dataclass(frozen=True, eq=False)
-class Answer:
-    """A model's scores of songs, and the names that it gives their columns.
-
-    Attributes
-    ----------
-    scores : ndarray of shape (n_songs, n_labels), dtype float64
-        The scores.
-    names : list or None
-        Column names of the DataFrame that the model returned. None: it returned an array, or it has
-        classes, which the columns are in the order of.
-    """
-
-    scores: np.ndarray
-    names: list[Hashable] | None
+from sklearn_musiclime.neighbourhood.methods import RESPONSE_METHODS, last_estimator
+from sklearn_musiclime.neighbourhood.responses import (
+    Answer,
+    as_array,
+    as_scores,
+    column_names,
+    n_dim,
+)
 
 
 @dataclass(frozen=True)
@@ -166,7 +152,7 @@ class ScoreFunction:
             raise ValueError(
                 f"the model returned NaN or infinite scores for {n_bad} of {n_songs} songs"
             )
-        names, classes = _column_names(response, scores.shape[1]), self.classes
+        names, classes = column_names(response, scores.shape[1]), self.classes
         if names is not None and classes is not None and not _is_nested(classes):
             if set(names) == set(classes):  # sort the columns like the classes
                 scores = scores[:, [names.index(name) for name in classes]]
@@ -375,21 +361,21 @@ class ScoreFunction:
         """Whether columns are pairs of classes, of which positive scores favour the first."""
         if self.method != "decision_function":
             return False
-        shape = getattr(_last_estimator(self.model), "decision_function_shape", None)
+        shape = getattr(last_estimator(self.model), "decision_function_shape", None)
         classes = self.classes
         return shape == "ovo" and classes is not None and len(classes) > 2
 
     def _as_columns(self, response: Any) -> np.ndarray:
         """Output of the model as an array (n_songs, n_labels), see :meth:`__call__`."""
         classes = self.classes
-        if isinstance(response, list) and response and all(_n_dim(r) == 2 for r in response):
-            outputs = [_as_scores(output) for output in response]  # of a multi-output classifier
+        if isinstance(response, list) and response and all(n_dim(r) == 2 for r in response):
+            outputs = [as_scores(output) for output in response]  # of a multi-output classifier
             if len({len(output) for output in outputs}) > 1:
                 raise ValueError("the model's outputs have different numbers of rows")
             return np.hstack(outputs)
         if self.method == "predict" and classes is not None:
             return self._one_hot(as_array(response))
-        scores = _as_scores(response)
+        scores = as_scores(response)
         if scores.ndim == 1:
             scores = scores[:, np.newaxis]
         if scores.ndim != 2 or scores.shape[1] == 0:
@@ -418,104 +404,6 @@ class ScoreFunction:
         return np.hstack(columns).astype(np.float64)
 
 
-def as_array(response: Any) -> np.ndarray:
-    """Copy the output of a model, which may reuse its memory in the next call, to an array.
-
-    Parameters
-    ----------
-    response : array-like, sparse array, DataFrame or tensor
-        Output of the model. A tensor may be on any device and require a gradient.
-
-    Returns
-    -------
-    ndarray
-        The copy.
-
-    Raises
-    ------
-    ValueError
-        The output can't be converted, such as a ragged list, or has masked values.
-    """
-    if scipy.sparse.issparse(response):
-        return response.toarray()
-    if hasattr(response, "detach"):
-        response = response.detach().cpu()
-        # numpy has no bfloat16.
-        response = (response.double() if response.is_floating_point() else response).numpy()
-    if np.ma.is_masked(response):
-        raise ValueError("the model returned masked values where scores should be")
-    try:
-        return np.array(response)
-    except ValueError as error:
-        raise ValueError(f"the model returned no array: {error}") from error
-
-
-def check_n_labels(scores: np.ndarray, n_labels: int) -> None:
-    """Check that a model scores the same number of labels in each call.
-
-    Parameters
-    ----------
-    scores : ndarray of shape (n_songs, n_labels)
-        Scores of this call.
-    n_labels : int
-        Number of labels in an earlier call.
-
-    Raises
-    ------
-    ValueError
-        The numbers differ.
-    """
-    if scores.shape[1] != n_labels:
-        raise ValueError(
-            f"the model scored {n_labels} label(s) in one call and {scores.shape[1]} in another"
-        )
-
-
-def is_same_answer(scores: np.ndarray, others: np.ndarray, among: np.ndarray) -> bool:
-    """Compare two scorings of one song, up to a tolerance for the model's rounding.
-
-    Parameters
-    ----------
-    scores, others : ndarray of shape (n_labels,)
-        Scores of the song.
-    among : ndarray of shape (n_songs, n_labels)
-        Scores of the song and its perturbed songs, whose range sets the tolerance.
-
-    Returns
-    -------
-    bool
-        Whether the scores of each label differ by at most a thousandth of its range in `among` plus
-        32 machine epsilons of single precision times its largest absolute score.
-    """
-    halves = among / 2  # halves don't overflow
-    size = np.abs(halves).max(axis=0, initial=1e-12)
-    allowed = 1e-3 * np.ptp(halves, axis=0) + 32 * np.finfo(np.float32).eps * size
-    return bool((np.abs(scores / 2 - others / 2) <= allowed).all())
-
-
-def _as_scores(response: Any) -> np.ndarray:
-    array = as_array(response)
-    if array.dtype == object and all(isinstance(value, Real) for value in array.flat):
-        try:
-            return array.astype(np.float64)
-        except OverflowError as error:
-            raise ValueError(f"the model returned numbers that are too large: {error}") from error
-    if array.dtype.kind not in "biuf":
-        raise ValueError(f"the model returned {array.dtype} values where numbers should be")
-    with np.errstate(over="ignore"):  # values beyond double precision become infinite
-        return array.astype(np.float64, copy=False)
-
-
-def _n_dim(value: Any) -> int | None:
-    """Number of dimensions of an array-like; None for ragged lists."""
-    if hasattr(value, "ndim"):
-        return value.ndim
-    try:
-        return np.ndim(value)
-    except ValueError:  # ragged
-        return None
-
-
 def _is_nested(classes: Sequence) -> bool:
     return bool(classes) and isinstance(classes[0], list)
 
@@ -528,27 +416,3 @@ def _labels_of_outputs(classes: list[list[Hashable]]) -> list[Hashable]:
 def _is_switch(classes: list[Hashable]) -> bool:
     """Whether the classes of an output are 0 and 1, so that the output is a label itself."""
     return set(classes) <= {0, 1}
-
-
-def _last_estimator(model: Any) -> Any:
-    """Innermost estimator of pipelines (the last step) and of meta-estimators."""
-    for _ in range(MAX_WRAPPERS):
-        steps = getattr(model, "steps", None)
-        if isinstance(steps, list) and steps:
-            model = steps[-1][1]
-            continue
-        inner = [getattr(model, name, None) for name in WRAPPED]
-        inner = [part for part in inner if part is not None]
-        if not inner:
-            break
-        model = inner[0]
-    return model
-
-
-def _column_names(response: Any, n_columns: int) -> list[Hashable] | None:
-    """Column names of a returned DataFrame; None for arrays, default names and duplicates."""
-    columns = getattr(response, "columns", None)
-    if columns is None or isinstance(columns, pd.RangeIndex) or len(columns) != n_columns:
-        return None
-    names = listed(columns, [])
-    return names if len(set(names)) == len(names) else None

@@ -14,11 +14,12 @@ from sklearn_musiclime._runtime import torch as _torch
 from sklearn_musiclime._runtime.memory import is_out_of_memory
 from sklearn_musiclime._runtime.parallel import StreamingParallel
 from sklearn_musiclime.components.decomposition import Decomposition
-from sklearn_musiclime.neighbourhood.apart import NotApartError
-from sklearn_musiclime.neighbourhood.designs import Neighbourhood
+from sklearn_musiclime.neighbourhood.containers import NotApartError
 from sklearn_musiclime.neighbourhood.factored import FactoredModel, most_telling, score_factored
-from sklearn_musiclime.neighbourhood.models import Answer, ScoreFunction, is_same_answer
+from sklearn_musiclime.neighbourhood.models import ScoreFunction
 from sklearn_musiclime.neighbourhood.perturbed import perturbed_songs
+from sklearn_musiclime.neighbourhood.responses import Answer, is_same_answer
+from sklearn_musiclime.neighbourhood.samples import Neighbourhood
 from sklearn_musiclime.neighbourhood.scoring import score_masks
 from sklearn_musiclime.songs import Song
 

@@ -10,8 +10,9 @@ from joblib import delayed
 from sklearn_musiclime._runtime.memory import in_batches, keep_freed_memory
 from sklearn_musiclime._runtime.parallel import StreamingParallel
 from sklearn_musiclime.components.decomposition import Decomposition
-from sklearn_musiclime.neighbourhood.models import ScoreFunction, check_n_labels
+from sklearn_musiclime.neighbourhood.models import ScoreFunction
 from sklearn_musiclime.neighbourhood.perturbed import perturbed_songs
+from sklearn_musiclime.neighbourhood.responses import check_n_labels
 from sklearn_musiclime.songs import Song
 
 BATCH_BYTES = 2**26

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sklearn_musiclime.neighbourhood.designs import Neighbourhood
+from sklearn_musiclime.neighbourhood.samples import Neighbourhood
 
 LEAST, MOST = 0.25, 1.0
 """Lower and upper bound of each enlargement, as a fraction of the current sample.

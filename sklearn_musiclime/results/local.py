@@ -17,7 +17,7 @@ from sklearn_musiclime.results.frames import (
     pair_frame,
 )
 from sklearn_musiclime.surrogate import margin, share_bounds
-from sklearn_musiclime.surrogate.errors import CONFIDENCE_LEVEL, MOST_DOF
+from sklearn_musiclime.surrogate.confidence import CONFIDENCE_LEVEL, MOST_DOF
 from sklearn_musiclime.surrogate.interactions import FALSE_DISCOVERIES, Interactions
 
 FADE_SECONDS = 0.005

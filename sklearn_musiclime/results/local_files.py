@@ -26,7 +26,7 @@ from sklearn_musiclime.results.documents import (
 from sklearn_musiclime.results.local import LocalResult
 from sklearn_musiclime.results.reading import Record, Shape
 from sklearn_musiclime.songs import MAX_SAMPLES
-from sklearn_musiclime.surrogate.errors import MOST_DOF
+from sklearn_musiclime.surrogate.confidence import MOST_DOF
 from sklearn_musiclime.surrogate.interactions import Interactions
 
 INTERACTION_VALUES = ("weights", "std_err", "q_values", "dof")

@@ -2,7 +2,7 @@
 
 Kernel. With ``kernel="exponential"`` masks near the song count more, and `kernel_width` sets how
 quickly their weight falls: at 0.25, the default, a mask that keeps half of the components weighs
-0.5 (:mod:`~sklearn_musiclime.surrogate.linear`). A weight then lies between what a component adds
+0.5 (:mod:`~sklearn_musiclime.surrogate.kernel`). A weight then lies between what a component adds
 to the whole song and what it adds to half of it, depending on the number of components. Say three
 components raise the score by 1 when all of them are on, and by nothing otherwise. Each has a weight
 of 0.55 when they are the only components, and of 0.27 among fifty, where nearly all masks keep
@@ -47,7 +47,10 @@ array([[0.25, 0.25, 0.25]])
 array([[0.33, 0.33, 0.33]])
 """
 
-from sklearn_musiclime.surrogate.errors import margin
+from sklearn_musiclime.surrogate.checks import check_regressor
+from sklearn_musiclime.surrogate.confidence import margin
+from sklearn_musiclime.surrogate.crossed import fit_crossed_surrogate
+from sklearn_musiclime.surrogate.estimate import Surrogate
 from sklearn_musiclime.surrogate.fitting import (
     KERNELS,
     LinkedScores,
@@ -62,16 +65,10 @@ from sklearn_musiclime.surrogate.interactions import (
     joint_interactions,
     shapley_interactions,
 )
-from sklearn_musiclime.surrogate.linear import (
-    FEATURE_SELECTION,
-    Surrogate,
-    check_regressor,
-    check_selection,
-    fit_crossed_surrogate,
-    fit_surrogate,
-    kernel_weights,
-)
+from sklearn_musiclime.surrogate.kernel import kernel_weights
+from sklearn_musiclime.surrogate.linear import fit_surrogate
 from sklearn_musiclime.surrogate.links import LINKS, apply_link, invert_link, n_without_odds
+from sklearn_musiclime.surrogate.selection import FEATURE_SELECTION, check_selection
 from sklearn_musiclime.surrogate.shapley import fit_shapley, shapley_kernel_weights
 from sklearn_musiclime.surrogate.shares import Shares, fit_shares, modality_shares, share_bounds
 

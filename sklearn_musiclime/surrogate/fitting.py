@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from sklearn_musiclime.surrogate.linear import Surrogate, fit_crossed_surrogate, fit_surrogate
+from sklearn_musiclime.surrogate.crossed import fit_crossed_surrogate
+from sklearn_musiclime.surrogate.estimate import Surrogate
+from sklearn_musiclime.surrogate.linear import fit_surrogate
 from sklearn_musiclime.surrogate.links import apply_link
 from sklearn_musiclime.surrogate.shapley import fit_shapley
 

@@ -25,22 +25,13 @@ import numpy as np
 
 from sklearn_musiclime.neighbourhood.masks import shapley_weights
 from sklearn_musiclime.neighbourhood.sampling import Sampling
-from sklearn_musiclime.surrogate.errors import (
-    cluster_squares,
-    degrees_of_freedom,
-    left_out_residuals,
-    n_usable,
-    projection,
-    residual_scale,
-)
-from sklearn_musiclime.surrogate.linear import (
-    ENOUGH,
-    Surrogate,
-    check_masks,
-    check_sample_weight,
-    check_scores,
-    weighted_r2,
-)
+from sklearn_musiclime.surrogate.checks import check_masks, check_sample_weight, check_scores
+from sklearn_musiclime.surrogate.clusters import cluster_squares, n_usable
+from sklearn_musiclime.surrogate.confidence import degrees_of_freedom
+from sklearn_musiclime.surrogate.estimate import Surrogate
+from sklearn_musiclime.surrogate.fidelity import weighted_r2
+from sklearn_musiclime.surrogate.hat_matrix import left_out_residuals, projection, residual_scale
+from sklearn_musiclime.surrogate.ridge import ENOUGH
 
 
 def shapley_kernel_weights(masks: np.ndarray) -> np.ndarray:

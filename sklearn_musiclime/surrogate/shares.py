@@ -39,18 +39,15 @@ from typing import NamedTuple
 import numpy as np
 from scipy.special import expit, logit
 
-from sklearn_musiclime.neighbourhood.designs import Neighbourhood, Scores
+from sklearn_musiclime.neighbourhood.samples import Neighbourhood, Scores
 from sklearn_musiclime.neighbourhood.sampling import Sampling
-from sklearn_musiclime.surrogate.errors import (
-    CONFIDENCE_LEVEL,
-    MOST_DOF,
-    clustered_errors,
-    margin,
-    n_usable,
-    projection,
-)
+from sklearn_musiclime.surrogate.clusters import n_usable
+from sklearn_musiclime.surrogate.confidence import CONFIDENCE_LEVEL, MOST_DOF, margin
+from sklearn_musiclime.surrogate.errors import clustered_errors
+from sklearn_musiclime.surrogate.fidelity import negligible
+from sklearn_musiclime.surrogate.hat_matrix import projection
 from sklearn_musiclime.surrogate.interactions import FALSE_DISCOVERIES, Interactions
-from sklearn_musiclime.surrogate.linear import ENOUGH, negligible
+from sklearn_musiclime.surrogate.ridge import ENOUGH
 
 PAIRS_A_TERM = 20
 """Samples for each interaction in the model whose residuals the couples split."""

@@ -25,7 +25,8 @@ from sklearn_musiclime.featurizers.audio.windows import (
     window_table,
 )
 from sklearn_musiclime.featurizers.columns import audio_cells, perturbed_audio
-from sklearn_musiclime.neighbourhood.perturbed import AudioNeighbourhood, PerturbedAudio
+from sklearn_musiclime.neighbourhood.audio_column import PerturbedAudio
+from sklearn_musiclime.neighbourhood.perturbed import AudioNeighbourhood
 from sklearn_musiclime.songs import read_audio
 
 if TYPE_CHECKING:

@@ -1,0 +1,350 @@
+"""The samples of a neighbourhood: its masks, how they are combined, and the model's scores."""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+import numpy as np
+
+from sklearn_musiclime.neighbourhood.masks import (
+    fraction_of_all,
+    n_known_masks,
+    n_of_size,
+    shapley_strata,
+    shapley_weights,
+)
+from sklearn_musiclime.neighbourhood.sampling import Sampling, Side
+
+
+@dataclass(frozen=True, eq=False)
+class Neighbourhood:
+    """The masks of a song's audio and of its lyrics, and how they are combined.
+
+    Attributes
+    ----------
+    design : {"crossed", "independent", "paired", "exhaustive"}
+        The design that the masks were drawn by.
+    audio_masks : ndarray of shape (n_audio_masks, n_audio_components), dtype bool
+        Masks of the audio: True where a component is kept.
+    lyric_masks : ndarray of shape (n_lyric_masks, n_lyric_components), dtype bool
+        Masks of the lyrics: True where a component is kept.
+    pairs : ndarray of shape (n_samples, 2), dtype int
+        The audio mask and the lyric mask of each perturbed song. Song 0 keeps everything.
+    kernel : {"exponential", "shapley"}
+        Kernel of the surrogate that the masks are for.
+    known : (int, int)
+        Number of fixed masks of the audio and of the lyrics, which come first and are no part of
+        the draw: the song itself and, in some designs, silence. 0 for an enumeration.
+    is_noisy : bool
+        Whether the model's scores are noisy, so that even an enumeration has a sampling error.
+    n_samples : int
+        Number of samples that was requested; an enumeration may have fewer.
+    grid : (ndarray of int, ndarray of int) or None
+        Positions of the audio masks and of the lyric masks of a complete grid: all of their
+        combinations are scored, for interactions and shares. Each mask is followed by its
+        complement.
+    swaps : ndarray of shape (n_swaps, 2) of int
+        In a joint design, couples of samples that are scored a second time with their lyrics
+        exchanged, for shares. In the paired design the samples of couple ``2 * i + 1`` are the
+        complements of those of couple ``2 * i``.
+    corner_pairs : ndarray of shape (4, 2) of int, or (0, 2)
+        Pairs of the song itself, its audio alone, its lyrics alone, and neither, if they were added
+        by :meth:`with_corners`.
+    """
+
+    design: str
+    audio_masks: np.ndarray
+    lyric_masks: np.ndarray
+    pairs: np.ndarray
+    kernel: str = "exponential"
+    known: tuple[int, int] = (0, 0)
+    is_noisy: bool = False
+    n_samples: int = 0
+    grid: tuple[np.ndarray, np.ndarray] | None = None
+    swaps: np.ndarray = field(default_factory=lambda: np.empty((0, 2), dtype=np.intp))
+    corner_pairs: np.ndarray = field(default_factory=lambda: np.empty((0, 2), dtype=np.intp))
+
+    @classmethod
+    def joint(
+        cls,
+        design: str,
+        masks: np.ndarray,
+        n_audio: int,
+        *,
+        kernel: str = "exponential",
+        is_noisy: bool = False,
+        n_samples: int = 0,
+    ) -> Neighbourhood:
+        """Make the neighbourhood of a joint design.
+
+        Parameters
+        ----------
+        design : {"independent", "paired", "exhaustive"}
+            The design that the masks were drawn by.
+        masks : ndarray of shape (n_samples, n_components), dtype bool
+            Masks over all components, those of the audio first.
+        n_audio : int
+            Number of audio components.
+        kernel, is_noisy, n_samples
+            Attributes of the class.
+
+        Returns
+        -------
+        Neighbourhood
+            Sample i has audio mask i and lyric mask i.
+        """
+        pairs = np.repeat(np.arange(len(masks))[:, np.newaxis], 2, axis=1)
+        known = n_known_masks(design, kernel)
+        return cls(
+            design,
+            masks[:, :n_audio],
+            masks[:, n_audio:],
+            pairs,
+            kernel=kernel,
+            known=(known, known),
+            is_noisy=is_noisy,
+            n_samples=n_samples,
+        )
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    @property
+    def masks(self) -> np.ndarray:
+        """Masks over all components, shape (n_samples, n_components)."""
+        return np.hstack([self.audio_masks[self.pairs[:, 0]], self.lyric_masks[self.pairs[:, 1]]])
+
+    def digest(self) -> str:
+        """Hash the masks and pairs: neighbourhoods that are equal to the bit have equal digests.
+
+        Returns
+        -------
+        str
+            32 hexadecimal digits.
+        """
+        digest = hashlib.blake2b(digest_size=16)
+        for masks in (self.audio_masks, self.lyric_masks):
+            digest.update(repr(masks.shape).encode())
+            digest.update(np.packbits(masks).tobytes())
+        digest.update(self.pairs.astype("<i8").tobytes())
+        return digest.hexdigest()
+
+    @property
+    def n_halves(self) -> tuple[int, int]:
+        """Number of audio masks and of lyric masks, without those of the corners."""
+        n_corners = 2 if len(self.corner_pairs) else 0
+        return len(self.audio_masks) - n_corners, len(self.lyric_masks) - n_corners
+
+    @property
+    def repeats(self) -> float:
+        """Number of requested samples that each mask of an enumeration stands for; else 1."""
+        return max(self.n_samples / len(self), 1.0) if self.sampling.is_complete else 1.0
+
+    @property
+    def is_exhaustive(self) -> bool:
+        """Whether the pairs are an enumeration of all masks, without sampling error."""
+        return self.sampling.is_complete
+
+    @property
+    def n_known(self) -> int:
+        """Number of fixed pairs, such as the song itself, that come first and were not drawn."""
+        return int(any(self.known)) if self.design == "crossed" else self.known[0]
+
+    @property
+    def _n_components(self) -> tuple[int, int]:
+        return self.audio_masks.shape[1], self.lyric_masks.shape[1]
+
+    @cached_property
+    def sampling(self) -> Sampling:
+        """The sampling design, from which weights, errors, interactions and shares are computed."""
+        is_drawn = np.arange(len(self)) >= self.n_known
+        if self.design != "crossed":
+            sampling = self._joint_sampling(is_drawn)
+        else:
+            halves = slice(None, self._n_components[0]), slice(self._n_components[0], None)
+            drawn = [np.unique(rows) for rows in self.pairs[is_drawn].T]
+            sides = tuple(
+                Side(columns, rows // 2, fraction_of_all(len(own), p))
+                for columns, rows, own, p in zip(
+                    halves, self.pairs.T, drawn, self._n_components, strict=True
+                )
+            )
+            density = int(is_drawn.sum()) / max(len(drawn[0]) * len(drawn[1]), 1)
+            sampling = Sampling(sides, is_drawn.astype(float), density, self._grid_fractions)
+        return sampling.of_noisy_scores() if self.is_noisy else sampling
+
+    @property
+    def _grid_fractions(self) -> tuple[float, float]:
+        """Sampling fractions of the audio masks and the lyric masks of the grid."""
+        if self.grid is None:
+            return 0.0, 0.0
+        return tuple(
+            fraction_of_all(len(rows), p)
+            for rows, p in zip(self.grid, self._n_components, strict=True)
+        )
+
+    def _joint_sampling(self, is_drawn: np.ndarray) -> Sampling:
+        """The sampling of a joint design, which has one side."""
+        clusters = np.arange(len(self)) // (2 if self.design == "paired" else 1)
+        if self.kernel == "shapley" and self.design != "exhaustive":
+            return self._shapley_sampling(clusters, is_drawn)
+        fraction = fraction_of_all(int(is_drawn.sum()), sum(self._n_components))
+        if self.kernel == "shapley":
+            weight = shapley_weights(self.masks)
+        else:
+            weight = is_drawn.astype(float) if is_drawn.any() else np.ones(len(self))
+        return Sampling((Side(slice(None), clusters, fraction),), weight)
+
+    def _shapley_sampling(self, clusters: np.ndarray, is_drawn: np.ndarray) -> Sampling:
+        """The sampling of masks for Shapley values, stratified by size (components kept).
+
+        Each drawn mask represents all masks of its stratum: those of its size, or of its size and
+        neighbouring ones.
+        """
+        masks, is_paired = self.masks, self.design == "paired"
+        p, kept = masks.shape[1], masks.sum(axis=1)
+        inside = (kept > 0) & (kept < p) & is_drawn
+        side = Side(slice(None), clusters)
+        if not inside.any():
+            return Sampling((side,), np.ones(len(masks)))
+        first = np.unique(clusters, return_index=True)[1]
+        strata = shapley_strata(p, int(inside[first].sum()), is_paired)
+        stratum = np.where(inside, strata[kept], -1)
+        n_sizes = np.bincount(strata[1 : (p // 2 if is_paired else p - 1) + 1])
+        n_drawn = np.bincount(stratum[first][inside[first]], minlength=len(n_sizes))
+        n_all = n_of_size(p, is_paired)[kept]  # number of masks, or pairs, of each one's size
+        # The total Shapley weight of a size. Both masks of a pair of size p / 2 are of that size,
+        # so each of them gets half of it.
+        of_size = (p - 1) / np.maximum(kept * (p - kept), 1)
+        of_size = np.where(is_paired & (2 * kept == p), of_size / 2, of_size)
+        weight = np.where(inside, of_size * (n_sizes / np.maximum(n_drawn, 1))[stratum], 0.0)
+        fractions = np.where(inside & (n_sizes[stratum] == 1), n_drawn[stratum] / n_all, 0.0)[first]
+        is_complete = (n_drawn > 0).all() and (fractions[inside[first]] == 1).all()
+        side = replace(
+            side, fraction=float(is_complete), strata=stratum[first], fractions=fractions
+        )
+        return Sampling((side,), weight)
+
+    @property
+    def grid_pairs(self) -> np.ndarray:
+        """Pairs of the grid, audio mask by audio mask, (n_audio_masks * n_lyric_masks, 2)."""
+        if self.grid is None:
+            return np.empty((0, 2), dtype=np.intp)
+        return np.stack(np.meshgrid(*self.grid, indexing="ij"), axis=-1).reshape(-1, 2)
+
+    @property
+    def swap_pairs(self) -> np.ndarray:
+        """Pairs of the swaps: a couple's first audio with its second lyrics, then the reverse."""
+        return np.stack([self.swaps, self.swaps[:, ::-1]], axis=1).reshape(-1, 2)
+
+    @property
+    def all_pairs(self) -> np.ndarray:
+        """All pairs that the model scores: `pairs`, `grid_pairs`, `swap_pairs`, `corner_pairs`."""
+        return np.vstack([self.pairs, self.grid_pairs, self.swap_pairs, self.corner_pairs])
+
+    def split(self, scores: np.ndarray) -> Scores:
+        """Split the scores of `all_pairs` into those of pairs, grid, swaps and corners.
+
+        Parameters
+        ----------
+        scores : ndarray of shape (n_all_pairs, n_labels)
+            The model's scores, in the order of `all_pairs`.
+
+        Returns
+        -------
+        Scores
+            The same scores, by their purpose.
+        """
+        sizes = [len(self.pairs), len(self.grid_pairs), len(self.swap_pairs)]
+        of_pairs, grid, swapped, corners = np.split(scores, np.cumsum(sizes))
+        grid = None if self.grid is None else grid.reshape(*map(len, self.grid), -1)
+        return Scores(of_pairs, grid, swapped.reshape(-1, 2, scores.shape[1]), corners)
+
+    def with_corners(self) -> Neighbourhood:
+        """Add the corners: the song itself, its audio alone, its lyrics alone, and neither.
+
+        Returns
+        -------
+        Neighbourhood
+            The same neighbourhood with `corner_pairs` in this order, and with two further masks of
+            each modality that they refer to.
+        """
+        halves = (self.audio_masks, self.lyric_masks)
+        n, m = map(len, halves)
+        audio, lyrics = (
+            np.vstack([half, np.ones_like(half[:1]), np.zeros_like(half[:1])]) for half in halves
+        )
+        corners = np.array([[n, m], [n, m + 1], [n + 1, m], [n + 1, m + 1]])
+        return replace(self, audio_masks=audio, lyric_masks=lyrics, corner_pairs=corners)
+
+    def extended(self, other: Neighbourhood) -> Neighbourhood:
+        """Add the masks of a second draw, without its fixed ones.
+
+        Parameters
+        ----------
+        other : Neighbourhood
+            A draw by the same design `besides` this one, see
+            :func:`~sklearn_musiclime.neighbourhood.draw_neighbourhood`; without corners, as this
+            one.
+
+        Returns
+        -------
+        Neighbourhood
+            The pairs of this neighbourhood, then those of the other; grid and swaps of this one.
+        """
+        pairs, halves = other.pairs[other.n_known :].copy(), []
+        own = (self.audio_masks, self.lyric_masks)
+        new = (other.audio_masks, other.lyric_masks)
+        for side, (before, after) in enumerate(zip(own, new, strict=True)):
+            if self.design == "crossed" and self.sampling.sides[side].is_complete:
+                halves.append(before)  # both draws enumerate the same masks
+                continue
+            pairs[:, side] += len(before) - other.known[side]
+            halves.append(np.vstack([before, after[other.known[side] :]]))
+        return replace(
+            self, audio_masks=halves[0], lyric_masks=halves[1], pairs=np.vstack([self.pairs, pairs])
+        )
+
+    def drawn_masks(self, side: int | None = None) -> np.ndarray:
+        """Return the masks that were drawn, without the fixed ones.
+
+        Parameters
+        ----------
+        side : {0, 1} or None, default=None
+            Masks of the audio (0) or of the lyrics (1), each once, for the crossed design. None:
+            masks over all components.
+
+        Returns
+        -------
+        ndarray of shape (n_drawn, n_components), dtype bool
+            The masks.
+        """
+        if side is None:
+            return self.masks[self.n_known :]
+        half = (self.audio_masks, self.lyric_masks)[side]
+        return half[np.unique(self.pairs[self.n_known :, side])]
+
+
+@dataclass(frozen=True)
+class Scores:
+    """A model's scores of the perturbed songs of a neighbourhood.
+
+    Attributes
+    ----------
+    pairs : ndarray of shape (n_samples, n_labels)
+        Scores of the pairs.
+    grid : ndarray of shape (n_audio_masks, n_lyric_masks, n_labels), or None
+        Scores of the grid. None: there is no grid.
+    swapped : ndarray of shape (n_swaps, 2, n_labels)
+        Scores of the swaps: audio of the first sample with lyrics of the second, and audio of the
+        second with lyrics of the first.
+    corners : ndarray of shape (n_corners, n_labels)
+        Scores of the corners.
+    """
+
+    pairs: np.ndarray
+    grid: np.ndarray | None
+    swapped: np.ndarray
+    corners: np.ndarray
