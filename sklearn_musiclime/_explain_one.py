@@ -350,7 +350,7 @@ class SongExplainer:
             UserWarning,
             stacklevel=2,
         )
-        if first.is_exhaustive and self.design != "exhaustive":  # masks may then be drawn repeatedly
+        if first.is_exhaustive and self.design != "exhaustive":  # draw with replacement
             return _ask(scorer, drawing.first(self.n_samples, replacement=True), labelled)
         return replace(first, is_noisy=True), scores
 
