@@ -346,10 +346,7 @@ def name_bars(
     fontsize: int = 8,
     numbers: int | None = 8,
 ) -> None:
-    """Label horizontal bars with names of at most `length` characters.
-
-    `numbers` is the font size of the numbers on the horizontal axis. None: it is left as it is.
-    """
+    """Label horizontal bars with names of at most `length` characters; set the font sizes."""
     ax.set_yticks(np.arange(len(names)))
     draw_text(ax.set_yticklabels, [shorten(name, length) for name in names], fontsize=fontsize)
     ax.spines[["top", "right", "left"]].set_visible(False)

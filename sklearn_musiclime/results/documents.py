@@ -84,9 +84,33 @@ def load_arrays(
     expected: dict[str, tuple[str, Shape]],
     optional: dict[str, tuple[str, Shape]] | None = None,
 ) -> dict[str, np.ndarray]:
-    """Read the arrays beside a JSON file, and compare them with the digest in `saved`.
+    """Read the arrays beside a JSON file, and check their digest.
 
-    The name of the arrays' file follows from `path`, so that both files can be renamed.
+    The name of the arrays' file is derived from `path`, so that both files can be renamed.
+
+    Parameters
+    ----------
+    path : Path
+        The JSON file.
+    version : int
+        Version of its format.
+    saved : Record
+        Object of the JSON file with the entry "digest"; it is compared from version 3 on.
+    expected : dict of str to (kind, shape)
+        The arrays, see :func:`~sklearn_musiclime.results.reading.read_arrays`.
+    optional : dict of str to (kind, shape), or None, default=None
+        Further arrays, either all or none of which the file contains.
+
+    Returns
+    -------
+    dict of str to ndarray
+
+    Raises
+    ------
+    FileNotFoundError
+        The file of the arrays does not exist.
+    ValueError
+        The file contains other arrays, or was not saved together with the JSON file.
     """
     beside = _arrays_path(path, version)
     arrays = read_arrays(beside, expected, optional=optional)

@@ -165,7 +165,7 @@ class GlobalData:
         if not totals:
             raise ValueError("no totals to aggregate")
         labels = [list(totals)[i] for i in label_order(list(totals))]
-        named = "|".join(map(re.escape, sources)) or "(?!)"  # which nothing matches
+        named = "|".join(map(re.escape, sources)) or "(?!)"  # matches nothing
         audio = re.compile(rf"({named})(\d{{1,9}})|(.+)@(\d{{1,9}})")
         names = dict.fromkeys(name for of_class in totals.values() for name in of_class)
         found = []

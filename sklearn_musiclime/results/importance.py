@@ -149,10 +149,25 @@ def importance_values(
     entropy: np.ndarray | None,
     span: tuple[np.ndarray, np.ndarray] | None,
 ) -> np.ndarray:
-    """Compute importances, as :func:`importance` from given entropies.
+    """Compute importances as :func:`importance` does, but from given entropies.
 
-    The method "homogeneity" needs the entropies of the components, shape (..., n_components), and
-    the smallest and largest entropy of all components, see :func:`entropy_span`.
+    Parameters
+    ----------
+    sums : ndarray of shape (..., n_labels, n_components)
+        Sums of the positive parts of weights.
+    counts : ndarray of shape (..., n_labels, n_components)
+        Number of explanations that contain the component; used by "average" only.
+    method : {"average", "lime", "homogeneity"}
+        Definition of importance, see :mod:`sklearn_musiclime.results.importance`.
+    entropy : ndarray of shape (..., n_components), or None
+        Entropies of these components, see :func:`class_entropy`; used by "homogeneity" only.
+    span : tuple of two ndarray of shape (..., 1), or None
+        Smallest and largest entropy of all components, see :func:`entropy_span`; used by
+        "homogeneity" only.
+
+    Returns
+    -------
+    ndarray of shape (..., n_labels, n_components)
     """
     if method == "average":
         return np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)

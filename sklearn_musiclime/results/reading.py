@@ -142,10 +142,7 @@ class Record:
     def wholes(
         self, name: str, shape: Shape, below: int = MAX_WHOLE, *, of: list[Any] | None = None
     ) -> np.ndarray:
-        """Return an entry, or the list `of`, as an array of whole numbers.
-
-        Each is at least 0 and less than `below`.
-        """
+        """Return an entry, or the list `of`, as an array of whole numbers from 0 to < `below`."""
         flat, shape = self._flat(name, self.items(name) if of is None else of, shape)
         values = [self._whole(name, value, below) for value in flat]
         return np.array(values, dtype=np.int64).reshape(shape)

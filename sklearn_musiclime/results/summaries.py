@@ -126,7 +126,7 @@ def summarise(
     if n_segments is None:
         n_segments = DEFAULT_N_SEGMENTS if audio is None else audio.n_segments
     found: dict[Component, int] = {}
-    entries: list[tuple[int, int, float]] = []  # own component, shared component, part of it
+    entries: list[tuple[int, int, float]] = []  # own component, shared component, fraction
     if audio is not None:
         overlap = segment_overlap(audio.borders, n_segments)
         rename = renamer(sources)
