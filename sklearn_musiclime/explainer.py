@@ -115,9 +115,9 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         factored model whose branches and head give other scores than the whole model is treated as
         a black box, with a warning that tells the number of songs that the model scored.
     n_samples : int or (int, int), default=1000
-        Number of perturbed songs that the model scores for each song. In the crossed design: number
-        of audio masks and number of lyric masks, that is of encodings by each branch. A pair gives
-        the numbers for audio and lyrics.
+        Number of perturbed songs that the model scores for each song. In the crossed design it is
+        both the number of audio masks and the number of lyric masks, each of which is encoded once;
+        a pair gives the two numbers.
     kernel : {"exponential", "shapley"}, default="exponential"
         Kernel of the surrogate. "exponential": perturbed songs near the song weigh more, as in
         LIME. "shapley": weights are Shapley values, as in KernelSHAP
@@ -152,9 +152,10 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
     linked : bool, default=False
         Whether a unit of lyrics and the "vocals" of the segments in which it is sung are left out
         together, so that no perturbed song sings words that its lyrics lack. Needs word times, a
-        source "vocals" and a joint design. Units that share a segment are joined, so
-        "word_positions" or "lines" are told apart better than "words". The weight of a linked unit
-        is divided equally among its components; interactions are not estimated.
+        source "vocals" and a joint design. Units of lyrics that share a segment are joined to one
+        linked unit, so "word_positions" or "lines" give finer weights than "words", which may be
+        sung in many segments. The weight of a linked unit is divided equally among its components;
+        interactions are not estimated.
     tol : float or None, default=None
         Relative error at which sampling stops. More perturbed songs are drawn until, for each
         label, every standard error is at most `tol` times the largest weight, and so is, with 95 %
@@ -201,8 +202,9 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         songs as workers, the batches of a black box are scored in parallel instead. Works with any
         joblib backend.
     random_state : int, RandomState instance or None, default=None
-        Seed of the masks. With an int, the masks of a song depend only on it and on the lyrics, the
-        length and the components of the song: not on `n_jobs`, `batch_size` or the other songs.
+        Seed of the masks. With an int, the masks of a song depend only on the seed and on the
+        lyrics, the length and the components of the song: not on `n_jobs`, `batch_size` or the
+        other songs.
     verbose : int, default=0
         Above 0: show a progress bar, and tell whether the model is factored or why it is not.
 
