@@ -1,4 +1,4 @@
-"""Songs that were explained before: their explanations are found again instead of made anew."""
+"""Cache of explanations: a song that was explained before is not explained again."""
 
 from __future__ import annotations
 
@@ -19,20 +19,20 @@ from sklearn_musiclime.songs import SongTable
 
 
 class Outcome(NamedTuple):
-    """What a song that was explained leaves behind.
+    """Result of a worker for one explained song.
 
     Attributes
     ----------
     result : object
-        What was made of its explanation.
+        The explanation, or the value of `finish` for it.
     trouble : str or None
-        What keeps the worker's cache from keeping results.
+        Why the worker's cache could not store results. None: it could.
     name : str
-        What messages call the song.
+        Name of the song in messages.
     way : str
-        How the model was asked: "factored", or "black box" and why.
+        How the model was scored: "factored", or "black box" with the reason.
     notes : dict of str to str
-        What there is to warn of, by topic.
+        Warnings by topic, to be issued once for all songs.
     """
 
     result: Any
@@ -44,24 +44,24 @@ class Outcome(NamedTuple):
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class KeptExplanations:
-    """Explains songs, or finds them explained: what a worker does with a song.
+    """The task of a worker: returns the explanation of a song, from the cache or newly made.
 
     Attributes
     ----------
     explainer : SongExplainer
-        Explains the song.
+        Explains songs that are not in the cache.
     cache : ResultCache
-        Where explanations are kept.
+        Cache of explanations.
     key : str or None
-        Hash of all that decides an explanation but for the song. None: none are kept.
+        Hash of everything but the song that an explanation depends on. None: nothing is cached.
     version : str, int or None
-        What stands for what can't be identified.
+        Parameter `cache_version` of the explainer, which stands for objects that can't be hashed.
     provenance : dict
-        What settings say of the model.
+        Entries added to the settings of new explanations: release and digest of the model.
     finish : callable or None
-        What is made of an explanation. None: itself.
+        Function applied to each explanation. None: the explanation itself is returned.
     needs_waveforms : bool
-        Whether its components need their waveforms.
+        Whether the components of explanations need their waveforms.
     """
 
     explainer: SongExplainer
@@ -79,16 +79,16 @@ class KeptExplanations:
         parallel: StreamingParallel | None = None,
         progress: tqdm | None = None,
     ) -> Outcome:
-        """Explain the one song of a table, or find it explained.
+        """Return the explanation of the one song of a table, from the cache or newly made.
 
         Parameters
         ----------
         table : SongTable
-            The song.
+            Table of the one song.
         parallel : StreamingParallel or None, default=None
             Runs the batches of a black box. None: one after the other.
         progress : tqdm or None, default=None
-            Is told of what has been scored.
+            Progress bar, updated by the number of scored samples. None: no progress bar.
 
         Returns
         -------
@@ -117,7 +117,7 @@ class KeptExplanations:
         return Outcome(result, self.cache.trouble, table.name(0), way, notes)
 
     def _as_of(self, kept: LocalExplanation, table: SongTable) -> LocalExplanation:
-        """A kept explanation as that of a row of this X."""
+        """Return a cached explanation with the title, row and waveforms of a song of this X."""
         components = self.explainer.read(table)[1] if self.needs_waveforms else kept.components
         return replace(
             kept, title=table.title(0), row=table.first_row, track_id=table.track_id(0),
@@ -131,21 +131,21 @@ def identify(is_needed: bool, version: str | int | None, **named: Any) -> str | 
     Parameters
     ----------
     is_needed : bool
-        Whether it must have an identity.
+        Whether an object that can't be hashed is an error.
     version : str, int or None
-        What stands for what can't be identified.
+        Parameter `cache_version` of the explainer, which stands for objects that can't be hashed.
     **named : object
-        The model or the song, by what an error calls it.
+        The model or the song, by its name in error messages.
 
     Returns
     -------
     str or None
-        None of one that has no identity, and needs none.
+        The hash. None if the object can't be hashed and need not be.
 
     Raises
     ------
     ValueError
-        It has no identity and needs one.
+        The object can't be hashed, and `is_needed`.
     """
     try:
         return fingerprint(version=version, **named)

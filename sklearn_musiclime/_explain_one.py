@@ -1,16 +1,16 @@
-"""One song: from a row of X to its explanation, a method a stage.
+"""Explanation of one song, from a row of X to a LocalExplanation, with one method per stage.
 
-The stages, in the order in which a song takes them:
+The stages, in their order:
 
-1. :meth:`SongExplainer.scorer` reads the song, splits it into components, and takes the model
-   apart if that can be done;
-2. :meth:`SongExplainer.choose_labels` asks the model about the song itself, as it is composed and
-   as it was given, and finds the labels that are explained;
+1. :meth:`SongExplainer.scorer` reads the song, splits it into components, and finds out whether
+   the model is factored;
+2. :meth:`SongExplainer.choose_labels` scores the unperturbed song, composed of its components and
+   as the row of X, and selects the labels to explain;
 3. :meth:`SongExplainer.first_answers` draws masks and scores their perturbed songs;
-4. :meth:`SongExplainer.fit_surrogate` fits the surrogate, and draws more masks until it is as
-   precise as `tol` asks for;
-5. :meth:`SongExplainer.explanation` adds interactions and modality shares, and puts all of it
-   together.
+4. :meth:`SongExplainer.fit_surrogate` fits the surrogate, and draws more masks until its standard
+   errors satisfy `tol`;
+5. :meth:`SongExplainer.explanation` estimates interactions and modality shares, and makes the
+   explanation.
 
 The file is longer than others because the stages share one class: each hands over what the next
 needs, and all read the same parameters, so that they are best read in one go.
@@ -66,23 +66,23 @@ from sklearn_musiclime.surrogate import (
 )
 
 FEW_DOF = 20
-"""Degrees of freedom of a large weight below which its interval is not to be trusted."""
+"""Fewest degrees of freedom of a large weight for which its interval is trusted."""
 
 
 @dataclass(frozen=True, eq=False)
 class Labelled:
-    """The song itself as the model scores it, and what of it is explained.
+    """The model's scores of the unperturbed song, and the labels to explain.
 
     Attributes
     ----------
     known : list of label
-        The labels of all columns of the scores.
+        Labels of all columns of the scores.
     columns : list of int
-        The columns that are explained.
+        Columns to explain.
     scores : ndarray of shape (n_columns,)
-        Scores of the song composed of all its parts.
+        Scores of the song composed of all its components.
     given : GivenAnswer
-        The model's answer on the untouched row of X.
+        The model's scores of the unchanged row of X.
     """
 
     known: list[Any]
@@ -93,25 +93,27 @@ class Labelled:
 
 @dataclass(frozen=True, kw_only=True, eq=False)
 class SongExplainer:
-    """Explains one song at a time; what it knows is the same for all songs.
+    """Explains one song at a time, with settings that are the same for all songs.
 
     Attributes
     ----------
     score : ScoreFunction
-        The model.
+        The model as a function from songs to scores.
     model : estimator or callable
-        The model as it was given, which may be taken apart.
+        The fitted model itself, whose branches are found if it is factored.
     sampling_rate : float
         Rate, in Hz, at which songs are perturbed.
     labels : object
-        What is explained, as somebody asked for it.
+        Argument `labels` of :meth:`MusicLimeExplainer.explain
+        <sklearn_musiclime.MusicLimeExplainer.explain>`.
     seed : int
-        Of the masks.
+        Seed of the masks.
     separator : estimator with ``separate``, or None
-        Makes the sources; see :class:`~sklearn_musiclime.components.separation.RecallingSeparator`.
+        Separates the sources, with a cache if it is a
+        :class:`~sklearn_musiclime.components.separation.RecallingSeparator`.
 
     The other attributes are parameters of
-    :class:`~sklearn_musiclime.MusicLimeExplainer` by the same names.
+    :class:`~sklearn_musiclime.MusicLimeExplainer` with the same names.
     """
 
     score: ScoreFunction
@@ -140,14 +142,14 @@ class SongExplainer:
 
     @classmethod
     def of(cls, explainer: Any, **known: Any) -> Self:
-        """Take the parameters of an explainer.
+        """Make a SongExplainer with the parameters of a MusicLimeExplainer.
 
         Parameters
         ----------
         explainer : MusicLimeExplainer
             The explainer.
         **known : object
-            Attributes that are no parameters of it, or other values of them.
+            Attributes that are not parameters of `explainer`, or that override them.
 
         Returns
         -------
@@ -159,23 +161,26 @@ class SongExplainer:
     def explain(
         self, table: SongTable, parallel: StreamingParallel, progress: tqdm
     ) -> tuple[LocalExplanation, dict[str, str]]:
-        """Explain a song by the model taken apart or, where its parts fail, by the whole of it.
+        """Explain a song.
+
+        A factored model whose branches and head turn out to give other scores than the whole model
+        is explained as a black box instead.
 
         Parameters
         ----------
         table : SongTable
-            The one song.
+            Table of the one song.
         parallel : StreamingParallel
             Runs the batches of a black box.
         progress : tqdm
-            Is told of what has been scored.
+            Progress bar, updated by the number of scored samples.
 
         Returns
         -------
         explanation : LocalExplanation
             The explanation.
         notes : dict of str to str
-            What there is to warn of, by topic.
+            Warnings by topic, to be issued once for all songs.
         """
         scorer = self.scorer(table, parallel, progress)
         try:
@@ -217,7 +222,7 @@ class SongExplainer:
         Parameters
         ----------
         table : SongTable
-            The one song.
+            Table of the one song.
 
         Returns
         -------
@@ -239,16 +244,16 @@ class SongExplainer:
     def scorer(
         self, table: SongTable, parallel: StreamingParallel, progress: tqdm
     ) -> NeighbourhoodScorer:
-        """Read a song, split it, and find out how the model is best asked about it.
+        """Read a song, split it into components, and find out whether the model is factored.
 
         Parameters
         ----------
         table : SongTable
-            The one song.
+            Table of the one song.
         parallel : StreamingParallel
             Runs the batches of a black box.
         progress : tqdm
-            Is told of what has been scored.
+            Progress bar, updated by the number of scored samples.
 
         Returns
         -------
@@ -272,14 +277,16 @@ class SongExplainer:
         )
 
     def choose_labels(self, scorer: NeighbourhoodScorer, table: SongTable) -> Labelled:
-        """Ask the model about the song itself: what it can't do shows before the long work.
+        """Score the unperturbed song and select the labels to explain.
+
+        Errors of the model on this song are thus raised before many masks are scored.
 
         Parameters
         ----------
         scorer : NeighbourhoodScorer
             The model and the song.
         table : SongTable
-            The one song, as it was given.
+            Table of the one song, with the row of X.
 
         Returns
         -------
@@ -288,7 +295,7 @@ class SongExplainer:
         Raises
         ------
         ValueError
-            A label is unknown, or the model says something quite different of the row of X.
+            A label is unknown, or the model's scores of the row of X are quite different.
         """
         score, answer = self.score, scorer.score_song()
         scores = answer.scores[0]
@@ -310,7 +317,7 @@ class SongExplainer:
     def first_answers(
         self, scorer: NeighbourhoodScorer, drawing: Drawing, labelled: Labelled
     ) -> tuple[Neighbourhood, np.ndarray]:
-        """Draw the first masks and score them; see whether the model answers by chance.
+        """Draw the first masks and score them, and check whether the scores are deterministic.
 
         Parameters
         ----------
@@ -319,19 +326,19 @@ class SongExplainer:
         drawing : Drawing
             Draws the masks.
         labelled : Labelled
-            The song itself.
+            Scores of the unperturbed song.
 
         Returns
         -------
         neighbourhood : Neighbourhood
             The masks.
         scores : ndarray of shape (n_pairs, n_columns)
-            Scores of all its pairs.
+            Scores of all pairs of audio and lyric masks of the neighbourhood.
 
         Raises
         ------
         ValueError
-            The model says something else of the row of X than of the composed song.
+            The model's scores of the row of X differ from those of the composed song.
         """
         first, scores = _ask(scorer, drawing.first(self.n_samples), labelled)
         scorer.check_parts(first, scores, labelled.scores)
@@ -346,7 +353,7 @@ class SongExplainer:
             UserWarning,
             stacklevel=2,
         )
-        if first.is_exhaustive and self.design != "exhaustive":  # then each mask more than once
+        if first.is_exhaustive and self.design != "exhaustive":  # draw with replacement
             return _ask(scorer, drawing.first(self.n_samples, replacement=True), labelled)
         return replace(first, is_noisy=True), scores
 
@@ -358,7 +365,7 @@ class SongExplainer:
         answers: Scores,
         linked: LinkedScores,
     ) -> tuple[Neighbourhood, Scores, Surrogate, bool | None]:
-        """Fit the surrogate, and draw more masks until its errors are what `tol` asks for.
+        """Fit the surrogate, and draw more masks until its errors are at most `tol`.
 
         Parameters
         ----------
@@ -369,20 +376,20 @@ class SongExplainer:
         neighbourhood : Neighbourhood
             The first masks.
         answers : Scores
-            Their scores, linked.
+            Their scores, transformed by the link.
         linked : LinkedScores
-            Links the scores of further masks.
+            Transforms the scores of further masks by the link.
 
         Returns
         -------
         neighbourhood : Neighbourhood
             All masks.
         answers : Scores
-            Their scores.
+            Their scores, transformed by the link.
         surrogate : Surrogate
-            Fitted to them.
+            The surrogate, fitted to all masks.
         converged : bool or None
-            Whether `tol` was reached; None without it.
+            Whether `tol` was reached; None if `tol` is None.
         """
         fit = partial(
             fit_neighbourhood,
@@ -394,7 +401,7 @@ class SongExplainer:
         )
         surrogate, converged, name = fit(neighbourhood, answers.pairs), None, scorer.song.name
         while self.tol is not None:
-            # Of too few masks, and of a few that decide, errors tell little.
+            # Errors are unreliable with too few masks, or if a few masks determine a large weight.
             is_told = surrogate.is_sufficient and surrogate.fewest_dof() >= FEW_DOF
             error = float(surrogate.relative_error.max(initial=0.0))
             converged = bool(is_told and error <= self.tol)
@@ -428,29 +435,29 @@ class SongExplainer:
         corners: np.ndarray,
         exponents: np.ndarray,
     ) -> LocalExplanation:
-        """Add interactions and modality shares, and put all of it together.
+        """Estimate interactions and modality shares, and make the explanation.
 
         Parameters
         ----------
         scorer : NeighbourhoodScorer
             The model and the song.
         labelled : Labelled
-            The song itself.
+            Scores of the unperturbed song.
         neighbourhood : Neighbourhood
             All masks.
         answers : Scores
-            Their scores, linked and scaled.
+            Their scores, transformed by the link and scaled.
         surrogate : Surrogate
-            Fitted to them.
+            The surrogate, fitted to these scores.
         corners : ndarray of shape (4, n_explained)
-            Scores of the song, its audio, its lyrics and of nothing.
+            Scores of the song, of its audio alone, of its lyrics alone and of neither.
         exponents : ndarray of shape (n_explained,) of int
-            Powers of two that scores were divided by.
+            Exponents of the powers of two that the scores were divided by.
 
         Returns
         -------
         LocalExplanation
-            Without its title and its settings.
+            Explanation without title and settings.
 
         Raises
         ------
@@ -496,7 +503,7 @@ class SongExplainer:
         )
 
     def _drawing(self, scorer: NeighbourhoodScorer) -> Drawing:
-        """Settle the design, and make the song's generator."""
+        """Return the generator of masks, after resolving ``design="auto"``."""
         components, units, design = scorer.components, scorer.units, self.design
         if design == "auto":
             apart = scorer.factored is not None and not self.linked and self.kernel != "shapley"
@@ -518,7 +525,7 @@ class SongExplainer:
         return Drawing(design, n_columns, rng, self.kernel, self.interactions is not None)
 
     def _rng(self, song: Song, components: Decomposition) -> np.random.Generator:
-        """A song's own generator."""
+        """Return a random generator seeded by `seed` and the song's lyrics, length, components."""
         digest = hashlib.blake2b(digest_size=8)
         for part in (song.lyrics or "", *components.names):
             digest.update(part.encode("utf-8", "surrogatepass") + b"\0")
@@ -527,13 +534,13 @@ class SongExplainer:
         return np.random.default_rng([self.seed, int.from_bytes(digest.digest(), "little")])
 
     def _which_interactions(self, units: np.ndarray | None) -> str | None:
-        """Which pairs of components are looked at; None where components are linked."""
+        """Return the pairs of components to estimate: "cross", "all" or None (if linked)."""
         if units is not None:
             return None
         return "cross" if self.interactions == "auto" else self.interactions
 
     def _check_odds(self, scores: np.ndarray, name: str) -> None:
-        """Raise for scores that have no log-odds, if these are explained; warn of infinite ones."""
+        """With ``link="logit"``, raise for scores outside 0 to 1, and warn of infinite log-odds."""
         apply_link(self.link, scores)
         n_without = n_without_odds(self.link, scores)
         if n_without:
@@ -546,7 +553,7 @@ class SongExplainer:
             )
 
     def _warn_of_few(self, surrogate: Surrogate, name: str) -> None:
-        """Warn where there are too few masks to tell weights apart, or to say how sure they are."""
+        """Warn if there are too few masks to separate the weights, or for reliable intervals."""
         if not surrogate.is_sufficient:
             message = (
                 f"{name}: n_samples={self.n_samples} draws too few masks for so many "
@@ -599,7 +606,7 @@ class SongExplainer:
 def _ask(
     scorer: NeighbourhoodScorer, drawn: Neighbourhood, labelled: Labelled
 ) -> tuple[Neighbourhood, np.ndarray]:
-    """Score masks, with those that leave out a modality or both."""
+    """Score masks, to which the corners are added: masks without a modality or without both."""
     drawn = drawn.with_corners() if scorer.units is None else drawn
     scores = scorer.score_pairs(drawn, drawn.all_pairs)
     check_n_labels(scores, len(labelled.scores))

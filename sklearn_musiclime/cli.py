@@ -1,7 +1,7 @@
 """The command line: ``sklearn-musiclime demo``, ``explain`` and ``global``.
 
-What is typed is read here, with nothing imported that takes time; the work itself is in
-:mod:`~sklearn_musiclime.commands`.
+This module parses the arguments and imports only what is needed for that, so that ``--help`` is
+quick; the commands themselves are in :mod:`~sklearn_musiclime.commands`.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        Exit status: 0, 1 after an error that was printed, or 130 after Ctrl-C.
+        Exit status: 0 after success, 1 after an error, which is printed, or 130 after Ctrl-C.
 
     Raises
     ------
     SystemExit
-        The arguments are wrong, or the process was told to end (143, as the shell has it).
+        The arguments are wrong (status 2), or the process got SIGTERM (status 143).
     """
     with redirect_stdout(_Lasting(sys.stdout)), redirect_stderr(_Lasting(sys.stderr)):
         arguments = _parser().parse_args(argv)
         try:
             with _orderly_termination():
-                # After the arguments are known to be right: this takes seconds.
+                # Imported only once the arguments are known to be right: this takes seconds.
                 from sklearn_musiclime.commands import COMMANDS
 
                 COMMANDS[arguments.command](arguments)
@@ -57,10 +57,10 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 class _Lasting:
-    """An output stream that work need not end for.
+    """An output stream whose errors do not end a command.
 
-    What its encoding lacks is written as escapes, and what nobody reads any more (``| head -1``) is
-    dropped.
+    Characters that its encoding lacks are written as escapes. Output to a closed pipe, as after
+    ``| head -1``, is dropped.
     """
 
     def __init__(self, stream: TextIO | None):
@@ -85,7 +85,7 @@ class _Lasting:
         try:
             yield
         except OSError as error:
-            # The file itself, not the stream: Python flushes that once more when it ends.
+            # Redirects the file descriptor, since Python flushes the stream once more at its end.
             nowhere = os.open(os.devnull, os.O_WRONLY)
             os.dup2(nowhere, self._stream.fileno())
             os.close(nowhere)
@@ -95,9 +95,9 @@ class _Lasting:
 
 @contextmanager
 def _orderly_termination() -> Iterator[None]:
-    """Have SIGTERM end the process as an exception does, so that its workers end too."""
+    """Turn SIGTERM into a SystemExit, so that the workers of the process end too."""
     if threading.current_thread() is not threading.main_thread():
-        yield  # which alone gets signals
+        yield  # signal handlers can be set in the main thread only
         return
 
     def terminate(signum: int, frame: Any) -> None:

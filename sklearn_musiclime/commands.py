@@ -1,4 +1,4 @@
-"""What the command line does: ``demo``, ``explain`` and ``global``."""
+"""The commands of the command line: ``demo``, ``explain`` and ``global``."""
 
 from __future__ import annotations
 
@@ -43,16 +43,16 @@ N_SONIFIED = 5
 
 
 class CommandError(ValueError):
-    """What the user of a command has to put right."""
+    """An error in the arguments or files of a command, which the user can correct."""
 
 
 def demo(arguments: argparse.Namespace) -> None:
-    """Train a model that hears and reads songs, and explain what it says of one it has not met.
+    """Train a model on audio and lyrics, and explain its prediction for a song held out.
 
     Parameters
     ----------
     arguments : Namespace
-        ``songs`` and the options that all commands have.
+        ``songs``, ``open`` and the options of all commands.
     """
     _make_folder(arguments.out)
     if arguments.songs is None:
@@ -61,7 +61,7 @@ def demo(arguments: argparse.Namespace) -> None:
             N_DEMO_SONGS, duration=DEMO_SECONDS, random_state=arguments.random_state
         )
         groups = np.arange(len(songs))
-        held_out = int(np.argmax(truth.decision_function(songs)))  # the wildest
+        held_out = int(np.argmax(truth.decision_function(songs)))  # the song of the highest score
         separator: Separator = StemSeparator(sources=tuple(stems[held_out]))
         rule = {**truth.main, **{" & ".join(pair): w for pair, w in truth.interactions.items()}}
         print("The planted rule: " + ", ".join(f"{name} {w:+g}" for name, w in rule.items()))
@@ -98,13 +98,13 @@ def demo(arguments: argparse.Namespace) -> None:
 
 
 def explain(arguments: argparse.Namespace) -> None:
-    """Explain one song with a model that was saved.
+    """Explain one song with a saved model.
 
     Parameters
     ----------
     arguments : Namespace
-        ``audio``, ``lyrics``, ``label``, those of the model and the options that all
-        commands have.
+        ``audio``, ``lyrics``, ``label``, ``open``, ``model``, ``trust``, ``separator`` and the
+        options of all commands.
     """
     model = load_model(arguments.model, trust=arguments.trust)
     lyrics = read_text_file(arguments.lyrics)
@@ -116,13 +116,14 @@ def explain(arguments: argparse.Namespace) -> None:
 
 
 def explain_global(arguments: argparse.Namespace) -> None:
-    """Explain a table of songs with a model that was saved, and aggregate what was found.
+    """Explain a table of songs with a saved model, and aggregate the explanations by class.
 
     Parameters
     ----------
     arguments : Namespace
-        ``songs``, the names of the table's columns, ``min_count``, ``backend``, ``scheduler`` and
-        those of the model and the options that all commands have.
+        ``songs``, the names of the table's columns (``audio_column`` and so on), ``min_count``,
+        ``backend``, ``scheduler``, ``model``, ``trust``, ``separator`` and the options of all
+        commands.
     """
     model = load_model(arguments.model, trust=arguments.trust)
     songs = load_songs(
@@ -153,7 +154,7 @@ def explain_global(arguments: argparse.Namespace) -> None:
         explanation = explainer.explain_global(songs, groups=groups, on_error="warn")
     try:
         explanation.save(arguments.out / "global.json")
-    finally:  # what can't be saved can at least be read
+    finally:  # printed even if saving fails
         _show_global(explanation, arguments.min_count)
     print(f"\nSaved {arguments.out / 'global.json'}")
     _write_global(explanation, arguments.out, arguments.min_count)
@@ -161,19 +162,19 @@ def explain_global(arguments: argparse.Namespace) -> None:
 
 @contextmanager
 def workers(backend: str | None, scheduler: str | None) -> Iterator[None]:
-    """Use the workers of a joblib backend.
+    """Run joblib's parallel calls within the context on the workers of a backend.
 
     Parameters
     ----------
     backend : {"loky", "threading", "dask", "ray"} or None
-        The backend. None: joblib's own choice.
+        The backend. None: joblib's default.
     scheduler : str or None
         Address of the Dask scheduler or Ray cluster. None: one is started on this machine.
 
     Raises
     ------
     CommandError
-        The backend is not installed, or a scheduler is given for one that has none.
+        The backend is not installed, or `scheduler` is given for a backend without one.
     """
     if scheduler is not None and backend not in ("dask", "ray"):
         raise CommandError("--scheduler is for --backend dask or ray")
@@ -199,18 +200,18 @@ def workers(backend: str | None, scheduler: str | None) -> Iterator[None]:
 
 
 def demo_model() -> Pipeline:
-    """Return the demo's model: spectral statistics and TF-IDF, joined for a logistic regression.
+    """Return the model of the demo: a logistic regression of spectral statistics and TF-IDF.
 
     Returns
     -------
     Pipeline
-        A classifier of DataFrames with columns ``audio`` and ``lyrics``.
+        An unfitted classifier of DataFrames with columns ``audio`` and ``lyrics``.
     """
     return make_fusion_pipeline()
 
 
 def load_model(path: Path, *, trust: bool = False) -> Any:
-    """Load a model from a skops file, a folder or, if it is trusted, a joblib file.
+    """Load a model from a skops file, a folder or, with `trust`, a joblib file.
 
     Parameters
     ----------
@@ -218,8 +219,8 @@ def load_model(path: Path, *, trust: bool = False) -> Any:
         The file, or a folder that :meth:`TransformerFusionClassifier.save
         <sklearn_musiclime.TransformerFusionClassifier.save>` wrote.
     trust : bool, default=False
-        Load types that neither skops nor this package knows, and joblib files, both of which can
-        run any code.
+        Whether to load joblib files, and skops files with types that neither skops nor this package
+        knows. Both can run any code.
 
     Returns
     -------
@@ -228,7 +229,7 @@ def load_model(path: Path, *, trust: bool = False) -> Any:
     Raises
     ------
     CommandError
-        The file needs trust that it was not given.
+        There is no model at `path`, or loading it needs `trust`.
     """
     if (path / "classifier.json").is_file():
         return TransformerFusionClassifier.load(path)
@@ -243,7 +244,7 @@ def load_model(path: Path, *, trust: bool = False) -> Any:
         return joblib.load(path)
     public = [getattr(_api, name) for name in _api.__all__]
     safe = {f"{c.__module__}.{c.__qualname__}" for c in public if isinstance(c, type)}
-    # A list of columns that scikit-learn 1.6 keeps in a ColumnTransformer, unknown to skops.
+    # A list in the ColumnTransformer of scikit-learn 1.6 that skops does not know.
     safe.add("sklearn.compose._column_transformer._RemainderColsList")
     unknown = skops.io.get_untrusted_types(file=path)
     strange = sorted(set(unknown) - safe)
@@ -256,7 +257,7 @@ def load_model(path: Path, *, trust: bool = False) -> Any:
 
 
 def _with_two_songs(songs: pd.DataFrame) -> pd.DataFrame:
-    """Songs of the genres that have at least two songs."""
+    """Return the clips of genres with at least two songs; print the genres that are left out."""
     n_songs = songs.groupby("genre")["song"].nunique()
     if (n_songs < 2).any():
         alone = ", ".join(n_songs.index[n_songs < 2])
@@ -302,7 +303,7 @@ def _explain(
         verbose=1,
     ).fit(song)
     labels = None
-    if label is not None:  # typed as text, whatever the type of the model's classes or outputs
+    if label is not None:  # given as text, whatever the type of the model's labels
         score = ScoreFunction(model)
         answer = score.answer(song)
         names = score.labels(answer.scores.shape[1], answer.names, score.predict(song))
@@ -359,7 +360,7 @@ def _show_global(explanation: GlobalExplanation, min_count: int) -> None:
 
 
 def _make_folder(folder: Path) -> None:
-    """Make the folder of the results, and see before the long work that files can be written."""
+    """Create the folder of the results, and check that files can be written to it."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
@@ -390,10 +391,10 @@ def _write_plot(figure: Figure, path: Path, dpi: int) -> None:
 
 
 def _finish(explanation: LocalExplanation, folder: Path, *, show: bool) -> None:
-    """Save, print and draw an explanation: what took long first."""
+    """Save, print and plot an explanation; it is saved first, since it took long to make."""
     try:
         explanation.save(folder / "explanation.json")
-    finally:  # what can't be saved can at least be read
+    finally:  # printed even if saving fails
         _show(explanation)
     print(f"Saved {folder / 'explanation.json'}")
     _write_plot(explanation.plot(), folder / "explanation.png", dpi=150)

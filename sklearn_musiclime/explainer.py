@@ -72,150 +72,160 @@ NOT_DECISIVE = (
     "model", "memory", "n_jobs", "verbose", "batch_size", "random_state", "sampling_rate",
     "audio_column", "lyrics_column", "word_times_column",
 )  # fmt: skip
-"""Parameters that change no result, or act by what is made of them."""
+"""Parameters left out of the cache key: they change no result, or are hashed in another form."""
 DEFAULT_N_SEGMENTS = 10
-"""Columns a source has in ``transform`` where the segmenter does not fix their number."""
+"""Columns per source in ``transform`` for a segmenter without a fixed number of segments."""
 FEW_DOF = 20
-"""Degrees of freedom of a large weight below which its interval is not to be trusted."""
+"""Fewest degrees of freedom of a large weight for which its interval is trusted."""
 
 _DEFAULT_SEPARATOR = HPSSSeparator()
 _DEFAULT_SEGMENTER = UniformSegmenter()
 
 
 class MusicLimeExplainer(TransformerMixin, BaseEstimator):
-    """Explain what a model says of songs by their sources, segments and words.
+    """Explain the predictions of a music model by sources, segments and words (MusicLIME).
 
-    A song's audio is split into sources x segments of time, its lyrics into words. Parts are left
-    out at random, the model scores what remains, and a weighted linear model of the scores in the
-    parts tells what each of them adds. Any model will do: an estimator, a pipeline, a function.
+    The audio of a song is split into components, one for each source and segment of time, and its
+    lyrics into words. Masks leave random components out, the model scores each perturbed song, and
+    a weighted linear model of the scores, the surrogate, estimates how much each component adds to
+    the score. The model can be an estimator, a pipeline or a function.
 
     Parameters
     ----------
     model : estimator or callable
         A classifier or regressor that takes X, or a function from X to an array (n_songs,) or
-        (n_songs, n_labels). `fit` fits a clone of an estimator;
-        :class:`~sklearn.frozen.FrozenEstimator` keeps a fitted one as it is, and functions are
-        taken as they are.
+        (n_songs, n_labels). `fit` fits a clone of an estimator; wrap a fitted one in
+        :class:`~sklearn.frozen.FrozenEstimator` to use it as it is. A function is called as it is.
     separator : estimator with ``separate``, or None, default=HPSSSeparator()
-        Makes the sources. None: the whole mix is one source, "mix".
+        Separates the audio into sources. None: the whole mix is one source, "mix".
     segmenter : estimator with ``segment``, default=UniformSegmenter(n_segments=10)
-        Cuts time.
+        Divides the audio into segments of time.
     lyric_units : {"words", "word_positions", "lines", "sections"}, default="words"
-        What is left out of the lyrics: a word wherever it stands, or one at its position, a line,
-        a section. See :mod:`sklearn_musiclime.components.lyrics` for what a word is.
+        Components of the lyrics: all occurrences of a word, a word at one position, a line or a
+        section. See :mod:`sklearn_musiclime.components.lyrics` for what a word is.
     mask_token : str or None, default=None
-        What replaces lyrics that are left out, such as "[MASK]". None removes them.
+        Text that replaces lyrics that are left out, such as "[MASK]". None: they are removed.
     modality : {"both", "audio", "lyrics"}, default="both"
-        What is explained; the other half of the song stays whole.
+        Modality whose components are explained. The other modality is never perturbed.
     design : {"auto", "crossed", "paired", "independent", "exhaustive"}, default="auto"
-        Which parts are left out together, see
-        :func:`~sklearn_musiclime.neighbourhood.draw_neighbourhood`. "auto": "crossed" for a model
-        with one branch a modality (:mod:`sklearn_musiclime.neighbourhood.factored` says which are),
-        "paired" for a black box, which is also what a model is if its parts turn out to score
-        songs otherwise than the whole; then a warning says what that costs.
+        How masks are drawn, see
+        :func:`~sklearn_musiclime.neighbourhood.draw_neighbourhood`. "auto": "crossed" for a
+        factored model, which has one branch per modality
+        (see :mod:`sklearn_musiclime.neighbourhood.factored`), and "paired" for a black box. A
+        factored model whose branches and head give other scores than the whole model is treated as
+        a black box, with a warning that tells the number of songs that the model scored.
     n_samples : int or (int, int), default=1000
-        Perturbed songs that the model scores, a song explained. In the crossed design the number
-        of masks of the audio, and of masks of the lyrics: of encodings by each branch. Two numbers
-        are those of audio and lyrics.
+        Number of perturbed songs that the model scores for each song. In the crossed design it is
+        both the number of audio masks and the number of lyric masks, each of which is encoded once;
+        a pair gives the two numbers.
     kernel : {"exponential", "shapley"}, default="exponential"
-        What the weights are. "exponential": those of a linear model near the song, as LIME's.
-        "shapley": Shapley values, as KernelSHAP's (:mod:`sklearn_musiclime.surrogate.shapley`),
-        which add up to the song's score less that of its silence; needs a joint design and takes no
-        `kernel_width`, `regressor` or `feature_selection`.
+        Kernel of the surrogate. "exponential": perturbed songs near the song weigh more, as in
+        LIME. "shapley": weights are Shapley values, as in KernelSHAP
+        (:mod:`sklearn_musiclime.surrogate.shapley`). They add up to the score of the song minus the
+        score with all components off. "shapley" needs a joint design and accepts no `kernel_width`,
+        `regressor` or `feature_selection`.
     kernel_width : float, default=0.25
-        How fast a perturbed song counts less as more of it is left out, see
-        :func:`~sklearn_musiclime.surrogate.kernel_weights`. ``numpy.inf``: weights are Banzhaf
-        values, what a component adds on average over all that else may be left out.
+        Width of the exponential kernel: the smaller, the faster the weight of a perturbed song
+        falls with the part that is left out, see
+        :func:`~sklearn_musiclime.surrogate.kernel_weights`. With ``numpy.inf`` weights are Banzhaf
+        values: the mean effect of a component over all masks of the others.
     link : {"identity", "logit"}, default="identity"
-        The scale on which scores are explained: as they are, or as the log-odds of a probability
+        Scale of the explained scores: the scores themselves, or the log-odds of probabilities
         (:mod:`sklearn_musiclime.surrogate.links`).
     regressor : estimator or None, default=None
         The surrogate: any linear regressor with ``coef_`` and ``sample_weight``. None: least
-        squares, with a penalty where masks are too few for them. ``Ridge(alpha=1.0)``: LIME's.
+        squares, or ridge regression where there are too few masks for it. LIME uses
+        ``Ridge(alpha=1.0)``.
     feature_selection : {"none", "highest_weights", "forward_selection", "lasso_path"}, \
             default="none"
-        How `n_features` components are chosen for each label, see
+        Method that selects `n_features` components for each label, see
         :func:`~sklearn_musiclime.surrogate.fit_surrogate`.
     n_features : int or None, default=None
-        How many components a label keeps, if they are chosen.
+        Number of components selected for each label by `feature_selection`.
     interactions : {"auto", "cross", "all"} or None, default="auto"
         Pairs of components whose interaction is estimated
-        (:mod:`sklearn_musiclime.surrogate.interactions`): one of the audio with one of the lyrics,
-        all pairs, or none. In the crossed design the model's head scores up to 40,000
-        combinations for it; joint designs take no more calls, and see less. With
-        ``kernel="shapley"`` they need all masks, ``design="exhaustive"``. "auto": "cross", where
-        they can be estimated.
+        (:mod:`sklearn_musiclime.surrogate.interactions`): "cross" pairs an audio with a lyric
+        component, "all" takes all pairs, None takes none. In the crossed design the model's head
+        scores up to 40,000 combinations for them; joint designs need no further calls, but estimate
+        them less precisely. With ``kernel="shapley"`` interactions need all masks,
+        ``design="exhaustive"``. "auto": "cross", where they can be estimated.
     linked : bool, default=False
         Whether a unit of lyrics and the "vocals" of the segments in which it is sung are left out
-        together, so that no perturbed song sings what its lyrics lack. Needs word times, a source
-        "vocals" and a joint design. Units that share a segment are one, so "word_positions" or
-        "lines" tell more than "words". The weight of a unit is spread evenly over its components;
-        interactions are not looked for.
+        together, so that no perturbed song sings words that its lyrics lack. Needs word times, a
+        source "vocals" and a joint design. Units of lyrics that share a segment are joined to one
+        linked unit, so "word_positions" or "lines" give finer weights than "words", which may be
+        sung in many segments. The weight of a linked unit is divided equally among its components;
+        interactions are not estimated.
     tol : float or None, default=None
-        Draw more perturbed songs until no standard error is above this part of the largest weight
-        of its label, and the root mean square error of its large weights (at least 0.3 of the
-        largest) is below it too, with 95 % confidence; or until `max_samples` is reached.
-        `n_samples` is then what it begins with.
+        Relative error at which sampling stops. More perturbed songs are drawn until, for each
+        label, every standard error is at most `tol` times the largest weight, and so is, with 95 %
+        confidence, the root mean square error of the large weights (at least 0.3 of the largest);
+        or until `max_samples` is reached. `n_samples` is then the number of the first draw.
     max_samples : int, default=100000
-        Where `tol` gives up, with a :class:`~sklearn.exceptions.ConvergenceWarning`;
-        ``explanation.settings["converged"]`` says which it was. In the crossed design the number of
-        masks of the audio and the lyrics together.
+        Largest number of samples with `tol`. A :class:`~sklearn.exceptions.ConvergenceWarning`
+        tells that it was reached first, and ``explanation.settings["converged"]`` is False. In the
+        crossed design: number of audio and lyric masks together.
     sampling_rate : int or None, default=None
-        Rate, in Hz, at which audio is perturbed and shown to the model. None: the ``sampling_rate``
-        or ``required_sampling_rate`` that the fitted model or a part of it has, else 22050.
+        Rate, in Hz, at which audio is perturbed and passed to the model. None: the attribute
+        ``sampling_rate`` or ``required_sampling_rate`` of the fitted model or of a part of it, else
+        22050.
     output_names : array-like of labels, or None, default=None
-        What the columns of the model's scores are called. None: by its classes, or the columns of
-        the DataFrame that it returns, else by number.
+        Names of the columns of the model's scores. None: the model's classes, or the columns of the
+        DataFrame that it returns, else column numbers.
     kind : {"classes", "outputs"} or None, default=None
-        What the columns are: classes, of which one is predicted, or outputs beside each other, such
-        as valence and arousal, all of which are explained by default. None: what an estimator says
-        itself; classes, of a function.
+        Meaning of the columns of the scores: classes, one of which is predicted, or separate
+        outputs, such as valence and arousal, all of which are explained by default. None: taken
+        from the estimator; "classes" for a function.
     audio_column, lyrics_column, word_times_column : str, \
             default="audio", "lyrics", "word_times"
         Names of the columns, if X is a DataFrame.
     batch_size : int or "auto", default="auto"
-        Perturbed songs a call of the model. "auto": 64, or as many as have 64 MiB of audio.
+        Number of perturbed songs in a call of the model. "auto": 64, or fewer, so that a batch has
+        at most 64 MiB of audio.
     memory : str, joblib.Memory or None, default=None
-        A folder that keeps the sources of songs and finished explanations, by their content, so
-        that a run that was cut short goes on where it stopped, and nothing is done twice.
-        Explanations are kept if `random_state` is set. Anything else that decides a result makes
-        new entries: another song, parameter, weight or release; other code of your own functions
-        and classes, and of what they call; other content of a file that your objects name by a path
-        (:func:`~sklearn_musiclime._runtime.fingerprint.fingerprint` lists what is hashed). A model
-        that was loaded, or fitted again the same way, finds what was kept for it. Workers on other
-        machines must see the folder.
+        Folder in which separated sources and finished explanations are cached, so that a run that
+        was interrupted continues where it stopped. Explanations are cached if `random_state` is
+        set. The key of an entry hashes everything that the result depends on: the song, the
+        parameters, the model with its weights, the release of this package, the code of your own
+        functions and classes and of those that they call, and the content of files that your
+        objects name by a path
+        (see :func:`~sklearn_musiclime._runtime.fingerprint.fingerprint`). A model that is loaded
+        from a file, or fitted again in the same way, has the same key. Workers on other machines
+        must have access to the folder.
     cache_version : str, int or None, default=None
-        Names what `memory` can't see of the model, separator, segmenter or regressor: a service
-        that it asks, a handle without content, a directory of files. Change it whenever that
-        changes. With it files are known by their names alone, and what can't be identified by its
-        type. None: files count by content, and what can't be identified is an error.
+        Version of those parts of the model, separator, segmenter or regressor that can't be hashed:
+        a remote service, a handle without content, a directory of files. Change it whenever one of
+        them changes. With a version, files are hashed by name, and objects that can't be hashed by
+        type. None: files are hashed by content, and an object that can't be hashed is an error.
     n_jobs : int or None, default=None
-        Songs explained at a time, see :term:`n_jobs`; with fewer than half as many songs as
-        workers, batches that a black box scores at a time. Any joblib backend will do.
+        Number of songs explained in parallel, see :term:`n_jobs`. With fewer than half as many
+        songs as workers, the batches of a black box are scored in parallel instead. Works with any
+        joblib backend.
     random_state : int, RandomState instance or None, default=None
-        Seed of the masks. With an int a song's masks depend on it, the song's lyrics, its length
-        and its components alone: not on `n_jobs`, `batch_size` or the other songs.
+        Seed of the masks. With an int, the masks of a song depend only on the seed and on the
+        lyrics, the length and the components of the song: not on `n_jobs`, `batch_size` or the
+        other songs.
     verbose : int, default=0
-        Above 0 a progress bar is shown, and whether the model is taken apart or why not.
+        Above 0: show a progress bar, and tell whether the model is factored or why it is not.
 
     Attributes
     ----------
     model_ : estimator or callable
         The fitted model.
     classes_ : ndarray, or list of ndarray
-        The model's classes, if it has any.
+        The classes of the model, if it has any.
     sampling_rate_ : int
-        The rate in use.
+        Sampling rate of the perturbed audio, in Hz.
     vocabulary_ : tuple of str
-        Names of the lyric components of all songs of the fit.
+        Names of the lyric components of all songs seen during `fit`.
     n_features_in_ : int
-        Columns of X.
+        Number of columns of X.
     feature_names_in_ : ndarray of str objects
-        Their names, if all are strings.
+        Names of the columns of X, if all are strings.
 
     See Also
     --------
-    LocalExplanation : What :meth:`explain` returns.
+    LocalExplanation : Explanation of one song, an item of what :meth:`explain` returns.
 
     References
     ----------
@@ -312,8 +322,8 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         verbose: int = 0,
     ):
         self.model = model
-        # The defaults are instances, so that "segmenter__n_segments" can be searched as it stands;
-        # each explainer gets its own.
+        # The defaults are instances, so that a grid search can set "segmenter__n_segments"; each
+        # explainer gets its own clone.
         self.separator = clone(separator) if separator is _DEFAULT_SEPARATOR else separator
         self.segmenter = clone(segmenter) if segmenter is _DEFAULT_SEGMENTER else segmenter
         self.lyric_units = lyric_units
@@ -345,18 +355,20 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         self.verbose = verbose
 
     def fit(self, X: Any, y: Any = None, **fit_params: Any) -> Self:
-        """Fit a clone of the model and learn the lyric components' names.
+        """Fit a clone of the model and learn the names of the lyric components.
 
-        With a :class:`~sklearn.frozen.FrozenEstimator` or a function no audio is decoded.
+        No audio is decoded if the model is a :class:`~sklearn.frozen.FrozenEstimator` or a
+        function.
 
         Parameters
         ----------
         X : DataFrame or object array of shape (n_songs, 2) or more
             The songs, see :mod:`sklearn_musiclime.songs`.
         y : array-like of shape (n_songs,) or (n_songs, n_outputs), or None, default=None
-            What the model learns.
+            Target values that the model is fitted to.
         **fit_params : object
-            Passed to the model's ``fit``; with metadata routing on, what it requests of them.
+            Passed to the model's ``fit``. With metadata routing enabled, only the parameters that
+            the model requests.
 
         Returns
         -------
@@ -366,9 +378,9 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         Raises
         ------
         InvalidParameterError, ValueError
-            A parameter is out of its range, or the sampling rate is not the model's.
+            A parameter is out of its range, or `sampling_rate` differs from the model's.
         InvalidSongError
-            A cell of X is no song; the message names its row.
+            A cell of X is invalid; the message names its row.
         """
         self._check_parameters()
         table = self._table(X)
@@ -403,31 +415,32 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         X : DataFrame or object array of shape (n_songs, 2) or more
             The songs.
         labels : label, list or set of labels, int, "all" or None, default=None
-            What is explained. A label is one of `output_names`; else a class where the model has
-            ``classes_``, ``(output, class)`` for classifiers of several outputs, the name of a
-            column where it returns a DataFrame, else the number of an output, in a list:
-            ``labels=[2]``. An int is a number of labels: those of the highest scores. "all": every
-            output. None: for each song what the model's ``predict`` says, which is a class, or
-            every output that is on, or else the one of the highest score; for a regressor every
-            output; for a function the highest score.
+            Labels to explain. A label is one of `output_names`, if they are given; otherwise a
+            class of ``classes_``, ``(output, class)`` for classifiers of several outputs, the name
+            of a column if the model returns a DataFrame, or else the number of an output, in a
+            list: ``labels=[2]``. An int n: the n labels of the highest scores. "all": every label.
+            None: the label that the model's ``predict`` returns for each song; for multi-label
+            models every output that is on, or the one of the highest score if none is; for a
+            regressor every output; for a function the label of the highest score.
         on_error : {"raise", "warn"}, default="raise"
-            What becomes of a song that fails. "warn": it is left out, one warning at the end
-            names all such rows and their reasons, and so does ``failures`` of what is returned.
+            Whether a song that fails raises its error, or is left out. With "warn" one warning at
+            the end, and the attribute ``failures`` of the result, list the rows that failed with
+            their reasons.
 
         Returns
         -------
         Explanations
-            A list of :class:`LocalExplanation`, one a song; ``explanation.row`` is its position in
-            X, ``explanation.track_id`` its label in the index of X.
+            A list of :class:`LocalExplanation`, one per song; ``explanation.row`` is the position
+            of the song in X, ``explanation.track_id`` its label in the index of X.
 
         Raises
         ------
         InvalidSongError
-            A cell of X is no song; the message names its row. What shows without decoding audio is
-            checked for all songs before the first is explained.
+            A cell of X is invalid; the message names its row. Everything that can be checked
+            without decoding audio is checked for all songs before the first is explained.
         ValueError
-            A label is unknown, or the model returned NaN or the wrong shape; it says something
-            else of a row of X than of the song that is composed of it; or all songs failed.
+            A label is unknown; the model returned NaN or a wrong shape; the model scores a row of X
+            differently from the song composed of all its components; or all songs failed.
         """
         failures: list[Failure] = []
         found = list(self._explanations(X, labels, on_error=on_error, failures=failures))
@@ -445,31 +458,34 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         on_error: str = "raise",
         keep_explanations: bool = False,
     ) -> GlobalExplanation:
-        """Explain songs and aggregate what was found, class by class.
+        """Explain songs and aggregate their explanations by class.
 
-        Songs stream through: what is left of each is its weights.
+        Songs are explained one after the other, and of each explanation only a summary, without
+        waveforms, stays in memory.
 
         Parameters
         ----------
         X : DataFrame or object array of shape (n_songs, 2) or more
             The songs.
         labels : label, list of labels, or None, default=None
-            What is explained, see :meth:`explain`. None, as in the paper: for each song the label
-            predicted.
+            Labels to explain, see :meth:`explain`. None: the predicted label of each song, as in
+            the MusicLIME paper.
         groups : array-like of shape (n_songs,), or None, default=None
-            What songs belong together, for intervals and tests: clips of a recording, songs of
-            an artist. None: each is its own.
+            Group of each song, for intervals and tests: songs of one group, such as clips of a
+            recording or songs of an artist, are not independent. None: each song is a group.
         n_segments : int or None, default=None
-            Relative segments that time is cut into. None: as many as the segmenter makes, or 10 if
-            it makes no fixed number.
+            Number of relative segments, equal parts of a song's length to which its segments are
+            mapped. None: the segmenter's number of segments, or 10 if that is not fixed.
         words, sources : mapping, callable, "lower" or None, default=None
-            What words and sources are called; those of one name are one component, see
+            New names of words and sources; those with the same name are one component, see
             :meth:`GlobalExplanation.from_local <sklearn_musiclime.GlobalExplanation.from_local>`.
         on_error : {"raise", "warn"}, default="raise"
-            What becomes of a song that fails. "warn": it is left out, one warning at the end names
-            all such rows and their reasons, and so does ``failures`` of what is returned.
+            Whether a song that fails raises its error, or is left out. With "warn" one warning at
+            the end, and the attribute ``failures`` of the result, list the rows that failed with
+            their reasons.
         keep_explanations : bool, default=False
-            Keep the local explanations, with their waveforms, in ``explanations``.
+            Whether to keep the local explanations, with their waveforms, in the attribute
+            ``explanations`` of the result.
 
         Returns
         -------
@@ -511,7 +527,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         )
 
     def transform(self, X: Any) -> np.ndarray:
-        """Explain songs and return the weights of their predicted labels as a matrix.
+        """Explain songs and return the weights of their predicted labels in a matrix.
 
         Parameters
         ----------
@@ -521,9 +537,10 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         Returns
         -------
         ndarray of shape (n_songs, n_components)
-            A row a song: sources x segments, then the vocabulary of the fit, see
-            :meth:`get_feature_names_out`. 0 for what a song lacks; words that the fit has not seen
-            are left out. For models of several outputs, of the first label.
+            One row per song. Columns are sources x segments, then the vocabulary, see
+            :meth:`get_feature_names_out`. Components that a song lacks have weight 0; words that
+            `fit` has not seen are left out. If several labels of a song are explained, the weights
+            are those of the first.
 
         Examples
         --------
@@ -548,7 +565,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         for row, explanation in enumerate(self._explanations(X, needs_waveforms=False)):
             audio_map = explanation.audio_map()
             for segment in range(audio_map.shape[1]):
-                # The identity, unless the song has fewer or more segments than there are columns.
+                # Equal to `segment` if the song has as many segments as there are columns.
                 at = segment * n_columns // audio_map.shape[1]
                 for source, weight in audio_map[segment].items():
                     if f"{source}@{at}" not in columns:
@@ -571,18 +588,18 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         Parameters
         ----------
         input_features : array-like of str or None, default=None
-            Those of the fit; nothing else comes of them.
+            Only checked to be the column names seen during `fit`.
 
         Returns
         -------
         ndarray of str objects
-            ``source@segment``, source by source, then the vocabulary. A segmenter without a fixed
-            ``n_segments`` has 10 columns a source, each a tenth of the song's segments.
+            ``source@segment``, source by source, then the vocabulary. With a segmenter whose number
+            of segments is not fixed, each source has 10 columns, each for a tenth of the segments.
 
         Raises
         ------
         ValueError
-            The separator does not tell its ``source_names``.
+            The separator has no ``source_names``.
         """
         check_is_fitted(self)
         _check_feature_names_in(self, input_features, generate_names=False)
@@ -595,9 +612,9 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         return np.array(names, dtype=object)
 
     def mask_functions(self, X: Any) -> Iterator[MaskFunction]:
-        """Return the model as a function of masks, a function a song.
+        """Return, for each song, the model's scores as a function of masks.
 
-        For metrics (:mod:`sklearn_musiclime.metrics`), and for explainers of other kinds.
+        The functions serve the metrics (:mod:`sklearn_musiclime.metrics`) and other explainers.
 
         Parameters
         ----------
@@ -607,12 +624,13 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         Returns
         -------
         iterator of MaskFunction
-            Each takes masks (n_masks, n_components) and returns scores (n_masks, n_labels).
+            One function per song. It takes masks of shape (n_masks, n_components) and returns
+            scores of shape (n_masks, n_labels).
 
         Raises
         ------
         InvalidSongError
-            A cell of X is no song; the message names its row.
+            A cell of X is invalid; the message names its row.
 
         Examples
         --------
@@ -663,20 +681,22 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         Returns
         -------
         float
-            Mean over songs and labels of the surrogate's weighted R^2 on masks that it was not
-            fitted to, at most 1; below 0 where it foretells less than the mean does.
+            Mean of the fidelity over songs and labels. Fidelity is the surrogate's weighted R^2 on
+            masks that it was not fitted to: at most 1, and negative where the surrogate predicts
+            worse than the mean score.
         """
         return float(
             np.mean([e.fidelity.mean() for e in self._explanations(X, needs_waveforms=False)])
         )
 
     def get_metadata_routing(self) -> MetadataRouter:
-        """Say where metadata goes: to the model's ``fit``.
+        """Return the metadata routing: metadata of `fit` goes to the model's ``fit``.
 
         Returns
         -------
         MetadataRouter
-            See the :ref:`user guide of scikit-learn <metadata_routing>`.
+            Routing information, see the
+            :ref:`user guide of scikit-learn <metadata_routing>`.
         """
         mapping = MethodMapping()
         for caller in ("fit", "fit_transform"):
@@ -697,7 +717,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
                 raise InvalidParameterError(
                     f"{name} must be an estimator, got a class: {getattr(self, name).__name__}"
                 )
-        # "auto" is "crossed" for some models, which takes all numbers of samples there are.
+        # "auto" becomes "crossed" for factored models, the design that accepts every `n_samples`.
         check_design("crossed" if self.design == "auto" else self.design, self.n_samples)
         check_selection(self.feature_selection, self.n_features)
         check_regressor(self.regressor)
@@ -745,7 +765,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         on_error: str = "raise",
         failures: list[Failure] | None = None,
     ) -> Iterator[Any]:
-        """Yield what `finish` makes of each song's explanation, where it was explained."""
+        """Yield the explanation of each song that did not fail, passed through `finish`."""
         check_is_fitted(self)
         self._check_parameters()
         if on_error not in ("raise", "warn"):
@@ -807,7 +827,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
     def _outcomes(
         self, task: Callable[..., Any], table: SongTable, rows: list[int], progress: tqdm
     ) -> Iterator[Any]:
-        """Explain songs in parallel, or one after the other with its batches in parallel."""
+        """Explain songs in parallel, or one after the other with the batches of each parallel."""
         n_workers = effective_n_jobs(self.n_jobs)
         if n_workers > 1 and 2 * len(rows) >= n_workers:
             yield from each_song(task, table, rows, self.n_jobs)
@@ -819,7 +839,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
                 yield attempt(task, table.take(row))
 
     def _result_key(self, model_digest: str, labels: Any, seed: int) -> str:
-        """A hash of all that decides an explanation, but for the song."""
+        """Cache key of an explanation without its song: hash of model, labels, seed, parameters."""
         parameters = self.get_params(deep=False)
         for name in NOT_DECISIVE:
             del parameters[name]
@@ -834,10 +854,10 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
     def _song_explainer(
         self, cache: ResultCache, labels: Any = None, seed: int = 0
     ) -> SongExplainer:
-        """What explains a song, for this model and these parameters."""
+        """Return a SongExplainer with the fitted model and the parameters of this explainer."""
         separator = self.separator
         if separator is not None and cache.is_kept:
-            # Hashed once, not once a song: a separator may hold a network.
+            # A separator may hold a network, so it is hashed once instead of once per song.
             key = fingerprint(version=self.cache_version, separator=separator)
             separator = RecallingSeparator(separator, cache, key)
         return SongExplainer.of(
@@ -846,7 +866,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         )  # fmt: skip
 
     def _check_song(self, table: SongTable, row: int) -> None:
-        """Raise for whatever is wrong with a song and shows without decoding audio."""
+        """Check those parts of a song that need no decoding of audio."""
         lyrics, word_times = table.check(row)
         if lyrics is not None and word_times is not None:
             with table.naming(row):

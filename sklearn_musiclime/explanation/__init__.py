@@ -1,27 +1,30 @@
-"""Explanations: of one song, and of a model over many.
+"""Explanations of one song, and of a model over many songs.
 
-How to read one, in this order:
+How to read the explanation of one song, in this order:
 
-- ``prediction``: the model's own score of the song. If it is wrong, you explain a mistake.
+- ``prediction``: the model's score of each label for the song. If the prediction is wrong, the
+  explanation is that of a mistake.
 - ``fidelity``: the weighted R^2 of the surrogate near the song, on masks that it was not fitted to.
-  At 0.9 the weights foretell nine tenths of how the score varies there. At 0.3 the model does not
-  add its parts up; look at the interactions, or ask about fewer and larger components. Below 0
-  there are too few samples to foretell anything.
-- ``weight``: what a component adds to the score near the song, in its unit (probability, for
-  ``predict_proba``; log-odds, with ``link="logit"``): the slope of a linear model, not what its
-  absence alone would take off. :mod:`sklearn_musiclime.surrogate` says what kind of mean it is.
-- ``low`` and ``high``: the weight that all masks would give lies between them in 95 of 100 cases.
-  An interval over 0 may be of no weight. ``std_err`` is by how much the weight varies with the
-  masks that happened to be drawn; more samples shrink it. It says nothing of whether a linear model
-  is a good one: that is the fidelity. Where no interval is known, NaN, masks were too few, and
-  ``penalty`` tells that weights are shrunk.
-- ``interactions()``: pairs that do more together than each alone (positive), or less (negative),
-  where either would do. Listed are those that stand out at a false-discovery rate of 5 %. None
-  listed means none was seen, which for a black box says little of weak ones.
-- ``modality_share()``: of what makes the score vary as parts are left out, how much is the audio,
-  the lyrics, and how they meet. It is about variance, not about what is right.
+  At 0.9 the weights explain nine tenths of the variance of the score there. At 0.3 the score is far
+  from a sum over components: look at the interactions, or use fewer and larger components. Below 0
+  there are too few samples for a surrogate.
+- ``weight``: how much a component adds to the score near the song, in the unit of the score (a
+  probability, for ``predict_proba``; log-odds, with ``link="logit"``). It is the coefficient of a
+  linear model, an average over masks (see :mod:`sklearn_musiclime.surrogate`), and not the change
+  of the score when that component alone is left out.
+- ``low`` and ``high``: the 95 % confidence interval of the weight that all masks would give. If
+  the interval contains 0, the component may have no effect. ``std_err`` is the standard error of
+  the weight due to the random masks; more samples make it smaller. How well a linear model fits is
+  told by the fidelity alone. The interval is NaN where there are too few masks; then weights are
+  shrunk by a ridge of the given ``penalty``.
+- ``interactions()``: pairs of components whose effect together is larger (positive) or smaller
+  (negative) than the sum of their effects. It is negative, for example, if either of the two is
+  enough. Listed are the significant pairs, at a false-discovery rate of 5 %. An empty list means
+  that none was significant; with a black box weak interactions are easily missed.
+- ``modality_share()``: the shares of the score's variance over masks that are due to the audio, to
+  the lyrics and to their interaction. They tell what moves the score, not whether it is right.
 
-A model that goes by a word, and twice as much if the song begins loudly, explained on all masks:
+A model that scores one word, and twice as high if the song begins loudly, explained on all masks:
 
 >>> import numpy as np
 >>> from sklearn_musiclime import MusicLimeExplainer, UniformSegmenter
@@ -49,10 +52,10 @@ Name: share, dtype: float64
 >>> explanation.modality_scores().to_dict()  # "love" in silence, and the audio without words
 {'both': 2.0, 'audio': 0.0, 'lyrics': 1.0, 'neither': 0.0}
 
-Over many songs, :mod:`~sklearn_musiclime.results.importance` says what counts for a class,
-:mod:`~sklearn_musiclime.results.intervals`, how to read its intervals, and
-:mod:`~sklearn_musiclime.results.summaries`, when components of two songs are the same one;
-:mod:`~sklearn_musiclime.explanation.grouping` makes groups of words.
+Explanations over many songs are described in :mod:`~sklearn_musiclime.results.importance` (the
+importance of a component for a class), :mod:`~sklearn_musiclime.results.intervals` (how to read its
+confidence interval) and :mod:`~sklearn_musiclime.results.summaries` (which components of two songs
+are the same). :mod:`~sklearn_musiclime.explanation.grouping` makes groups of words.
 """
 
 from sklearn_musiclime.explanation.collection import Explanations

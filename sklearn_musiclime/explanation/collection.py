@@ -1,4 +1,4 @@
-"""The explanations of several songs."""
+"""The list of explanations that :meth:`MusicLimeExplainer.explain` returns."""
 
 from __future__ import annotations
 
@@ -11,19 +11,20 @@ from sklearn_musiclime.songs.corpus import FAILURE_COLUMNS
 
 
 class Explanations(list[LocalExplanation]):
-    """A list of explanations, and the songs that could not be explained.
+    """A list of local explanations, with a table of the songs that could not be explained.
 
     Parameters
     ----------
     explanations : iterable of LocalExplanation, default=()
         The explanations.
     failures : DataFrame or None, default=None
-        The songs that failed. None: none did.
+        The songs that failed. None: an empty table.
 
     Attributes
     ----------
     failures : DataFrame
-        Columns ``row``, ``track_id`` (label in the index of X), ``title`` and ``reason``.
+        The songs that failed, one per row, with columns ``row`` (position in X), ``track_id``
+        (label in the index of X), ``title`` and ``reason``.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""What a model goes by over many songs, class by class."""
+"""GlobalExplanation: the importance of components for each class, over many songs."""
 
 from __future__ import annotations
 
@@ -18,42 +18,43 @@ if TYPE_CHECKING:
 
 
 class GlobalExplanation(GlobalResult):
-    """What a model goes by over many songs, class by class.
+    """Global explanation of a model: the importance of components for each class, over many songs.
 
-    Made by :meth:`MusicLimeExplainer.explain_global
+    It aggregates local explanations, and is made by :meth:`MusicLimeExplainer.explain_global
     <sklearn_musiclime.MusicLimeExplainer.explain_global>`, :meth:`from_local` or
     :meth:`from_totals`.
 
     Attributes
     ----------
     labels : list
-        The classes, sorted; numbers of outputs for regressors.
+        The classes, sorted; for regressors the outputs.
     components : list of Component
-        Name, modality, source and relative segment of each: audio first, by source and segment,
-        then lyrics by their text.
+        Name, modality, source and relative segment of each component. Audio components come first,
+        by source and segment, then lyric components in the order of their text.
     sums : ndarray of shape (n_labels, n_components)
-        Sums of the positive parts of weights over the explanations of each class.
+        Sums of the positive parts of the weights over the explanations of each class.
     counts : ndarray of shape (n_labels, n_components)
-        Explanations of the class that contain the component.
+        Number of explanations of the class that contain the component.
     songs : DataFrame or None
-        A row an explanation: ``title``, ``row`` in X, ``track_id`` (label in its index),
-        ``group`` (of songs that belong together: the row, if no groups were given), ``label``,
-        ``score`` of the model, ``fidelity``, and the modality shares ``audio``, ``lyrics``,
+        One row per explanation: ``title``, ``row`` (position in X), ``track_id`` (label in the
+        index of X), ``group`` (of the song; equal to ``row`` if no groups were given), ``label``,
+        ``score`` of the model, ``fidelity``, and the modality shares ``audio``, ``lyrics`` and
         ``interaction``. None if made from totals.
     weights : csr_array of shape (n_explanations, n_components), or None
-        The weights behind the sums; what is stored is contained, zeros too.
+        The weights that were summed. A stored entry, even a zero, means that the song contains the
+        component. None if made from totals.
     pair_totals : PairTotals or None
-        Sums of interactions.
+        Sums of interactions over songs. None if there are no interactions.
     failures : DataFrame
         Songs that could not be explained: ``row``, ``track_id``, ``title``, ``reason``.
     explanations : list of LocalExplanation or None
-        The local explanations, if they were asked for.
+        The local explanations, if they were kept.
 
     See Also
     --------
-    sklearn_musiclime.results.importance : What importances are.
-    sklearn_musiclime.results.intervals : How far they would vary with other songs.
-    sklearn_musiclime.results.summaries : What songs share.
+    sklearn_musiclime.results.importance : Definitions of the importances.
+    sklearn_musiclime.results.intervals : Confidence intervals of importances.
+    sklearn_musiclime.results.summaries : Components that songs share.
 
     References
     ----------
@@ -89,10 +90,10 @@ class GlobalExplanation(GlobalResult):
         n: int = 10,
         min_count: int = 1,
     ) -> Figure:
-        """Draw what each class is recognised by.
+        """Plot the most important components of each class.
 
-        A row a class: the importance of sources x relative segments as a heat map, and the words of
-        the largest importance as bars, with their 95 % intervals if the songs are known.
+        Each class has one row: a heat map of the importance of sources x relative segments, and
+        bars for the most important words, with their 95 % intervals if `songs` is not None.
 
         Parameters
         ----------
@@ -101,12 +102,12 @@ class GlobalExplanation(GlobalResult):
         method, min_count
             See :meth:`importance`.
         n : int, default=10
-            Words a class.
+            Number of words per class.
 
         Returns
         -------
         matplotlib.figure.Figure
-            Not known to pyplot: save it with ``figure.savefig(path)``.
+            Figure made without pyplot; save it with ``figure.savefig(path)``.
         """
         return plot_global(self, labels, method=method, n=n, min_count=min_count)
 
@@ -119,7 +120,7 @@ class GlobalExplanation(GlobalResult):
         n: int = 12,
         min_count: int = 1,
     ) -> Figure:
-        """Draw what tells two classes apart, see :meth:`compare`.
+        """Plot the differences between the importances of two classes, see :meth:`compare`.
 
         Parameters
         ----------
@@ -128,14 +129,14 @@ class GlobalExplanation(GlobalResult):
         method, min_count
             See :meth:`importance`.
         n : int, default=12
-            Components a modality; and below them, without bars, a quarter as many of those that
-            count for one of the two classes alone.
+            Number of components per modality. Up to a quarter as many components that have an
+            importance for only one of the two classes are listed below them, without bars.
 
         Returns
         -------
         matplotlib.figure.Figure
-            Bars to the right speak for the first class, bars to the left for the second. Whiskers
-            are cut at three times the length of the longest bar.
+            Bars to the right are more important for the first class, bars to the left for the
+            second. Whiskers are 95 % intervals, cut at three times the length of the longest bar.
         """
         return plot_comparison(self, first, second, method=method, n=n, min_count=min_count)
 
@@ -147,39 +148,40 @@ class GlobalExplanation(GlobalResult):
         n_songs: int = 5,
         min_count: int = 1,
     ) -> Path:
-        """Write the explanation as a page.
+        """Write the explanation to an HTML page.
 
-        A heat map and words of each class, two classes side by side, and the songs of :meth:`pick`:
-        if the local explanations were kept, with a page each, which is written beside.
+        The page shows a heat map and the words of each class, a comparison of two classes, and the
+        songs chosen by :meth:`pick`. If the local explanations were kept, each of these songs has
+        a page of its own, which is written to the same folder.
 
         Parameters
         ----------
         path : path-like
             The HTML file.
         title : str, default="What the model goes by"
-            Its heading.
+            Heading of the page.
         n_songs : int, default=5
-            Songs that are picked, at most.
+            Largest number of songs chosen.
         min_count : int, default=1
             See :meth:`importance`.
 
         Returns
         -------
         Path
-            The file.
+            The HTML file.
         """
         return write_global_page(self, path, title=title, n_songs=n_songs, min_count=min_count)
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write the explanation: JSON, and its numbers beside it as ``.npz``.
+        """Save the explanation to a JSON file, and its arrays to an ``.npz`` file beside it.
 
-        Local explanations that it holds are not written; save them one by one.
+        The local explanations in `explanations` are not saved; save them one by one.
 
         Parameters
         ----------
         path : path-like
-            The JSON file. The arrays of "song.json" are in "song.npz", those of a name that ends
-            otherwise in a file of that name with ".npz" behind it: "run.1", "run.1.npz".
+            The JSON file. The arrays of "song.json" are in "song.npz". For a name that does not end
+            in ".json", ".npz" is appended: the arrays of "run.1" are in "run.1.npz".
 
         See Also
         --------
@@ -189,12 +191,12 @@ class GlobalExplanation(GlobalResult):
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> GlobalExplanation:
-        """Read an explanation back.
+        """Load an explanation that :meth:`save` wrote.
 
         Parameters
         ----------
         path : path-like
-            The JSON file that :meth:`save` wrote.
+            The JSON file.
 
         Returns
         -------
@@ -205,8 +207,8 @@ class GlobalExplanation(GlobalResult):
         FileNotFoundError
             One of the two files is missing.
         ValueError
-            A file is none of a global explanation, or of a later version; what it says does not
-            fit together; or the two were not saved together.
+            A file is not that of a global explanation, has a later version of the format, or is
+            inconsistent; or the two files were not saved together.
         """
         return cls(**load_global(path))
 

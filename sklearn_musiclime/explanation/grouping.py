@@ -1,4 +1,4 @@
-"""Groups of words of one meaning, by any transformer that embeds texts."""
+"""Groups of words of similar meaning, by clustering their embeddings."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from sklearn.utils.validation import check_is_fitted
 
 DEFAULT_N_GROUPS = 50
 N_NAMED = 3
-"""Words of a group, its most central ones, that its name is made of."""
+"""Number of words in the name of a group: its most central ones."""
 
 
 def group_words(
@@ -25,7 +25,7 @@ def group_words(
     clusterer: Any = None,
     n_groups: int = DEFAULT_N_GROUPS,
 ) -> dict[str, str]:
-    """Group words whose embeddings lie together.
+    """Group words by clustering their embeddings.
 
     Parameters
     ----------
@@ -33,20 +33,20 @@ def group_words(
         The words, such as those of a :class:`~sklearn_musiclime.GlobalExplanation`:
         ``[c.name for c in explanation.components if c.modality == "lyrics"]``.
     transformer : transformer
-        Makes vectors of texts: a scikit-learn transformer, such as the model's own lyric branch. A
-        clone is fitted to the words if it is not fitted. Directions are compared, not lengths.
+        A scikit-learn transformer from texts to vectors, such as the model's own lyric branch. If
+        it is not fitted, a clone is fitted to the words. Vectors are scaled to length 1.
     clusterer : estimator with ``fit_predict``, or None, default=None
-        Clusters the unit vectors; what it labels -1 (noise) stays alone. None: ``KMeans(n_groups,
-        random_state=0)``.
+        Clusters the unit vectors. Words that it labels -1 (noise) are left ungrouped. None:
+        ``KMeans(n_groups, random_state=0)``.
     n_groups : int, default=50
-        Number of clusters, without a clusterer; no more than there are words.
+        Number of clusters if `clusterer` is None; at most the number of words is used.
 
     Returns
     -------
     dict of str to str
         The group of each word, for :meth:`GlobalExplanation.group
-        <sklearn_musiclime.GlobalExplanation.group>`. A group is named by its three most central
-        words; a word that stays alone keeps its name.
+        <sklearn_musiclime.GlobalExplanation.group>`. The name of a group is made of its three most
+        central words; an ungrouped word keeps its name.
 
     Examples
     --------
@@ -79,7 +79,7 @@ def group_words(
 
 
 def _embed(transformer: Any, words: list[str]) -> Any:
-    """One vector a word, sparse or dense."""
+    """Return the embeddings of words, one row per word, sparse or dense."""
     try:
         check_is_fitted(transformer)
         vectors = transformer.transform(words)

@@ -1,4 +1,4 @@
-"""The explanation of one song."""
+"""LocalExplanation: the explanation of one song."""
 
 from __future__ import annotations
 
@@ -18,9 +18,10 @@ if TYPE_CHECKING:
 
 
 class LocalExplanation(LocalResult):
-    """Why a model said what it said of one song.
+    """Explanation of a model's scores for one song: weights of its components, and interactions.
 
-    Made by :meth:`MusicLimeExplainer.explain <sklearn_musiclime.MusicLimeExplainer.explain>`.
+    It is made by :meth:`MusicLimeExplainer.explain
+    <sklearn_musiclime.MusicLimeExplainer.explain>`.
 
     Attributes
     ----------
@@ -29,46 +30,47 @@ class LocalExplanation(LocalResult):
     row : int
         The song's position in X.
     prediction : dict of label to float
-        The model's score of every label for the song itself.
+        The model's score of every label for the unperturbed song.
     labels : list
-        The labels that are explained; the first is the default of every method.
+        The explained labels; the first is the default of every method.
     components : Decomposition
-        The components, their names, waveforms and texts.
+        The components, with their names, waveforms and texts.
     weights : ndarray of shape (n_labels, n_components)
-        What each component adds to a label's score (to its log-odds, with ``link="logit"``):
-        positive speaks for it, negative against.
+        Weights of the components: how much each adds to the score of a label, or to its log-odds
+        with ``link="logit"``.
     intercept : ndarray of shape (n_labels,)
-        The surrogate's score with everything off, in the unit of the weights.
+        The surrogate's score with all components off, in the unit of the weights.
     fidelity : ndarray of shape (n_labels,)
-        Weighted R^2 of the surrogate over all masks: those drawn are foretold by fits that have not
-        seen them. 1 where it says all; below 0 where the mean says more.
+        Weighted R^2 of the surrogate over all masks. Where masks are a random sample, each is
+        predicted by a fit without it. At most 1; negative where the surrogate predicts worse than
+        the mean.
     local_prediction : ndarray of shape (n_labels,)
-        The surrogate's score of the song itself, beside `prediction`, in the unit of that.
+        The surrogate's score of the unperturbed song, in the unit of `prediction`.
     std_err : ndarray of shape (n_labels, n_components)
-        Standard errors of `weights`: by how much they vary with the masks that were drawn. 0 where
-        all masks were, NaN where ``feature_selection`` left a component out.
+        Standard errors of `weights`, due to the random draw of masks. 0 if all masks were scored,
+        NaN for components that ``feature_selection`` left out.
     interaction_terms : Interactions or None
-        Pairs of components and what they do together, see :meth:`interactions`. None: not asked
-        for.
+        Interactions of pairs of components, see :meth:`interactions`. None: not estimated.
     shares, shares_std_err : ndarray of shape (n_labels, 3)
-        See :meth:`modality_share`.
+        Modality shares and their standard errors, see :meth:`modality_share`.
     corner_scores : ndarray of shape (n_labels, 4)
-        See :meth:`modality_scores`; of shape (n_labels, 0) where components were linked.
+        Scores of the song, of its audio alone, of its lyrics alone and of neither, see
+        :meth:`modality_scores`. Of shape (n_labels, 0) if components were linked.
     links : list of int, or None
-        The linked unit of each component, if vocals and lyrics were left out together.
+        Number of the linked unit of each component, if vocals and lyrics were linked.
     settings : dict
-        How it was made: design, number of samples, kernel and so on. "model" is "factored", or
-        "black box" and why.
+        Settings of the explainer: design, number of samples, kernel and so on. "model" is
+        "factored", or "black box" with the reason.
     dof : ndarray of shape (n_labels, n_components), or None, default=None
-        Degrees of freedom of `std_err`; below 1 where no interval is known. None: as many as there
-        can be.
+        Degrees of freedom of `std_err`; below 1 where no interval can be given. None: the largest
+        number in use, for intervals of the normal distribution.
     penalty : ndarray of shape (n_labels,), or None, default=None
-        Of the ridge that was fitted where masks are too few for least squares, which shrinks
-        weights; 0, as of None, where there is none.
+        Penalty of the ridge regression that shrinks the weights if there are too few masks for
+        least squares, otherwise 0. None: 0.
     shares_dof : ndarray of shape (n_labels,), or None, default=None
-        Degrees of freedom of `shares_std_err`. None: as many as there can be.
+        Degrees of freedom of `shares_std_err`. None: as for `dof`.
     track_id : label or None, default=None
-        The song's label in the index of X. None: its position.
+        The song's label in the index of X. None: `row`.
 
     Examples
     --------
@@ -87,33 +89,33 @@ class LocalExplanation(LocalResult):
     """
 
     def plot(self, label: Hashable | None = None, *, n: int = 12) -> Figure:
-        """Draw the explanation.
+        """Plot the explanation.
 
-        Sources x segments coloured by weight with each source's waveform over them, the components
-        of the largest weights as bars with their 95 % intervals, the interactions that stand out,
-        and the lyrics with every word coloured by its weight.
+        The figure shows sources x segments coloured by weight with the waveform of each source, the
+        components of the largest weights as bars with their 95 % intervals, the significant
+        interactions, and the lyrics with every word coloured by its weight.
 
         Parameters
         ----------
         label : label or None, default=None
             One of `labels`. None: the first.
         n : int, default=12
-            Bars a modality.
+            Number of bars per modality.
 
         Returns
         -------
         matplotlib.figure.Figure
-            Not known to pyplot: save it with ``figure.savefig(path)``.
+            Figure made without pyplot; save it with ``figure.savefig(path)``.
         """
         return plot_local(self, label, n=n)
 
     def to_html(self, path: str | PathLike[str]) -> Path:
-        """Write the explanation as a page to look at and to listen to.
+        """Write the explanation to an HTML page with sound.
 
-        One file that opens from disk without a network. A click on a source at a time plays it
-        alone, or the song without it; words are coloured by weight and, where their times are
-        known, follow the sound. Songs of a sampling rate below 8 kHz or above 48 kHz are resampled
-        for the page.
+        The page is one file that opens from disk without a network. A click on a component of the
+        audio plays it alone, or the song without it. Words are coloured by weight and, if their
+        times are known, are highlighted as they are sung. Audio with a sampling rate below 8 kHz or
+        above 48 kHz is resampled for the page.
 
         Parameters
         ----------
@@ -123,20 +125,20 @@ class LocalExplanation(LocalResult):
         Returns
         -------
         Path
-            The file.
+            The HTML file.
         """
         return write_local_page(self, path)
 
     def save(self, path: str | PathLike[str]) -> None:
-        """Write the explanation: JSON, and its waveforms beside it as ``.npz``.
+        """Save the explanation to a JSON file, and its waveforms to an ``.npz`` file beside it.
 
-        Nothing in either file is code; no pickle.
+        Neither file contains code or pickled objects.
 
         Parameters
         ----------
         path : path-like
-            The JSON file. The arrays of "song.json" are in "song.npz", those of a name that ends
-            otherwise in a file of that name with ".npz" behind it: "run.1", "run.1.npz".
+            The JSON file. The arrays of "song.json" are in "song.npz". For a name that does not end
+            in ".json", ".npz" is appended: the arrays of "run.1" are in "run.1.npz".
 
         See Also
         --------
@@ -146,12 +148,14 @@ class LocalExplanation(LocalResult):
 
     @classmethod
     def load(cls, path: str | PathLike[str]) -> LocalExplanation:
-        """Read an explanation back.
+        """Load an explanation that :meth:`save` wrote.
+
+        The files may come from anyone: every value is checked, and nothing in them is executed.
 
         Parameters
         ----------
         path : path-like
-            The JSON file that :meth:`save` wrote.
+            The JSON file.
 
         Returns
         -------
@@ -162,9 +166,8 @@ class LocalExplanation(LocalResult):
         FileNotFoundError
             One of the two files is missing.
         ValueError
-            A file is none of an explanation, or of a later version; what it says does not fit
-            together; or the two were not saved together. Nothing in it is run, and nothing is
-            believed that was not checked.
+            A file is not that of a local explanation, has a later version of the format, or is
+            inconsistent; or the two files were not saved together.
         """
         return cls(**load_local(path))
 

@@ -1,13 +1,14 @@
-"""Explanations to look at: figures for papers, a part of one a function, and pages.
+"""Reports of explanations: figures with matplotlib, HTML pages, and summaries for notebooks.
 
-- ``explanation.to_html("why.html")``: to understand a song, since a source at a time can be heard
-  there alone, or taken out. One file, which opens without a network and can be sent to someone.
-- ``explanation.plot()``: for papers. The functions here draw its parts onto axes of your own.
-- in a notebook, an explanation as the last line of a cell shows a summary of itself.
+- ``explanation.to_html("why.html")`` writes a page to explore a song: each component of the audio
+  can be heard alone, or the song without it. The page is one file that opens without a network.
+- ``explanation.plot()`` makes a figure for a paper. The functions of this package plot its parts,
+  each onto given axes.
+- In a notebook, an explanation on the last line of a cell is displayed as a summary.
 
 ``overall.to_html``, ``overall.plot`` and ``overall.plot_comparison`` do the same for a
-:class:`~sklearn_musiclime.GlobalExplanation`. Blue speaks for, orange against; whiskers are 95 %
-intervals. Figures are made without pyplot: nothing has to be closed.
+:class:`~sklearn_musiclime.GlobalExplanation`. Positive weights are blue, negative ones orange;
+whiskers are 95 % intervals. Figures are made without pyplot, so they need not be closed.
 
 >>> import numpy as np
 >>> from matplotlib.figure import Figure

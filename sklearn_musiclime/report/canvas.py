@@ -1,4 +1,4 @@
-"""What figures are made of; matplotlib is loaded here, when the first one is drawn."""
+"""Figures, colour maps and fonts of matplotlib, which is imported when one is first needed."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """Return an empty figure of a size in inches, unknown to pyplot."""
+    """Return an empty figure of a size in inches, made without pyplot."""
     from matplotlib.figure import Figure
 
     return Figure(figsize=(width, height), layout="constrained")
@@ -22,7 +22,7 @@ def new_figure(width: float, height: float) -> Figure:
 
 @cache
 def colour_map(colours: Sequence[str]) -> Colormap:
-    """Return matplotlib's map of a scale: ``DIVERGING`` or ``SEQUENTIAL``."""
+    """Return the matplotlib colour map of a scale: ``DIVERGING`` or ``SEQUENTIAL``."""
     from matplotlib.colors import LinearSegmentedColormap
 
     return LinearSegmentedColormap.from_list("weights", colours, N_STEPS)
@@ -30,7 +30,7 @@ def colour_map(colours: Sequence[str]) -> Colormap:
 
 @cache
 def installed(fonts: tuple[str, ...]) -> list[str]:
-    """Return those of the fonts that are installed."""
+    """Return the fonts that are installed, in the given order."""
     from matplotlib import font_manager
 
     known = set(font_manager.get_font_names())

@@ -1,7 +1,7 @@
-"""The colours of weights: blue speaks for a label, orange against, white says nothing.
+"""Colours of weights: blue for positive, orange for negative ones, white for 0.
 
-Blue and orange stay apart for every common kind of colour blindness, and neither end of the scale
-is so dark that black text on it can't be read.
+Blue and orange can be told apart with all common kinds of colour blindness, and both are light
+enough for black text.
 """
 
 from __future__ import annotations
@@ -10,11 +10,11 @@ import numpy as np
 
 FOR, AGAINST, NOTHING = "#5aa2e0", "#f0975a", "#ffffff"
 DIVERGING = (AGAINST, NOTHING, FOR)
-"""Colours of weights of both signs, from the lowest to the highest; even steps between them."""
+"""Colours of the lowest weight, of 0 and of the highest weight; between them linear."""
 SEQUENTIAL = (NOTHING, FOR)
-"""Colours of importances, from none to the highest."""
+"""Colours of importance 0 and of the highest importance; between them linear."""
 N_STEPS = 256
-"""Colours of a scale: as many as matplotlib's, so that pages and figures show the same ones."""
+"""Number of colours of a scale: that of matplotlib, so that pages and figures look the same."""
 
 
 def weight_colours(weights: np.ndarray, largest: float) -> list[str]:
@@ -25,12 +25,12 @@ def weight_colours(weights: np.ndarray, largest: float) -> list[str]:
     weights : ndarray of shape (n,)
         Weights.
     largest : float
-        The ``|weight|`` that has the full colour.
+        The ``|weight|`` at the end of the colour scale.
 
     Returns
     -------
     list of str
-        As ``#rrggbb``.
+        Colours as ``#rrggbb``.
 
     Examples
     --------

@@ -1,4 +1,4 @@
-"""Global explanations drawn with matplotlib: what classes are recognised by, and told apart by."""
+"""Plots of global explanations: importances of each class, and comparisons of two classes."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from sklearn_musiclime.results.global_tables import GlobalResult
 
 MAX_REACH = 3
-"""How many times as far as the longest bar whiskers may go."""
+"""Largest length of a whisker, relative to that of the longest bar."""
 
 
 def plot_global(
@@ -37,25 +37,25 @@ def plot_global(
     n: int,
     min_count: int,
 ) -> Figure:
-    """Draw a row a class: a heat map of its audio and bars of its words.
+    """Plot one row per class: a heat map of its audio and bars for its words.
 
     Parameters
     ----------
     explanation : GlobalExplanation
-        What is drawn.
+        The explanation.
     labels : sequence of label, or None
         The classes. None: all.
     method : str
-        The importance.
+        Definition of importance.
     n : int
-        Words a class.
+        Number of words per class.
     min_count : int
-        Explanations that contain a component, at least.
+        Smallest number of explanations that contain a component.
 
     Returns
     -------
     matplotlib.figure.Figure
-        Colours, and lengths of bars, mean the same in all rows.
+        Figure in which all rows have the same colour scale and the same scale of bars.
     """
     labels = explanation.labels if labels is None else list(labels)
     maps = [explanation.audio_map(label, method, min_count=min_count) for label in labels]
@@ -111,20 +111,20 @@ def plot_comparison(
     n: int,
     min_count: int,
 ) -> Figure:
-    """Draw what tells two classes apart, a panel a modality.
+    """Plot the differences between the importances of two classes, one panel per modality.
 
     Parameters
     ----------
     explanation : GlobalExplanation
-        What is drawn.
+        The explanation.
     first, second : label
         The classes.
     method : str
-        The importance.
+        Definition of importance.
     n : int
-        Bars a panel.
+        Number of bars per panel.
     min_count : int
-        Explanations that contain a component, at least.
+        Smallest number of explanations that contain a component.
 
     Returns
     -------
@@ -181,19 +181,19 @@ def plot_class_audio(
     min_count: int = 1,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw the importance of sources x relative segments for a class.
+    """Plot the importance of sources x relative segments for a class as a heat map.
 
     Parameters
     ----------
     explanation : GlobalExplanation
-        What is drawn.
+        The explanation.
     label : label
         The class.
     method, min_count
         See :meth:`GlobalExplanation.importance
         <sklearn_musiclime.GlobalExplanation.importance>`.
     ax : matplotlib.axes.Axes or None, default=None
-        Where. None: a figure of its own, as wide as a column of a paper.
+        The axes. None: axes of a new figure, as wide as a column of a paper.
 
     Returns
     -------
@@ -216,21 +216,21 @@ def plot_class_words(
     min_count: int = 1,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw the words that count most for a class as bars, with their 95 % intervals.
+    """Plot the most important words for a class as bars, with their 95 % intervals.
 
     Parameters
     ----------
     explanation : GlobalExplanation
-        What is drawn.
+        The explanation.
     label : label
         The class.
     method, min_count
         See :meth:`GlobalExplanation.importance
         <sklearn_musiclime.GlobalExplanation.importance>`.
     n : int, default=10
-        Bars.
+        Number of bars.
     ax : matplotlib.axes.Axes or None, default=None
-        Where. None: a figure of its own, as wide as a column of a paper.
+        The axes. None: axes of a new figure, as wide as a column of a paper.
 
     Returns
     -------
@@ -245,7 +245,7 @@ def plot_class_words(
 
 
 def _draw_heat(ax: Axes, audio_map: pd.DataFrame, largest: float):
-    """A heat map of sources x relative segments; grey where nothing is known."""
+    """Draw a heat map of sources x relative segments; NaN is grey."""
     ax.set_facecolor("#dddddd")
     n_sources, n_segments = audio_map.shape
     tiles = ax.pcolormesh(
@@ -278,7 +278,7 @@ def _strongest(audio_map: pd.DataFrame) -> float:
 
 
 def _whiskers(frame: pd.DataFrame, column: str) -> dict:
-    """The intervals of bars, if they are known."""
+    """Return the arguments of ``barh`` for the intervals of bars; none without intervals."""
     if "low" not in frame:
         return {}
     value = frame[column].to_numpy()
@@ -288,7 +288,7 @@ def _whiskers(frame: pd.DataFrame, column: str) -> dict:
 
 
 def _reach(frame: pd.DataFrame, column: str = "importance") -> float:
-    """How far bars and whiskers go; where little is known, whiskers are cut."""
+    """Return the length of the longest bar or whisker; whiskers are cut at `MAX_REACH` bars."""
     columns = [c for c in (column, "low", "high") if c in frame]
     ends = np.abs(np.nan_to_num(frame[columns].to_numpy(dtype=float)))
     return float(min(ends.max(initial=0.0), MAX_REACH * ends[:, 0].max(initial=0.0)))

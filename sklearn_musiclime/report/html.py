@@ -1,4 +1,4 @@
-"""Explanations as HTML. What a user wrote is escaped by the template engine, always."""
+"""HTML summaries of explanations, and the template engine, which escapes all text of users."""
 
 from __future__ import annotations
 
@@ -23,14 +23,15 @@ def local_summary(explanation: LocalResult, n: int = 8) -> str:
     Parameters
     ----------
     explanation : LocalExplanation
-        What is shown, for its first label.
+        The explanation; its first label is shown.
     n : int, default=8
-        Components a modality.
+        Number of components per modality.
 
     Returns
     -------
     str
-        An HTML fragment without script: the prediction, the largest weights, the lyrics coloured.
+        An HTML fragment without script: the prediction, the largest weights, and the lyrics with
+        words coloured by weight.
     """
     weights = explanation.weights[0]
     largest = float(np.abs(weights).max(initial=0.0))
@@ -76,14 +77,15 @@ def global_summary(explanation: GlobalResult, n: int = 6) -> str:
     Parameters
     ----------
     explanation : GlobalExplanation
-        What is shown.
+        The explanation.
     n : int, default=6
-        Components a class and modality.
+        Number of components per class and modality.
 
     Returns
     -------
     str
-        An HTML fragment without script: what counts most, on average, for each class.
+        An HTML fragment without script: the components of the highest "average" importance for
+        each class.
     """
     values = explanation.importance()
     rows = []
@@ -103,7 +105,7 @@ def global_summary(explanation: GlobalResult, n: int = 6) -> str:
 
 
 def _lanes(explanation: LocalResult, largest: float) -> list[tuple[str, list[tuple[str, str]]]]:
-    """The sources with (what a cell says, its colour) of each segment."""
+    """Return (source, cells) for each source; a cell is the (text, colour) of a segment."""
     audio_map = explanation.audio_map()
     return [
         (
@@ -120,7 +122,7 @@ def _lanes(explanation: LocalResult, largest: float) -> list[tuple[str, list[tup
 
 
 def _coloured(lyrics: LyricComponents, colours: list[str]) -> list[tuple[str, str | None]]:
-    """The lyrics in pieces of (text, colour or None)."""
+    """Return the lyrics in pieces of (text, colour); the colour is None outside components."""
     return [
         (text, None if component is None else colours[component])
         for text, component, _ in lyrics.pieces()
@@ -129,9 +131,9 @@ def _coloured(lyrics: LyricComponents, colours: list[str]) -> list[tuple[str, st
 
 @cache
 def environment() -> Environment:
-    """Return what renders the templates, and escapes what it puts in.
+    """Return the template environment, which escapes all inserted values.
 
-    Jinja is loaded here, when the first page is written.
+    Jinja is imported when this function is called first.
     """
     from jinja2 import Environment, PackageLoader
 

@@ -1,4 +1,4 @@
-"""Text in figures: what a user wrote, as it stands and never as mathematical markup."""
+"""Text in figures, drawn literally: dollar signs never start mathematical markup."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 from sklearn_musiclime.report.canvas import installed
 
 MAX_NAME = 24
-"""Characters of a name."""
-# matplotlib's own font, then such as have the scripts that it lacks, where they are installed.
+"""Largest number of characters of a name."""
+# matplotlib's own font, then fonts for scripts that it lacks, which are used if installed.
 SANS = ("DejaVu Sans", "Noto Sans CJK JP", "Noto Sans", "Hiragino Sans", "Yu Gothic")
 MONO = ("DejaVu Sans Mono", *SANS[1:])
 
 
 def shorten(text: str, length: int = MAX_NAME) -> str:
-    """Return a text in one line of at most so many characters."""
+    """Return a text as one line of at most `length` characters."""
     text = " ".join(text.split())
     return text if len(text) <= length else text[: length - 1] + "…"
 
@@ -24,7 +24,7 @@ def shorten(text: str, length: int = MAX_NAME) -> str:
 def draw_text(
     draw: Callable[..., Any], *args: Any, fonts: Sequence[str] = SANS, **properties: Any
 ) -> None:
-    """Call a matplotlib function that writes, with text that is nothing but text."""
+    """Call a matplotlib function that draws text, so that its strings are drawn literally."""
     args = [
         [_printable(t) for t in arg] if isinstance(arg, list)
         else _printable(arg) if isinstance(arg, str)
@@ -35,5 +35,5 @@ def draw_text(
 
 
 def _printable(text: str) -> str:
-    """A text without what has no glyph: control characters and lone surrogates."""
+    """Replace characters without a glyph: control characters and lone surrogates."""
     return "".join("\ufffd" if unicodedata.category(c) in ("Cc", "Cs") else c for c in text)

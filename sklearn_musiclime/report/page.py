@@ -1,8 +1,9 @@
-"""Explanations as pages: one file that opens from disk, to look at and to listen to.
+"""HTML pages of explanations: single files with sound that open from disk.
 
-Nothing of what a user wrote becomes markup: the template engine escapes it, the script puts it into
-the page as text, and a Content-Security-Policy lets nothing run but that script, which it names by
-its hash, nor load anything. Sound is one compressed file a source, in the page itself.
+Text of users, such as lyrics, titles and class names, never becomes markup or script. The template
+engine escapes it, the page's script inserts it as text, and a Content-Security-Policy allows only
+this script, identified by its hash, and forbids the page to load anything. The audio of each source
+is compressed and embedded in the page.
 """
 
 from __future__ import annotations
@@ -39,23 +40,23 @@ MAX_WORDS = 40
 ENVELOPE_SPANS = 500
 
 Piece = tuple[str, int | None, float | None, float | None]
-"""Text, its component if it is one's, and the seconds at which it is sung, if they are known."""
+"""Text, number of its component, and start and end in seconds; None where there are none."""
 
 
 def write_local_page(explanation: LocalResult, path: str | PathLike[str]) -> Path:
-    """Write the page of a local explanation to a file.
+    """Write a local explanation to an HTML file.
 
     Parameters
     ----------
     explanation : LocalExplanation
-        What is shown, with its waveforms.
+        The explanation, with its waveforms.
     path : path-like
         The HTML file.
 
     Returns
     -------
     Path
-        The file.
+        The HTML file.
     """
     path = Path(path)
     write_text(path, local_page(explanation), errors="backslashreplace")
@@ -70,28 +71,29 @@ def write_global_page(
     n_songs: int,
     min_count: int,
 ) -> Path:
-    """Write the page of a global explanation to a file, and pages of picked songs beside it.
+    """Write a global explanation to an HTML file, and pages of picked songs beside it.
 
     Parameters
     ----------
     explanation : GlobalExplanation
-        What is shown. Picked songs have pages if it holds their local explanations.
+        The explanation. Pages are written for those picked songs whose local explanations it
+        contains.
     path : path-like
         The HTML file.
     title : str
-        Its heading.
+        Heading of the page.
     n_songs : int
-        Songs that are picked, at most.
+        Largest number of picked songs.
     min_count : int
-        Explanations that contain a component, at least.
+        Smallest number of explanations that contain a component.
 
     Returns
     -------
     Path
-        The file.
+        The HTML file.
     """
     path = Path(path)
-    # The ending of a page alone: "run.1" and "run.2" have pages of their own.
+    # Only the ending of an HTML file is removed, so that pages of "run.1" and "run.2" differ.
     name = path.stem if path.suffix in (".html", ".htm") else path.name
     songs = []
     if explanation.songs is not None:
@@ -111,22 +113,22 @@ def write_global_page(
 
 
 def local_page(explanation: LocalResult) -> str:
-    """Write a local explanation as a page.
+    """Render a local explanation as an HTML document.
 
     Parameters
     ----------
     explanation : LocalExplanation
-        What is shown, with its waveforms.
+        The explanation, with its waveforms.
 
     Returns
     -------
     str
-        An HTML document that needs nothing else.
+        A self-contained HTML document.
 
     Raises
     ------
     ValueError
-        The waveforms were left out of the explanation.
+        The explanation has audio components without waveforms.
     """
     audio, lyrics = explanation.components.audio, explanation.components.lyrics
     if audio is not None and audio.sources is None:
@@ -164,23 +166,24 @@ def global_page(
     songs: list[dict[str, Any]],
     min_count: int,
 ) -> str:
-    """Write a global explanation as a page.
+    """Render a global explanation as an HTML document.
 
     Parameters
     ----------
     explanation : GlobalExplanation
-        What is shown.
+        The explanation.
     title : str
-        Its heading.
+        Heading of the page.
     songs : list of dict
-        ``title``, ``label``, ``score`` and ``page`` (a relative URL, or None) of songs to look at.
+        Picked songs: ``title``, ``label``, ``score`` and ``page`` (a relative URL, or None) of
+        each.
     min_count : int
-        Explanations that contain a component, at least.
+        Smallest number of explanations that contain a component.
 
     Returns
     -------
     str
-        An HTML document that needs nothing else.
+        A self-contained HTML document.
     """
     values = {m: explanation.importance(m, min_count=min_count).to_numpy().T for m in METHODS}
     bounds, shares = np.full((2, *explanation.counts.shape), np.nan), None
@@ -233,7 +236,7 @@ def global_page(
 
 
 def _columns_shown(explanation: GlobalResult, values: dict[str, np.ndarray]) -> list[int]:
-    """All of the audio, and of the lyrics what is among the first of any class by any method."""
+    """Return the columns of all audio components and of the top words of any class and method."""
     is_audio = np.array([c.modality == "audio" for c in explanation.components], dtype=bool)
     shown = set(np.flatnonzero(is_audio).tolist())
     for of_method in values.values():
@@ -249,12 +252,12 @@ def _shares(row: pd.Series) -> dict[str, float] | None:
 
 
 def _numbers(values: np.ndarray) -> list[float | None]:
-    """Numbers that JSON can hold: None for NaN."""
+    """Return a list of numbers for JSON, with None for NaN."""
     return [None if np.isnan(value) else float(value) for value in values]
 
 
 def _prediction(explanation: LocalResult) -> list[tuple[str, float]]:
-    """The scores that are shown: the largest, and those of the labels explained."""
+    """Return the labels and scores to show: the largest scores, and those of explained labels."""
     scores = sorted(explanation.prediction.items(), key=lambda item: -item[1])
     return [
         (str(label), float(score))
@@ -302,14 +305,14 @@ def _audio(audio: AudioComponents) -> dict[str, Any]:
 
 
 def _envelope(waveform: np.ndarray) -> dict[str, list[int]]:
-    """Minima and maxima in per cent of full scale."""
+    """Return minima and maxima of spans of a waveform in per cent of full scale."""
     _, low, high = envelope(waveform, ENVELOPE_SPANS)
     percent = {"low": 100 * low, "high": 100 * high}
     return {name: np.rint(values).astype(int).tolist() for name, values in percent.items()}
 
 
 def _pieces(lyrics: LyricComponents, first: int) -> list[Piece]:
-    """The lyrics in pieces; `first` is the number of their first component."""
+    """Return the lyrics in pieces; `first` is the number of their first component."""
     return [
         (text, None if component is None else first + component, *(times or (None, None)))
         for text, component, times in lyrics.pieces()
@@ -321,11 +324,11 @@ def _text(name: str) -> str:
 
 
 def _own_code(script: str) -> dict[str, str]:
-    """Style and script of a page, and what its Content-Security-Policy calls them."""
+    """Return the style and script of a page, with their hashes for its Content-Security-Policy."""
     code = {"style": _text("page.css"), "script": _text("page.js") + _text(script)}
     return code | {f"{kind}_hash": _hash(text) for kind, text in code.items()}
 
 
 def _hash(text: str) -> str:
-    """What a Content-Security-Policy calls a script or style."""
+    """Return the hash by which a Content-Security-Policy identifies a script or style."""
     return "sha256-" + base64.b64encode(hashlib.sha256(text.encode()).digest()).decode("ascii")

@@ -1,7 +1,7 @@
-"""Explanations drawn with matplotlib.
+"""Plots of local explanations with matplotlib.
 
-Figures are made without pyplot, so nothing piles up over a corpus. Text of songs is never read as
-mathematical markup, dollars or not.
+Figures are made without pyplot, so that they are freed when they are no longer used. Text of songs
+is drawn literally: dollar signs never start mathematical markup.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ if TYPE_CHECKING:
     from sklearn_musiclime.results.local import LocalResult
 
 WIDTH, COLUMN_WIDTH = 10.0, 3.5
-"""Inches of a whole figure, and of a column of a paper."""
+"""Width in inches of a whole figure, and of a column of a paper."""
 LYRICS_COLUMNS, COLUMN_LETTERS = 100, 46
 MIN_BARS = 3
 ENVELOPE_SPANS = 1000
 LYRICS_POINTS = 8.5
-COLUMN_POINTS = 0.602 * LYRICS_POINTS  # the advance of DejaVu Sans Mono
+COLUMN_POINTS = 0.602 * LYRICS_POINTS  # advance width of DejaVu Sans Mono
 MAX_LYRICS_LINES = 40
 WHISKERS = {"elinewidth": 1, "ecolor": "#444444", "capsize": 2}
 
@@ -41,21 +41,22 @@ Piece = tuple[int, str, int | None]
 
 
 def plot_local(explanation: LocalResult, label: Hashable | None = None, *, n: int = 12) -> Figure:
-    """Draw a local explanation.
+    """Plot a local explanation.
 
     Parameters
     ----------
     explanation : LocalExplanation
-        What is drawn.
+        The explanation.
     label : label or None, default=None
-        The label. None: the first.
+        The explained label. None: the first.
     n : int, default=12
-        Bars a modality.
+        Number of bars per modality.
 
     Returns
     -------
     matplotlib.figure.Figure
-        The lanes of the sources, the bars, the lyrics: as much of it as was explained.
+        Figure with panels for the audio, the largest weights, the interactions and the lyrics, as
+        far as they were explained.
     """
     index = explanation.label_index(label)
     label = explanation.labels[index]
@@ -99,16 +100,16 @@ def plot_local(explanation: LocalResult, label: Hashable | None = None, *, n: in
 def plot_audio(
     explanation: LocalResult, label: Hashable | None = None, *, ax: Axes | None = None
 ) -> Axes:
-    """Draw the audio: a lane a source, its segments coloured by weight, its waveform over them.
+    """Plot the audio: one lane per source, segments coloured by weight, waveforms over them.
 
     Parameters
     ----------
     explanation : LocalExplanation
-        What is drawn.
+        The explanation.
     label : label or None, default=None
-        The label. None: the first.
+        The explained label. None: the first.
     ax : matplotlib.axes.Axes or None, default=None
-        Where. None: a figure of its own, as wide as a column of a paper.
+        The axes. None: axes of a new figure, as wide as a column of a paper.
 
     Returns
     -------
@@ -137,20 +138,20 @@ def plot_top(
     modality: str | None = None,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw the largest weights as bars, with their 95 % intervals.
+    """Plot the largest weights as bars, with their 95 % intervals.
 
     Parameters
     ----------
     explanation : LocalExplanation
-        What is drawn.
+        The explanation.
     label : label or None, default=None
-        The label. None: the first.
+        The explained label. None: the first.
     n : int, default=10
-        Bars.
+        Number of bars.
     modality : {"audio", "lyrics"} or None, default=None
-        Components of one modality. None: of both.
+        Modality of the components. None: both.
     ax : matplotlib.axes.Axes or None, default=None
-        Where. None: a figure of its own, as wide as a column of a paper.
+        The axes. None: axes of a new figure, as wide as a column of a paper.
 
     Returns
     -------
@@ -173,18 +174,18 @@ def plot_interactions(
     n: int = 10,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw the interactions that stand out as bars, with their 95 % intervals.
+    """Plot the significant interactions as bars, with their 95 % intervals.
 
     Parameters
     ----------
     explanation : LocalExplanation
-        What is drawn.
+        The explanation.
     label : label or None, default=None
-        The label. None: the first.
+        The explained label. None: the first.
     n : int, default=10
-        Bars.
+        Number of bars.
     ax : matplotlib.axes.Axes or None, default=None
-        Where. None: a figure of its own, as wide as a column of a paper.
+        The axes. None: axes of a new figure, as wide as a column of a paper.
 
     Returns
     -------
@@ -200,7 +201,7 @@ def plot_interactions(
     largest = _largest(explanation.weights[explanation.label_index(label)])
     names = pairs["first"] + "  x  " + pairs["second"]
     _draw_bars(ax, "together, beyond what each adds", names, pairs, largest)
-    ax.set_ylim(max(len(pairs), MIN_BARS) - 0.5, -0.5)  # a lone bar is no thicker
+    ax.set_ylim(max(len(pairs), MIN_BARS) - 0.5, -0.5)  # so that a single bar is not thicker
     return ax
 
 
@@ -211,18 +212,18 @@ def plot_lyrics(
     n_columns: int = COLUMN_LETTERS,
     ax: Axes | None = None,
 ) -> Axes:
-    """Draw the lyrics, every word coloured by its weight.
+    """Plot the lyrics, every word coloured by its weight.
 
     Parameters
     ----------
     explanation : LocalExplanation
-        What is drawn.
+        The explanation.
     label : label or None, default=None
-        The label. None: the first.
+        The explained label. None: the first.
     n_columns : int, default=46
-        Letters a line.
+        Number of characters per line.
     ax : matplotlib.axes.Axes or None, default=None
-        Where. None: a figure of its own, as wide as a column of a paper.
+        The axes. None: axes of a new figure, as wide as a column of a paper.
 
     Returns
     -------
@@ -244,14 +245,14 @@ def plot_lyrics(
 
 
 def column_axes(ax: Axes | None, height: float) -> Axes:
-    """Return the axes given, or those of a figure as wide as a column, unknown to pyplot."""
+    """Return `ax`, or new axes of a given height in inches, as wide as a column of a paper."""
     if ax is not None:
         return ax
     return new_figure(COLUMN_WIDTH, height).add_subplot()
 
 
 def _in_log_odds(explanation: LocalResult) -> str:
-    """What is said of weights that are not in the unit of the score."""
+    """Return the unit of the weights for a title, if it is not that of the score."""
     return " (log-odds)" if explanation.settings.get("link") == "logit" else ""
 
 
@@ -272,7 +273,7 @@ def _heading(explanation: LocalResult, index: int) -> str:
 def _draw_lanes(
     ax: Axes, audio: AudioComponents, weights: np.ndarray, largest: float, unit: str
 ) -> None:
-    """A lane a source: segments coloured by weight, the source's waveform, if known, over them."""
+    """Draw one lane per source: segments coloured by weight, and waveforms, if there are any."""
     n_sources = len(audio.source_names)
     tiles = ax.pcolormesh(
         audio.times,
@@ -302,14 +303,14 @@ def _draw_lanes(
 
 
 def envelope(waveform: np.ndarray, n_spans: int) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return where spans of a waveform start, in samples, and their minima and maxima."""
+    """Divide a waveform into spans; return their starts in samples, their minima and maxima."""
     starts = np.unique(np.linspace(0, len(waveform), n_spans + 1, dtype=int)[:-1])
     low, high = np.minimum.reduceat(waveform, starts), np.maximum.reduceat(waveform, starts)
     return starts, low, high
 
 
 def _draw_bars(ax: Axes, title: str, names: pd.Series, frame: pd.DataFrame, largest: float) -> None:
-    """Weights with their 95 % intervals, the largest on top; numbers instead of an axis."""
+    """Draw weights as bars with 95 % intervals, the first on top, with numbers beside the bars."""
     weights, reach = frame["weight"].to_numpy(), (frame["high"] - frame["weight"]).to_numpy()
     places = np.arange(len(frame))
     ax.barh(
@@ -319,7 +320,7 @@ def _draw_bars(ax: Axes, title: str, names: pd.Series, frame: pd.DataFrame, larg
         xerr=reach,
         error_kw=WHISKERS,
     )
-    known = np.nan_to_num(reach)  # where no interval is known, there are no whiskers
+    known = np.nan_to_num(reach)  # bars without an interval have no whiskers
     limit = 1.6 * max(largest, float(np.max(np.abs(weights) + known, initial=0.0)))
     for place, weight, error in zip(places, weights, known, strict=True):
         ax.annotate(
@@ -345,7 +346,7 @@ def name_bars(
     fontsize: int = 8,
     numbers: int | None = 8,
 ) -> None:
-    """Name horizontal bars, in at most so many letters; `numbers`: the size of those below."""
+    """Label horizontal bars with names of at most `length` characters; set the font sizes."""
     ax.set_yticks(np.arange(len(names)))
     draw_text(ax.set_yticklabels, [shorten(name, length) for name in names], fontsize=fontsize)
     ax.spines[["top", "right", "left"]].set_visible(False)
@@ -355,7 +356,7 @@ def name_bars(
 
 
 def _draw_lyrics(ax: Axes, lines: list[list[Piece]], weights: np.ndarray, largest: float) -> None:
-    """The lyrics in a monospaced grid, the units coloured by weight."""
+    """Draw the lyrics in a monospaced grid, with components coloured by weight."""
     colours = weight_colours(weights, largest)
     ax.set_ylim(len(lines), 0)
     ax.axis("off")
@@ -378,7 +379,7 @@ def _draw_lyrics(ax: Axes, lines: list[list[Piece]], weights: np.ndarray, larges
 
 
 def _lyrics_lines(lyrics: LyricComponents, n_columns: int) -> list[list[Piece]]:
-    """Lay lyrics out in lines of (column, text, component or None)."""
+    """Divide lyrics into lines of (column, text, component); component is None outside of any."""
     owner = lyrics.owners()
     lines: list[list[Piece]] = []
     at = 0
@@ -403,5 +404,5 @@ def _lyrics_lines(lyrics: LyricComponents, n_columns: int) -> list[list[Piece]]:
 
 
 def _columns(text: str) -> int:
-    """How many columns of a monospaced grid a text takes."""
+    """Return the number of columns that a text takes in a monospaced grid."""
     return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)

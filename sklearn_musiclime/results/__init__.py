@@ -1,22 +1,22 @@
-"""What was found, as data, tables and files; what draws it stands above, in the report.
+"""Results: the data, tables and files of explanations, without plots and pages.
 
-- :mod:`~sklearn_musiclime.results.local`: of one song;
-- :mod:`~sklearn_musiclime.results.summaries`: what a global explanation needs of a song, and when
-  components of two songs are the same one;
-- :mod:`~sklearn_musiclime.results.aggregation`: summaries, added up;
-- :mod:`~sklearn_musiclime.results.importance`: what counts for a class;
-  :mod:`~sklearn_musiclime.results.intervals`: how far that would vary with other songs;
+- :mod:`~sklearn_musiclime.results.local`: data and tables of one song;
+- :mod:`~sklearn_musiclime.results.summaries`: a song's contribution to a global explanation, and
+  which components of two songs are the same;
+- :mod:`~sklearn_musiclime.results.aggregation`: sums of such contributions over songs;
+- :mod:`~sklearn_musiclime.results.importance`: importances of components for a class;
+  :mod:`~sklearn_musiclime.results.intervals`: their confidence intervals;
 - :mod:`~sklearn_musiclime.results.global_data` and :mod:`~sklearn_musiclime.results.global_tables`:
-  of many songs, with :mod:`~sklearn_musiclime.results.ordering`,
-  :mod:`~sklearn_musiclime.results.joining` (components to groups),
+  data and tables of many songs, with :mod:`~sklearn_musiclime.results.ordering` (of labels and
+  components), :mod:`~sklearn_musiclime.results.joining` (components to groups),
   :mod:`~sklearn_musiclime.results.pairs` (tests of interactions) and
-  :mod:`~sklearn_musiclime.results.picking` (songs to look at);
-- :mod:`~sklearn_musiclime.results.frames`: tables that both kinds share;
-- :mod:`~sklearn_musiclime.results.documents`: what the files of both kinds have in common;
-  :mod:`~sklearn_musiclime.results.reading`: how they are read without believing them;
-  :mod:`~sklearn_musiclime.results.local_files` and
-  :mod:`~sklearn_musiclime.results.global_files`.
+  :mod:`~sklearn_musiclime.results.picking` (a choice of representative songs);
+- :mod:`~sklearn_musiclime.results.frames`: helpers for the tables of one song and of many;
+- :mod:`~sklearn_musiclime.results.local_files` and
+  :mod:`~sklearn_musiclime.results.global_files`: saving and loading, with
+  :mod:`~sklearn_musiclime.results.documents` (the file format) and
+  :mod:`~sklearn_musiclime.results.reading` (checks of files that may come from anyone).
 
 :class:`~sklearn_musiclime.LocalExplanation` and :class:`~sklearn_musiclime.GlobalExplanation` are
-these results with the methods that plot them, write their pages and save them.
+subclasses of these results that add plots, pages and files as methods.
 """

@@ -1,4 +1,4 @@
-"""Summaries of songs, added up one song at a time to what a global explanation is made of."""
+"""Aggregation of summaries of songs to the data of a global explanation, one song at a time."""
 
 from __future__ import annotations
 
@@ -12,25 +12,26 @@ import scipy.sparse
 from sklearn_musiclime.results.summaries import Component, SongSummary
 
 MAX_WAITING = 20_000
-"""Interactions that wait to be summed up, if no more than this are summed up already."""
+"""Smallest number of new interactions that are collected before they are added to the sums."""
 
 
 @dataclass(frozen=True)
 class PairTotals:
-    """Sums of interactions over songs: over groups of songs, of the mean of each.
+    """Sums of interactions over groups of songs, one entry per label and pair of components.
 
     Attributes
     ----------
     labels : ndarray of shape (n_pairs,) of int
         Number of the label.
     pairs : ndarray of shape (n_pairs, 2) of int
-        Numbers of the components.
+        Numbers of the two components.
     counts : ndarray of shape (n_pairs,)
-        Explanations of the label that looked at the pair.
+        Number of explanations of the label in which the pair's interaction was estimated.
     n_groups : ndarray of shape (n_pairs,)
-        Groups of songs that these are of.
+        Number of groups of songs that these explanations belong to.
     sums, squares : ndarray of shape (n_pairs,)
-        Over these groups, of the mean of the interaction's weights in a group, and of its square.
+        Sum over these groups of the group's mean weight of the interaction, and sum of the squares
+        of these means.
     """
 
     labels: np.ndarray
@@ -43,28 +44,28 @@ class PairTotals:
 
 @dataclass(frozen=True)
 class Aggregate:
-    """What all songs left behind.
+    """Aggregated summaries of all songs. An explanation is one label of one song.
 
     Attributes
     ----------
     labels : list
-        The labels, in the order in which they were met.
+        The labels, in the order of their first occurrence.
     components : list of Component
-        The components, likewise.
+        The components, in the order of their first occurrence.
     titles : list of str
-        The song of each explanation.
+        Title of the song of each explanation.
     track_ids : list of label
-        Its label in the index of X.
+        Label of the song of each explanation in the index of X.
     groups : ndarray of shape (n_explanations,)
-        The group of the song of each.
+        Group of the song of each explanation.
     about : ndarray of shape (n_explanations, 7)
-        Row of the song, number of the label, score, fidelity, and the three shares.
+        Row of the song, number of the label, score, fidelity, and the three modality shares.
     weights : csr_array of shape (n_explanations, n_components)
-        Weights; entries that are stored, zeros too, are of components that the song has.
+        Weights. A stored entry, even a zero, means that the song contains the component.
     pairs : PairTotals
-        Interactions.
+        Sums of interactions.
     n_segments : int
-        Relative segments.
+        Number of relative segments.
     """
 
     labels: list[Hashable]
@@ -79,20 +80,20 @@ class Aggregate:
 
 
 class Aggregator:
-    """Takes summaries of songs in, one after the other.
+    """Adds up summaries of songs, one after the other.
 
     Parameters
     ----------
     groups : array-like of shape (n_songs,), or None, default=None
-        What the songs of X belong to, by their row. None: each is its own.
+        Group of each song of X. None: each song is a group.
     in_order : bool, default=False
-        Whether songs come in the order of their rows. Then a group's interactions take memory of
-        their own only until its last row has passed; otherwise until the end.
+        Whether songs are added in the order of their rows. If so, the interactions of a group are
+        kept in memory only until its last row was added; otherwise until the end.
 
     Raises
     ------
     ValueError
-        The groups are not one of each song.
+        `groups` is not one-dimensional.
     """
 
     def __init__(self, groups: Sequence[Hashable] | None = None, *, in_order: bool = False):
@@ -100,7 +101,7 @@ class Aggregator:
         if groups is not None:
             if self._groups.ndim != 1:
                 raise ValueError(f"groups are of shape {self._groups.shape}, not (n_songs,)")
-            # A group is known by its last row, after which nothing of it comes.
+            # A group is identified by its last row, after which it is complete.
             names, number = np.unique(self._groups, return_inverse=True)
             last_row = np.zeros(len(names), dtype=np.int64)
             np.maximum.at(last_row, number, np.arange(len(number)))
@@ -110,25 +111,25 @@ class Aggregator:
         self._components: dict[Component, int] = {}
         self._titles: list[str] = []
         self._track_ids: list[Hashable] = []
-        # Arrays that grow: a list of arrays would take several times the memory.
+        # Growing arrays of numbers: a list of arrays would take several times the memory.
         self._about, self._values = array("d"), array("d")
         self._columns, self._ends = array("i"), array("q", [0])
         self._pairs = _PairSums()
         self.n_segments: int | None = None
 
     def add(self, summary: SongSummary) -> None:
-        """Take a song in.
+        """Add the summary of a song.
 
         Parameters
         ----------
         summary : SongSummary
-            The song.
+            The summary.
 
         Raises
         ------
         ValueError
-            Its time is cut otherwise than that of the songs before; it has no group; or songs are
-            to come in order and it does not.
+            It has another number of relative segments than the songs before; its row has no group;
+            or with `in_order` its row is before that of the last song.
         """
         row = last_row = summary.row
         if self._groups is not None:
@@ -165,7 +166,7 @@ class Aggregator:
             self._pairs.sum_up(row if self._in_order else 0)
 
     def result(self) -> Aggregate:
-        """Return what the songs taken in left behind.
+        """Return the aggregate of the songs added so far.
 
         Returns
         -------
@@ -174,7 +175,7 @@ class Aggregator:
         Raises
         ------
         ValueError
-            There were none.
+            No song was added.
         """
         if not self._titles:
             raise ValueError("no explanations to aggregate")
@@ -198,24 +199,25 @@ class Aggregator:
 
 
 class _PairSums:
-    """Sums by label and pair that take as much memory as there are different ones.
+    """Sums of interactions by label and pair, in memory proportional to the number of such sums.
 
-    New entries wait in a list; when they outnumber what is summed up, they are summed up: by group,
-    and those of groups that are complete over groups.
+    New entries are collected in a list. When they outnumber the sums, they are added to the sums of
+    their groups, and the means of complete groups are added to the totals over groups.
     """
 
     COLUMN_BITS = 24
 
     def __init__(self):
-        # By label and pair: explanations, groups, sum and sum of squares of the groups' means.
+        # By label and pair: number of explanations, number of groups, sum and sum of squares of the
+        # groups' means.
         self._keys, self._totals = np.zeros(0, dtype=np.int64), np.zeros((4, 0))
-        # By label, pair and group, where it is not complete: explanations, sum of weights.
+        # By label, pair and incomplete group: number of explanations, sum of weights.
         self._open = np.zeros((2, 0), dtype=np.int64), np.zeros((2, 0))
         self._waiting: list[tuple[np.ndarray, np.ndarray]] = []
         self._n_waiting = 0
 
     def add(self, label: int, pairs: np.ndarray, weights: np.ndarray, last_row: int) -> None:
-        """Take in the interactions of a song whose group has its last row there."""
+        """Add the interactions of a song; `last_row` is the last row of its group."""
         ordered = np.sort(pairs.astype(np.int64), axis=1)
         keys = (label << 2 * self.COLUMN_BITS) | (ordered[:, 0] << self.COLUMN_BITS) | ordered[:, 1]
         self._waiting.append(
@@ -227,11 +229,11 @@ class _PairSums:
         self._n_waiting += len(keys)
 
     def is_full(self) -> bool:
-        """Say whether so many wait that they are to be summed up."""
+        """Return whether the new entries outnumber the sums, so that they should be summed up."""
         return self._n_waiting > max(MAX_WAITING, len(self._keys) + self._open[0].shape[1])
 
     def sum_up(self, row: float) -> None:
-        """Sum up what waits, and what is of groups that are complete before a row."""
+        """Add new entries to the sums of groups, and groups that end before `row` to the totals."""
         keys = np.hstack([self._open[0], *(keys for keys, _ in self._waiting)])
         values = np.hstack([self._open[1], *(values for _, values in self._waiting)])
         self._waiting, self._n_waiting = [], 0
@@ -247,7 +249,7 @@ class _PairSums:
         )
 
     def totals(self) -> PairTotals:
-        """Return the sums over groups; all are complete now."""
+        """Return the sums over all groups, which are taken to be complete."""
         self.sum_up(np.inf)
         ones = (1 << self.COLUMN_BITS) - 1
         first, second = self._keys >> self.COLUMN_BITS & ones, self._keys & ones
@@ -257,7 +259,7 @@ class _PairSums:
 
 
 def _summed(keys: np.ndarray, values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Sum the columns of values up by those of keys."""
+    """Sum those columns of `values` whose columns of `keys` are equal; return sorted keys, sums."""
     order = np.lexsort(keys[::-1])
     keys, values = keys[:, order], values[:, order]
     starts = np.flatnonzero(np.append(True, (np.diff(keys) != 0).any(axis=0))[: keys.shape[1]])

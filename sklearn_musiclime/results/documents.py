@@ -1,8 +1,8 @@
-"""Explanations as files: JSON for what is said, ``.npz`` beside it for what is heard.
+"""File format of explanations: a JSON file, and an ``.npz`` file beside it for large arrays.
 
-The arrays of ``song.json`` are in ``song.npz``, those of a name with any other ending, or none, in
-a file of the whole name with ``.npz`` behind it. The JSON file holds their digest, so that the
-arrays of another explanation are not taken for its own.
+The arrays of ``song.json`` are in ``song.npz``. For a name that does not end in ".json", ".npz" is
+appended to the whole name. The JSON file holds a digest of the arrays, so that arrays of another
+explanation are detected.
 """
 
 from __future__ import annotations
@@ -29,14 +29,14 @@ from sklearn_musiclime.results.reading import (
 LOCAL = "sklearn_musiclime.LocalExplanation"
 GLOBAL = "sklearn_musiclime.GlobalExplanation"
 VERSIONS = {LOCAL: 3, GLOBAL: 3}
-"""Of the formats. A local explanation of version 1 has no degrees of freedom: its intervals are
-those of the normal distribution. A global one has interactions by song, not by group. Up to
-version 2 there are no labels of the index of X and no digest of the arrays, and ``.npz`` takes the
-place of any ending."""
+"""Current versions of the formats. Version 1 of a local explanation has no degrees of freedom: its
+intervals are those of the normal distribution. Version 1 of a global explanation sums interactions
+over songs instead of groups. Versions 1 and 2 have neither labels of the index of X nor a digest of
+the arrays, and ".npz" replaces any ending of the name."""
 
 
 def json_path(path: str | PathLike[str]) -> Path:
-    """Return the path of the JSON file; an error if it names the arrays."""
+    """Return the path of the JSON file; raise a ValueError for the path of the arrays."""
     path = Path(path)
     if path.suffix == ".npz":
         raise ValueError(f"{str(path)!r} names the arrays; give the JSON file")
@@ -44,20 +44,20 @@ def json_path(path: str | PathLike[str]) -> Path:
 
 
 def _arrays_path(path: Path, version: int = max(VERSIONS.values())) -> Path:
-    """The file of the arrays of a JSON file."""
+    """Return the path of the arrays that belong to a JSON file."""
     if path.suffix == ".json" or version < 3:
         return path.with_suffix(".npz")
     return path.with_name(f"{path.name}.npz")
 
 
 def arrays_entry(path: Path, arrays: dict[str, np.ndarray]) -> dict[str, str]:
-    """Return what a JSON file says of the arrays beside it."""
+    """Return the entries of a JSON file for its arrays: their file name and digest."""
     return {"arrays": _arrays_path(path).name, "digest": arrays_digest(arrays)}
 
 
 def write_saved(path: Path, document: dict[str, Any], arrays: dict[str, np.ndarray]) -> None:
-    """Write the JSON file and, if there are any, the arrays beside it: both or none."""
-    # Escaped to ASCII, since lyrics may hold what UTF-8 can't (lone surrogates).
+    """Write the JSON file and, if there are any, the arrays: either both files or neither."""
+    # Escaped to ASCII, since lyrics may contain lone surrogates, which UTF-8 can't encode.
     text = json.dumps(document, indent=1, default=_plain).encode("ascii")
     with replacing(*([path, _arrays_path(path)] if arrays else [path])) as files:
         files[0].write(text)
@@ -66,7 +66,7 @@ def write_saved(path: Path, document: dict[str, Any], arrays: dict[str, np.ndarr
 
 
 def read_saved(path: Path, kind: str) -> Record:
-    """Read the JSON file of a kind of explanation, if this release knows its version."""
+    """Read the JSON file of a kind of explanation; raise a ValueError for an unknown version."""
     document = read_document(path, kind)
     version = document.whole("version")
     if version > VERSIONS[kind]:
@@ -84,7 +84,34 @@ def load_arrays(
     expected: dict[str, tuple[str, Shape]],
     optional: dict[str, tuple[str, Shape]] | None = None,
 ) -> dict[str, np.ndarray]:
-    """Read the arrays beside a JSON file, whatever file it names; `saved` holds their digest."""
+    """Read the arrays beside a JSON file, and check their digest.
+
+    The name of the arrays' file is derived from `path`, so that both files can be renamed.
+
+    Parameters
+    ----------
+    path : Path
+        The JSON file.
+    version : int
+        Version of its format.
+    saved : Record
+        Object of the JSON file with the entry "digest"; it is compared from version 3 on.
+    expected : dict of str to (kind, shape)
+        The arrays, see :func:`~sklearn_musiclime.results.reading.read_arrays`.
+    optional : dict of str to (kind, shape), or None, default=None
+        Further arrays, either all or none of which the file contains.
+
+    Returns
+    -------
+    dict of str to ndarray
+
+    Raises
+    ------
+    FileNotFoundError
+        The file of the arrays does not exist.
+    ValueError
+        The file contains other arrays, or was not saved together with the JSON file.
+    """
     beside = _arrays_path(path, version)
     arrays = read_arrays(beside, expected, optional=optional)
     if version >= 3 and arrays_digest(arrays) != saved.text("digest"):
@@ -97,7 +124,7 @@ def load_arrays(
 
 
 def as_labels(document: Record, values: list[Any], name: str = "labels") -> list[Hashable]:
-    """Return labels as they were before JSON made lists of tuples."""
+    """Return labels as they were before saving: JSON turns tuples into lists."""
     labels = [tuple(value) if isinstance(value, list) else value for value in values]
     for label in labels:
         for part in label if isinstance(label, tuple) else [label]:
@@ -108,7 +135,7 @@ def as_labels(document: Record, values: list[Any], name: str = "labels") -> list
 
 
 def unique_labels(document: Record, values: list[Any]) -> list[Hashable]:
-    """Return labels, each of which is there once."""
+    """Return labels; raise a ValueError if one occurs twice."""
     labels = as_labels(document, values)
     if len(set(labels)) != len(labels):
         raise document.error("labels", "one of them is there twice")
@@ -116,14 +143,14 @@ def unique_labels(document: Record, values: list[Any]) -> list[Hashable]:
 
 
 def load_track_ids(document: Record, saved: Record, rows: list[int]) -> pd.Series:
-    """Read the labels of songs in the index of X: rows, in files of a version that had none."""
+    """Read the labels of songs in the index of X; before version 3 these are their rows."""
     if document.whole("version") < 3:
         return pd.Series(rows)
     return pd.Series(as_labels(saved, saved.items("track_id"), "track_id"))
 
 
 def _plain(value: Any) -> Any:
-    """What JSON can hold of a numpy scalar."""
+    """Convert a numpy scalar for JSON."""
     if isinstance(value, np.generic):
         return value.item()
     raise TypeError(f"{type(value).__name__} {value!r} can't be saved as JSON")

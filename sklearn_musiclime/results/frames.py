@@ -1,4 +1,4 @@
-"""Tables that local and global explanations share."""
+"""Helpers for the tables of local and global explanations."""
 
 from __future__ import annotations
 
@@ -9,17 +9,17 @@ import numpy as np
 import pandas as pd
 
 SHARES = ("audio", "lyrics", "interaction")
-"""The parts of what moves a score, as tables of shares name them."""
+"""Names of the modality shares, parts of the score's variance."""
 
 
 def check_modality(modality: str) -> None:
-    """Raise a ValueError for what is neither of the two modalities."""
+    """Raise a ValueError unless `modality` is "audio" or "lyrics"."""
     if modality not in ("audio", "lyrics"):
         raise ValueError(f"modality must be 'audio' or 'lyrics', got {modality!r}")
 
 
 def largest_first(frame: pd.DataFrame, column: str) -> pd.DataFrame:
-    """Sort rows by the absolute values of a column, the largest first, and number them anew."""
+    """Sort rows in descending order of a column's absolute values, and reset the index."""
     order = np.argsort(-frame[column].abs().to_numpy(), kind="stable")
     return frame.iloc[order].reset_index(drop=True)
 
@@ -31,23 +31,24 @@ def pair_frame(
     fdr: float | None,
     **columns: np.ndarray,
 ) -> pd.DataFrame:
-    """List interactions.
+    """Return a table of interactions, one pair of components per row.
 
     Parameters
     ----------
     names, modalities : sequence of str
-        Of all components.
+        Names and modalities of all components.
     pairs : ndarray of shape (n_pairs, 2) of int
-        Positions of the two components of each.
+        Positions of the two components of each pair.
     fdr : float or None
-        Those whose ``q_value`` is no larger. None: all.
+        Largest ``q_value`` of the pairs that are listed. None: all pairs.
     **columns : ndarray of shape (n_pairs,)
-        ``weight``, ``std_err``, ``q_value`` and what else is known.
+        ``weight``, ``q_value`` and further columns.
 
     Returns
     -------
     DataFrame
-        Columns ``first``, ``second``, ``modalities`` and `columns`; the largest ``|weight|`` first.
+        Columns ``first``, ``second``, ``modalities`` and `columns`, in descending order of
+        ``|weight|``.
     """
     names, modalities = np.array(names, dtype=object), np.array(modalities, dtype=object)
     frame = pd.DataFrame(
@@ -64,7 +65,7 @@ def pair_frame(
 
 
 def object_series(values: list[Any]) -> pd.Series:
-    """Return a series of objects, one a value: a tuple is one label."""
+    """Return a series of objects, one per value; a tuple stays one value."""
     series = pd.Series([None] * len(values), dtype=object)
     for i, value in enumerate(values):
         series[i] = value

@@ -1,4 +1,4 @@
-"""What was found of many songs: sums by class and component, and what they were made of."""
+"""Data of a global explanation: sums of weights by class and component, and the weights."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ SOURCES = ("vocals", "drums", "bass", "other")
 
 @dataclass(frozen=True, eq=False)
 class GlobalData:
-    """Data of a :class:`~sklearn_musiclime.GlobalExplanation`, which tells the fields."""
+    """Data of a :class:`~sklearn_musiclime.GlobalExplanation`, which lists the fields."""
 
     labels: list[Hashable]
     components: list[Component]
@@ -58,19 +58,21 @@ class GlobalData:
         Parameters
         ----------
         explanations : iterable of LocalExplanation
-            Taken one at a time, none of them is held. Each counts for every label that it explains.
+            Local explanations, of which one at a time is in memory. Each counts for every label
+            that it explains.
         groups : array-like of shape (n_songs,), or None, default=None
-            Of the songs of X, by their ``row``: the recording that a clip was cut from, say, or its
-            artist. Songs of a group are alike, so intervals and tests go by groups. None: each song
-            is one.
+            Group of each song of X, looked up by the ``row`` of its explanation: for example the
+            recording of a clip, or the artist. Songs of a group are not independent, so intervals
+            and tests treat groups as the units. None: each song is a group.
         n_segments : int or None, default=None
-            Relative segments that time is cut into, whatever segments each song has. None: as many
-            as the first song has.
+            Number of relative segments, equal parts of a song's length to which its segments are
+            mapped. None: the number of segments of the first song with audio components.
         words : mapping, callable, "lower" or None, default=None
-            What words (or other lyric units, by their text) are called; those of one name are one
-            component. "lower": lower case, accents kept. A mapping keeps what it does not name.
+            New names of words (or of other lyric units, by their text); words with the same name
+            are one component. "lower": lower case, accents kept. With a mapping, words that are not
+            in it keep their names.
         sources : mapping, callable, "lower" or None, default=None
-            The same of sources.
+            New names of sources, likewise.
 
         Returns
         -------
@@ -91,14 +93,14 @@ class GlobalData:
 
     @classmethod
     def from_aggregate(cls, aggregate: Aggregate, **known: Any) -> Self:
-        """Make a global explanation of what songs left behind.
+        """Make a global explanation from an aggregate.
 
         Parameters
         ----------
         aggregate : Aggregate
-            See :mod:`sklearn_musiclime.results.aggregation`.
+            Aggregated summaries of songs, see :mod:`sklearn_musiclime.results.aggregation`.
         **known : object
-            ``failures`` and ``explanations``.
+            The fields ``failures`` and ``explanations``.
 
         Returns
         -------
@@ -135,10 +137,10 @@ class GlobalData:
         *,
         sources: Sequence[str] = SOURCES,
     ) -> Self:
-        """Make a global explanation of sums that are known already.
+        """Make a global explanation from given sums of weights.
 
-        Importances, comparisons and plots are all there is of it: what takes the songs apart
-        (intervals, shares, interactions, picks, groups) needs more than sums.
+        It has importances, comparisons and plots. Intervals, shares, interactions, picks and groups
+        need the weights of each song and raise an error.
 
         Parameters
         ----------
@@ -146,8 +148,9 @@ class GlobalData:
             The sum of the positive parts of a component's weights over the explanations of a class,
             and the number of explanations that contain it.
         sources : sequence of str, default=("vocals", "drums", "bass", "other")
-            ``SOURCE`` followed by a number is the audio of that source and segment, as is any
-            ``NAME@NUMBER``; everything else is lyrics.
+            Names of sources. A component named by a source followed by a number, such as
+            ``drums3``, is the audio of that source and segment, as is any ``NAME@NUMBER``. All
+            other components are lyrics.
 
         Returns
         -------
@@ -156,13 +159,13 @@ class GlobalData:
         Raises
         ------
         ValueError
-            A sum is negative or NaN, or a count is no whole number of at least 1; a segment of a
-            source has two names; or there are no totals.
+            A sum is negative or not finite; a count is not an integer of at least 1; a segment of a
+            source has two names; or `totals` is empty.
         """
         if not totals:
             raise ValueError("no totals to aggregate")
         labels = [list(totals)[i] for i in label_order(list(totals))]
-        named = "|".join(map(re.escape, sources)) or "(?!)"  # which nothing matches
+        named = "|".join(map(re.escape, sources)) or "(?!)"  # matches nothing
         audio = re.compile(rf"({named})(\d{{1,9}})|(.+)@(\d{{1,9}})")
         names = dict.fromkeys(name for of_class in totals.values() for name in of_class)
         found = []
@@ -194,7 +197,7 @@ class GlobalData:
         return cls(labels, components, sums, counts)
 
     def label_index(self, label: Hashable) -> int:
-        """Return the row of `sums` that is of a label.
+        """Return the position of a label in `labels`, which is its row in `sums`.
 
         Parameters
         ----------
@@ -208,7 +211,7 @@ class GlobalData:
         Raises
         ------
         ValueError
-            No explanation is of the label.
+            There is no explanation of the label.
         """
         if label not in self.labels:
             raise ValueError(f"no explanation is of {label!r}; there are {self.labels}")

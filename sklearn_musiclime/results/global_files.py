@@ -1,4 +1,4 @@
-"""Files of global explanations."""
+"""Saving and loading of global explanations."""
 
 from __future__ import annotations
 
@@ -44,12 +44,12 @@ PAIR_ARRAYS: dict[str, tuple[str, Shape]] = {
 
 
 def save_global(explanation: GlobalData, path: str | PathLike[str]) -> None:
-    """Write a global explanation to ``path`` (JSON) and its numbers beside it as ``.npz``.
+    """Save a global explanation to a JSON file, and its arrays to an ``.npz`` file beside it.
 
     Parameters
     ----------
     explanation : GlobalData
-        What is saved; local explanations that it holds are not.
+        The explanation. Its local explanations are not saved.
     path : path-like
         The JSON file.
     """
@@ -73,7 +73,7 @@ def save_global(explanation: GlobalData, path: str | PathLike[str]) -> None:
 
 
 def load_global(path: str | PathLike[str]) -> dict[str, Any]:
-    """Read what :func:`save_global` wrote.
+    """Load and check the files that :func:`save_global` wrote.
 
     Parameters
     ----------
@@ -90,8 +90,8 @@ def load_global(path: str | PathLike[str]) -> dict[str, Any]:
     FileNotFoundError
         One of the two files is missing.
     ValueError
-        A file is none of a global explanation, or of a later version; what it says does not fit
-        together; or the two files were not saved together.
+        A file is not that of a global explanation, has a later version of the format, or is
+        inconsistent; or the two files were not saved together.
     """
     path = Path(path)
     document = read_saved(path, GLOBAL)
@@ -201,7 +201,7 @@ def _frame(saved: Record, columns: dict[str, Any]) -> pd.DataFrame:
 def _load_weights(
     document: Record, arrays: dict[str, np.ndarray], shape: tuple[int, int]
 ) -> scipy.sparse.csr_array:
-    """Weights of songs, whose indices are those of songs and components, each at most once."""
+    """Build the matrix of weights; check its indices, each of which may occur once per row."""
     data, indices, ends = (arrays[name] for name in WEIGHT_ARRAYS)
     lengths = np.diff(ends)
     if len(data) != len(indices) or ends[0] != 0 or ends[-1] != len(data) or (lengths < 0).any():
@@ -215,7 +215,7 @@ def _load_weights(
 
 
 def _groups_of_songs(songs: pd.DataFrame | None, counts: np.ndarray) -> dict[str, np.ndarray]:
-    """What version 1 knows of groups: their numbers, if every explanation of a label is one's."""
+    """Return the numbers of groups for a file of version 1, if each song is a group of its own."""
     if songs is None or songs.duplicated(["group", "label"]).any():
         return {}
     return {"pair_n_groups": counts}

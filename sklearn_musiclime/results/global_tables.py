@@ -1,4 +1,4 @@
-"""Tables of what counts over many songs, class by class.
+"""Tables of a global explanation: importances, shares, interactions and comparisons of classes.
 
 Longer than most modules, since half of it documents the public methods of one class.
 """
@@ -27,22 +27,24 @@ class GlobalResult(GlobalData):
     """Data and tables of a :class:`~sklearn_musiclime.GlobalExplanation`."""
 
     def importance(self, method: str = "average", *, min_count: int = 1) -> pd.DataFrame:
-        """Say how much each component counts for each class.
+        """Return the importance of each component for each class.
 
         Parameters
         ----------
         method : {"average", "lime", "homogeneity"}, default="average"
-            The mean of the positive parts of its weights; the root of their sum; or that root, the
-            less of it the more evenly the component speaks for all classes. See
-            :mod:`sklearn_musiclime.results.importance`.
+            "average": mean of the positive parts of the component's weights. "lime": square root
+            of their sum. "homogeneity": that root, reduced the more evenly it is spread over the
+            classes. See :mod:`sklearn_musiclime.results.importance`.
         min_count : int, default=1
-            What is contained in fewer explanations of a class does not count for it: a word of one
-            song tells of the song, not of the class.
+            Smallest number of explanations of a class that must contain a component; components in
+            fewer have no importance for the class. A word of a single song tells about that song
+            rather than about the class.
 
         Returns
         -------
         DataFrame of shape (n_components, n_labels)
-            Index ``component``. NaN where a component does not count for a class.
+            Importances, with index ``component``. NaN for components that fewer than `min_count`
+            explanations of the class contain.
         """
         supported = self.counts >= max(min_count, 1)
         values = importance(self.sums * supported, self.counts * supported, method)
@@ -55,29 +57,29 @@ class GlobalResult(GlobalData):
         min_count: int = 1,
         confidence_level: float = 0.95,
     ) -> tuple[pd.DataFrame, pd.DataFrame]:
-        """Say how far importances would vary with other songs of the kind.
+        """Return confidence intervals of the importances, over samples of songs.
 
-        By leaving songs out, a group at a time, see
-        :mod:`sklearn_musiclime.results.intervals`. Since masks are drawn anew for every song,
-        their chance is in the intervals too.
+        They are jackknife intervals: one group of songs after the other is left out, see
+        :mod:`sklearn_musiclime.results.intervals`. Since each song has its own random masks, the
+        intervals include the variance due to masks.
 
         Parameters
         ----------
         method, min_count
-            As for :meth:`importance`.
+            See :meth:`importance`.
         confidence_level : float, default=0.95
             Between 0 and 1.
 
         Returns
         -------
         low, high : DataFrame of shape (n_components, n_labels)
-            As :meth:`importance`. NaN also where too few groups of songs add to an importance for
-            anything to be known of others: two or less, in effect.
+            Lower and upper bounds of :meth:`importance`. NaN also where the effective number of
+            groups that contribute to an importance is 2 or less.
 
         Raises
         ------
         ValueError
-            The songs are not known, or the level is not between 0 and 1.
+            The explanation was made from totals, or the level is not between 0 and 1.
         """
         bounds = self._jackknife(min_count).intervals(method, confidence_level)
         low, high = (
@@ -86,14 +88,16 @@ class GlobalResult(GlobalData):
         return low, high
 
     def to_frame(self) -> pd.DataFrame:
-        """List all components of all classes, with all importances.
+        """Return a table of all components of all classes, with all importances.
 
         Returns
         -------
         DataFrame
-            One row a class and component that it has: ``label``, ``component``, ``modality``,
-            ``source``, ``segment``, ``average``, ``lime``, ``homogeneity``, ``count`` and, if the
-            songs are known, the 95 % interval of ``average`` from ``low`` to ``high``.
+            One row for each class and component in its songs, with columns ``label``,
+            ``component``, ``modality``, ``source``, ``segment``, ``count`` (of explanations that
+            contain the component), ``average``, ``lime``, ``homogeneity`` and, unless the
+            explanation was made from totals, ``low`` and ``high``, the bounds of the 95 % interval
+            of ``average``.
         """
         values = {method: self.importance(method).to_numpy().T for method in METHODS}
         if self.weights is not None:
@@ -119,27 +123,28 @@ class GlobalResult(GlobalData):
         modality: str | None = None,
         min_count: int = 1,
     ) -> pd.DataFrame:
-        """List the components that count most for a class.
+        """Return a table of the most important components for a class.
 
         Parameters
         ----------
         n : int, default=10
-            How many at most.
+            Largest number of components.
         label : label or None, default=None
             The class. None: the first.
         method : {"average", "lime", "homogeneity"}, default="average"
             See :meth:`importance`.
         modality : {"audio", "lyrics"} or None, default=None
-            Components of one modality. None: of both.
+            Modality of the components. None: both.
         min_count : int, default=1
             See :meth:`importance`.
 
         Returns
         -------
         DataFrame
-            Columns ``component``, ``modality``, ``source``, ``segment``, ``importance``, ``count``
-            (of explanations that contain it) and, if the songs are known, the 95 % interval from
-            ``low`` to ``high``.
+            One row per component, in descending order of importance, with columns ``component``,
+            ``modality``, ``source``, ``segment``, ``importance``, ``count`` (of explanations that
+            contain the component) and, unless the explanation was made from totals, ``low`` and
+            ``high``, the bounds of the 95 % interval.
         """
         label = self.labels[0] if label is None else label
         options = {"method": method, "modality": modality, "min_count": min_count}
@@ -154,12 +159,14 @@ class GlobalResult(GlobalData):
         modality: str | None = None,
         min_count: int = 1,
     ) -> list[pd.DataFrame]:
-        """List the components that count most for each class, with their intervals at one go.
+        """Return tables of the most important components for several classes.
+
+        The tables are those of :meth:`top`, but the intervals are computed only once.
 
         Parameters
         ----------
         n : int, default=10
-            How many a class, at most.
+            Largest number of components per class.
         labels : sequence of label, or None, default=None
             The classes. None: all.
         method, modality, min_count
@@ -168,7 +175,7 @@ class GlobalResult(GlobalData):
         Returns
         -------
         list of DataFrame
-            What :meth:`top` returns, one a class.
+            One table per class, as :meth:`top` returns it.
         """
         indices = [self.label_index(label) for label in (self.labels if labels is None else labels)]
         if modality is not None:
@@ -195,7 +202,7 @@ class GlobalResult(GlobalData):
     def audio_map(
         self, label: Hashable, method: str = "average", *, min_count: int = 1
     ) -> pd.DataFrame:
-        """Lay the importances of a class's audio out in time.
+        """Return the importances of audio components for a class, sources x relative segments.
 
         Parameters
         ----------
@@ -207,7 +214,8 @@ class GlobalResult(GlobalData):
         Returns
         -------
         DataFrame of shape (n_sources, n_segments)
-            A row a source, a column a relative segment; empty if the audio was not explained.
+            One row per source, one column per relative segment. Empty if the audio was not
+            explained.
         """
         values = self.importance(method, min_count=min_count).iloc[:, self.label_index(label)]
         frame = self._component_frame().assign(value=values.to_numpy())
@@ -217,20 +225,25 @@ class GlobalResult(GlobalData):
         return found.reindex(list(dict.fromkeys(frame["source"])))
 
     def modality_share(self) -> pd.DataFrame:
-        """Say how much of what moves each class's score is the audio, the lyrics, or both together.
+        """Return the mean modality shares of each class.
+
+        A song's shares are the parts of its score's variance over masks that are due to the audio,
+        to the lyrics and to their interaction, see :meth:`LocalExplanation.modality_share
+        <sklearn_musiclime.LocalExplanation.modality_share>`.
 
         Returns
         -------
         DataFrame of shape (n_labels, 10)
-            The mean over the explanations of a class of ``audio``, ``lyrics`` and ``interaction``
-            (they add up to 1), each with its 95 % interval (``audio_low``, ``audio_high`` and so
-            on), and ``n_explanations``. NaN where components were linked; intervals also as in
-            :meth:`interval`.
+            One row per class, with the number of its explanations, ``n_explanations``, and the
+            means over them of the shares ``audio``, ``lyrics`` and ``interaction``, which add up to
+            1. The bounds of their 95 % intervals are ``audio_low``, ``audio_high`` and so on. NaN
+            if components of a song were linked; intervals are NaN also where too few groups of
+            songs contribute, see :meth:`interval`.
 
         Raises
         ------
         ValueError
-            The songs are not known.
+            The explanation was made from totals.
         """
         songs, of_label = self._known_songs("modality shares"), self._of_label()
         of_group, rows = self._of_group(), []
@@ -251,38 +264,41 @@ class GlobalResult(GlobalData):
         min_count: int = 2,
         fdr: float | None = FALSE_DISCOVERIES,
     ) -> pd.DataFrame:
-        """List the pairs of components that do something together over the songs of a class.
+        """Return a table of the significant interactions over the songs of a class.
 
-        The mean of their interaction in each group of songs (see ``group`` of `songs`), and over
-        the groups that contain both the mean of these means, tested against 0 by how they vary
-        from group to group: Student's t, which for normal means errs no more often than it says
-        however unlike in size and spread groups are, with Benjamini and Hochberg's
-        false-discovery rate over the pairs that were tested. Groups count alike, whatever their
-        number of songs. Few groups tell little: of 20 pairs, of which 5 have means 1.4 standard
-        deviations (of a group's mean) from 0, these are found at 5 % in 5 % of cases with 4 groups,
-        32 % with 6, 85 % with 10 and 100 % with 20.
+        The interaction of a pair of components is averaged within each group of songs (column
+        ``group`` of `songs`), and these means are averaged over the groups that contain the pair;
+        every group has the same weight, whatever its number of songs. Student's t-test over the
+        groups' means tests whether the average is 0. For normal means it keeps its level however
+        the groups differ in size and variance (Ibragimov and Müller). The false-discovery rate is
+        controlled over the tested pairs (Benjamini and Hochberg). The power is low with few groups:
+        of 20 pairs, 5 of which have means 1.4 standard deviations (of a group's mean) from 0, these
+        5 are found at a rate of 5 % in 5 % of cases with 4 groups, 32 % with 6, 85 % with 10 and
+        100 % with 20.
 
         Parameters
         ----------
         label : label or None, default=None
             The class. None: the first.
         min_count : int, default=2
-            Explanations that contain a pair, at least.
+            Smallest number of explanations of the class that contain a pair.
         fdr : float or None, default=0.05
-            The share of the rows that may be none. None: all pairs.
+            False-discovery rate: the expected share of false interactions among the rows. None:
+            all pairs.
 
         Returns
         -------
         DataFrame
-            Columns ``first``, ``second``, ``modalities``, ``weight`` (the mean), ``std_err``,
-            ``count`` (of explanations), ``n_groups``, ``q_value``; the largest ``|weight|`` first.
-            What only one group contains has no standard error, is not tested, and is listed with
-            ``fdr=None`` alone.
+            Columns ``first``, ``second``, ``modalities``, ``weight`` (the average), ``std_err``,
+            ``count`` (of explanations), ``n_groups`` and ``q_value``, in descending order of
+            ``|weight|``. A pair in only one group has no standard error and is not tested; it is
+            listed only with ``fdr=None``.
 
         Raises
         ------
         ValueError
-            No interactions were estimated.
+            There are no interactions: they were not estimated, components were joined to groups, or
+            the explanation was loaded from a file of version 1 without groups of songs.
 
         References
         ----------
@@ -315,7 +331,7 @@ class GlobalResult(GlobalData):
         method: str = "average",
         min_count: int = 1,
     ) -> pd.DataFrame:
-        """List what tells two classes apart.
+        """Return a table of the differences between the importances for two classes.
 
         Parameters
         ----------
@@ -327,12 +343,13 @@ class GlobalResult(GlobalData):
         Returns
         -------
         DataFrame
-            Columns ``component``, ``modality``, ``source``, ``segment``, ``first`` and ``second``
-            (the importances), ``difference`` (first less second) and, if the songs are known, its
-            95 % interval from ``low`` to ``high``; the largest ``|difference|`` first. What counts
-            for one of the two classes alone comes last, by the importance that it has there: what
-            it would be for the other is not known, so that importance, ``difference``, ``low`` and
-            ``high`` are NaN. The interval is NaN also where one of the importances has none.
+            One row per component, with columns ``component``, ``modality``, ``source``,
+            ``segment``, ``first`` and ``second`` (the importances), ``difference`` (first minus
+            second) and, unless the explanation was made from totals, ``low`` and ``high``, the
+            bounds of the difference's 95 % interval. Rows are in descending order of
+            ``|difference|``. Components with an importance for only one of the two classes come
+            last, in descending order of it: the other importance, ``difference``, ``low`` and
+            ``high`` are NaN. The interval is NaN also where one of the importances has no interval.
         """
         indices = [self.label_index(first), self.label_index(second)]
         values = self.importance(method, min_count=min_count).iloc[:, indices]
@@ -346,28 +363,28 @@ class GlobalResult(GlobalData):
         return frame.iloc[order[: int(size.notna().sum())]].reset_index(drop=True)
 
     def pick(self, n: int = 5, *, n_top: int = 10) -> pd.DataFrame:
-        """Choose songs that together show what the model goes by.
+        """Choose a few songs that together represent the model, by LIME's submodular pick.
 
-        Submodular pick: the songs whose `n_top` components cover most of what counts over all
-        songs.
+        The songs are chosen so that their `n_top` components together cover as much as possible of
+        what is important over all songs, see
+        :func:`~sklearn_musiclime.results.picking.submodular_pick`.
 
         Parameters
         ----------
         n : int, default=5
-            How many explanations; fewer if fewer cover all that there is.
+            Number of explanations; fewer are chosen if fewer cover all important components.
         n_top : int, default=10
-            Components of a song, those of the largest ``|weight|``, that it stands for.
+            Number of components, those of the largest ``|weight|``, that each song covers.
 
         Returns
         -------
         DataFrame
-            Rows of `songs`, in the order in which they were chosen; the index is their place in
-            `songs`.
+            Rows of `songs`, in the order of the choice; the index is their position in `songs`.
 
         Raises
         ------
         ValueError
-            The songs are not known.
+            The explanation was made from totals.
 
         References
         ----------
@@ -384,29 +401,31 @@ class GlobalResult(GlobalData):
         sources: Renaming = None,
         n_segments: int | None = None,
     ) -> Self:
-        """Join components to groups: words of one meaning, sources of one kind, stretches of time.
+        """Join components to groups: words of similar meaning, similar sources, longer segments.
 
-        The weight of a group in a song is the sum of its components' weights there, and everything
-        that can be asked of components can be asked of groups, but for interactions: name the
-        groups in :meth:`from_local` or ``explain_global`` for those.
+        The weight of a group in a song is the sum of the weights of its components. All methods
+        work with groups, but for :meth:`interactions`: to have these, pass the groups to
+        :meth:`from_local` or ``explain_global``.
 
         Parameters
         ----------
         words, sources : mapping, callable, "lower" or None, default=None
-            The group of each word, and of each source. What a mapping does not name stays alone.
-            :func:`~sklearn_musiclime.explanation.group_words` makes groups of one meaning.
+            Name of the group of each word and of each source. Names that are not in a mapping are
+            kept. :func:`~sklearn_musiclime.explanation.group_words` groups words by meaning.
         n_segments : int or None, default=None
-            Relative segments, which must be a divisor of those that there are; 1: sources as
-            wholes. None: as they are.
+            Number of relative segments, a divisor of the present number. 1: whole sources. None:
+            the present number.
 
         Returns
         -------
         GlobalExplanation
+            Explanation whose components are the groups.
 
         Raises
         ------
         ValueError
-            The songs are not known, or segments can't be joined to so many.
+            The explanation was made from totals, or `n_segments` does not divide the present
+            number of segments.
         """
         self._known_songs("groups")
         components, new_column = join_components(

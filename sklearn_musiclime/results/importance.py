@@ -1,22 +1,24 @@
-"""How much a component counts for a class, from its weights in many songs.
+"""Importance of components for classes, computed from their weights in many songs.
 
-Let a component be in n explanations of a class, and s be the sum of the positive parts of its
-weights there.
+Let n be the number of explanations of a class that contain a component, and s the sum of the
+positive parts of its weights in them.
 
-- "average": s / n, what it adds where it occurs. For audio, which is in every song, and to compare
-  classes. A word of a single song can be first; `min_count` leaves out what is that rare.
-- "lime": sqrt(s), LIME's global importance, which grows with how often a component occurs. Finds
-  what the model meets all the time, common words too.
+- "average": s / n, the mean of the positive part where the component occurs. Suited to audio, which
+  is in every song, and to comparing classes. A word of a single song can rank first; `min_count`
+  leaves such rare components out.
+- "lime": sqrt(s), LIME's global importance, which grows with the number of songs that contain the
+  component. It favours frequent components, common words among them.
 - "homogeneity": sqrt(s) (1 - (H - H_min) / (H_max - H_min)), where H is the entropy, in bits, of
-  the component's sqrt(s) over the classes: what speaks for all classes alike tells none of them.
-  For what sets a class apart; the component that is spread most evenly always comes out 0.
+  the component's sqrt(s) over the classes, and H_min and H_max are its extremes over components.
+  Suited to finding components that distinguish classes: one that adds equally to all classes counts
+  little, and the one that is spread most evenly has importance 0.
 
-What speaks *against* a class counts for none of them. Shares and interactions over songs, and what
-tells two classes apart, are methods of :class:`~sklearn_musiclime.GlobalExplanation`.
+Negative weights, which speak against a class, have no effect on any importance. Confidence
+intervals are described in :mod:`~sklearn_musiclime.results.intervals`. Modality shares,
+interactions and comparisons of two classes are methods of
+:class:`~sklearn_musiclime.GlobalExplanation`.
 
-Intervals are in :mod:`~sklearn_musiclime.results.intervals`.
-
-Thirty songs, and a model that goes by one word a class, "love" counting twice at night:
+Thirty songs, and a model that scores one word per class, "love" twice as high beside "night":
 
 >>> import numpy as np
 >>> from sklearn_musiclime import MusicLimeExplainer
@@ -58,17 +60,17 @@ METHODS = ("average", "lime", "homogeneity")
 
 
 def class_entropy(sums: np.ndarray) -> np.ndarray:
-    """Entropy of a component's ``lime`` importance over the classes.
+    """Compute the entropy of each component's ``lime`` importance over the classes.
 
     Parameters
     ----------
     sums : ndarray of shape (..., n_labels, n_components)
-        Sums of positive weights.
+        Sums of the positive parts of weights.
 
     Returns
     -------
     ndarray of shape (..., n_components)
-        In bits; NaN for components that speak for no class.
+        Entropies in bits; NaN for components whose sums are 0 for all classes.
 
     Examples
     --------
@@ -86,26 +88,26 @@ def class_entropy(sums: np.ndarray) -> np.ndarray:
 
 
 def importance(sums: np.ndarray, counts: np.ndarray, method: str = "average") -> np.ndarray:
-    """Importances of components for classes.
+    """Compute the importance of components for classes.
 
     Parameters
     ----------
     sums : ndarray of shape (n_labels, n_components)
         Sums of the positive parts of weights.
     counts : ndarray of shape (n_labels, n_components)
-        Explanations that contain the component.
+        Number of explanations that contain the component.
     method : {"average", "lime", "homogeneity"}, default="average"
-        See the module.
+        Definition of importance, see :mod:`sklearn_musiclime.results.importance`.
 
     Returns
     -------
     ndarray of shape (n_labels, n_components)
-        NaN where no explanation of the class contains the component.
+        Importances; NaN where no explanation of the class contains the component.
 
     Raises
     ------
     ValueError
-        The method is none of the three.
+        The method is unknown.
 
     Examples
     --------
@@ -126,7 +128,7 @@ def importance(sums: np.ndarray, counts: np.ndarray, method: str = "average") ->
 
 
 def check_method(method: str) -> None:
-    """Raise a ValueError for what is no method."""
+    """Raise a ValueError for an unknown method."""
     if method not in METHODS:
         raise ValueError(f"method must be one of {METHODS}, got {method!r}")
 
@@ -147,14 +149,33 @@ def importance_values(
     entropy: np.ndarray | None,
     span: tuple[np.ndarray, np.ndarray] | None,
 ) -> np.ndarray:
-    """Return importances; "homogeneity" takes the components' entropies and the span of all."""
+    """Compute importances as :func:`importance` does, but from given entropies.
+
+    Parameters
+    ----------
+    sums : ndarray of shape (..., n_labels, n_components)
+        Sums of the positive parts of weights.
+    counts : ndarray of shape (..., n_labels, n_components)
+        Number of explanations that contain the component; used by "average" only.
+    method : {"average", "lime", "homogeneity"}
+        Definition of importance, see :mod:`sklearn_musiclime.results.importance`.
+    entropy : ndarray of shape (..., n_components), or None
+        Entropies of these components, see :func:`class_entropy`; used by "homogeneity" only.
+    span : tuple of two ndarray of shape (..., 1), or None
+        Smallest and largest entropy of all components, see :func:`entropy_span`; used by
+        "homogeneity" only.
+
+    Returns
+    -------
+    ndarray of shape (..., n_labels, n_components)
+    """
     if method == "average":
         return np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
     roots = np.sqrt(sums)
     if method == "lime":
         return roots
     low, high = span
-    # Where all are alike none is less homogeneous than another, and nothing is taken off.
+    # If all entropies are equal, excess is 0, and "homogeneity" equals "lime".
     width = np.where(high > low, high - low, 1.0)
     excess = np.nan_to_num(entropy - np.where(np.isfinite(low), low, 0.0))
     return roots * (1 - excess / width)[..., np.newaxis, :]
@@ -163,21 +184,23 @@ def importance_values(
 def totals(
     weights: scipy.sparse.csr_array, of_label: np.ndarray, n_labels: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Sum weights up by label.
+    """Sum the positive parts of weights by label.
 
     Parameters
     ----------
     weights : csr_array of shape (n_explanations, n_components)
-        Weights; what is stored counts, zeros too.
+        Weights. A stored entry, even a zero, means that the song contains the component.
     of_label : ndarray of shape (n_explanations,) of int
-        The label that each row explains.
+        Number of the label that each row explains.
     n_labels : int
-        How many there are.
+        Number of labels.
 
     Returns
     -------
-    sums, counts : ndarray of shape (n_labels, n_components)
-        Sums of the positive parts; explanations that contain the component.
+    sums : ndarray of shape (n_labels, n_components)
+        Sums of the positive parts of the weights.
+    counts : ndarray of shape (n_labels, n_components)
+        Number of explanations that contain the component.
     """
     of_entry = np.repeat(of_label, np.diff(weights.indptr))
     cell = of_entry.astype(np.int64) * weights.shape[1] + weights.indices

@@ -1,4 +1,4 @@
-"""Components joined to groups: words of one meaning, sources of one kind, stretches of time."""
+"""Joining of components to groups: groups of words, of sources, and longer segments."""
 
 from __future__ import annotations
 
@@ -18,29 +18,29 @@ def join_components(
     sources: Renaming,
     n_segments: int | None,
 ) -> tuple[list[Component], np.ndarray]:
-    """Say which group each component belongs to.
+    """Find the group of each component.
 
     Parameters
     ----------
     components : sequence of Component
-        Those that there are.
+        The components.
     words, sources : mapping, callable, "lower" or None
-        The group of each word, and of each source; see
+        Name of the group of each word and of each source, see
         :func:`~sklearn_musiclime.results.summaries.renamer`.
     n_segments : int or None
-        Relative segments of the groups. None: as many as there are.
+        Number of relative segments of the groups. None: that of the components.
 
     Returns
     -------
     groups : list of Component
-        The groups, in order.
+        The groups, sorted as by :func:`~sklearn_musiclime.results.ordering.in_order`.
     columns : ndarray of shape (n_components,) of int
-        The group of each component.
+        Position in `groups` of the group of each component.
 
     Raises
     ------
     ValueError
-        `n_segments` is no divisor of the number of segments that there are.
+        `n_segments` does not divide the number of segments of the components.
     """
     segments = [c.segment for c in components if c.segment is not None]
     n_now = max(segments, default=0) + 1
@@ -65,7 +65,7 @@ def join_components(
 def with_columns(
     weights: scipy.sparse.csr_array, new_column: np.ndarray, n_columns: int
 ) -> scipy.sparse.csr_array:
-    """Move columns and add up those that fall on the same one; stored zeros stay stored."""
+    """Return weights with renumbered columns; equal numbers are added up, zeros stay stored."""
     moved = scipy.sparse.csr_array(
         (weights.data.copy(), new_column[weights.indices].astype(np.int32), weights.indptr.copy()),
         shape=(weights.shape[0], n_columns),

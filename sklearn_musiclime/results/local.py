@@ -1,4 +1,4 @@
-"""What was found of one song, as data, tables and sound."""
+"""The explanation of one song as data, tables and sound."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ from sklearn_musiclime.surrogate.confidence import CONFIDENCE_LEVEL, MOST_DOF
 from sklearn_musiclime.surrogate.interactions import FALSE_DISCOVERIES, Interactions
 
 FADE_SECONDS = 0.005
-"""Ramps of this length keep what is sonified from clicking where it begins and ends."""
+"""Length of the fades at the ends of a sonified component, which prevent clicks."""
 
 
 @dataclass(frozen=True, eq=False)
 class LocalResult:
-    """Data and tables of a :class:`~sklearn_musiclime.LocalExplanation`, which tells the fields."""
+    """Data and tables of a :class:`~sklearn_musiclime.LocalExplanation`, which lists the fields."""
 
     title: str
     row: int
@@ -61,7 +61,7 @@ class LocalResult:
                 object.__setattr__(self, name, value)
 
     def label_index(self, label: Hashable | None = None) -> int:
-        """Return the row of `weights` that explains a label.
+        """Return the position of a label in `labels`, which is its row in `weights`.
 
         Parameters
         ----------
@@ -86,25 +86,26 @@ class LocalResult:
     def to_frame(
         self, label: Hashable | None = None, *, interval: float = CONFIDENCE_LEVEL
     ) -> pd.DataFrame:
-        """List the components, one a row.
+        """Return a table of the components and their weights.
 
         Parameters
         ----------
         label : label or None, default=None
             One of `labels`. None: the first.
         interval : float, default=0.95
-            How often the intervals shall hold the weight that all masks would give.
+            Confidence level of the intervals for the weight that all masks would give.
 
         Returns
         -------
         DataFrame
-            Columns ``component``; ``modality`` ("audio" or "lyrics"); ``source`` and ``segment``
-            (audio); ``start`` and ``end`` in seconds (of the segment, or of the first time that
-            the words are sung, if known); ``text`` (lyrics); ``weight``; ``std_err``; the interval
-            from ``low`` to ``high``, NaN where none is known. Where masks were too few for least
-            squares also ``penalty``: of the ridge that shrinks the weights. Where components were
-            linked also ``unit``: the number of the unit, over whose components its weight is
-            spread.
+            One row per component, with columns ``component``; ``modality`` ("audio" or "lyrics");
+            ``source`` and ``segment`` (audio only); ``start`` and ``end`` in seconds (of the
+            segment, or of the first time that the words are sung, if known); ``text`` (lyrics
+            only); ``weight``; ``std_err``; ``low`` and ``high``, the bounds of the interval, NaN
+            where there are too few masks for one. If there were too few masks for least squares,
+            also ``penalty``: the penalty of the ridge regression that shrinks the weights. If
+            components were linked, also ``unit``: the number of the linked unit, whose weight is
+            divided equally among its components.
 
         Raises
         ------
@@ -152,23 +153,23 @@ class LocalResult:
         modality: str | None = None,
         interval: float = CONFIDENCE_LEVEL,
     ) -> pd.DataFrame:
-        """List the components of the largest weights, of either sign.
+        """Return a table of the components with the largest absolute weights.
 
         Parameters
         ----------
         n : int, default=10
-            How many at most.
+            Largest number of components.
         label : label or None, default=None
             One of `labels`. None: the first.
         modality : {"audio", "lyrics"} or None, default=None
-            Those of one modality. None: of both.
+            Modality of the components. None: both.
         interval : float, default=0.95
             See :meth:`to_frame`.
 
         Returns
         -------
         DataFrame
-            Rows of :meth:`to_frame`, the largest ``|weight|`` first, numbered anew.
+            Rows of :meth:`to_frame` in descending order of ``|weight|``, with a new index.
         """
         frame = self.to_frame(label, interval=interval)
         if modality is not None:
@@ -177,7 +178,7 @@ class LocalResult:
         return largest_first(frame, "weight")[:n]
 
     def audio_map(self, label: Hashable | None = None) -> pd.DataFrame:
-        """Lay the weights of the audio out in time.
+        """Return the weights of the audio components as a table of sources x segments.
 
         Parameters
         ----------
@@ -187,7 +188,7 @@ class LocalResult:
         Returns
         -------
         DataFrame of shape (n_sources, n_segments)
-            A row a source, a column a segment. Empty if the audio was not explained.
+            One row per source, one column per segment. Empty if the audio was not explained.
         """
         weights = self.weights[self.label_index(label), : self.components.n_audio]
         audio = self.components.audio
@@ -206,18 +207,18 @@ class LocalResult:
         fdr: float | None = FALSE_DISCOVERIES,
         interval: float = CONFIDENCE_LEVEL,
     ) -> pd.DataFrame:
-        """List what pairs of components do together, beyond what each adds.
+        """Return a table of interactions: joint effects of two components beyond their own.
 
-        An interaction is the average of ``f(both) - f(one) - f(other) + f(neither)`` over what the
-        rest of the song may be; see :mod:`sklearn_musiclime.surrogate.interactions`.
+        An interaction is the average of ``f(both) - f(one) - f(other) + f(neither)`` over masks of
+        the other components, see :mod:`sklearn_musiclime.surrogate.interactions`.
 
         Parameters
         ----------
         label : label or None, default=None
             One of `labels`. None: the first.
         fdr : float or None, default=0.05
-            False-discovery rate: the share of the rows that may be none. None: all pairs that were
-            looked at.
+            False-discovery rate: the expected share of false interactions among the rows. None:
+            all pairs that were estimated.
         interval : float, default=0.95
             See :meth:`to_frame`.
 
@@ -225,13 +226,13 @@ class LocalResult:
         -------
         DataFrame
             Columns ``first`` and ``second`` (names of components), ``modalities`` ("audio x lyrics"
-            and so on), ``weight``, ``std_err``, ``low``, ``high``, ``q_value``; the largest
-            ``|weight|`` first.
+            and so on), ``weight``, ``std_err``, ``low``, ``high`` and ``q_value``, in descending
+            order of ``|weight|``.
 
         Raises
         ------
         ValueError
-            Interactions were not asked for.
+            Interactions were not estimated.
         """
         terms = self.interaction_terms
         if terms is None:
@@ -257,11 +258,11 @@ class LocalResult:
     def modality_share(
         self, label: Hashable | None = None, *, interval: float = CONFIDENCE_LEVEL
     ) -> pd.DataFrame:
-        """Say how much of what moves a label's score is the audio, the lyrics, or both together.
+        """Return the shares of the score's variance due to audio, lyrics and their interaction.
 
-        As parts of the song are left out the score varies, partly with what is left of the audio,
-        partly with what is left of the lyrics, partly with how the two meet: Sobol's indices of the
-        score over fair masks, whatever the design. See :mod:`sklearn_musiclime.surrogate.shares`.
+        The variance is that of a label's score over fair masks, in which each component is on with
+        probability 1/2, whatever the design. The shares are Sobol indices, see
+        :mod:`sklearn_musiclime.surrogate.shares`.
 
         Parameters
         ----------
@@ -273,9 +274,9 @@ class LocalResult:
         Returns
         -------
         DataFrame of shape (3, 4)
-            Rows "audio", "lyrics", "interaction"; columns ``share`` (they add up to 1), ``std_err``
-            and the interval from ``low`` to ``high``. NaN where components were linked, or masks
-            drawn for ``kernel="shapley"``.
+            Rows "audio", "lyrics" and "interaction"; columns ``share`` (the shares add up to 1),
+            ``std_err``, and ``low`` and ``high``, the bounds of the interval. NaN if components
+            were linked, or masks were drawn for ``kernel="shapley"``.
         """
         index = self.label_index(label)
         share, std_err = self.shares[index], self.shares_std_err[index]
@@ -301,13 +302,13 @@ class LocalResult:
         Returns
         -------
         Series
-            "both", "audio" (lyrics empty), "lyrics" (silence), "neither", as the model says them,
-            whatever the link.
+            Scores for "both", "audio" (without the lyrics), "lyrics" (without the audio) and
+            "neither", as the model returns them, whatever the link.
 
         Raises
         ------
         ValueError
-            Components were linked, so neither stands alone.
+            Components were linked, so audio and lyrics were not scored alone.
         """
         if not self.corner_scores.shape[1]:
             raise ValueError("audio and lyrics were linked; neither was scored alone")
@@ -320,28 +321,29 @@ class LocalResult:
     def sonify(
         self, n: int = 5, label: Hashable | None = None, *, direction: str = "for"
     ) -> np.ndarray:
-        """Play the audio components that speak for a label, or against it, and nothing else.
+        """Return a waveform of the audio components with the largest weights for a label.
 
         Parameters
         ----------
         n : int, default=5
-            How many components at most; fewer where fewer have a weight of that sign.
+            Largest number of components; fewer if fewer have a weight of the sign.
         label : label or None, default=None
             One of `labels`. None: the first.
         direction : {"for", "against"}, default="for"
-            Components of positive weights, or of negative ones.
+            "for": components with the largest positive weights. "against": components with the
+            lowest negative weights.
 
         Returns
         -------
         ndarray of shape (n_samples,), dtype float32
-            As long as the song, each component in its place, faded in and out over 5 ms; silence
-            if there are none.
+            Waveform as long as the song, with each component at its time, faded in and out over
+            5 ms. Silence if no component has a weight of the sign.
 
         Raises
         ------
         ValueError
-            The audio was not explained, its waveforms were left out, or the direction is neither of
-            the two.
+            The audio was not explained, the explanation has no waveforms, or `direction` is
+            unknown.
 
         See Also
         --------
@@ -375,7 +377,10 @@ class LocalResult:
 
 
 def _gain(on: np.ndarray, borders: np.ndarray, fade: float) -> np.ndarray:
-    """A source's gain over time, shape (n_samples,): 1 in segments that are on, with ramps."""
+    """Return a source's gain over time, shape (n_samples,): 1 in segments that are on, with ramps.
+
+    `fade` is the longest length of a ramp, in samples. A ramp takes at most half of its segment.
+    """
     gain = np.repeat(on.astype(np.float32), np.diff(borders))
     flips = np.flatnonzero(np.diff(on.astype(int)))
     for flip in flips:

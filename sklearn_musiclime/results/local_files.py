@@ -1,4 +1,4 @@
-"""Files of local explanations."""
+"""Saving and loading of local explanations."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ INTERACTION_VALUES = ("weights", "std_err", "q_values", "dof")
 
 
 def save_local(explanation: LocalResult, path: str | PathLike[str]) -> None:
-    """Write a local explanation to ``path`` (JSON) and its waveforms beside it as ``.npz``.
+    """Save a local explanation to a JSON file, and its waveforms to an ``.npz`` file beside it.
 
     Parameters
     ----------
     explanation : LocalResult
-        What is saved.
+        The explanation.
     path : path-like
         The JSON file.
     """
@@ -97,7 +97,7 @@ def save_local(explanation: LocalResult, path: str | PathLike[str]) -> None:
 
 
 def load_local(path: str | PathLike[str]) -> dict[str, Any]:
-    """Read what :func:`save_local` wrote.
+    """Load and check the files that :func:`save_local` wrote.
 
     Parameters
     ----------
@@ -114,8 +114,8 @@ def load_local(path: str | PathLike[str]) -> dict[str, Any]:
     FileNotFoundError
         One of the two files is missing.
     ValueError
-        A file is none of an explanation, or of a later version; what it says does not fit
-        together; or the two files were not saved together.
+        A file is not that of a local explanation, has a later version of the format, or is
+        inconsistent; or the two files were not saved together.
     """
     path = Path(path)
     document = read_saved(path, LOCAL)
@@ -132,7 +132,8 @@ def load_local(path: str | PathLike[str]) -> dict[str, Any]:
         else _load_audio(document.record("audio"), path, document.whole("version")),
         None if document.is_null("lyrics") else _load_lyrics(document.record("lyrics")),
     )
-    # Lengths first: the names of sources x segments may be many more than the file has letters.
+    # Lengths are compared before names are made: a short file may declare very many sources x
+    # segments.
     names = document.texts("components")
     if len(names) != len(components) or tuple(names) != components.names:
         raise document.error("components", "not those of its audio and lyrics")
@@ -188,7 +189,7 @@ def _load_settings(saved: Record) -> dict[str, Any]:
 
 
 def _dof(document: Record, name: str, shape: Shape) -> np.ndarray:
-    """Degrees of freedom; as many as there can be in files of a version that had none."""
+    """Read degrees of freedom; files of version 1 have none and get the largest number in use."""
     if document.whole("version") < 2:
         return np.full(shape, MOST_DOF)
     return document.numbers(name, shape)

@@ -1,4 +1,4 @@
-"""The order in which a global explanation lists its labels and components."""
+"""Order of the labels and components of a global explanation."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sklearn_musiclime.results.summaries import Component
 
 
 def label_order(labels: list[Hashable]) -> list[int]:
-    """Return the order that sorts labels; those of different kinds by how they are written."""
+    """Return the positions of labels in sorted order, by type and text if they don't compare."""
     try:
         return sorted(range(len(labels)), key=labels.__getitem__)
     except TypeError:
@@ -18,21 +18,21 @@ def label_order(labels: list[Hashable]) -> list[int]:
 
 
 def in_order(components: list[Component]) -> tuple[list[Component], np.ndarray]:
-    """Sort components, and tell the new place of each.
+    """Sort components: audio by source and segment, then lyrics by text.
 
-    Audio comes first, by source (as first met) and segment, then lyrics by their text.
+    Sources are in the order of their first occurrence.
 
     Parameters
     ----------
     components : list of Component
-        In any order.
+        The components, in any order.
 
     Returns
     -------
     ordered : list of Component
-        The components, sorted.
+        The sorted components.
     place : ndarray of shape (n_components,) of int
-        Where each of `components` is in `ordered`.
+        Position in `ordered` of each of `components`.
     """
     sources = {s: i for i, s in enumerate(dict.fromkeys(c.source for c in components))}
     order = sorted(

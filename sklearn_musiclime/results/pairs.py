@@ -1,4 +1,4 @@
-"""Interactions of a class over groups of songs, tested against 0."""
+"""Tests of the interactions of a class over groups of songs."""
 
 from __future__ import annotations
 
@@ -11,23 +11,24 @@ from sklearn_musiclime.results.aggregation import PairTotals
 def pair_statistics(
     totals: PairTotals, label: int, min_count: int
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
-    """Test the mean interaction of each pair of components over groups of songs.
+    """Test for each pair of components whether its mean interaction over groups of songs is 0.
 
-    See :meth:`GlobalExplanation.interactions <sklearn_musiclime.GlobalExplanation.interactions>`.
+    The test is described in :meth:`GlobalExplanation.interactions
+    <sklearn_musiclime.GlobalExplanation.interactions>`.
 
     Parameters
     ----------
     totals : PairTotals
         Sums of interactions over groups.
     label : int
-        The number of the class.
+        Number of the class.
     min_count : int
-        Explanations that contain a pair, at least.
+        Smallest number of explanations of the class that contain the pair.
 
     Returns
     -------
     pairs : ndarray of shape (n_pairs, 2) of int
-        The components of each pair.
+        Numbers of the components of each pair.
     columns : dict of str to ndarray of shape (n_pairs,)
         ``weight``, ``std_err``, ``count``, ``n_groups`` and ``q_value``.
     """
@@ -37,7 +38,7 @@ def pair_statistics(
     dof = np.where(n_groups > 1, n_groups - 1, np.nan)
     variance = np.maximum(totals.squares[own] / n_groups - np.square(mean), 0.0) / dof
     std_err = np.sqrt(variance)
-    # So small a spread may come from rounding alone.
+    # A spread this small may be due to rounding alone.
     std_err[std_err < 1e-8 * np.abs(mean)] = 0.0
     t = np.divide(np.abs(mean), std_err, out=np.full(len(mean), np.inf), where=std_err > 0)
     t[mean == 0] = 0.0

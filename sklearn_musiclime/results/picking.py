@@ -1,4 +1,4 @@
-"""Songs that together show what a model goes by."""
+"""Submodular pick: a choice of songs that together cover the important components."""
 
 from __future__ import annotations
 
@@ -7,23 +7,24 @@ import scipy.sparse
 
 
 def submodular_pick(weights: np.ndarray | scipy.sparse.csr_array, n: int) -> list[int]:
-    """Choose rows that together cover the columns that count.
+    """Choose rows that together cover the important columns.
 
-    Greedily, each time the row that adds most to the coverage: the sum, over the columns in which a
-    chosen row is not 0, of ``sqrt(abs(weights).sum(axis=0))``. That is at least 1 - 1/e of what the
-    best choice covers (Ribeiro et al. 2016).
+    The importance of a column is ``sqrt(abs(weights).sum(axis=0))``, and the coverage of a choice
+    is the sum of the importances of the columns in which a chosen row is not 0. Rows are chosen
+    greedily, each time the one that adds most to the coverage. The result has at least 1 - 1/e of
+    the largest possible coverage (Ribeiro et al. 2016).
 
     Parameters
     ----------
     weights : array or csr_array of shape (n_rows, n_columns)
-        Weights; a column is covered by rows in which it is not 0.
+        Weights.
     n : int
-        How many rows; fewer if fewer cover all that there is.
+        Number of rows to choose; fewer are chosen if fewer cover all columns.
 
     Returns
     -------
     list of int
-        The rows in the order in which they were chosen.
+        The chosen rows, in the order of the choice.
 
     Examples
     --------
@@ -49,23 +50,24 @@ def submodular_pick(weights: np.ndarray | scipy.sparse.csr_array, n: int) -> lis
 def largest_by_label(
     weights: scipy.sparse.csr_array, of_label: np.ndarray, n_labels: int, n_top: int
 ) -> scipy.sparse.csr_array:
-    """Keep the largest magnitudes of each explanation, in columns of the label that it explains.
+    """Return the largest absolute weights of each explanation, with separate columns per label.
 
     Parameters
     ----------
     weights : csr_array of shape (n_explanations, n_components)
         The weights.
     of_label : ndarray of shape (n_explanations,) of int
-        The label of each explanation.
+        Number of the label of each explanation.
     n_labels : int
-        Labels that there are.
+        Number of labels.
     n_top : int
-        Components of an explanation that are kept, and those of equal magnitude.
+        Number of components kept of each explanation; more if the last are of equal magnitude.
 
     Returns
     -------
     csr_array of shape (n_explanations, n_labels * n_components)
-        A component has a column a label, since it may count for one class alone.
+        Absolute weights, others set to 0. A component has one column per label, since it may be
+        important for one class only.
     """
     magnitude = abs(weights)
     columns, data = magnitude.indices.astype(np.int64), magnitude.data.copy()

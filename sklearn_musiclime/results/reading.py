@@ -1,9 +1,10 @@
-"""Reading files that may come from anyone: JSON and arrays, checked before they are believed.
+"""Safe reading of JSON and ``.npz`` files that may come from anyone.
 
-Nothing that is read runs. An array takes memory only after its header was found to say what is
-expected of it and what the file really holds; since :func:`numpy.savez` does not compress, nothing
-that unfolds to more than its file is read at all. Every value of a document is taken out by what it
-has to be, and everything that is wrong is a ValueError that names the file and the entry.
+Nothing in a file is executed. Memory for an array is allocated only after its header agrees with
+the expected type and shape and with the size of the file. Compressed archives, which could unpack
+to more than the size of the file, are rejected; :func:`numpy.savez` does not compress. Every value
+of a JSON document is read with its expected type, and any mismatch raises a ValueError that names
+the file and the entry.
 """
 
 from __future__ import annotations
@@ -23,19 +24,19 @@ from typing import Any
 import numpy as np
 
 MAX_DOCUMENT_BYTES = 2**30
-"""A document larger than this is not read: parsed, it may take twenty times as much memory."""
+"""Largest size of a JSON file in bytes; parsed, it may take twenty times as much memory."""
 MAX_WHOLE = 2**53
-"""Whole numbers lie below: so much is exact in double precision, too."""
+"""Bound of whole numbers: smaller ones are exact in double precision."""
 MAX_SHOWN = 60
-"""Letters of a wrong value that an error shows."""
+"""Largest number of characters of a wrong value that an error quotes."""
 MAX_REASON = 500
-"""Letters of an error, which may quote what a file says."""
+"""Largest number of characters of an error's reason, which may quote the file."""
 NOT_AN_ARCHIVE = (
     ValueError, OSError, EOFError, OverflowError, RuntimeError, struct.error, zipfile.BadZipFile,
 )  # fmt: skip
-"""What :mod:`zipfile` raises of files that are none of its own."""
+"""Errors that :mod:`zipfile` raises for files that are not valid archives."""
 Shape = tuple[int | None, ...]
-"""The shape that an array must have; None: any length."""
+"""Expected shape of an array; None stands for any length."""
 
 _HEADER = re.compile(
     rb"\{'descr': '([<>|][fi][48])', 'fortran_order': (?:False|True), "
@@ -45,34 +46,36 @@ _MAGIC = struct.Struct("<8sH")
 
 
 class Record:
-    """A JSON object whose entries are taken out by what they have to be.
+    """A JSON object whose entries are read with their expected types.
+
+    All methods that read an entry raise a ValueError if it is missing or has another type.
 
     Parameters
     ----------
     entries : dict
         The object.
     path : Path
-        Its file, which errors name.
+        The file, for error messages.
     within : str, default=""
-        What the object is called in its file, with a dot behind it.
+        Name of the object within the file, followed by a dot, for error messages.
     """
 
     def __init__(self, entries: dict[str, Any], path: Path, within: str = ""):
         self._entries, self._path, self._within = entries, path, within
 
     def error(self, name: str, reason: str) -> ValueError:
-        """Return the error that says what is wrong with an entry."""
+        """Return a ValueError that names the file, an entry, and the reason."""
         place = f"{self._within}{name}"
         return ValueError(f"{str(self._path)!r}: {place:.{MAX_SHOWN}}: {reason:.{MAX_REASON}}")
 
     def value(self, name: str) -> Any:
-        """Return an entry, whatever it is."""
+        """Return an entry of any type."""
         if name not in self._entries:
             raise self.error(name, "missing")
         return self._entries[name]
 
     def is_null(self, name: str) -> bool:
-        """Say whether an entry is null."""
+        """Return whether an entry is null."""
         return self.value(name) is None
 
     def _typed(self, name: str, kind: type, what: str) -> Any:
@@ -82,7 +85,7 @@ class Record:
         return value
 
     def record(self, name: str) -> Record:
-        """Return an object."""
+        """Return an entry that is an object."""
         entries = self._typed(name, dict, "an object")
         return Record(entries, self._path, f"{self._within}{name}.")
 
@@ -91,15 +94,15 @@ class Record:
         return list(self._entries)
 
     def text(self, name: str) -> str:
-        """Return a text."""
+        """Return an entry that is a string."""
         return self._typed(name, str, "text")
 
     def items(self, name: str) -> list[Any]:
-        """Return a list of anything."""
+        """Return an entry that is a list, with items of any type."""
         return self._typed(name, list, "a list")
 
     def texts(self, name: str) -> list[str]:
-        """Return a list of texts."""
+        """Return an entry that is a list of strings."""
         values = self.items(name)
         for value in values:
             if type(value) is not str:
@@ -107,7 +110,7 @@ class Record:
         return values
 
     def whole(self, name: str, below: int = MAX_WHOLE) -> int:
-        """Return a whole number from 0 to below a bound."""
+        """Return an entry that is a whole number, at least 0 and less than `below`."""
         return self._whole(name, self.value(name), below)
 
     def _whole(self, name: str, value: Any, below: int) -> int:
@@ -118,7 +121,7 @@ class Record:
         return value
 
     def number(self, name: str) -> float:
-        """Return a finite number."""
+        """Return an entry that is a finite number."""
         return self._number(name, self.value(name), False)
 
     def _number(self, name: str, value: Any, nan: bool) -> float:
@@ -131,7 +134,7 @@ class Record:
     def numbers(
         self, name: str, shape: Shape, *, nan: bool = False, of: list[Any] | None = None
     ) -> np.ndarray:
-        """Return an array of finite numbers, and NaN if that may be, made `of` these values."""
+        """Return an entry, or the list `of`, as an array of finite numbers, or NaN if `nan`."""
         flat, shape = self._flat(name, self.items(name) if of is None else of, shape)
         values = [self._number(name, value, nan) for value in flat]
         return np.array(values, dtype=float).reshape(shape)
@@ -139,7 +142,7 @@ class Record:
     def wholes(
         self, name: str, shape: Shape, below: int = MAX_WHOLE, *, of: list[Any] | None = None
     ) -> np.ndarray:
-        """Return an array of whole numbers from 0 to below a bound, made `of` these values."""
+        """Return an entry, or the list `of`, as an array of whole numbers from 0 to < `below`."""
         flat, shape = self._flat(name, self.items(name) if of is None else of, shape)
         values = [self._whole(name, value, below) for value in flat]
         return np.array(values, dtype=np.int64).reshape(shape)
@@ -147,7 +150,7 @@ class Record:
     def _flat(
         self, name: str, values: list[Any], shape: Shape
     ) -> tuple[list[Any], tuple[int, ...]]:
-        """The values of lists in lists, and their shape without an unknown length."""
+        """Return the values of nested lists, and their shape with all lengths known."""
         if shape[0] not in (None, len(values)):
             raise self.error(name, f"{len(values)} entries where {shape[0]} should be")
         shape = (len(values), *shape[1:])
@@ -159,14 +162,15 @@ class Record:
 
 
 def read_document(path: str | PathLike[str], kind: str) -> Record:
-    """Read a JSON object whose entry "format" says what it is.
+    """Read a JSON object with a given entry "format".
 
     Parameters
     ----------
     path : path-like
         The file.
     kind : str
-        What it must be, a class with its module.
+        Expected format: the qualified name of a class, such as ``LOCAL`` and ``GLOBAL`` in
+        :mod:`~sklearn_musiclime.results.documents`.
 
     Returns
     -------
@@ -175,10 +179,10 @@ def read_document(path: str | PathLike[str], kind: str) -> Record:
     Raises
     ------
     FileNotFoundError
-        There is no such file.
+        The file does not exist.
     ValueError
-        It is no regular file, too large, or no JSON; an object in it has an entry twice, or
-        it is of another kind.
+        The file is not a regular file, is too large, is not JSON, contains an object with a
+        duplicate entry, or has another format.
     """
     path = Path(path)
     size = _size(path)
@@ -199,17 +203,17 @@ def read_arrays(
     *,
     optional: Mapping[str, tuple[str, Shape]] | None = None,
 ) -> dict[str, np.ndarray]:
-    """Read the arrays that :func:`numpy.savez` wrote, if they are those that are expected.
+    """Read arrays that :func:`numpy.savez` wrote, and check their names, types and shapes.
 
     Parameters
     ----------
     path : path-like
         The ``.npz`` file.
     expected : mapping of str to (kind, shape)
-        The arrays that the file must hold, and no other. Their kind: "f4" for floats of single
-        precision, "f" for any, "i" for integers.
+        Kind and shape of each array that the file must contain. Kinds are "f4" for floats of
+        single precision, "f" for floats of single or double precision, and "i" for integers.
     optional : mapping of str to (kind, shape), or None, default=None
-        Arrays that it may hold beside them, all or none of them.
+        Further arrays, either all or none of which the file contains.
 
     Returns
     -------
@@ -218,9 +222,9 @@ def read_arrays(
     Raises
     ------
     FileNotFoundError
-        There is no such file.
+        The file does not exist.
     ValueError
-        The file is no such archive or holds something else; floats are NaN or infinite.
+        The file is not such an archive, or contains other arrays, NaN or infinite values.
     """
     path = Path(path)
     size = _size(path)
@@ -255,7 +259,7 @@ def arrays_digest(arrays: Mapping[str, np.ndarray]) -> str:
     Returns
     -------
     str
-        Of 128 bits, in hexadecimal digits.
+        Digest of 128 bits, in hexadecimal digits.
 
     Examples
     --------
@@ -274,7 +278,7 @@ def arrays_digest(arrays: Mapping[str, np.ndarray]) -> str:
 def _members(
     archive: zipfile.ZipFile, names: Sequence[str], size: int
 ) -> dict[str, zipfile.ZipInfo]:
-    """The members of an archive by the names of their arrays, if it has these and nothing else."""
+    """Return the members of an archive by array name; raise a ValueError for any other member."""
     found = archive.infolist()
     if sorted(member.filename for member in found) != sorted(f"{name}.npy" for name in names):
         listed = ", ".join(member.filename for member in found[:10])
@@ -290,7 +294,7 @@ def _members(
 def _check_header(
     archive: zipfile.ZipFile, member: zipfile.ZipInfo, kind: str, shape: Shape
 ) -> None:
-    """Raise if an array is not what is expected, or larger or smaller than it says."""
+    """Raise a ValueError unless type, shape and size of an array are as expected."""
     with archive.open(member) as stream:
         start = stream.read(_MAGIC.size)
         magic, length = _MAGIC.unpack(start)
@@ -320,7 +324,7 @@ def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> np.ndarra
 
 
 def _size(path: Path) -> int:
-    """The size of a file, after a look at whether it has an end."""
+    """Return the size of a file in bytes; raise an error unless it is a regular file."""
     if not path.exists():
         raise FileNotFoundError(f"there is no file {str(path)!r}")
     if not path.is_file():
@@ -342,7 +346,7 @@ def _written(shape: Shape) -> str:
 
 
 def _shown(value: Any) -> str:
-    """What a value is, in a few letters."""
+    """Describe a value in at most about `MAX_SHOWN` characters, for error messages."""
     if isinstance(value, (dict, list)):
         return f"a {'list' if isinstance(value, list) else 'JSON object'} of {len(value)}"
     text = repr(value[:MAX_SHOWN] if isinstance(value, str) else value)

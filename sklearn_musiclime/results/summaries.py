@@ -1,10 +1,11 @@
-"""What a global explanation needs of each song.
+"""Summaries of songs: the contribution of each song to a global explanation.
 
-What a song leaves behind is a :class:`SongSummary`: numbers, no waveform. Components of different
-songs are the same where they have the same name: audio as sources x relative segment (a song's
-segments are laid on a grid of `n_segments`; the weight of one that touches several cells is shared
-among them by time), lyrics as their text. Weights of one song that fall on the same component are
-added up, as the surrogate adds them.
+A :class:`SongSummary` holds the weights and interactions of a song, without waveforms. Components
+of different songs are the same if they have the same name. The name of an audio component is its
+source and relative segment: the song's length is divided into `n_segments` equal cells, and the
+weight of a segment that overlaps several cells is divided among them in proportion to time. The
+name of a lyric component is its text. Weights of a song that belong to the same component are added
+up, as in the additive surrogate.
 """
 
 from __future__ import annotations
@@ -25,18 +26,18 @@ DEFAULT_N_SEGMENTS = 10
 
 
 class Component(NamedTuple):
-    """A component that songs share.
+    """A component of a global explanation, which several songs may contain.
 
     Attributes
     ----------
     name : str
-        ``source@segment``, ``source@*`` if time is not told apart, or the text.
+        ``source@segment``, ``source@*`` if there is only one relative segment, or the text.
     modality : {"audio", "lyrics"}
-        What it is of.
+        Modality of the component.
     source : str or None
-        The source, of audio.
+        Source of an audio component.
     segment : int or None
-        The relative segment, of audio; None if time is not told apart.
+        Relative segment of an audio component; None if there is only one.
     """
 
     name: str
@@ -46,7 +47,7 @@ class Component(NamedTuple):
 
     @classmethod
     def audio(cls, source: str, segment: int, n_segments: int) -> Component:
-        """Name the component of a source and a segment out of so many."""
+        """Return the component of a source and one of `n_segments` relative segments."""
         if n_segments == 1:
             return cls(f"{source}@*", "audio", source)
         return cls(f"{source}@{segment}", "audio", source, segment)
@@ -54,34 +55,34 @@ class Component(NamedTuple):
 
 @dataclass(frozen=True)
 class SongSummary:
-    """What a global explanation needs of a local one.
+    """The contribution of one song to a global explanation.
 
     Attributes
     ----------
     title : str
-        The song's title.
+        Title of the song.
     row : int
-        Its position in X.
+        Position of the song in X.
     track_id : label
-        Its label in the index of X.
+        Label of the song in the index of X.
     labels : list
-        The labels explained.
+        The explained labels.
     scores : ndarray of shape (n_labels,)
-        The model's score of each.
+        The model's scores of these labels.
     fidelity : ndarray of shape (n_labels,)
-        The surrogate's.
+        Fidelity of the surrogate.
     shares : ndarray of shape (n_labels, 3)
-        The modality shares.
+        Modality shares.
     components : list of Component
-        What the song has.
+        The components of the song.
     weights : ndarray of shape (n_labels, n_components)
-        Their weights.
+        Weights of the components.
     pairs : ndarray of shape (n_pairs, 2) of int
-        Positions of the components whose interaction was estimated.
+        Positions of the two components of each estimated interaction.
     pair_weights : ndarray of shape (n_labels, n_pairs)
         The interactions.
     n_segments : int
-        Relative segments that time is cut into.
+        Number of relative segments.
     """
 
     title: str
@@ -105,16 +106,17 @@ def summarise(
     words: Renaming = None,
     sources: Renaming = None,
 ) -> SongSummary:
-    """Reduce a local explanation to what a global one needs of it.
+    """Summarise a local explanation for a global one.
 
     Parameters
     ----------
     explanation : LocalResult
-        Of a song.
+        The local explanation.
     n_segments : int or None, default=None
-        Relative segments that time is cut into. None: as many as the song has.
+        Number of relative segments. None: the song's number of segments, or 10 if its audio was not
+        explained.
     words, sources : mapping, callable, "lower" or None, default=None
-        New names, see :func:`renamer`.
+        New names of words and of sources, see :func:`renamer`.
 
     Returns
     -------
@@ -124,7 +126,7 @@ def summarise(
     if n_segments is None:
         n_segments = DEFAULT_N_SEGMENTS if audio is None else audio.n_segments
     found: dict[Component, int] = {}
-    entries: list[tuple[int, int, float]] = []  # own component, shared component, part of it
+    entries: list[tuple[int, int, float]] = []  # own component, shared component, fraction
     if audio is not None:
         overlap = segment_overlap(audio.borders, n_segments)
         rename = renamer(sources)
@@ -159,7 +161,7 @@ def summarise(
 
 
 def _shared_pairs(explanation: LocalResult, parts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Interactions of a song's own components as those of the shared ones."""
+    """Return the pairs of shared components and their interactions; `parts` maps own to shared."""
     terms = explanation.interaction_terms
     n_labels = len(explanation.labels)
     if terms is None:
@@ -170,7 +172,7 @@ def _shared_pairs(explanation: LocalResult, parts: np.ndarray) -> tuple[np.ndarr
         own = np.zeros((len(parts), len(parts)))
         own[first, second] = values
         shared = parts.T @ own @ parts
-        return np.triu(shared + shared.T, 1)  # in either order; none with itself
+        return np.triu(shared + shared.T, 1)  # pairs in either order, without the diagonal
 
     contained = laid_out(np.ones(len(first)), (parts > 0).astype(float)) > 0
     pairs = np.argwhere(contained)
@@ -179,19 +181,19 @@ def _shared_pairs(explanation: LocalResult, parts: np.ndarray) -> tuple[np.ndarr
 
 
 def segment_overlap(borders: np.ndarray, n_cells: int) -> np.ndarray:
-    """Lay the segments of a song on equal cells of time.
+    """Compute how much of each segment of a song lies in each of `n_cells` equal cells of time.
 
     Parameters
     ----------
     borders : ndarray of shape (n_segments + 1,) of int
-        Where segments begin and end, in samples.
+        Boundaries of the segments, in samples.
     n_cells : int
-        Cells that the song's length is cut into.
+        Number of cells that the song's length is divided into.
 
     Returns
     -------
     ndarray of shape (n_segments, n_cells)
-        The part of each segment that lies in each cell; rows add up to 1.
+        Fraction of each segment in each cell; rows add up to 1.
 
     Examples
     --------
@@ -202,7 +204,7 @@ def segment_overlap(borders: np.ndarray, n_cells: int) -> np.ndarray:
            [0. , 0. , 0.5, 0.5]])
     """
     edges = borders * (n_cells / borders[-1])
-    # A border that rounding to samples moved off a cell's is that cell's.
+    # A boundary within one sample of a cell's edge, due to rounding to samples, is moved to it.
     whole = np.rint(edges)
     edges = np.where(np.abs(edges - whole) <= n_cells / borders[-1], whole, edges)
     cells = np.arange(n_cells)
@@ -211,7 +213,7 @@ def segment_overlap(borders: np.ndarray, n_cells: int) -> np.ndarray:
     )
     overlap = np.maximum(inside, 0.0)
     total = overlap.sum(axis=1, keepdims=True)
-    if (total == 0).any():  # shorter than a sample's width of a cell: where it begins
+    if (total == 0).any():  # no length is left after rounding: the cell in which it begins
         lost = np.flatnonzero(total == 0)
         overlap[lost, np.minimum(edges[lost].astype(int), n_cells - 1)] = 1.0
         total = overlap.sum(axis=1, keepdims=True)
@@ -219,24 +221,23 @@ def segment_overlap(borders: np.ndarray, n_cells: int) -> np.ndarray:
 
 
 def renamer(names: Renaming) -> Callable[[str], str]:
-    """Return the function that a renaming stands for.
+    """Return a renaming as a function of names.
 
     Parameters
     ----------
     names : mapping, callable, "lower" or None
-        What is not in a mapping keeps its name. "lower": lower case, accents kept (composed, so
-        that an accent that was written as a character of its own is the same letter). None: all
-        keep their names.
+        New names by old ones. Names that are not in a mapping are kept. "lower": lower case,
+        accents kept, in Unicode's composed form (NFC). None: all names are kept.
 
     Returns
     -------
     callable
-        Takes a name and returns one.
+        Takes a name and returns the new one.
 
     Raises
     ------
     ValueError
-        None of these.
+        `names` is a string other than "lower".
     """
     if names is None:
         return str
