@@ -28,8 +28,8 @@ from _games import MODELS, N_AUDIO, N_LYRICS, scores, true_shapley, true_weights
 from _results import write_results
 from joblib import Parallel, delayed
 
+from sklearn_musiclime._explain_one import FEW_DOF
 from sklearn_musiclime.commands import demo_model
-from sklearn_musiclime.explainer import FEW_DOF
 from sklearn_musiclime.neighbourhood import draw_neighbourhood
 from sklearn_musiclime.surrogate import fit_neighbourhood, margin
 

@@ -50,7 +50,13 @@ from sklearn_musiclime.neighbourhood import (
     find_sampling_rate,
 )
 from sklearn_musiclime.results.aggregation import Aggregator
-from sklearn_musiclime.results.summaries import Renaming, SongSummary, renamer, summarise
+from sklearn_musiclime.results.summaries import (
+    DEFAULT_N_SEGMENTS,
+    Renaming,
+    SongSummary,
+    renamer,
+    summarise,
+)
 from sklearn_musiclime.songs import InvalidSongError, SongTable
 from sklearn_musiclime.songs.corpus import (
     Failure,
@@ -73,10 +79,6 @@ NOT_DECISIVE = (
     "audio_column", "lyrics_column", "word_times_column",
 )  # fmt: skip
 """Parameters left out of the cache key: they change no result, or are hashed in another form."""
-DEFAULT_N_SEGMENTS = 10
-"""Columns per source in ``transform`` for a segmenter without a fixed number of segments."""
-FEW_DOF = 20
-"""Fewest degrees of freedom of a large weight for which its interval is trusted."""
 
 _DEFAULT_SEPARATOR = HPSSSeparator()
 _DEFAULT_SEGMENTER = UniformSegmenter()

@@ -23,6 +23,7 @@ Renaming = Mapping[str, str] | Callable[[str], str] | str | None
 """New names of words or sources; see :func:`renamer`."""
 
 DEFAULT_N_SEGMENTS = 10
+"""Relative segments where nothing fixes their number."""
 
 
 class Component(NamedTuple):
