@@ -759,7 +759,7 @@ def test_a_modality_that_no_branch_reads_is_warned_of(table):
         make_column_transformer((CountVectorizer(), "lyrics")), LogisticRegression()
     ).fit(X, y)
     assert told(FrozenEstimator(deaf), X).startswith(
-        "rows 0, 1, 2: no branch of the model reads the audio"
+        "row 0, row 1, row 2: no branch of the model reads the audio"
     )
     assert told(FrozenEstimator(deaf), X, modality="lyrics") is None
     assert told(FrozenEstimator(pipeline().fit(X, y)), X) is None
