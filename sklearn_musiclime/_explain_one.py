@@ -202,6 +202,10 @@ class SongExplainer:
             check_n_pairs(scorer.components.n_audio, scorer.components.n_lyrics, which)
         labelled = self.choose_labels(scorer, table)
         first, scores = self.first_answers(scorer, drawing, labelled)
+        if first.is_noisy:
+            given = replace(labelled.given, is_steady=False)
+        else:
+            given = labelled.given.compare(scorer.song, labelled.scores, scores)
         self._check_odds(scores[:, labelled.columns], scorer.song.name)
         linked = LinkedScores.of(scores, labelled.columns, self.link)
         neighbourhood, answers, surrogate, converged = self.fit_surrogate(
@@ -211,7 +215,6 @@ class SongExplainer:
         explanation = self.explanation(
             scorer, labelled, neighbourhood, answers, surrogate, corners, linked.exponents
         )
-        given = labelled.given if not first.is_noisy else replace(labelled.given, is_steady=False)
         about = self._settings(neighbourhood, scorer.way, converged) | {"row_check": given.check}
         explanation = replace(explanation, title=table.title(0), settings=about)
         return explanation, blind_spots(scorer, first, scores)
@@ -334,16 +337,10 @@ class SongExplainer:
             The masks.
         scores : ndarray of shape (n_pairs, n_columns)
             Scores of all pairs of audio and lyric masks of the neighbourhood.
-
-        Raises
-        ------
-        ValueError
-            The model's scores of the row of X differ from those of the composed song.
         """
         first, scores = _ask(scorer, drawing.first(self.n_samples), labelled)
         scorer.check_parts(first, scores, labelled.scores)
         if is_same_answer(scores[0], labelled.scores, scores):
-            labelled.given.compare(scorer.song, labelled.scores, scores)
             return first, scores
         warnings.warn(
             f"{scorer.song.name}: the model scored the same song {labelled.scores}, then "

@@ -225,6 +225,21 @@ def test_a_model_that_answers_by_chance_is_not_accused():
     assert len(list(slightly.mask_functions(X))) == 1
 
 
+@pytest.mark.parametrize("seed", range(12))
+def test_a_model_of_two_answers_is_not_accused(seed):
+    """It may say the same of the row twice, and something else of the composed song."""
+    rng = np.random.default_rng(seed)
+    X = pd.DataFrame({"audio": [np.ones(100, dtype=np.float32)], "lyrics": ["la lo"]})
+    ours = explainer(lambda X: rng.choice([0.2, 0.8], size=len(X))).fit(X)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        assert ours.explain(X)[0].settings["row_check"] in (
+            "the same",
+            "the model answers by chance",
+        )
+        assert len(list(ours.mask_functions(X))) == 1
+
+
 def test_the_row_costs_one_call_of_one_song():
     seen = []
 

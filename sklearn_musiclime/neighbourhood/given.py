@@ -9,7 +9,9 @@ scores have to agree.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -20,6 +22,9 @@ from sklearn_musiclime.songs import Song
 
 GROSS = 0.05
 """Largest relative difference of scores that is accepted before perturbed songs are scored."""
+
+N_AGAIN = 8
+"""Times that the row is scored again before its scores are taken for steady ones that differ."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -37,12 +42,15 @@ class GivenAnswer:
     is_steady : bool
         Whether the model scored the row alike when it was asked again. Noisy scores are not
         compared.
+    ask_again : callable or None
+        Scores the row once more and returns an Answer; None if the model raised an error for it.
     """
 
     answer: Answer | None
     said: np.ndarray | None = None
     trouble: str | None = None
     is_steady: bool = True
+    ask_again: Callable[[], Answer] | None = None
 
     @property
     def check(self) -> str:
@@ -66,10 +74,12 @@ class GivenAnswer:
         """
         return composed if self.answer is None else self.answer.scores[0]
 
-    def compare(self, song: Song, composed: np.ndarray, among: np.ndarray) -> None:
+    def compare(self, song: Song, composed: np.ndarray, among: np.ndarray) -> GivenAnswer:
         """Check that the row and the composed song have the same scores.
 
         Nothing is checked if the model raised an error for the row, or if its scores are noisy.
+        Whether they are is found out where the scores differ, by asking again some times: a model
+        with few different answers may give the same one twice by chance.
 
         Parameters
         ----------
@@ -81,20 +91,31 @@ class GivenAnswer:
             Scores of the song and its perturbed songs, whose range sets the tolerance, see
             :func:`~sklearn_musiclime.neighbourhood.is_same_answer`.
 
+        Returns
+        -------
+        GivenAnswer
+            This answer, or the same with `is_steady` False.
+
         Raises
         ------
         ValueError
             The scores differ; the message names likely causes and remedies.
         """
         if self.answer is None or not self.is_steady:
-            return
+            return self
         given = self.answer.scores[0]
-        if not is_same_answer(given, composed, among):
-            raise ValueError(
-                f"{song.name}: the model scores the row of X {_shown(given)}, and the same song "
-                f"composed of its parts {_shown(composed)}, so another song would be explained. "
-                + _causes(song)
-            )
+        if is_same_answer(given, composed, among):
+            return self
+        for _ in range(N_AGAIN):
+            again = self.ask_again().scores
+            check_n_labels(again, len(composed))
+            if not is_same_answer(given, again[0], np.vstack([given, again])):
+                return replace(self, is_steady=False)
+        raise ValueError(
+            f"{song.name}: the model scores the row of X {_shown(given)}, and the same song "
+            f"composed of its parts {_shown(composed)}, so another song would be explained. "
+            + _causes(song)
+        )
 
 
 def ask_about_row(
@@ -143,15 +164,10 @@ def ask_about_row(
     except Exception as error:
         return GivenAnswer(None, trouble=f"{type(error).__name__}: {error}")
     check_n_labels(answer.scores, len(composed))
-    given, scores = GivenAnswer(answer, said), answer.scores[0]
-    if _is_near(scores, composed, among):
+    given = GivenAnswer(answer, said, ask_again=partial(score.answer, row))
+    if _is_near(answer.scores[0], composed, among):
         return given
-    again = score.answer(row).scores
-    check_n_labels(again, len(composed))
-    if not is_same_answer(scores, again[0], np.vstack([scores, again])):
-        return GivenAnswer(answer, said, is_steady=False)
-    given.compare(song, composed, np.vstack([scores, again]) if among is None else among)
-    return given
+    return given.compare(song, composed, answer.scores if among is None else among)
 
 
 def _is_near(scores: np.ndarray, composed: np.ndarray, among: np.ndarray | None) -> bool:
