@@ -52,5 +52,21 @@ def row_name(row: int, track_id: Hashable = None) -> str:
     >>> row_name(3, 3), row_name(3, "TRAXLZU")
     ('row 3', "row 3 ('TRAXLZU')")
     """
-    is_position = track_id is None or (type(track_id) is int and track_id == row)
-    return f"row {row}" if is_position else f"row {row} ({track_id!r:.60})"
+    return f"row {row}" if is_position(track_id, row) else f"row {row} ({track_id!r:.60})"
+
+
+def is_position(track_id: Hashable, row: int) -> bool:
+    """Check whether a song's label in the index of X says no more than its position.
+
+    Parameters
+    ----------
+    track_id : label or None
+        The label; None if X has no index.
+    row : int
+        The position.
+
+    Returns
+    -------
+    bool
+    """
+    return track_id is None or (type(track_id) is int and track_id == row)

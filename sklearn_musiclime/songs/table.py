@@ -23,7 +23,7 @@ from sklearn_musiclime.songs.cells import (
     read_lyrics,
     read_word_times,
 )
-from sklearn_musiclime.songs.errors import InvalidSongError, row_name
+from sklearn_musiclime.songs.errors import InvalidSongError, is_position, row_name
 from sklearn_musiclime.songs.song import Song, own_copies
 
 
@@ -313,8 +313,8 @@ class SongTable:
         path, track_id = self.path(row), self.track_id(row)
         if path is not None:
             return path.name
-        is_position = type(track_id) is int and track_id == self.first_row + row
-        return f"row {self.first_row + row}" if is_position else str(track_id)
+        name = row_name(self.first_row + row)
+        return name if is_position(track_id, self.first_row + row) else str(track_id)
 
     def content(self, row: int) -> tuple:
         """Return the content of a song, to hash: all its cells, the audio file by its digest.
