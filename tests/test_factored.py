@@ -39,10 +39,10 @@ from sklearn_musiclime.featurizers.audio import FEATURES, STATISTICS
 from sklearn_musiclime.featurizers.audio.table import frame_groups
 from sklearn_musiclime.neighbourhood import (
     AudioNeighbourhood,
-    NeighbourhoodScorer,
     PerturbedAudio,
     PerturbedLyrics,
     ScoreFunction,
+    Scorer,
     compose_audio,
     compose_lyrics,
     draw_masks,
@@ -51,7 +51,7 @@ from sklearn_musiclime.neighbourhood import (
     find_factored,
     score_factored,
 )
-from sklearn_musiclime.neighbourhood.designs import PAIRS_A_HALF
+from sklearn_musiclime.neighbourhood.designs import PAIRS_A_MASK
 from sklearn_musiclime.neighbourhood.masks import distinct_rows
 from sklearn_musiclime.songs import SongTable
 from sklearn_musiclime.surrogate import fit_crossed_surrogate, fit_surrogate
@@ -256,7 +256,7 @@ def test_pairs_are_as_many_as_the_budget():
     for half in (0, 1):
         uses = np.bincount(drawn.pairs[:, half])
         assert uses[:2].tolist() == [1, 0]  # nothing but the song itself keeps all, or nothing
-        assert set(uses[2:]) == {PAIRS_A_HALF}
+        assert set(uses[2:]) == {PAIRS_A_MASK}
     small = draw_neighbourhood("crossed", 3, 2, 400, rng())
     assert len(small) == 8 * 4  # everything there is
     assert small.repeats == 400 / 32
@@ -580,7 +580,7 @@ def test_progress_ends_at_its_total(is_factored, made_songs):
     drawn = draw_neighbourhood("crossed", components.n_audio, components.n_lyrics, 40, rng())
     done = []
     halves = find_factored(model, song)[0] if is_factored else None
-    scorer = NeighbourhoodScorer(
+    scorer = Scorer(
         ScoreFunction(model), halves, song, components,
         units=None, batch_size=16, parallel=Parallel(return_as="generator"),
         progress=SimpleNamespace(total=None, update=done.append),

@@ -24,7 +24,7 @@ from sklearn_musiclime.neighbourhood import (
     draw_masks,
     draw_neighbourhood,
     perturbed_songs,
-    score_masks,
+    score_black_box,
     select_labels,
 )
 from sklearn_musiclime.songs import SongTable
@@ -121,7 +121,7 @@ def joint_or_crossed(design, n_samples=60, seed=0, **options):
 def test_corners_are_added_and_taken_apart(design):
     drawn = joint_or_crossed(design, with_grid=True)
     cornered = drawn.with_corners()
-    assert cornered.n_halves == drawn.n_halves == (60, 60)
+    assert cornered.n_masks == drawn.n_masks == (60, 60)
     np.testing.assert_array_equal(cornered.masks, drawn.masks)
     kept = [
         (cornered.audio_masks[i].mean(), cornered.lyric_masks[j].mean())
@@ -302,7 +302,7 @@ def test_memory_is_bounded_by_one_batch():
         masks = draw_masks("independent", len(components), n_masks, rng())
         parallel = Parallel(n_jobs=None, return_as="generator")
         tracemalloc.start()
-        score_masks(score, song, components, masks, batch_size=10, parallel=parallel)
+        score_black_box(score, song, components, masks, batch_size=10, parallel=parallel)
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         return peak
@@ -325,7 +325,7 @@ def test_automatic_batches_hold_64_mib(seconds, size):
     parallel = Parallel(n_jobs=None, return_as="generator")
     batch_size = automatic_batch_size(song)
     score = ScoreFunction(model)
-    score_masks(score, song, components, masks, batch_size=batch_size, parallel=parallel)
+    score_black_box(score, song, components, masks, batch_size=batch_size, parallel=parallel)
     assert sizes == [size, 1]
 
 

@@ -85,7 +85,7 @@ def draw_masks(
     """
     check_design(design, n_samples)
     if design == "crossed":
-        raise ValueError("design='crossed' draws the masks of two halves: see draw_neighbourhood")
+        raise ValueError("design='crossed' draws masks of each modality: see draw_neighbourhood")
     if kernel not in KERNEL_DRAWS:
         raise ValueError(f"kernel must be one of {tuple(KERNEL_DRAWS)}, got {kernel!r}")
     if n_components < 0:

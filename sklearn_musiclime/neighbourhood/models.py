@@ -1,4 +1,4 @@
-"""Models: estimators and functions as functions from songs to a matrix of scores.
+"""The scores of songs: estimators and functions as functions from songs to a matrix of scores.
 
 The file holds one class: how a model is called, how its columns are named and which of them it
 predicts all follow from its method and its classes, and are read together.

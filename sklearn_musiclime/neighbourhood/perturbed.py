@@ -196,3 +196,22 @@ def perturbed_songs(song: Song, components: Decomposition, masks: np.ndarray) ->
     elif song.lyrics is not None:
         lyrics = [song.lyrics] * len(masks)
     return song.variants(waveforms, lyrics)
+
+
+def by_length(lyric_masks: np.ndarray) -> np.ndarray:
+    """Sort masks by the number of lyric components that they keep.
+
+    With texts of similar length in a batch, a text encoder pads less.
+
+    Parameters
+    ----------
+    lyric_masks : ndarray of shape (n_masks, n_components), dtype bool
+        True where a component is kept.
+
+    Returns
+    -------
+    ndarray of shape (n_masks,) of int
+        Positions of the masks, long texts first, so that memory runs out in the first batch if in
+        any.
+    """
+    return np.argsort(-lyric_masks.sum(axis=1), kind="stable")
