@@ -22,7 +22,7 @@ import hashlib
 import warnings
 from dataclasses import dataclass, fields, replace
 from functools import partial
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -30,7 +30,12 @@ from sklearn.exceptions import ConvergenceWarning
 from tqdm.auto import tqdm
 
 from sklearn_musiclime._runtime.parallel import StreamingParallel
-from sklearn_musiclime.components.decomposition import Decomposition, decompose, link_components
+from sklearn_musiclime.components.decomposition import (
+    Decomposition,
+    Modalities,
+    decompose,
+    link_components,
+)
 from sklearn_musiclime.components.segmentation import Segmenter
 from sklearn_musiclime.components.separation import Separator
 from sklearn_musiclime.explanation import LocalExplanation
@@ -125,7 +130,7 @@ class SongExplainer:
     segmenter: Segmenter
     lyric_units: str
     mask_token: str | None
-    modality: str
+    modality: Modalities
     design: str
     n_samples: int | tuple[int, int]
     kernel: str
@@ -138,7 +143,7 @@ class SongExplainer:
     linked: bool
     tol: float | None
     max_samples: int
-    batch_size: int | str
+    batch_size: int | Literal["auto"]
 
     @classmethod
     def of(cls, explainer: Any, **known: Any) -> Self:
@@ -259,9 +264,6 @@ class SongExplainer:
         Scorer
         """
         song, components = self.read(table)
-        batch_size = self.batch_size
-        if batch_size == "auto":
-            batch_size = automatic_batch_size(song)
         factored, reason = find_factored(self.model, song)
         return Scorer(
             self.score,
@@ -269,7 +271,7 @@ class SongExplainer:
             song,
             components,
             link_components(components, song) if self.linked else None,
-            batch_size,
+            automatic_batch_size(song) if self.batch_size == "auto" else self.batch_size,
             parallel,
             progress,
             reason,
@@ -296,22 +298,24 @@ class SongExplainer:
         ValueError
             A label is unknown, or the model's scores of the row of X are quite different.
         """
-        score, answer = self.score, scorer.score_song()
-        scores = answer.scores[0]
-        with_predict = self.labels is None or not score.has_a_column_each(len(scores))
-        given = ask_about_row(score, table.given(0), scorer.song, scores, with_predict=with_predict)
+        answer = scorer.score_song()
+        columns, scores = self.score.columns, answer.scores[0]
+        with_predict = self.labels is None or not columns.has_a_column_each(len(scores))
+        given = ask_about_row(
+            self.score, table.given(0), scorer.song, scores, with_predict=with_predict
+        )
         said = given.said
         if with_predict and given.answer is None:
             said = scorer.predict_song()
-        known = score.labels(len(scores), answer.names, said)
-        columns = select_labels(
+        known = columns.labels(len(scores), answer.names, said)
+        selected = select_labels(
             self.labels,
             known,
-            partial(score.predicted, scores, said, answer.names),
+            partial(columns.predicted, scores, said, answer.names),
             scores,
-            score.outputs(len(scores)),
+            columns.outputs(len(scores)),
         )
-        return Labelled(known, columns, scores, given)
+        return Labelled(known, selected, scores, given)
 
     def first_answers(
         self, scorer: Scorer, drawing: Drawing, labelled: Labelled

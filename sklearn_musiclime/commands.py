@@ -306,7 +306,7 @@ def _explain(
     if label is not None:  # given as text, whatever the type of the model's labels
         score = ScoreFunction(model)
         answer = score.answer(song)
-        names = score.labels(answer.scores.shape[1], answer.names, score.predict(song))
+        names = score.columns.labels(answer.scores.shape[1], answer.names, score.predict(song))
         known = {str(name): name for name in names}
         labels = [known.get(label, label)]
     return explainer.explain(song, labels)[0]

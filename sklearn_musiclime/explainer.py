@@ -772,7 +772,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         self._check_parameters()
         if on_error not in ("raise", "warn"):
             raise ValueError(f"on_error must be 'raise' or 'warn', got {on_error!r}")
-        known = self._score_function().known_labels
+        known = self._score_function().columns.known_labels
         if known is not None:
             check_labels(labels, known)
         table = self._table(X)

@@ -18,7 +18,8 @@ from sklearn_musiclime.components.segmentation import Segmenter, segment_audio
 from sklearn_musiclime.components.separation import Separator, separate_sources
 from sklearn_musiclime.songs import InvalidSongError, Song
 
-Modality = Literal["both", "audio", "lyrics"]
+Modalities = Literal["both", "audio", "lyrics"]
+"""The modalities whose components are explained."""
 VOCALS = "vocals"
 """Name of the source that contains the singing voice, for linking words with it."""
 
@@ -116,7 +117,7 @@ def decompose(
     segmenter: Segmenter,
     lyric_units: str = "words",
     mask_token: str | None = None,
-    modality: Modality = "both",
+    modality: Modalities = "both",
 ) -> Decomposition:
     """Split a song into components.
 

@@ -74,8 +74,8 @@ class MaskFunction:
         int
             Position of the column.
         """
-        score, answer = self._scorer.score, self._scorer.score_song()
+        answer = self._scorer.score_song()
         self.n_calls += 1
-        n_labels = answer.scores.shape[1]
-        said = None if score.has_a_column_each(n_labels) else self._scorer.predict_song()
-        return score.labels(n_labels, answer.names, said).index(label)
+        columns, n_labels = self._scorer.score.columns, answer.scores.shape[1]
+        said = None if columns.has_a_column_each(n_labels) else self._scorer.predict_song()
+        return columns.labels(n_labels, answer.names, said).index(label)
