@@ -7,7 +7,7 @@ import gc
 import platform
 import sys
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from functools import cache
 from typing import Any
 
@@ -20,7 +20,7 @@ KEPT_BYTES = 2**25
 """32 MiB, the highest threshold that glibc takes."""
 
 
-def in_batches(encode: Callable[[Any], Any], items: Sequence[Any], batch_size: int) -> Iterator:
+def in_batches(encode: Callable[[Any], Any], items: Any, batch_size: int) -> Iterator:
     """Encode items batch by batch; a batch that is too large for memory is halved.
 
     Parameters

@@ -86,6 +86,7 @@ def draw_neighbourhood(
         size = GRID_SAMPLES if with_grid else SHARES_GRID if with_shares else 0
         counts = np.broadcast_to(n_samples, 2)
         return _crossed((n_audio, n_lyrics), counts, rng, size, replacement, besides)
+    assert not isinstance(n_samples, tuple)  # two numbers are for the crossed design alone
     p = n_audio + n_lyrics
     if besides is None and not replacement and _are_few(p, n_samples):
         design = "exhaustive"
@@ -158,9 +159,10 @@ def _crossed(
         pairs = np.vstack([[[0, 0]], pairs])
     return Neighbourhood(
         "crossed",
-        *both_masks,
+        both_masks[0],
+        both_masks[1],
         pairs,
-        known=tuple(n_known),
+        known=(n_known[0], n_known[1]),
         is_noisy=replacement,
         n_samples=int(n_samples.max()),
         grid=grid,

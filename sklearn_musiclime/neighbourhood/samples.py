@@ -189,10 +189,11 @@ class Neighbourhood:
         """Sampling fractions of the audio masks and the lyric masks of the grid."""
         if self.grid is None:
             return 0.0, 0.0
-        return tuple(
+        audio, lyrics = (
             fraction_of_all(len(rows), p)
             for rows, p in zip(self.grid, self._n_components, strict=True)
         )
+        return audio, lyrics
 
     def _joint_sampling(self, is_drawn: np.ndarray) -> Sampling:
         """The sampling of a joint design, which has one side."""
@@ -267,8 +268,8 @@ class Neighbourhood:
             The same scores, by their purpose.
         """
         sizes = [len(self.pairs), len(self.grid_pairs), len(self.swap_pairs)]
-        of_pairs, grid, swapped, corners = np.split(scores, np.cumsum(sizes))
-        grid = None if self.grid is None else grid.reshape(*map(len, self.grid), -1)
+        of_pairs, of_grid, swapped, corners = np.split(scores, np.cumsum(sizes))
+        grid = None if self.grid is None else of_grid.reshape(*map(len, self.grid), -1)
         return Scores(of_pairs, grid, swapped.reshape(-1, 2, scores.shape[1]), corners)
 
     def with_corners(self) -> Neighbourhood:
