@@ -18,7 +18,6 @@ needs, and all read the same parameters, so that they are best read in one go.
 
 from __future__ import annotations
 
-import hashlib
 import warnings
 from dataclasses import dataclass, fields, replace
 from functools import partial
@@ -56,6 +55,7 @@ from sklearn_musiclime.neighbourhood import (
     is_same_answer,
     n_more_samples,
     select_labels,
+    song_generator,
 )
 from sklearn_musiclime.songs import Song, SongTable
 from sklearn_musiclime.surrogate import (
@@ -518,17 +518,8 @@ class SongExplainer:
         n_columns = components.n_audio, components.n_lyrics
         if links is not None:
             n_columns = int(links.max(initial=-1)) + 1, 0
-        rng = self._rng(scorer.song, components)
+        rng = song_generator(self.seed, scorer.song, components)
         return Drawing(design, n_columns, rng, self.kernel, self.interactions is not None)
-
-    def _rng(self, song: Song, components: Decomposition) -> np.random.Generator:
-        """Return a random generator seeded by `seed` and the song's lyrics, length, components."""
-        digest = hashlib.blake2b(digest_size=8)
-        for part in (song.lyrics or "", *components.names):
-            digest.update(part.encode("utf-8", "surrogatepass") + b"\0")
-        length = 0 if song.waveform is None else len(song.waveform)
-        digest.update(length.to_bytes(8, "little"))
-        return np.random.default_rng([self.seed, int.from_bytes(digest.digest(), "little")])
 
     def _which_interactions(self, links: np.ndarray | None) -> str | None:
         """Return the pairs of components to estimate: "cross", "all" or None (if linked)."""

@@ -70,7 +70,8 @@ class ScoreColumns:
         n_columns : int
             Number of columns.
         names : sequence or None, default=None
-            Names from the model's DataFrame, see :class:`Answer`.
+            Names from the model's DataFrame, see
+            :class:`~sklearn_musiclime.neighbourhood.Answer`.
         said : ndarray of shape (1, ...), or None, default=None
             Output of ``predict`` for a song.
 
@@ -166,7 +167,8 @@ class ScoreColumns:
         said : ndarray of shape (1,) or (1, n_outputs), or None, default=None
             Output of ``predict`` for the song. None: predictions are taken from the scores.
         names : sequence or None, default=None
-            Names from the model's DataFrame, see :class:`Answer`.
+            Names from the model's DataFrame, see
+            :class:`~sklearn_musiclime.neighbourhood.Answer`.
 
         Returns
         -------
