@@ -1,8 +1,8 @@
-"""Factored models: models with an encoder for each modality and a head that joins the encodings.
+"""Scores of one song's masks by a factored model: an encoder for each modality, and a head.
 
 Most multimodal models encode audio and lyrics separately and join them late. To score a
 neighbourhood of n audio masks and m lyric masks such a model needs n + m encodings, although its
-head scores up to n x m combinations. These models are recognised as factored:
+head, which joins the encodings, scores up to n x m combinations. Recognised as factored are:
 
 - estimators with the methods ``encode_audio(column)``, ``encode_lyrics(column)`` and
   ``predict_encoded(audio, lyrics)``. Encodings are arrays, sparse arrays, tensors or DataFrames

@@ -67,7 +67,7 @@ class Scorer:
 
     @property
     def parts(self) -> FactoredModel | None:
-        """Encoders and head, if masks are scored by them; links are of both modalities."""
+        """Encoders and head to score masks by. None: it is a black box, or masks are of links."""
         return self.factored if self.links is None else None
 
     @property
