@@ -582,7 +582,7 @@ def test_progress_ends_at_its_total(is_factored, made_songs):
     halves = find_factored(model, song)[0] if is_factored else None
     scorer = Scorer(
         ScoreFunction(model), halves, song, components,
-        units=None, batch_size=16, parallel=Parallel(return_as="generator"),
+        links=None, batch_size=16, parallel=Parallel(return_as="generator"),
         progress=SimpleNamespace(total=None, update=done.append),
     )  # fmt: skip
     first = scorer.score_pairs(drawn, drawn.pairs)
