@@ -116,6 +116,13 @@ class Neighbourhood:
         """Masks over all components, shape (n_samples, n_components)."""
         return np.hstack([self.audio_masks[self.pairs[:, 0]], self.lyric_masks[self.pairs[:, 1]]])
 
+    @property
+    def grid_masks(self) -> tuple[np.ndarray, np.ndarray]:
+        """Masks of the audio and masks of the lyrics of the grid, which has to be there."""
+        assert self.grid is not None
+        audio, lyrics = self.grid
+        return self.audio_masks[audio], self.lyric_masks[lyrics]
+
     def digest(self) -> str:
         """Hash the masks and pairs: neighbourhoods that are equal to the bit have equal digests.
 
