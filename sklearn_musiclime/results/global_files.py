@@ -13,6 +13,7 @@ import pandas as pd
 import scipy.sparse
 
 from sklearn_musiclime.results.aggregation import PairTotals
+from sklearn_musiclime.results.dataframes import SHARES
 from sklearn_musiclime.results.documents import (
     GLOBAL,
     VERSIONS,
@@ -25,7 +26,6 @@ from sklearn_musiclime.results.documents import (
     unique_labels,
     write_saved,
 )
-from sklearn_musiclime.results.frames import SHARES
 from sklearn_musiclime.results.global_data import GlobalData
 from sklearn_musiclime.results.importance import totals
 from sklearn_musiclime.results.reading import Record, Shape
