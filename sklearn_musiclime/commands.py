@@ -31,7 +31,7 @@ from sklearn_musiclime.explanation import GlobalExplanation, LocalExplanation
 from sklearn_musiclime.fusion import TransformerFusionClassifier, make_fusion_pipeline
 from sklearn_musiclime.neighbourhood import ScoreFunction
 from sklearn_musiclime.report.sound import playable
-from sklearn_musiclime.results.frames import SHARES
+from sklearn_musiclime.results.dataframes import SHARES
 from sklearn_musiclime.songs import read_text_file
 
 if TYPE_CHECKING:

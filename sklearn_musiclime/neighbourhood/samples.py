@@ -121,6 +121,13 @@ class Neighbourhood:
         """Masks of the audio and masks of the lyrics, which `pairs` combine."""
         return self.audio_masks, self.lyric_masks
 
+    @property
+    def grid_masks(self) -> tuple[np.ndarray, np.ndarray]:
+        """Masks of the audio and masks of the lyrics of the grid, which has to be there."""
+        assert self.grid is not None
+        audio, lyrics = self.grid
+        return self.audio_masks[audio], self.lyric_masks[lyrics]
+
     def digest(self) -> str:
         """Hash the masks and pairs: neighbourhoods that are equal to the bit have equal digests.
 
