@@ -47,7 +47,8 @@ def describe(value: Any) -> Parts:
     Unidentified
         It has no identity that holds in another process.
     """
-    return _known(type(value))(value)
+    cls: type = type(value)
+    return _known(cls)(value)
 
 
 @functools.lru_cache(maxsize=256)
