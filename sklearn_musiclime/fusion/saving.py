@@ -69,13 +69,13 @@ class SavingMixin:
         }
         text = json.dumps(document, indent=1)
         folder.mkdir(parents=True, exist_ok=True)
-        for half, model, companion in (
+        for modality, model, companion in (
             ("audio", self.network_.audio_model, self.feature_extractor_),
             ("lyrics", self.network_.text_model, self.tokenizer_),
         ):
             if model is not None:
-                model.save_pretrained(folder / half)
-                companion.save_pretrained(folder / half)
+                model.save_pretrained(folder / modality)
+                companion.save_pretrained(folder / modality)
         state = self.network_.classifier.state_dict(prefix="classifier.")
         state = {name: tensor.cpu().contiguous() for name, tensor in state.items()}
         save_file(state, folder / "classifier.safetensors")

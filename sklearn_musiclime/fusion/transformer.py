@@ -29,7 +29,7 @@ from sklearn_musiclime._runtime import torch as _torch
 from sklearn_musiclime._runtime.memory import in_batches
 from sklearn_musiclime.featurizers.audio.embedder import AST
 from sklearn_musiclime.featurizers.texts import LONG
-from sklearn_musiclime.fusion._columns import check_modality, read_columns
+from sklearn_musiclime.fusion._columns import modalities_of, read_columns
 from sklearn_musiclime.fusion.fine_tuned import NetworkMixin, is_factored
 from sklearn_musiclime.fusion.saving import SavingMixin
 
@@ -308,8 +308,8 @@ class TransformerFusionClassifier(ClassifierMixin, NetworkMixin, SavingMixin, Ba
         check_is_fitted(self)
         columns = self._columns(X)
         if is_factored(self):
-            halves = zip(self._halves, columns, strict=True)
-            return self._classify([self._encode(half, column) for half, column in halves])
+            pairs = zip(self._modalities, columns, strict=True)
+            return self._classify([self._encode(modality, column) for modality, column in pairs])
         probabilities = in_batches(
             lambda rows: self._attend([[column[row] for row in rows] for column in columns]),
             range(len(X)),
@@ -382,7 +382,7 @@ class TransformerFusionClassifier(ClassifierMixin, NetworkMixin, SavingMixin, Ba
         """
         check_is_fitted(self)
         encoded = {"audio": audio, "lyrics": lyrics}
-        return self._classify([encoded[half] for half in self._halves])
+        return self._classify([encoded[modality] for modality in self._modalities])
 
     @property
     def required_sampling_rate(self) -> int | None:
@@ -407,7 +407,7 @@ class TransformerFusionClassifier(ClassifierMixin, NetworkMixin, SavingMixin, Ba
         return state
 
     def _check_parameters(self) -> None:
-        check_modality(self.modality)
+        modalities_of(self.modality)  # raises for an unknown value
         for name, known in (("fusion", FUSIONS), ("long", LONG)):
             if getattr(self, name) not in known:
                 raise ValueError(f"{name} must be one of {known}, got {getattr(self, name)!r}")
