@@ -6,7 +6,7 @@ import argparse
 import tempfile
 import webbrowser
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -277,7 +277,7 @@ def _cross_validated_accuracy(
 
 
 def _separator(name: str) -> Separator | None:
-    makers = {
+    makers: dict[str, Callable[[], Separator | None]] = {
         "hpss": HPSSSeparator,
         "demucs": TorchSeparator.demucs,
         "open-unmix": TorchSeparator.open_unmix,

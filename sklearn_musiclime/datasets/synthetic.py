@@ -157,10 +157,17 @@ class PlantedRule:
         float
             The fraction of the k components of `main` that the song contains which are among the k
             components of largest ``|weight|``; 1.0 if k is 0.
+
+        Raises
+        ------
+        ValueError
+            The explanation is not of both modalities, or has no waveforms.
         """
-        components = explanation.components
-        words = set(components.lyrics.names)
-        planted = {name for name in self.main if self._present(name, components.audio.mix, words)}
+        audio, lyrics = explanation.components.audio, explanation.components.lyrics
+        if audio is None or audio.mix is None or lyrics is None:
+            raise ValueError("recall needs an explanation of both modalities, with its waveforms")
+        words = set(lyrics.names)
+        planted = {name for name in self.main if self._present(name, audio.mix, words)}
         found = planted & set(explanation.top(len(planted))["component"])
         return len(found) / len(planted) if planted else 1.0
 
@@ -358,7 +365,8 @@ def _play(
         if source == "bass":
             raw = _tone(65.4 * key * 2 ** (root % 7 / 12), time, 3) * np.exp(-since_beat / 0.3)
         elif source == "chords":
-            raw = sum(_tone(130.8 * key * 2 ** ((root + i) / 12), time, 4) for i in (0, 4, 7))
+            tones = [_tone(130.8 * key * 2 ** ((root + i) / 12), time, 4) for i in (0, 4, 7)]
+            raw = np.sum(tones, axis=0)
         else:
             note = rng.choice([0, 2, 4, 7, 9], size=int(time[-1] / beat) + 1)
             pitch = 262 * key * 2 ** (note[(time / beat).astype(int)] / 12)

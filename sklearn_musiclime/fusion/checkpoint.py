@@ -56,7 +56,7 @@ def read_state_dict(path: str | PathLike[str]) -> dict[str, torch.Tensor]:
         raise FileNotFoundError(f"there is no file {str(path)!r}")
     try:
         if path.suffix == ".safetensors":
-            state = load_file(path)
+            state: Any = load_file(path)
         else:
             state = torch.load(path, map_location="cpu", weights_only=True)
     # On a broken file the readers raise errors of any type: KeyError, TypeError, struct.error...
@@ -231,12 +231,12 @@ def load_encoder(
         output_loading_info=True,
         ignore_mismatched_sizes=True,
     )
-    missing = set(report["missing_keys"])
+    missing = sorted(report["missing_keys"])
     if modality == "lyrics" and not any(name.startswith("pooler.") for name in part):
         model.pooler = None  # unused: the head takes the first token
-        missing = {name for name in missing if not name.startswith("pooler.")}
+        missing = [name for name in missing if not name.startswith("pooler.")]
     return model, [
-        *(f"missing: {prefix}{name}" for name in sorted(missing)),
+        *(f"missing: {prefix}{name}" for name in missing),
         *(
             f"left over: {prefix}{name}"
             for name in sorted(report["unexpected_keys"])

@@ -14,12 +14,12 @@ from sklearn_musiclime._runtime.memory import in_batches
 from sklearn_musiclime.featurizers.audio.embedder import came_from
 from sklearn_musiclime.featurizers.audio.encoder import AudioEncoder
 from sklearn_musiclime.fusion._columns import modalities_of
-from sklearn_musiclime.fusion.branches import AudioBranch, LyricsBranch
+from sklearn_musiclime.fusion.branches import AudioBranch, Branch, LyricsBranch
 from sklearn_musiclime.fusion.checkpoint import load_encoder, load_head
 from sklearn_musiclime.fusion.training import Training
 
 if TYPE_CHECKING:
-    from transformers import FeatureExtractionMixin, PreTrainedTokenizerBase
+    from transformers import PreTrainedTokenizerBase, SequenceFeatureExtractor
 
 HEAD_BATCH = 8192
 """Number of encoded songs in a batch of the head."""
@@ -41,7 +41,7 @@ class NetworkMixin:
     modality: str
     freeze: bool
     long: str
-    feature_extractor: FeatureExtractionMixin | None
+    feature_extractor: SequenceFeatureExtractor | None
     tokenizer: PreTrainedTokenizerBase | None
     n_epochs: int
     batch_size: int
@@ -59,7 +59,7 @@ class NetworkMixin:
     def _modalities(self) -> tuple[str, ...]:
         return modalities_of(self.modality)
 
-    def _extractor(self, source: Any) -> FeatureExtractionMixin:
+    def _extractor(self, source: Any) -> SequenceFeatureExtractor:
         if self.feature_extractor is not None:
             return self.feature_extractor
         auto = _torch.load("transformers", "TransformerFusionClassifier").AutoFeatureExtractor
@@ -106,7 +106,7 @@ class NetworkMixin:
 
     def _sizes(self) -> list[int]:
         """Lengths of the encoders' vectors, found by encoding silence and an empty text."""
-        nothing = {"audio": [np.zeros(1, dtype=np.float32)], "lyrics": [""]}
+        nothing: dict[str, list[Any]] = {"audio": [np.zeros(1, dtype=np.float32)], "lyrics": [""]}
         sizes = []
         with _torch.inference():
             self.network_.eval()
@@ -115,14 +115,14 @@ class NetworkMixin:
                 sizes.append(branch.features(songs, sequences=not is_factored(self))[0].shape[-1])
         return sizes
 
-    def _branches(self) -> list[AudioBranch | LyricsBranch]:
+    def _branches(self) -> list[Branch]:
         """The branches that are used, in the order of the arguments of the head."""
         network = self.network_
-        branches = {}
-        if network.audio_model is not None:
+        branches: dict[str, Branch] = {}
+        if self.feature_extractor_ is not None:
             encoder = AudioEncoder(network.audio_model, self.feature_extractor_, long=self.long)
             branches["audio"] = AudioBranch(encoder)
-        if network.text_model is not None:
+        if self.tokenizer_ is not None:
             branches["lyrics"] = LyricsBranch(network.text_model, self.tokenizer_, self.long)
         return [branches[modality] for modality in self._modalities]
 
@@ -185,7 +185,7 @@ class NetworkMixin:
             for branch, songs in zip(self._branches(), prepared, strict=True)
         )
 
-    def _frozen_features(self, branch: AudioBranch | LyricsBranch, column: list) -> list[Any]:
+    def _frozen_features(self, branch: Branch, column: list) -> list[Any]:
         """Input of the head for each song from a frozen encoder."""
         import torch
 

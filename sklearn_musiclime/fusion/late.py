@@ -288,11 +288,13 @@ class LateFusionClassifier(ClassifierMixin, BaseEstimator):
             Combined probabilities.
         """
         check_is_fitted(self)
-        if self.modality != "both":
-            return audio if self.modality == "audio" else lyrics
+        given: dict[str, Any] = {"audio": audio, "lyrics": lyrics}
+        encoded = [given[modality] for modality in modalities_of(self.modality)]
+        if len(encoded) == 1:
+            return encoded[0]
         if self.method == "stacking":
-            return self.final_estimator_.predict_proba(_stacked(audio, lyrics))
-        both = np.stack([audio, lyrics]).astype(np.float64)
+            return self.final_estimator_.predict_proba(_stacked(*encoded))
+        both = np.stack(encoded).astype(np.float64)
         if self.method == "average":
             return np.average(both, axis=0, weights=self.weights)
         # The smallest float instead of 0: if every class has probability 0 in one modality, the

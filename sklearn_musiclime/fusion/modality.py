@@ -59,7 +59,7 @@ def only(
     >>> [name for name, _, _ in reader["features"].transformers]
     ['lyrics']
     """
-    modalities_of(modality)
+    modalities_of(modality)  # raises for an unknown value
     model = clone(model)
     if "modality" in model.get_params(deep=False):
         return model.set_params(modality=modality)

@@ -62,8 +62,8 @@ def plot_local(explanation: LocalResult, label: Hashable | None = None, *, n: in
     label = explanation.labels[index]
     audio, lyrics = explanation.components.audio, explanation.components.lyrics
     parts = {"audio": audio, "lyrics": lyrics}
-    modalities = [modality for modality, part in parts.items() if part is not None]
-    n_bars = max(1, min(n, max(len(parts[modality]) for modality in modalities)))
+    sizes = {modality: len(part) for modality, part in parts.items() if part is not None}
+    n_bars = max(1, min(n, max(sizes.values())))
     n_pairs = 0
     if explanation.interaction_terms is not None:
         n_pairs = len(explanation.interactions(label).head(n))
@@ -77,12 +77,12 @@ def plot_local(explanation: LocalResult, label: Hashable | None = None, *, n: in
     rows = [name for name, height in heights.items() if height]
     figure = new_figure(WIDTH, 0.7 + sum(heights.values()))
     grid = figure.add_gridspec(
-        len(rows), len(modalities), height_ratios=[heights[name] for name in rows]
+        len(rows), len(sizes), height_ratios=[heights[name] for name in rows]
     )
     draw_text(figure.suptitle, _heading(explanation, index), fontsize=11, x=0.01, ha="left")
     for row, name in enumerate(rows):
         if name == "bars":
-            for column, modality in enumerate(modalities):
+            for column, modality in enumerate(sizes):
                 ax = figure.add_subplot(grid[row, column])
                 plot_top(explanation, label, n=n, modality=modality, ax=ax)
                 ax.set_ylim(n_bars - 0.5, -0.5)
@@ -390,8 +390,8 @@ def _lyrics_lines(lyrics: LyricComponents, n_columns: int) -> list[list[Piece]]:
             if column and column + _columns(token.group()) > n_columns:
                 lines.append([])
                 column = 0
-            for component, run in groupby(range(*token.span()), key=lambda i: owner[at + i]):
-                run = list(run)
+            for component, group in groupby(range(*token.span()), key=lambda i: owner[at + i]):
+                run = list(group)
                 text = line[run[0] : run[-1] + 1]
                 lines[-1].append((column, text, None if component < 0 else int(component)))
                 column += _columns(text)
