@@ -271,7 +271,10 @@ def test_pick_takes_the_songs_that_show_the_model():
     songs.append(local(5, {"hate": 2.0}, "hate", label="rock"))
     picked = GlobalExplanation.from_local(songs).pick(3)
     assert picked["row"].tolist() == [0, 5]  # no third adds anything
-    assert GlobalExplanation.from_local(songs).pick(3, n_top=1)["row"].tolist()[0] in range(6)
+    songs.append(local(6, {"vocals@0": 1.0, "love": 1.0, "vocals@1": 0.5}, "love"))
+    found = GlobalExplanation.from_local(songs)
+    assert found.pick(3)["row"].tolist() == [6, 5]  # which covers more than the others
+    assert found.pick(3, n_top=2)["row"].tolist() == [0, 5]  # of what counts most: no more
 
 
 def test_compare():
