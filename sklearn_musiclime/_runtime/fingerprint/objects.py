@@ -113,7 +113,7 @@ def _type_alone(value: Any) -> Parts:
 
 
 def _random(value: random.Random) -> Parts:
-    if value is random._inst:  # type: ignore[attr-defined]
+    if value is random._inst:
         return Parts("the generator of random")
     return describe_state(value)
 
