@@ -2,6 +2,8 @@
 
 Prints JSON: by name the keys of objects that must differ, and of objects that must be equal. FOLDER
 is for files, and the same for all processes that are compared.
+
+Over 400 lines since it is two lists, of what must count and what must not.
 """
 
 import copy

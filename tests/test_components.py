@@ -1,4 +1,7 @@
-"""Components partition the song (P2), whatever the separator, the segmenter and the lyrics."""
+"""Components partition the song (P2), whatever the separator, the segmenter and the lyrics.
+
+Over 400 lines since audio and lyrics are held to the same partition.
+"""
 
 from itertools import pairwise
 from types import SimpleNamespace

@@ -1,4 +1,7 @@
-"""Embedders against transformers and sentence-transformers themselves, called one by one."""
+"""Embedders against transformers and sentence-transformers themselves, called one by one.
+
+Over 400 lines since both embedders are held to the same models, loaded once.
+"""
 
 import gc
 import pickle

@@ -1,4 +1,7 @@
-"""What an explanation says, shows, sounds like, and is after a round trip through files."""
+"""What an explanation says, shows, sounds like, and is after a round trip through files.
+
+Over 400 lines since one explanation is shown, heard, saved and broken.
+"""
 
 import json
 import tracemalloc

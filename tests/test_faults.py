@@ -1,4 +1,7 @@
-"""What fails late: full disks, caches that can't be written, interrupts, closed pipes."""
+"""What fails late: full disks, caches that can't be written, interrupts, closed pipes.
+
+Over 400 lines since each fault is a few lines, and their helpers are shared.
+"""
 
 import ctypes
 import errno

@@ -1,4 +1,7 @@
-"""Designs, perturbed songs and models."""
+"""Designs, perturbed songs and models.
+
+Over 400 lines since designs, songs and models are steps of one way.
+"""
 
 import tracemalloc
 from dataclasses import replace

@@ -1,4 +1,7 @@
-"""The page of a local explanation, in a real browser."""
+"""The page of a local explanation, in a real browser.
+
+Over 400 lines since one browser and one page serve all of it.
+"""
 
 import base64
 import html

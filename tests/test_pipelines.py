@@ -2,6 +2,8 @@
 
 For each the prediction is the model's own of the untouched row, the default label is what its
 ``predict`` says, and the weights are those of the same model as a plain function of whole songs.
+
+Over 400 lines since it is one list of models, each with the same check.
 """
 
 import functools

@@ -1,4 +1,7 @@
-"""Reading songs: every kind of good cell is read right, every kind of bad one gives one error."""
+"""Reading songs: every kind of good cell is read right, every kind of bad one gives one error.
+
+Over 400 lines since it is a list of cells, good ones and bad ones.
+"""
 
 import numpy as np
 import pandas as pd

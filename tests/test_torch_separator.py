@@ -1,4 +1,7 @@
-"""A network as a separator: what it computes, whatever the chunks, the rate and the threads."""
+"""A network as a separator: what it computes, whatever the chunks, the rate and the threads.
+
+Over 400 lines since the toy networks of one test serve the others.
+"""
 
 import pickle
 import subprocess

@@ -1,4 +1,7 @@
-"""TransformerFusionClassifier: by hand with transformers' classes, and on a rule of both halves."""
+"""TransformerFusionClassifier: by hand with transformers' classes, and on a rule of both halves.
+
+Over 400 lines since the small pretrained models are made once for all of it.
+"""
 
 import json
 import pickle
