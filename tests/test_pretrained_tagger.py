@@ -91,6 +91,7 @@ def test_an_embedding_is_what_the_network_makes_of_a_window(loaded):
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("error::sklearn.exceptions.ConvergenceWarning")
 def test_the_example(loaded, capsys):
     tags, genre = pretrained_tagger.main()
