@@ -40,6 +40,11 @@ class Surrogate:
         least squares or another `regressor`.
     is_sufficient : bool
         Whether there were at least 1.5 clusters of masks per component on each side.
+    weight : ndarray of shape (n_samples,), or None
+        Weights of the samples in the fit; None for a crossed design.
+    left_out : ndarray of shape (n_samples, n_labels), or None
+        Scores less those of a surrogate that is fitted without the sample's cluster; None for a
+        crossed design.
     """
 
     weights: np.ndarray
@@ -51,6 +56,8 @@ class Surrogate:
     dof: np.ndarray
     penalty: np.ndarray
     is_sufficient: bool = True
+    weight: np.ndarray | None = None
+    left_out: np.ndarray | None = None
 
     @property
     def low(self) -> np.ndarray:
