@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
@@ -13,9 +13,16 @@ from sklearn_musiclime._explain_one import SongExplainer
 from sklearn_musiclime._runtime.cache import ResultCache
 from sklearn_musiclime._runtime.fingerprint import fingerprint
 from sklearn_musiclime._runtime.parallel import StreamingParallel
+from sklearn_musiclime._version import __version__
 from sklearn_musiclime.components.separation import read_beside
 from sklearn_musiclime.explanation import LocalExplanation
 from sklearn_musiclime.songs import SongTable
+
+NOT_DECISIVE = (
+    "model", "memory", "n_jobs", "verbose", "batch_size", "random_state", "sampling_rate",
+    "audio_column", "lyrics_column", "word_times_column",
+)  # fmt: skip
+"""Parameters left out of the cache key: they change no result, or are hashed in another form."""
 
 
 class Outcome(NamedTuple):
@@ -97,7 +104,8 @@ class KeptExplanations:
         parallel = parallel or StreamingParallel(1)
         progress = tqdm(disable=True) if progress is None else progress
         digest = identify(self.key is not None, self.version, song=table.content(0))
-        key, kept, notes = None, None, {}
+        key, kept = None, None
+        notes: dict[str, str] = {}
         if self.key is not None:
             beside = read_beside(self.explainer.separator, table.path(0))
             key = fingerprint(self.key, digest, beside, version=self.version)
@@ -153,3 +161,37 @@ def identify(is_needed: bool, version: str | int | None, **named: Any) -> str | 
         if is_needed:
             raise
         return None
+
+
+def result_key(
+    parameters: Mapping[str, Any],
+    model_digest: str | None,
+    labels: Any,
+    seed: int,
+    sampling_rate: float,
+) -> str:
+    """Hash everything but the song that an explanation depends on.
+
+    Parameters
+    ----------
+    parameters : mapping of str to object
+        Parameters of the explainer.
+    model_digest : str or None
+        Hash of the fitted model.
+    labels : object
+        The labels to explain, as they were given.
+    seed : int
+        Seed of the masks.
+    sampling_rate : float
+        Rate, in Hz, at which songs are perturbed.
+
+    Returns
+    -------
+    str
+        The hash, which also depends on the release of this package.
+    """
+    decisive = {name: value for name, value in parameters.items() if name not in NOT_DECISIVE}
+    return fingerprint(
+        __version__, model_digest, labels, seed, sampling_rate,
+        version=parameters["cache_version"], **decisive,
+    )  # fmt: skip

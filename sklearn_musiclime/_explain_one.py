@@ -18,11 +18,10 @@ needs, and all read the same parameters, so that they are best read in one go.
 
 from __future__ import annotations
 
-import hashlib
 import warnings
 from dataclasses import dataclass, fields, replace
 from functools import partial
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -30,7 +29,12 @@ from sklearn.exceptions import ConvergenceWarning
 from tqdm.auto import tqdm
 
 from sklearn_musiclime._runtime.parallel import StreamingParallel
-from sklearn_musiclime.components.decomposition import Decomposition, decompose, link_components
+from sklearn_musiclime.components.decomposition import (
+    Decomposition,
+    Modalities,
+    decompose,
+    link_components,
+)
 from sklearn_musiclime.components.segmentation import Segmenter
 from sklearn_musiclime.components.separation import Separator
 from sklearn_musiclime.explanation import LocalExplanation
@@ -38,9 +42,9 @@ from sklearn_musiclime.neighbourhood import (
     Drawing,
     GivenAnswer,
     Neighbourhood,
-    NeighbourhoodScorer,
     NotApartError,
     ScoreFunction,
+    Scorer,
     Scores,
     ask_about_row,
     automatic_batch_size,
@@ -51,6 +55,7 @@ from sklearn_musiclime.neighbourhood import (
     is_same_answer,
     n_more_samples,
     select_labels,
+    song_generator,
 )
 from sklearn_musiclime.songs import Song, SongTable
 from sklearn_musiclime.surrogate import (
@@ -125,7 +130,7 @@ class SongExplainer:
     segmenter: Segmenter
     lyric_units: str
     mask_token: str | None
-    modality: str
+    modality: Modalities
     design: str
     n_samples: int | tuple[int, int]
     kernel: str
@@ -138,7 +143,7 @@ class SongExplainer:
     linked: bool
     tol: float | None
     max_samples: int
-    batch_size: int | str
+    batch_size: int | Literal["auto"]
 
     @classmethod
     def of(cls, explainer: Any, **known: Any) -> Self:
@@ -193,11 +198,9 @@ class SongExplainer:
         n_songs = explanation.settings["n_combinations"]
         return explanation, notes | {"black box": fallback_message(scorer.reason, n_songs)}
 
-    def _explain(
-        self, scorer: NeighbourhoodScorer, table: SongTable
-    ) -> tuple[LocalExplanation, dict[str, str]]:
+    def _explain(self, scorer: Scorer, table: SongTable) -> tuple[LocalExplanation, dict[str, str]]:
         drawing = self._drawing(scorer)
-        which = self._which_interactions(scorer.units)
+        which = self._which_interactions(scorer.links)
         if which is not None:
             check_n_pairs(scorer.components.n_audio, scorer.components.n_lyrics, which)
         labelled = self.choose_labels(scorer, table)
@@ -244,9 +247,7 @@ class SongExplainer:
             modality=self.modality,
         )
 
-    def scorer(
-        self, table: SongTable, parallel: StreamingParallel, progress: tqdm
-    ) -> NeighbourhoodScorer:
+    def scorer(self, table: SongTable, parallel: StreamingParallel, progress: tqdm) -> Scorer:
         """Read a song, split it into components, and find out whether the model is factored.
 
         Parameters
@@ -260,33 +261,30 @@ class SongExplainer:
 
         Returns
         -------
-        NeighbourhoodScorer
+        Scorer
         """
         song, components = self.read(table)
-        batch_size = self.batch_size
-        if batch_size == "auto":
-            batch_size = automatic_batch_size(song)
         factored, reason = find_factored(self.model, song)
-        return NeighbourhoodScorer(
+        return Scorer(
             self.score,
             factored,
             song,
             components,
             link_components(components, song) if self.linked else None,
-            batch_size,
+            automatic_batch_size(song) if self.batch_size == "auto" else self.batch_size,
             parallel,
             progress,
             reason,
         )
 
-    def choose_labels(self, scorer: NeighbourhoodScorer, table: SongTable) -> Labelled:
+    def choose_labels(self, scorer: Scorer, table: SongTable) -> Labelled:
         """Score the unperturbed song and select the labels to explain.
 
         Errors of the model on this song are thus raised before many masks are scored.
 
         Parameters
         ----------
-        scorer : NeighbourhoodScorer
+        scorer : Scorer
             The model and the song.
         table : SongTable
             Table of the one song, with the row of X.
@@ -300,31 +298,33 @@ class SongExplainer:
         ValueError
             A label is unknown, or the model's scores of the row of X are quite different.
         """
-        score, answer = self.score, scorer.score_song()
-        scores = answer.scores[0]
-        with_predict = self.labels is None or not score.has_a_column_each(len(scores))
-        given = ask_about_row(score, table.given(0), scorer.song, scores, with_predict=with_predict)
+        answer = scorer.score_song()
+        columns, scores = self.score.columns, answer.scores[0]
+        with_predict = self.labels is None or not columns.has_a_column_each(len(scores))
+        given = ask_about_row(
+            self.score, table.given(0), scorer.song, scores, with_predict=with_predict
+        )
         said = given.said
         if with_predict and given.answer is None:
             said = scorer.predict_song()
-        known = score.labels(len(scores), answer.names, said)
-        columns = select_labels(
+        known = columns.labels(len(scores), answer.names, said)
+        selected = select_labels(
             self.labels,
             known,
-            partial(score.predicted, scores, said, answer.names),
+            partial(columns.predicted, scores, said, answer.names),
             scores,
-            score.outputs(len(scores)),
+            columns.outputs(len(scores)),
         )
-        return Labelled(known, columns, scores, given)
+        return Labelled(known, selected, scores, given)
 
     def first_answers(
-        self, scorer: NeighbourhoodScorer, drawing: Drawing, labelled: Labelled
+        self, scorer: Scorer, drawing: Drawing, labelled: Labelled
     ) -> tuple[Neighbourhood, np.ndarray]:
         """Draw the first masks and score them, and check whether the scores are deterministic.
 
         Parameters
         ----------
-        scorer : NeighbourhoodScorer
+        scorer : Scorer
             The model and the song.
         drawing : Drawing
             Draws the masks.
@@ -356,7 +356,7 @@ class SongExplainer:
 
     def fit_surrogate(
         self,
-        scorer: NeighbourhoodScorer,
+        scorer: Scorer,
         drawing: Drawing,
         neighbourhood: Neighbourhood,
         answers: Scores,
@@ -366,7 +366,7 @@ class SongExplainer:
 
         Parameters
         ----------
-        scorer : NeighbourhoodScorer
+        scorer : Scorer
             The model and the song.
         drawing : Drawing
             Draws the masks.
@@ -424,7 +424,7 @@ class SongExplainer:
 
     def explanation(
         self,
-        scorer: NeighbourhoodScorer,
+        scorer: Scorer,
         labelled: Labelled,
         neighbourhood: Neighbourhood,
         answers: Scores,
@@ -436,7 +436,7 @@ class SongExplainer:
 
         Parameters
         ----------
-        scorer : NeighbourhoodScorer
+        scorer : Scorer
             The model and the song.
         labelled : Labelled
             Scores of the unperturbed song.
@@ -461,16 +461,16 @@ class SongExplainer:
         ValueError
             Weights are too large for double precision.
         """
-        units, interactions = scorer.units, None
-        which = self._which_interactions(units)
+        links, interactions = scorer.links, None
+        which = self._which_interactions(links)
         if which is not None and (self.kernel != "shapley" or neighbourhood.design == "exhaustive"):
             interactions = fit_interactions(
                 neighbourhood, answers.pairs, surrogate, answers.grid, which=which,
                 kernel=self.kernel,
             )  # fmt: skip
-        shares = fit_shares(neighbourhood, answers, interactions, linked=units is not None)
-        if units is not None:
-            surrogate = surrogate.spread(units)
+        shares = fit_shares(neighbourhood, answers, interactions, linked=links is not None)
+        if links is not None:
+            surrogate = surrogate.spread(links)
         with np.errstate(over="ignore"):
             surrogate = surrogate.scaled(exponents)
             interactions = None if interactions is None else interactions.scaled(exponents)
@@ -496,12 +496,12 @@ class SongExplainer:
             shares_std_err=shares.std_err,
             shares_dof=shares.dof,
             corner_scores=corners.T,
-            links=None if units is None else units.tolist(),
+            links=None if links is None else links.tolist(),
         )
 
-    def _drawing(self, scorer: NeighbourhoodScorer) -> Drawing:
+    def _drawing(self, scorer: Scorer) -> Drawing:
         """Return the generator of masks, after resolving ``design="auto"``."""
-        components, units, design = scorer.components, scorer.units, self.design
+        components, links, design = scorer.components, scorer.links, self.design
         if design == "auto":
             apart = scorer.factored is not None and not self.linked and self.kernel != "shapley"
             design = "crossed" if apart else "paired"
@@ -516,23 +516,14 @@ class SongExplainer:
                 f"is {design!r} for this model"
             )
         n_columns = components.n_audio, components.n_lyrics
-        if units is not None:
-            n_columns = int(units.max(initial=-1)) + 1, 0
-        rng = self._rng(scorer.song, components)
+        if links is not None:
+            n_columns = int(links.max(initial=-1)) + 1, 0
+        rng = song_generator(self.seed, scorer.song, components)
         return Drawing(design, n_columns, rng, self.kernel, self.interactions is not None)
 
-    def _rng(self, song: Song, components: Decomposition) -> np.random.Generator:
-        """Return a random generator seeded by `seed` and the song's lyrics, length, components."""
-        digest = hashlib.blake2b(digest_size=8)
-        for part in (song.lyrics or "", *components.names):
-            digest.update(part.encode("utf-8", "surrogatepass") + b"\0")
-        length = 0 if song.waveform is None else len(song.waveform)
-        digest.update(length.to_bytes(8, "little"))
-        return np.random.default_rng([self.seed, int.from_bytes(digest.digest(), "little")])
-
-    def _which_interactions(self, units: np.ndarray | None) -> str | None:
+    def _which_interactions(self, links: np.ndarray | None) -> str | None:
         """Return the pairs of components to estimate: "cross", "all" or None (if linked)."""
-        if units is not None:
+        if links is not None:
             return None
         return "cross" if self.interactions == "auto" else self.interactions
 
@@ -576,8 +567,8 @@ class SongExplainer:
             "model": way,
             "design": neighbourhood.design,
             "n_samples": len(neighbourhood),
-            "n_audio_masks": neighbourhood.n_halves[0],
-            "n_lyric_masks": neighbourhood.n_halves[1],
+            "n_audio_masks": neighbourhood.n_masks[0],
+            "n_lyric_masks": neighbourhood.n_masks[1],
             "n_combinations": len(neighbourhood.all_pairs),
             "masks": neighbourhood.digest(),
             "tol": self.tol,
@@ -601,10 +592,10 @@ class SongExplainer:
 
 
 def _ask(
-    scorer: NeighbourhoodScorer, drawn: Neighbourhood, labelled: Labelled
+    scorer: Scorer, drawn: Neighbourhood, labelled: Labelled
 ) -> tuple[Neighbourhood, np.ndarray]:
     """Score masks, to which the corners are added: masks without a modality or without both."""
-    drawn = drawn.with_corners() if scorer.units is None else drawn
+    drawn = drawn.with_corners() if scorer.links is None else drawn
     scores = scorer.score_pairs(drawn, drawn.all_pairs)
     check_n_labels(scores, len(labelled.scores))
     return drawn, scores

@@ -6,7 +6,7 @@ import argparse
 import tempfile
 import webbrowser
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -31,7 +31,7 @@ from sklearn_musiclime.explanation import GlobalExplanation, LocalExplanation
 from sklearn_musiclime.fusion import TransformerFusionClassifier, make_fusion_pipeline
 from sklearn_musiclime.neighbourhood import ScoreFunction
 from sklearn_musiclime.report.sound import playable
-from sklearn_musiclime.results.frames import SHARES
+from sklearn_musiclime.report.terminal import print_global, print_local
 from sklearn_musiclime.songs import read_text_file
 
 if TYPE_CHECKING:
@@ -155,7 +155,7 @@ def explain_global(arguments: argparse.Namespace) -> None:
     try:
         explanation.save(arguments.out / "global.json")
     finally:  # printed even if saving fails
-        _show_global(explanation, arguments.min_count)
+        print_global(explanation, arguments.min_count)
     print(f"\nSaved {arguments.out / 'global.json'}")
     _write_global(explanation, arguments.out, arguments.min_count)
 
@@ -277,7 +277,7 @@ def _cross_validated_accuracy(
 
 
 def _separator(name: str) -> Separator | None:
-    makers = {
+    makers: dict[str, Callable[[], Separator | None]] = {
         "hpss": HPSSSeparator,
         "demucs": TorchSeparator.demucs,
         "open-unmix": TorchSeparator.open_unmix,
@@ -306,57 +306,10 @@ def _explain(
     if label is not None:  # given as text, whatever the type of the model's labels
         score = ScoreFunction(model)
         answer = score.answer(song)
-        names = score.labels(answer.scores.shape[1], answer.names, score.predict(song))
+        names = score.columns.labels(answer.scores.shape[1], answer.names, score.predict(song))
         known = {str(name): name for name in names}
         labels = [known.get(label, label)]
     return explainer.explain(song, labels)[0]
-
-
-def _show(explanation: LocalExplanation) -> None:
-    label = explanation.labels[0]
-    scores = ", ".join(f"{name} {score:.3f}" for name, score in explanation.prediction.items())
-    print(f"{explanation.title}: {scores}")
-    print(
-        f"Why {label} (surrogate {explanation.local_prediction[0]:.3f}, "
-        f"fidelity {explanation.fidelity[0]:.3f}, {explanation.settings['n_samples']} samples)\n"
-    )
-    for modality in ("audio", "lyrics"):
-        top = explanation.top(8, modality=modality)
-        print(f"{modality:<24} {'seconds':>13} {'weight':>9} {'+- 95 %':>9}")
-        for row in top.itertuples():
-            name = row.component if modality == "audio" else row.text
-            seconds = "" if np.isnan(row.start) else f"{row.start:.1f}-{row.end:.1f}"
-            print(
-                f"{' '.join(name.split())[:24]:<24} {seconds:>13} {row.weight:>+9.4f} "
-                f"{row.high - row.weight:>9.4f}"
-            )
-        print()
-    pairs = explanation.interactions().head(5)
-    print(f"Together, beyond what each adds: {'nothing that stands out' if pairs.empty else ''}")
-    for row in pairs.itertuples():
-        print(
-            f"{f'{row.first} x {row.second}':<38} {row.weight:>+9.4f} {row.high - row.weight:>9.4f}"
-        )
-    shares = explanation.modality_share()["share"]
-    print("What moves the score: " + ", ".join(f"{m} {x:.0%}" for m, x in shares.items()))
-    alone = explanation.modality_scores()
-    print(
-        "The score of " + ", ".join(f"{kept} {score:.3f}" for kept, score in alone.items()) + "\n"
-    )
-
-
-def _show_global(explanation: GlobalExplanation, min_count: int) -> None:
-    shares = explanation.modality_share()
-    tops = {m: explanation.tops(8, modality=m, min_count=min_count) for m in ("audio", "lyrics")}
-    for index, label in enumerate(explanation.labels):
-        share = shares.loc[label]
-        print(
-            f"\n{label}: {share['n_explanations']:.0f} songs, what moves the score: "
-            + ", ".join(f"{name} {share[name]:.0%}" for name in SHARES)
-        )
-        for modality, top in tops.items():
-            found = [f"{r.component} {r.importance:.3g}" for r in top[index].itertuples()]
-            print(f"  {modality:<6} {', '.join(found) or f'nothing that {min_count} songs have'}")
 
 
 def _make_folder(folder: Path) -> None:
@@ -395,7 +348,7 @@ def _finish(explanation: LocalExplanation, folder: Path, *, show: bool) -> None:
     try:
         explanation.save(folder / "explanation.json")
     finally:  # printed even if saving fails
-        _show(explanation)
+        print_local(explanation)
     print(f"Saved {folder / 'explanation.json'}")
     _write_plot(explanation.plot(), folder / "explanation.png", dpi=150)
     page = explanation.to_html(folder / "explanation.html")

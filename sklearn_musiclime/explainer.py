@@ -1,55 +1,48 @@
-"""MusicLimeExplainer: from songs to explanations."""
+"""MusicLimeExplainer: from songs to explanations.
+
+Long, because half of it is the description and the assignment of parameters, which scikit-learn
+wants in one class. What is done to songs is in :mod:`~sklearn_musiclime._explain_all` (many songs),
+:mod:`~sklearn_musiclime._explain_kept` (their cache) and :mod:`~sklearn_musiclime._explain_one`
+(one song).
+"""
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from functools import partial
-from numbers import Integral, Real
-from operator import attrgetter
-from os import PathLike
 from typing import Any, ClassVar, Self
 
 import numpy as np
-from joblib import Memory, effective_n_jobs
+from joblib import Memory
 from sklearn import get_config
 from sklearn.base import BaseEstimator, TransformerMixin, clone
 from sklearn.frozen import FrozenEstimator
 from sklearn.utils import check_random_state
-from sklearn.utils._param_validation import (
-    HasMethods,
-    Interval,
-    InvalidParameterError,
-    StrOptions,
-)
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
 from tqdm.auto import tqdm
 
-from sklearn_musiclime._explain_kept import KeptExplanations, identify
+from sklearn_musiclime._explain_all import explain_songs
+from sklearn_musiclime._explain_kept import KeptExplanations, identify, result_key
 from sklearn_musiclime._explain_one import SongExplainer
+from sklearn_musiclime._parameters import CONSTRAINTS, check_parameters
 from sklearn_musiclime._runtime.cache import ResultCache
 from sklearn_musiclime._runtime.fingerprint import fingerprint
 from sklearn_musiclime._runtime.parallel import StreamingParallel
 from sklearn_musiclime._version import __version__
-from sklearn_musiclime.components.lyrics import LYRIC_UNITS, split_lyrics
+from sklearn_musiclime.components.lyrics import split_lyrics
 from sklearn_musiclime.components.segmentation import Segmenter, UniformSegmenter
-from sklearn_musiclime.components.separation import (
-    HPSSSeparator,
-    RecallingSeparator,
-    Separator,
-)
+from sklearn_musiclime.components.separation import HPSSSeparator, RecallingSeparator, Separator
 from sklearn_musiclime.explanation import Explanations, GlobalExplanation, LocalExplanation
 from sklearn_musiclime.neighbourhood import (
-    DESIGNS,
     MaskFunction,
     ScoreFunction,
     ask_about_row,
-    check_design,
     check_labels,
     find_sampling_rate,
 )
 from sklearn_musiclime.results.aggregation import Aggregator
+from sklearn_musiclime.results.matrix import MatrixColumns
 from sklearn_musiclime.results.summaries import (
     DEFAULT_N_SEGMENTS,
     Renaming,
@@ -58,27 +51,7 @@ from sklearn_musiclime.results.summaries import (
     summarise,
 )
 from sklearn_musiclime.songs import InvalidSongError, SongTable
-from sklearn_musiclime.songs.corpus import (
-    Failure,
-    Notes,
-    attempt,
-    each_song,
-    failure_frame,
-    warn_of_failures,
-)
-from sklearn_musiclime.surrogate import (
-    FEATURE_SELECTION,
-    KERNELS,
-    LINKS,
-    check_regressor,
-    check_selection,
-)
-
-NOT_DECISIVE = (
-    "model", "memory", "n_jobs", "verbose", "batch_size", "random_state", "sampling_rate",
-    "audio_column", "lyrics_column", "word_times_column",
-)  # fmt: skip
-"""Parameters left out of the cache key: they change no result, or are hashed in another form."""
+from sklearn_musiclime.songs.corpus import Failure, failure_frame
 
 _DEFAULT_SEPARATOR = HPSSSeparator()
 _DEFAULT_SEGMENTER = UniformSegmenter()
@@ -256,38 +229,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
      'low', 'high']
     """
 
-    _parameter_constraints: ClassVar[dict[str, Any]] = {
-        "model": "no_validation",
-        "separator": [HasMethods("separate"), None],
-        "segmenter": [HasMethods("segment")],
-        "lyric_units": [StrOptions(set(LYRIC_UNITS))],
-        "mask_token": [str, None],
-        "modality": [StrOptions({"both", "audio", "lyrics"})],
-        "design": [StrOptions({"auto", *DESIGNS})],
-        "n_samples": [Interval(Integral, 2, None, closed="left"), "array-like"],
-        "kernel": [StrOptions(set(KERNELS))],
-        "kernel_width": [Interval(Real, 0, np.inf, closed="right")],
-        "link": [StrOptions(set(LINKS))],
-        "regressor": [HasMethods("fit"), None],
-        "feature_selection": [StrOptions(set(FEATURE_SELECTION))],
-        "n_features": [Interval(Integral, 1, None, closed="left"), None],
-        "interactions": [StrOptions({"auto", "cross", "all"}), None],
-        "linked": ["boolean"],
-        "tol": [Interval(Real, 0, None, closed="neither"), None],
-        "max_samples": [Interval(Integral, 2, None, closed="left")],
-        "sampling_rate": [Interval(Real, 0, None, closed="neither"), None],
-        "output_names": ["array-like", None],
-        "kind": [StrOptions({"classes", "outputs"}), None],
-        "audio_column": [Hashable],
-        "lyrics_column": [Hashable],
-        "word_times_column": [Hashable],
-        "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
-        "memory": [str, PathLike, HasMethods("cache"), None],
-        "cache_version": [str, Integral, None],
-        "n_jobs": [Integral, None],
-        "random_state": ["random_state"],
-        "verbose": ["verbose"],
-    }
+    _parameter_constraints: ClassVar[dict[str, Any]] = CONSTRAINTS
 
     def __init__(
         self,
@@ -510,7 +452,9 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
             words=words,
             sources=sources,
         )
-        aggregator, failures, kept = Aggregator(groups, in_order=True), [], []
+        aggregator = Aggregator(groups, in_order=True)
+        failures: list[Failure] = []
+        kept: list[LocalExplanation] = []
         for summary, explanation in self._explanations(
             X,
             labels,
@@ -560,28 +504,11 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         array([[0., 0., 1., 0., 0.],
                [0., 0., 0., 0., 0.]])
         """
-        names = self.get_feature_names_out()
-        columns = {name: column for column, name in enumerate(names)}
-        matrix = np.zeros((len(X), len(names)))
-        n_columns = self._n_segment_columns()
+        check_is_fitted(self)
+        columns = self._matrix_columns()
+        matrix = np.zeros((len(X), len(columns.names)))
         for row, explanation in enumerate(self._explanations(X, needs_waveforms=False)):
-            audio_map = explanation.audio_map()
-            for segment in range(audio_map.shape[1]):
-                # Equal to `segment` if the song has as many segments as there are columns.
-                at = segment * n_columns // audio_map.shape[1]
-                for source, weight in audio_map[segment].items():
-                    if f"{source}@{at}" not in columns:
-                        raise ValueError(
-                            f"row {row}: source {source!r} is not one of the separator's "
-                            f"source_names {self._source_names()}"
-                        )
-                    matrix[row, columns[f"{source}@{at}"]] += weight
-            lyrics = explanation.components.lyrics
-            if lyrics is not None:
-                weights = explanation.weights[0, explanation.components.n_audio :]
-                for name, weight in zip(lyrics.names, weights, strict=True):
-                    if name in columns:
-                        matrix[row, columns[name]] = weight
+            matrix[row] = columns.matrix_row(explanation)
         return matrix
 
     def get_feature_names_out(self, input_features: Any = None) -> np.ndarray:
@@ -605,13 +532,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         """
         check_is_fitted(self)
         _check_feature_names_in(self, input_features, generate_names=False)
-        names: list[str] = []
-        if self.modality != "lyrics":
-            n_columns = self._n_segment_columns()
-            names += [f"{source}@{t}" for source in self._source_names() for t in range(n_columns)]
-        if self.modality != "audio":
-            names += self.vocabulary_
-        return np.array(names, dtype=object)
+        return np.array(self._matrix_columns().names, dtype=object)
 
     def mask_functions(self, X: Any) -> Iterator[MaskFunction]:
         """Return, for each song, the model's scores as a function of masks.
@@ -714,39 +635,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
 
     def _check_parameters(self) -> None:
         self._validate_params()
-        for name in ("separator", "segmenter", "regressor"):
-            if isinstance(getattr(self, name), type):
-                raise InvalidParameterError(
-                    f"{name} must be an estimator, got a class: {getattr(self, name).__name__}"
-                )
-        # "auto" becomes "crossed" for factored models, the design that accepts every `n_samples`.
-        check_design("crossed" if self.design == "auto" else self.design, self.n_samples)
-        check_selection(self.feature_selection, self.n_features)
-        check_regressor(self.regressor)
-        is_plain = self.regressor is None and self.feature_selection == "none"
-        if self.kernel == "shapley" and not is_plain:
-            raise ValueError("kernel='shapley' takes neither a regressor nor a feature_selection")
-        if (
-            self.kernel == "shapley"
-            and self.interactions in ("cross", "all")
-            and self.design != "exhaustive"
-        ):
-            raise ValueError(
-                f"interactions={self.interactions!r} with kernel='shapley' need all masks: use "
-                "design='exhaustive' (up to 20 components), or interactions='auto', which goes "
-                "without them where masks are drawn"
-            )
-        if self.design == "crossed" and (self.linked or self.kernel == "shapley"):
-            raise ValueError(
-                "design='crossed' draws audio and lyrics apart, which linked=True and "
-                "kernel='shapley' can't have; use design='paired'"
-            )
-        if self.linked and self.modality != "both":
-            raise ValueError(f"linked=True needs modality='both', got {self.modality!r}")
-        if self.tol is not None and self.max_samples < np.max(self.n_samples):
-            raise ValueError(
-                f"max_samples={self.max_samples} is less than n_samples={self.n_samples}"
-            )
+        check_parameters(self)
 
     def _table(self, X: Any) -> SongTable:
         return SongTable(
@@ -772,7 +661,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         self._check_parameters()
         if on_error not in ("raise", "warn"):
             raise ValueError(f"on_error must be 'raise' or 'warn', got {on_error!r}")
-        known = self._score_function().known_labels
+        known = self._score_function().columns.known_labels
         if known is not None:
             check_labels(labels, known)
         table = self._table(X)
@@ -790,7 +679,11 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         cache = ResultCache(self.memory)
         is_kept = cache.is_kept and self.random_state is not None
         model_digest = identify(is_kept, self.cache_version, model=self.model_)
-        key = self._result_key(model_digest, labels, seed) if is_kept else None
+        key = None
+        if is_kept:
+            key = result_key(
+                self.get_params(deep=False), model_digest, labels, seed, self.sampling_rate_
+            )
         task = KeptExplanations(
             explainer=self._song_explainer(cache, labels, seed),
             cache=cache,
@@ -800,54 +693,9 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
             finish=finish,
             needs_waveforms=needs_waveforms,
         )
-        n_done, notes, ways = 0, Notes(at_once=["black box"]), set()
-        bar = {"unit": " songs", "total": len(rows)}
-        if len(table) == 1:
-            bar = {"unit": " samples"}
-        with tqdm(desc="explaining", disable=not self.verbose, **bar) as progress:
-            for outcome in self._outcomes(task, table, rows, progress):
-                if len(table) > 1:
-                    progress.update()
-                if not isinstance(outcome, Failure):
-                    n_done += 1
-                    cache.warn_once(outcome.trouble)
-                    notes.add(outcome.name, outcome.notes)
-                    if self.verbose and outcome.way not in ways:
-                        ways.add(outcome.way)
-                        tqdm.write(f"model: {outcome.way}", file=sys.stderr)
-                    yield outcome.result
-                elif on_error == "raise":
-                    raise outcome.error
-                else:
-                    failures.append(outcome)
-        notes.warn()
-        failures.sort(key=attrgetter("row"))
-        warn_of_failures(failures, len(table))
-        if not n_done:
-            raise ValueError("no song could be explained") from failures[0].error
-
-    def _outcomes(
-        self, task: Callable[..., Any], table: SongTable, rows: list[int], progress: tqdm
-    ) -> Iterator[Any]:
-        """Explain songs in parallel, or one after the other with the batches of each parallel."""
-        n_workers = effective_n_jobs(self.n_jobs)
-        if n_workers > 1 and 2 * len(rows) >= n_workers:
-            yield from each_song(task, table, rows, self.n_jobs)
-            return
-        quiet = tqdm(disable=True)
-        with StreamingParallel(self.n_jobs) as parallel:
-            task = partial(task, parallel=parallel, progress=progress if len(table) == 1 else quiet)
-            for row in rows:
-                yield attempt(task, table.take(row))
-
-    def _result_key(self, model_digest: str, labels: Any, seed: int) -> str:
-        """Cache key of an explanation without its song: hash of model, labels, seed, parameters."""
-        parameters = self.get_params(deep=False)
-        for name in NOT_DECISIVE:
-            del parameters[name]
-        return fingerprint(
-            __version__, model_digest, labels, seed, self.sampling_rate_,
-            version=self.cache_version, **parameters,
+        yield from explain_songs(
+            task, table, rows, failures,
+            on_error=on_error, n_jobs=self.n_jobs, verbose=self.verbose,
         )  # fmt: skip
 
     def _score_function(self) -> ScoreFunction:
@@ -873,6 +721,13 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         if lyrics is not None and word_times is not None:
             with table.naming(row):
                 split_lyrics(lyrics, self.lyric_units, word_times=word_times, row=row)
+
+    def _matrix_columns(self) -> MatrixColumns:
+        return MatrixColumns(
+            source_names=() if self.modality == "lyrics" else self._source_names(),
+            n_segments=self._n_segment_columns(),
+            vocabulary=() if self.modality == "audio" else self.vocabulary_,
+        )
 
     def _source_names(self) -> tuple[str, ...]:
         if self.separator is None:

@@ -11,6 +11,7 @@ from sklearn_musiclime.datasets import load_jamendo_lyrics, make_songs
 
 collect_ignore = ["identities.py"]  # a script that takes its folder from the command line
 
+RATE = 22050
 REAL_SONGS = Path(__file__).parents[2] / "shared" / "data" / "jamendolyrics"
 
 
@@ -55,6 +56,18 @@ def made_model(made_songs):
 def noise():
     """A second of noise at 22050 Hz."""
     return np.random.default_rng(0).normal(0, 0.1, 22050).astype(np.float32)
+
+
+@pytest.fixture
+def X(noise):
+    """Three songs: one of much love, one that is short, one without words."""
+    return song_array(
+        (noise, "all you need is love love"), (noise[:9000], "here comes the sun"), (noise, "")
+    )
+
+
+def rng(seed=0):
+    return np.random.default_rng(seed)
 
 
 def song_array(*songs):

@@ -1,7 +1,7 @@
 """Coverage-guided fuzzing of what reads files: ``python tests/fuzz.py lrc --runs 200000``.
 
 Needs atheris (``pip install atheris``), which is no dependency of anything here. Bytes go to the
-same checks as those of ``hostile_files.py``: whatever is no documented error ends the run, and
+same checks as those of ``hostile_*.py``: whatever is no documented error ends the run, and
 libFuzzer writes the bytes that did it to a file.
 """
 
@@ -18,39 +18,39 @@ MAX_BYTES = 20_000
 
 
 def lrc(content: bytes) -> None:
-    hostile_files.check_lrc(content.decode("utf-8", "surrogateescape"))
+    hostile_words.check_lrc(content.decode("utf-8", "surrogateescape"))
 
 
 def table(content: bytes) -> None:
-    hostile_files.check_table(content)
+    hostile_folders.check_table(content)
 
 
 def local_document(content: bytes) -> None:
-    path = hostile_files.folder() / "local.json"
-    path.with_suffix(".npz").write_bytes(hostile_files.saved_local()[1])
+    path = odd.folder() / "local.json"
+    path.with_suffix(".npz").write_bytes(hostile_saved.saved_local()[1])
     path.write_bytes(content)
-    hostile_files.check_local(path)
+    hostile_saved.check_local(path)
 
 
 def local_arrays(content: bytes) -> None:
-    path = hostile_files.folder() / "local.json"
-    path.write_text(hostile_files.saved_local()[0])
+    path = odd.folder() / "local.json"
+    path.write_text(hostile_saved.saved_local()[0])
     path.with_suffix(".npz").write_bytes(content)
-    hostile_files.check_local(path)
+    hostile_saved.check_local(path)
 
 
 def global_document(content: bytes) -> None:
-    path = hostile_files.folder() / "global.json"
-    path.with_suffix(".npz").write_bytes(hostile_files.saved_global()[1])
+    path = odd.folder() / "global.json"
+    path.with_suffix(".npz").write_bytes(hostile_saved.saved_global()[1])
     path.write_bytes(content)
-    hostile_files.check_global(path)
+    hostile_saved.check_global(path)
 
 
 def global_arrays(content: bytes) -> None:
-    path = hostile_files.folder() / "global.json"
-    path.write_text(hostile_files.saved_global()[0])
+    path = odd.folder() / "global.json"
+    path.write_text(hostile_saved.saved_global()[0])
     path.with_suffix(".npz").write_bytes(content)
-    hostile_files.check_global(path)
+    hostile_saved.check_global(path)
 
 
 PARSERS: dict[str, Callable[[bytes], None]] = {
@@ -68,10 +68,10 @@ def seeds(parser: str) -> bytes:
     return {
         "lrc": "[offset:-5]\n[00:01.50][00:10]<00:02>la <00:03>love\n[ti:x]\n[00:04]愛".encode(),
         "table": b'audio,lyrics,year\na.wav,"la ""la""\nlo",1\nb.wav,NA,\n',
-        "local-document": hostile_files.saved_local()[0].encode(),
-        "local-arrays": hostile_files.saved_local()[1],
-        "global-document": hostile_files.saved_global()[0].encode(),
-        "global-arrays": hostile_files.saved_global()[1],
+        "local-document": hostile_saved.saved_local()[0].encode(),
+        "local-arrays": hostile_saved.saved_local()[1],
+        "global-document": hostile_saved.saved_global()[0].encode(),
+        "global-arrays": hostile_saved.saved_global()[1],
     }[parser]
 
 
@@ -107,6 +107,9 @@ if __name__ == "__main__":
     except ImportError:
         sys.exit("fuzz.py needs atheris (pip install atheris); hostile.py does without")
     with atheris.instrument_imports(include=["sklearn_musiclime"]):
-        import hostile_files
+        import hostile_folders
+        import hostile_saved
+        import hostile_words
+        import odd
 
         main()

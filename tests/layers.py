@@ -23,8 +23,9 @@ FLOORS = (
     ("fusion", "results"),
     ("datasets", "report"),
     ("explanation",),  # results with the methods that draw them
-    ("_explain_one",),
+    ("_explain_one", "_parameters"),
     ("_explain_kept",),
+    ("_explain_all",),
     ("explainer",),
     ("metrics",),
     ("_api",),  # the names that are importable from the package,

@@ -302,7 +302,7 @@ def test_a_separator_that_errs_is_found_out(result, cause, noise):
 @pytest.mark.parametrize("borders", [[0, 10], [5, 22050], [0, 7, 7, 22050], [0.0, 22050.0], [0]])
 def test_a_segmenter_that_errs_is_found_out(borders, noise):
     segmenter = SimpleNamespace(segment=lambda y, rate: np.array(borders))
-    with pytest.raises(InvalidSongError, match="borders"):
+    with pytest.raises(InvalidSongError, match="boundaries"):
         decompose(song(noise), separator=None, segmenter=segmenter)
 
 

@@ -4,17 +4,18 @@ Metadata, configuration and sparse features go through more than one estimator, 
 """
 
 import contract
+import contract_songs
 import joblib
 import numpy as np
 import pytest
 import sklearn
+from black_boxes import assert_as_black_box
 from sklearn.compose import make_column_transformer
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import GridSearchCV, GroupKFold
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from test_factored import assert_as_black_box
 
 import sklearn_musiclime
 import sklearn_musiclime.components
@@ -141,7 +142,7 @@ def test_metadata_are_routed_to_the_model_of_an_explainer(songs):
 
 def test_groups_and_weights_are_routed_to_late_fusion(songs):
     X, y, weight, groups = songs
-    hearer = make_pipeline(contract.Powers(), StandardScaler(), exact())
+    hearer = make_pipeline(contract_songs.Powers(), StandardScaler(), exact())
     reader = make_pipeline(TfidfVectorizer(), exact())
     late = LateFusionClassifier(hearer, reader, method="stacking", cv=Folds(2))
     expected = late.fit(X, y, weight, groups).predict_proba(X)
@@ -183,7 +184,7 @@ def test_default_classifiers_of_late_fusion_ask_for_weights(method, songs):
 )
 def test_workers_have_the_configuration_of_who_asks(backend, n_songs, n_jobs, songs):
     X, y, _, _ = songs
-    model = make_pipeline(make_column_transformer((contract.Configured(), "lyrics")), exact())
+    model = make_pipeline(make_column_transformer((contract_songs.Configured(), "lyrics")), exact())
     with sklearn.config_context(assume_finite=True):
         model.fit(X, y)
         ours = explainer(model.predict_proba, n_jobs=n_jobs, batch_size=4).fit(X)
@@ -203,13 +204,13 @@ def test_workers_have_the_configuration_of_who_asks(backend, n_songs, n_jobs, so
 def test_sparse_lyrics_apart_are_what_they_are_together(kind, sparse_threshold, songs):
     X, y, _, _ = songs
     if kind == "early":
-        model = make_fusion_pipeline(contract.Powers())
+        model = make_fusion_pipeline(contract_songs.Powers())
         model["features"].set_params(sparse_threshold=sparse_threshold)
         model.fit(X, y)
         assert model["features"].sparse_output_ == (sparse_threshold == 1)
     else:
         reader = make_pipeline(TfidfVectorizer(), StandardScaler(with_mean=False), exact())
         reader.set_params(tfidfvectorizer__binary=sparse_threshold == 1)
-        hearer = make_pipeline(contract.Powers(), exact())
+        hearer = make_pipeline(contract_songs.Powers(), exact())
         model = LateFusionClassifier(hearer, reader).fit(X, y)
     assert_as_black_box(model, X)

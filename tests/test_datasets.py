@@ -9,7 +9,7 @@ from sklearn_musiclime import StemSeparator
 from sklearn_musiclime.components import separate_sources, word_spans
 from sklearn_musiclime.datasets import load_jamendo_lyrics, make_songs, save_songs
 from sklearn_musiclime.datasets.jamendo import _windows
-from sklearn_musiclime.datasets.synthetic import BANDS
+from sklearn_musiclime.datasets.sounds import BANDS
 from sklearn_musiclime.songs import read_audio
 
 

@@ -526,12 +526,12 @@ from sklearn_musiclime import AudioEmbedder, LyricsEmbedder
 lyrics = LyricsEmbedder(sys.argv[1])
 audio = AudioEmbedder(sys.argv[2])
 waveforms = [np.random.default_rng(i).normal(0, 0.1, 30000) for i in range(8)]
-texts = [f"text number {i} of some length" * 20 for i in range(40)]
+texts = [f"text number {i} of some length" * 20 for i in range(12)]
 one = lyrics.fit_transform(texts), audio.fit_transform(waveforms)  # the parent's threads run
 for backend in ("multiprocessing", "loky", "threading"):
     with joblib.parallel_config(backend=backend, n_jobs=2):
         many = joblib.Parallel()(
-            joblib.delayed(e.transform)(c) for e, c in 3 * [(lyrics, texts), (audio, waveforms)]
+            joblib.delayed(e.transform)(c) for e, c in 2 * [(lyrics, texts), (audio, waveforms)]
         )
     for number, result in enumerate(many):
         np.testing.assert_allclose(result, one[number % 2], atol=1e-5)

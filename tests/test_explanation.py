@@ -12,7 +12,7 @@ from conftest import song_array
 from matplotlib import pyplot
 
 from sklearn_musiclime import LocalExplanation, MusicLimeExplainer, UniformSegmenter
-from sklearn_musiclime.report.plots import _lyrics_lines
+from sklearn_musiclime.report.lyrics_grid import lyrics_lines
 
 RATE = 22050
 HOSTILE = "<script>alert(1)</script> $\\frac{ &amp; {{ 7*7 }} \u202e \x07 \ud800 'x' \"y\" 愛してる"
@@ -387,7 +387,7 @@ def test_plot_shows_what_the_tables_say(explanation):
 
 
 def test_lyrics_are_laid_out_line_by_line(explanation):
-    lines = _lyrics_lines(explanation.components.lyrics, 100)
+    lines = lyrics_lines(explanation.components.lyrics, 100)
     assert lines == [[(0, "love", 0), (5, "is", 1), (8, "all", 2)], [(0, "love", 0)]]
 
 

@@ -24,7 +24,7 @@ from sklearn_musiclime.neighbourhood import (
     draw_masks,
     draw_neighbourhood,
     perturbed_songs,
-    score_masks,
+    score_black_box,
     select_labels,
 )
 from sklearn_musiclime.songs import SongTable
@@ -121,7 +121,7 @@ def joint_or_crossed(design, n_samples=60, seed=0, **options):
 def test_corners_are_added_and_taken_apart(design):
     drawn = joint_or_crossed(design, with_grid=True)
     cornered = drawn.with_corners()
-    assert cornered.n_halves == drawn.n_halves == (60, 60)
+    assert cornered.n_masks == drawn.n_masks == (60, 60)
     np.testing.assert_array_equal(cornered.masks, drawn.masks)
     kept = [
         (cornered.audio_masks[i].mean(), cornered.lyric_masks[j].mean())
@@ -302,7 +302,7 @@ def test_memory_is_bounded_by_one_batch():
         masks = draw_masks("independent", len(components), n_masks, rng())
         parallel = Parallel(n_jobs=None, return_as="generator")
         tracemalloc.start()
-        score_masks(score, song, components, masks, batch_size=10, parallel=parallel)
+        score_black_box(score, song, components, masks, batch_size=10, parallel=parallel)
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         return peak
@@ -325,7 +325,7 @@ def test_automatic_batches_hold_64_mib(seconds, size):
     parallel = Parallel(n_jobs=None, return_as="generator")
     batch_size = automatic_batch_size(song)
     score = ScoreFunction(model)
-    score_masks(score, song, components, masks, batch_size=batch_size, parallel=parallel)
+    score_black_box(score, song, components, masks, batch_size=batch_size, parallel=parallel)
     assert sizes == [size, 1]
 
 
@@ -354,17 +354,17 @@ def test_estimators_score_as_their_method_does(model, y, expected, labels):
     score = ScoreFunction(model)
     scores = score(Z)
     np.testing.assert_allclose(scores.squeeze(), getattr(model, expected)(Z))
-    assert score.labels(scores.shape[1]) == labels
+    assert score.columns.labels(scores.shape[1]) == labels
 
 
 def test_a_binary_decision_function_speaks_for_both_classes():
     model = RidgeClassifier().fit(Z, TWO)
     score = ScoreFunction(model)
     scores = score(Z)
-    assert score.labels(2) == ["no", "yes"]
+    assert score.columns.labels(2) == ["no", "yes"]
     np.testing.assert_allclose(scores[:, 1], model.decision_function(Z))
     np.testing.assert_allclose(scores[:, 0], -scores[:, 1])
-    predicted = [score.labels(2)[score.predicted(row)[0]] for row in scores]
+    predicted = [score.columns.labels(2)[score.columns.predicted(row)[0]] for row in scores]
     np.testing.assert_array_equal(predicted, model.predict(Z))
 
 
@@ -372,8 +372,8 @@ def test_an_outlier_detector_has_one_score_and_no_classes():
     model = IsolationForest(n_estimators=10, random_state=0).fit(Z)
     score = ScoreFunction(model)
     np.testing.assert_array_equal(score(Z), model.decision_function(Z)[:, np.newaxis])
-    assert score.labels(1) == [0]
-    assert score.predicted(score(Z)[0]) == [0]
+    assert score.columns.labels(1) == [0]
+    assert score.columns.predicted(score(Z)[0]) == [0]
 
 
 class OnlyPredicts:
@@ -404,28 +404,29 @@ def test_multi_output_classifiers(model):
         model.fit(Z, MANY)
     score = ScoreFunction(model)
     scores = score(Z)
-    labels = score.labels(scores.shape[1])
+    labels = score.columns.labels(scores.shape[1])
     assert labels == [(0, "no"), (0, "yes"), (1, "folk"), (1, "pop"), (1, "rap")]
     for row, said in zip(scores, model.predict(Z), strict=True):
-        assert [labels[column] for column in score.predicted(row)] == list(enumerate(said))
+        assert [labels[column] for column in score.columns.predicted(row)] == list(enumerate(said))
 
 
-def test_a_chain_scores_the_last_class_of_each_output():
-    model = ClassifierChain(LogisticRegression()).fit(Z, BITS)
+@pytest.mark.parametrize("base", [LogisticRegression(), SVC(decision_function_shape="ovo")])
+def test_a_chain_scores_the_last_class_of_each_output(base):
+    model = ClassifierChain(base).fit(Z, BITS)
     score = ScoreFunction(model)
-    np.testing.assert_allclose(score(Z), model.predict_proba(Z))
-    assert [k for k, _ in score.labels(3)] == [0, 1, 2]
-    assert all(c == 1 for _, c in score.labels(3))
+    np.testing.assert_allclose(score(Z), getattr(model, score.method)(Z))
+    assert [k for k, _ in score.columns.labels(3)] == [0, 1, 2]
+    assert all(c == 1 for _, c in score.columns.labels(3))
 
 
 def test_a_regressor_is_explained_for_every_output_a_function_for_its_highest():
-    assert ScoreFunction(DummyRegressor().fit(Z, Z)).predicted(np.array([1, 3, 2, 0])) == [
+    assert ScoreFunction(DummyRegressor().fit(Z, Z)).columns.predicted(np.array([1, 3, 2, 0])) == [
         0,
         1,
         2,
         3,
     ]
-    assert ScoreFunction(lambda X: X).predicted(np.array([1, 3, 2])) == [1]
+    assert ScoreFunction(lambda X: X).columns.predicted(np.array([1, 3, 2])) == [1]
 
 
 @pytest.mark.parametrize(

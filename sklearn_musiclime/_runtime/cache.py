@@ -68,20 +68,20 @@ class ResultCache:
         if isinstance(memory, str | PathLike):
             memory = str(Path(memory).absolute())  # a worker may stand in another folder
         try:
-            memory = check_memory(memory)
+            place = check_memory(memory)
         except OSError as error:
             raise OSError(
                 error.errno, f"memory={memory!r} can't be made a folder: {error.strerror}"
             ) from error
-        self.is_kept = getattr(memory, "location", None) is not None
+        self.is_kept = getattr(place, "location", None) is not None
         self.trouble: str | None = None
         self._has_warned = False
         if self.is_kept:
-            if getattr(memory, "backend", None) != "local":
+            if getattr(place, "backend", None) != "local":
                 raise ValueError(f"memory must keep results in a folder, and {memory!r} does not")
             # Laid out as joblib does, so that Memory.clear and Memory.reduce_size know the entries.
-            self._folder = Path(memory.store_backend.location).absolute() / "sklearn_musiclime"
-            self._compress = memory.compress
+            self._folder = Path(place.store_backend.location).absolute() / "sklearn_musiclime"
+            self._compress = place.compress
 
     def fetch(self, kind: str, key: str, compute: Callable[[], Any]) -> Any:
         """Return what was kept, or compute and keep it.

@@ -88,6 +88,9 @@ def _mend_dask(backend: Any) -> None:
     joblib waits for a callback, which this backend calls for results alone: a task that has killed
     several workers, or that none can unpickle, would be waited for for ever. And while a single
     worker is left joblib would do in this process what has just killed the others.
+
+    The instance is mended, as a subclass would have to be registered, for all that the process
+    does, before the user's ``parallel_config(backend="dask")`` makes one.
     """
     name = "submit" if hasattr(backend, "submit") else "apply_async"  # which it was before 1.5
     if type(backend).__name__ != "DaskDistributedBackend" or name in vars(backend):

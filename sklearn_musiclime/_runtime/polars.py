@@ -50,16 +50,18 @@ def schema(X: Any) -> Mapping[str, Any] | None:
         None for anything else.
     """
     polars = sys.modules.get("polars")
-    is_frame = polars is not None and isinstance(X, polars.DataFrame)
-    return dict(X.schema) if is_frame else None
+    is_polars = polars is not None and isinstance(X, polars.DataFrame)
+    return dict(X.schema) if is_polars else None
 
 
-def as_polars(frame: pd.DataFrame, schema: Mapping[str, Any], changed: Collection[str] = ()) -> Any:
+def as_polars(
+    dataframe: pd.DataFrame, schema: Mapping[str, Any], changed: Collection[str] = ()
+) -> Any:
     """Return a DataFrame of pandas as one of polars.
 
     Parameters
     ----------
-    frame : DataFrame
+    dataframe : DataFrame
         What :func:`as_pandas` made of a polars DataFrame with this schema, or of some of its rows.
     schema : dict of str to DataType
         Names and types of the columns.
@@ -75,7 +77,7 @@ def as_polars(frame: pd.DataFrame, schema: Mapping[str, Any], changed: Collectio
 
     columns = []
     for name, dtype in schema.items():
-        cells = frame[name].tolist()
+        cells = dataframe[name].tolist()
         if name not in changed or dtype == polars.Object:
             column = polars.Series(name, cells, dtype=dtype)
             column = column if column.dtype == dtype else column.cast(dtype)

@@ -18,6 +18,7 @@ import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from functools import cache
+from itertools import chain
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -103,6 +104,38 @@ def inference() -> Iterator[None]:
 
 
 @contextmanager
+def at_work(model: Any, device: torch.device) -> Iterator[None]:
+    """Put a module on a device and into evaluation mode, and restore both afterwards.
+
+    Parameters
+    ----------
+    model : torch.nn.Module or callable
+        The module; anything else is left alone.
+    device : torch.device
+        The device.
+    """
+    import torch
+
+    if not isinstance(model, torch.nn.Module):
+        yield
+        return
+    modes = [(module, module.training) for module in model.modules()]
+    tensors = chain(model.parameters(), model.buffers())
+    home = next((tensor.device for tensor in tensors), device)
+    try:
+        # Weights that are moved in inference mode could not be trained afterwards.
+        with torch.inference_mode(False):
+            model.to(device)
+        model.eval()
+        yield
+    finally:
+        with torch.inference_mode(False):
+            model.to(home)
+        for module, mode in modes:
+            module.training = mode
+
+
+@contextmanager
 def training_noticed(what: str) -> Iterator[None]:
     """Warn if a network runs meanwhile that is in training mode, where its answers vary.
 
@@ -126,10 +159,11 @@ def training_noticed(what: str) -> Iterator[None]:
     >>> with _torch.training_noticed("the model"):
     ...     _ = network.eval()(torch.ones(1, 4))
     """
-    torch = sys.modules.get("torch")
-    if torch is None:  # nothing has loaded a network
+    if sys.modules.get("torch") is None:  # nothing has loaded a network
         yield
         return
+    import torch
+
     found: list[tuple[str, str]] = []
 
     def notice(module: torch.nn.Module, _: tuple) -> None:
@@ -185,7 +219,7 @@ def weights_digest(model: torch.nn.Module) -> str:
     digest = hashlib.blake2b(digest_size=16)
     for name, tensor in model.state_dict().items():
         digest.update(f"{name} {tensor.dtype} {tuple(tensor.shape)}".encode())
-        digest.update(memory_of(tensor))
+        digest.update(memory_of(tensor).data)
     return digest.hexdigest()
 
 

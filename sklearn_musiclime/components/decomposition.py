@@ -18,7 +18,8 @@ from sklearn_musiclime.components.segmentation import Segmenter, segment_audio
 from sklearn_musiclime.components.separation import Separator, separate_sources
 from sklearn_musiclime.songs import InvalidSongError, Song
 
-Modality = Literal["both", "audio", "lyrics"]
+Modalities = Literal["both", "audio", "lyrics"]
+"""The modalities whose components are explained."""
 VOCALS = "vocals"
 """Name of the source that contains the singing voice, for linking words with it."""
 
@@ -116,7 +117,7 @@ def decompose(
     segmenter: Segmenter,
     lyric_units: str = "words",
     mask_token: str | None = None,
-    modality: Modality = "both",
+    modality: Modalities = "both",
 ) -> Decomposition:
     """Split a song into components.
 
@@ -149,11 +150,12 @@ def decompose(
     audio = lyrics = None
     if modality != "lyrics":
         waveform, rate = song.waveform, song.sampling_rate
+        assert waveform is not None  # X has the modality that is explained
         try:
             names, sources = separate_sources(
                 separator, waveform, rate, path=song.path, span=song.span
             )
-            borders = segment_audio(
+            boundaries = segment_audio(
                 segmenter,
                 waveform,
                 rate,
@@ -163,8 +165,9 @@ def decompose(
             )
         except ValueError as error:
             raise InvalidSongError(song.row, "audio", str(error)) from error
-        audio = AudioComponents(waveform, names, sources, borders, rate)
+        audio = AudioComponents(waveform, names, sources, boundaries, rate)
     if modality != "audio":
+        assert song.lyrics is not None
         lyrics = split_lyrics(
             song.lyrics,
             lyric_units,
@@ -202,6 +205,8 @@ def link_components(components: Decomposition, song: Song) -> np.ndarray:
         The song has no word times, or no source is called "vocals".
     """
     audio, lyrics = components.audio, components.lyrics
+    assert audio is not None
+    assert lyrics is not None
     if song.word_times is None:
         raise InvalidSongError(song.row, "word_times", "linked=True needs the times of the words")
     if VOCALS not in audio.source_names:

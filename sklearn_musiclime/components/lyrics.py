@@ -158,7 +158,9 @@ class LyricComponents:
         chunks: list[tuple[int | None, str, str]] = []
         at = 0
         for start, end, component in self.occurrences():
-            gap_end = _GAPS[self.units].match(self.text, end).end()
+            gap = _GAPS[self.units].match(self.text, end)
+            assert gap is not None  # it may be empty
+            gap_end = gap.end()
             off = "" if self.mask_token is None else self.mask_token + self.text[end:gap_end]
             chunks.append((None, self.text[at:start], self.text[at:start]))
             chunks.append((component, self.text[start:gap_end], off))
@@ -226,8 +228,8 @@ def split_lyrics(
         stem = units.removesuffix("s") if units != "word_positions" else "word"
         names = [f"{stem}[{i}]" for i in range(len(spans))]
     times = None if word_times is None else times_of_words(text, word_times, row)
-    times = _span_times(spans, words, times)
-    return LyricComponents(text, units, tuple(names), tuple(spans), times, mask_token)
+    span_times = _span_times(spans, words, times)
+    return LyricComponents(text, units, tuple(names), tuple(spans), span_times, mask_token)
 
 
 def _lines(text: str) -> list[Span]:

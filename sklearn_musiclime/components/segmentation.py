@@ -97,12 +97,12 @@ class UniformSegmenter(BaseEstimator):
         if self.seconds is None:
             if self.n_segments < 1:
                 raise ValueError(f"n_segments must be at least 1, got {self.n_segments}")
-            return _even_borders(n_samples, self.n_segments)
+            return _even_boundaries(n_samples, self.n_segments)
         if not self.seconds > 0:
             raise ValueError(f"seconds must be positive, got {self.seconds}")
         length = self.seconds * sampling_rate
         n_whole = int((n_samples - length / 2) // length + 1)
-        return _borders(np.arange(1, n_whole) * length, n_samples)
+        return _boundaries(np.arange(1, n_whole) * length, n_samples)
 
 
 class BeatSegmenter(BaseEstimator):
@@ -125,8 +125,8 @@ class BeatSegmenter(BaseEstimator):
     >>> from sklearn_musiclime import BeatSegmenter
     >>> clicks = np.zeros(8 * 22050, dtype=np.float32)
     >>> clicks[::11025] = 1
-    >>> borders = BeatSegmenter(beats=4).segment(clicks, 22050)
-    >>> (np.diff(borders)[1:-1] / 22050).round(1)  # two beats a second
+    >>> boundaries = BeatSegmenter(beats=4).segment(clicks, 22050)
+    >>> (np.diff(boundaries)[1:-1] / 22050).round(1)  # two beats a second
     array([2., 2., 2.])
     """
 
@@ -160,7 +160,7 @@ class BeatSegmenter(BaseEstimator):
         _, found = librosa.beat.beat_track(
             y=padded, sr=sampling_rate, hop_length=self.hop_length, units="samples", trim=False
         )
-        return _borders(found[:: self.beats], len(waveform))
+        return _boundaries(found[:: self.beats], len(waveform))
 
 
 class StructureSegmenter(BaseEstimator):
@@ -223,21 +223,18 @@ class StructureSegmenter(BaseEstimator):
         if self.n_segments < 1:
             raise ValueError(f"n_segments must be at least 1, got {self.n_segments}")
         padded = librosa.util.fix_length(waveform, size=max(len(waveform), 2048))
-        frame = {"sr": sampling_rate, "hop_length": self.hop_length}
-        features = np.vstack(
-            [
-                librosa.util.normalize(librosa.feature.mfcc(y=padded, **frame), axis=1),
-                librosa.util.normalize(
-                    librosa.feature.chroma_stft(y=padded, tuning=0.0, **frame), axis=1
-                ),
-            ]
+        hop = self.hop_length
+        timbre = librosa.feature.mfcc(y=padded, sr=sampling_rate, hop_length=hop)
+        harmony = librosa.feature.chroma_stft(
+            y=padded, sr=sampling_rate, hop_length=hop, tuning=0.0
         )
+        features = np.vstack([librosa.util.normalize(f, axis=1) for f in (timbre, harmony)])
         n_segments = min(self.n_segments, features.shape[1])
         if n_segments == 1:
-            return _borders(np.empty(0), len(waveform))
+            return _boundaries(np.empty(0), len(waveform))
         starts = librosa.segment.agglomerative(features, n_segments)
         # Frame i is centred on sample i * hop_length, so it begins half a hop earlier.
-        return _borders((starts - 0.5) * self.hop_length, len(waveform))
+        return _boundaries((starts - 0.5) * hop, len(waveform))
 
 
 class LyricLineSegmenter(BaseEstimator):
@@ -300,17 +297,17 @@ class LyricLineSegmenter(BaseEstimator):
         # In whole samples, since a difference of seconds would round a pause of exactly `min_gap`.
         sung = sorted(np.rint(np.multiply(t, sampling_rate)).tolist() for t in lines if t)
         min_gap = np.rint(self.min_gap * sampling_rate)
-        borders, sung_until = [], 0.0
+        boundaries, sung_until = [], 0.0
         for line, (start, end) in enumerate(sung):
             pause = start - sung_until >= min_gap
             if pause:
-                borders.append(sung_until)
+                boundaries.append(sung_until)
             if pause or line > 0:
-                borders.append(start)
+                boundaries.append(start)
             sung_until = max(sung_until, end)
         if len(waveform) - sung_until >= min_gap:
-            borders.append(sung_until)
-        return _borders(borders, len(waveform))
+            boundaries.append(sung_until)
+        return _boundaries(boundaries, len(waveform))
 
 
 def segment_audio(
@@ -360,23 +357,25 @@ def segment_audio(
     )
     who, n_samples = type(segmenter).__name__, len(waveform)
     try:
-        borders = np.asarray(returned)
+        boundaries = np.asarray(returned)
     except ValueError as error:
-        raise ValueError(f"{who} returned no array of borders: {error}") from error
-    if borders.ndim != 1 or len(borders) < 2 or borders.dtype.kind not in "iu":
-        raise ValueError(f"{who} returned {borders!r}; expected integer borders of segments")
-    borders = borders.astype(np.int64)  # a difference of unsigned integers is never negative
-    if borders[0] != 0 or borders[-1] != n_samples or (np.diff(borders) <= 0).any():
-        raise ValueError(f"{who}'s borders must increase from 0 to {n_samples}, got {borders}")
-    return borders
+        raise ValueError(f"{who} returned no array of boundaries: {error}") from error
+    if boundaries.ndim != 1 or len(boundaries) < 2 or boundaries.dtype.kind not in "iu":
+        raise ValueError(f"{who} returned {boundaries!r}; expected integer boundaries of segments")
+    boundaries = boundaries.astype(np.int64)  # a difference of unsigned integers is never negative
+    if boundaries[0] != 0 or boundaries[-1] != n_samples or (np.diff(boundaries) <= 0).any():
+        raise ValueError(
+            f"{who}'s boundaries must increase from 0 to {n_samples}, got {boundaries}"
+        )
+    return boundaries
 
 
-def _even_borders(n_samples: int, n_segments: int) -> np.ndarray:
+def _even_boundaries(n_samples: int, n_segments: int) -> np.ndarray:
     n_segments = min(n_segments, n_samples)
-    return _borders(np.arange(1, n_segments) * (n_samples / n_segments), n_samples)
+    return _boundaries(np.arange(1, n_segments) * (n_samples / n_segments), n_samples)
 
 
-def _borders(inner: Any, n_samples: int) -> np.ndarray:
+def _boundaries(inner: Any, n_samples: int) -> np.ndarray:
     """Boundaries at the ends of the song and at those given positions that lie inside of it."""
     inner = np.rint(np.asarray(inner, dtype=float)).astype(np.int64)
     inner = np.unique(inner[(inner > 0) & (inner < n_samples)])

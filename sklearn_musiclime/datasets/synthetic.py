@@ -10,25 +10,16 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
-import scipy.signal
 from sklearn.utils import check_random_state
 
 from sklearn_musiclime._runtime.files import write_waveform
+from sklearn_musiclime.datasets.sounds import LEVEL, N_SPANS, SOURCES, band_power, play_source
 from sklearn_musiclime.songs import read_audio
 
 if TYPE_CHECKING:
     from sklearn_musiclime.results.local import LocalResult
 
-SOURCES = ("drums", "bass", "chords", "voice")
-N_SPANS = 10
-"""Equal spans of a song in which each source plays or rests: the explainer's default segments."""
 CLASSES = ("calm", "wild")
-LEVEL = 0.1
-"""Root mean square of a source in a span in which it plays."""
-
-# Frequency bands of the sources in Hz. They are disjoint, so that a source is audible in the mix.
-BANDS = {"bass": (55, 250), "chords": (260, 520), "voice": (1100, 3500), "drums": (5000, 9000)}
-_CHORD_ROOTS = (0, 5, 7, 9)
 _CUES = ("fire", "night", "tears", "river", "dance", "stone", "dream", "storm")
 # fmt: off
 _FILLERS = [
@@ -157,10 +148,17 @@ class PlantedRule:
         float
             The fraction of the k components of `main` that the song contains which are among the k
             components of largest ``|weight|``; 1.0 if k is 0.
+
+        Raises
+        ------
+        ValueError
+            The explanation is not of both modalities, or has no waveforms.
         """
-        components = explanation.components
-        words = set(components.lyrics.names)
-        planted = {name for name in self.main if self._present(name, components.audio.mix, words)}
+        audio, lyrics = explanation.components.audio, explanation.components.lyrics
+        if audio is None or audio.mix is None or lyrics is None:
+            raise ValueError("recall needs an explanation of both modalities, with its waveforms")
+        words = set(lyrics.names)
+        planted = {name for name in self.main if self._present(name, audio.mix, words)}
         found = planted & set(explanation.top(len(planted))["component"])
         return len(found) / len(planted) if planted else 1.0
 
@@ -174,7 +172,7 @@ class PlantedRule:
         if not at:
             return name in words
         start, stop = np.rint(np.arange(2) + int(span)) * len(waveform) / N_SPANS
-        power = _band_power(waveform[int(start) : int(stop)], source, self.sampling_rate)
+        power = band_power(waveform[int(start) : int(stop)], source, self.sampling_rate)
         return bool(power > LEVEL**2 / 20)
 
 
@@ -246,7 +244,7 @@ def make_songs(
     for _ in range(n_songs):
         arrangement, cues = _draw_arrangement(truth, rng)
         song_stems = {
-            source: _play(source, arrangement[source], n_samples, sampling_rate, rng)
+            source: play_source(source, arrangement[source], n_samples, sampling_rate, rng)
             for source in SOURCES
         }
         lyrics, times = _write_lyrics(cues, arrangement["voice"], n_words, duration, rng)
@@ -336,66 +334,6 @@ def _draw_arrangement(
         elif there:
             cues.add(name)
     return arrangement, cues
-
-
-def _play(
-    source: str,
-    plays: np.ndarray,
-    n_samples: int,
-    sampling_rate: int,
-    rng: np.random.RandomState,
-) -> np.ndarray:
-    """Synthesize a source over the whole song, silent in the tenths in which it rests, float32."""
-    time = np.arange(n_samples) / sampling_rate
-    beat = rng.uniform(0.4, 0.6)
-    key = 2 ** (rng.randint(12) / 12)
-    since_beat = time % (beat / 2)
-    if source == "drums":
-        raw = rng.standard_normal(n_samples) * np.exp(-since_beat / 0.03)
-    else:
-        bar = (time // (4 * beat)).astype(int) % len(_CHORD_ROOTS)
-        root = np.array(_CHORD_ROOTS)[bar]
-        if source == "bass":
-            raw = _tone(65.4 * key * 2 ** (root % 7 / 12), time, 3) * np.exp(-since_beat / 0.3)
-        elif source == "chords":
-            raw = sum(_tone(130.8 * key * 2 ** ((root + i) / 12), time, 4) for i in (0, 4, 7))
-        else:
-            note = rng.choice([0, 2, 4, 7, 9], size=int(time[-1] / beat) + 1)
-            pitch = 262 * key * 2 ** (note[(time / beat).astype(int)] / 12)
-            vibrato = 1 + 0.01 * np.sin(2 * np.pi * 5.5 * time)
-            syllable = 0.2 + np.sin(np.pi * (time % beat) / beat)
-            raw = _tone(pitch * vibrato, time, 12) * syllable
-    low, high = BANDS[source]
-    spectrum, frequency = np.fft.rfft(raw), np.fft.rfftfreq(n_samples, 1 / sampling_rate)
-    raw = np.fft.irfft(spectrum * ((frequency >= low) & (frequency <= high)), n_samples)
-    # All tenths in which a source plays have the same level, so that loudness says nothing else.
-    borders = np.rint(np.arange(N_SPANS + 1) * n_samples / N_SPANS).astype(int)
-    for on, start, stop in zip(plays, borders[:-1], borders[1:], strict=True):
-        fade = scipy.signal.windows.tukey(stop - start, alpha=0.04)
-        rms = np.sqrt(np.mean(np.square(raw[start:stop] * fade)))
-        raw[start:stop] *= fade * on * LEVEL / (rms or 1.0)
-    return raw.astype(np.float32)
-
-
-def _tone(frequency: Any, time: np.ndarray, n_harmonics: int) -> np.ndarray:
-    """A harmonic tone of constant or varying frequency in Hz; harmonic k has amplitude 1 / k."""
-    turns = np.cumsum(frequency * np.diff(time, prepend=0.0))
-    first = np.exp(2j * np.pi * (turns % 1)).astype(np.complex64)
-    harmonic, tone = np.ones_like(first), np.zeros(len(time))
-    for k in range(1, n_harmonics + 1):
-        harmonic *= first
-        tone += harmonic.imag / k
-    return tone
-
-
-def _band_power(waveform: np.ndarray, source: str, sampling_rate: int) -> float:
-    """Mean power of a waveform in a source's band; a Hann window suppresses clicks at its ends."""
-    window = scipy.signal.get_window("hann", len(waveform))
-    power = np.abs(np.fft.rfft(waveform * window)) ** 2
-    frequency = np.fft.rfftfreq(len(waveform), 1 / sampling_rate)
-    low, high = BANDS[source]
-    inside = (frequency >= low) & (frequency <= high)
-    return float(2 * power[inside].sum() / (len(waveform) * np.square(window).sum()))
 
 
 def _write_lyrics(

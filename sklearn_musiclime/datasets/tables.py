@@ -99,9 +99,8 @@ def load_songs(
         if lyrics is not None:
             text, word_times = _read_lyrics(cells[lyrics].iat[row], folder, row, *span)
         file = str(folder / cells[audio].iat[row]) if cells[audio].iat[row] else None
-        if start is not None or end is not None:
-            file = {"path": file, "start": span[0], "end": span[1]}
-        files.append(file)
+        is_part = start is not None or end is not None
+        files.append({"path": file, "start": span[0], "end": span[1]} if is_part else file)
         texts_read.append(text)
         times.append(word_times)
     songs = {"audio": files, "lyrics": texts_read}

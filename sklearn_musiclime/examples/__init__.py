@@ -8,6 +8,8 @@ output to expect, and its ``main`` returns the result.
 - :mod:`~sklearn_musiclime.examples.black_box`: explain a function, such as a web service;
 - :mod:`~sklearn_musiclime.examples.hugging_face`: explain a classifier on top of pretrained
   transformers (needs the extra ``deep``);
+- :mod:`~sklearn_musiclime.examples.pretrained_tagger`: explain a pretrained music tagger, and a
+  classifier on top of it (needs the extra ``deep``, and weights from PyPI);
 - :mod:`~sklearn_musiclime.examples.corpus_on_dask`: explain many songs on a cluster (needs the
   extra ``distributed``);
 - :mod:`~sklearn_musiclime.examples.search_settings`: a grid search over settings of the explainer;

@@ -19,7 +19,7 @@ from joblib import parallel_config
 from sklearn_musiclime import LocalExplanation, MusicLimeExplainer
 from sklearn_musiclime.datasets import make_songs
 
-SONGS, _, _, RULE = make_songs(3, duration=2.0, random_state=0)
+SONGS, *_, RULE = make_songs(3, duration=2.0, random_state=0)
 
 
 def service(request: str) -> str:

@@ -48,7 +48,8 @@ def main() -> tuple[GlobalExplanation, GlobalExplanation]:
             print(f"{number} run: {perf_counter() - start:.1f} s")
     print(runs[0].failures, "\n")
     print(runs[0].top(5, "calm")[["component", "importance", "low", "high"]])
-    return tuple(runs)
+    first, second = runs
+    return first, second
 
 
 if __name__ == "__main__":

@@ -38,29 +38,38 @@ def save_models(folder: Path, texts: list[str]) -> tuple[Path, Path]:
         ASTModel,
         BertConfig,
         BertModel,
-        BertTokenizerFast,
+        BertTokenizer,
         set_seed,
     )
 
     (folder / "lyrics").mkdir()
     set_seed(0)
-    small = {
-        "hidden_size": 128,
-        "num_hidden_layers": 1,
-        "num_attention_heads": 2,
-        "intermediate_size": 64,
-    }
-    mels = {"num_mel_bins": 32, "max_length": 128}
-    ASTModel(ASTConfig(**small, **mels)).save_pretrained(folder / "audio")
-    ASTFeatureExtractor(**mels).save_pretrained(folder / "audio")
+    audio_config = ASTConfig(
+        hidden_size=128,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=64,
+        num_mel_bins=32,
+        max_length=128,
+    )
+    ASTModel(audio_config).save_pretrained(folder / "audio")
+    extractor = ASTFeatureExtractor(num_mel_bins=32, max_length=128)
+    extractor.save_pretrained(folder / "audio")
 
     words = BertWordPieceTokenizer()
     words.train_from_iterator(texts, vocab_size=1000, show_progress=False)
     words.save_model(str(folder / "lyrics"))
-    tokenizer = BertTokenizerFast.from_pretrained(folder / "lyrics", model_max_length=128)
+    tokenizer = BertTokenizer.from_pretrained(folder / "lyrics", model_max_length=128)
     tokenizer.save_pretrained(folder / "lyrics")
-    config = BertConfig(**small, vocab_size=len(tokenizer), max_position_embeddings=128)
-    BertModel(config).save_pretrained(folder / "lyrics")
+    lyrics_config = BertConfig(
+        hidden_size=128,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=64,
+        vocab_size=len(tokenizer),
+        max_position_embeddings=128,
+    )
+    BertModel(lyrics_config).save_pretrained(folder / "lyrics")
     return folder / "audio", folder / "lyrics"
 
 

@@ -64,7 +64,7 @@ def group_words(
     if clusterer is None:
         clusterer = KMeans(min(n_groups, len(words)), random_state=0, n_init=1)
     clusters = np.asarray(clone(clusterer).fit_predict(vectors))
-    groups = {}
+    groups: dict[str, str] = {}
     for cluster in np.unique(clusters):
         members = np.flatnonzero(clusters == cluster)
         if cluster == -1:

@@ -65,8 +65,8 @@ class TextWindow:
         if len(pieces) == 1:
             return pieces
         n_chunks = min(-(-n_tokens // self.n_tokens), len(pieces))
-        borders = np.rint(np.linspace(0, len(pieces), n_chunks + 1)).astype(int)
-        parts = ["".join(pieces[a:b]) for a, b in pairwise(borders)]
+        boundaries = np.rint(np.linspace(0, len(pieces), n_chunks + 1)).astype(int)
+        parts = ["".join(pieces[a:b]) for a, b in pairwise(boundaries)]
         return [chunk for part in parts for chunk in self.chunks(part)]
 
     def warn_of_long(self, n_tokens: Sequence[int]) -> None:
@@ -88,7 +88,7 @@ class TextWindow:
 
 def encode_texts(
     texts: Sequence[str],
-    encode: Callable[[Sequence[str]], np.ndarray],
+    encode: Callable[[list[str]], np.ndarray],
     window: TextWindow,
     batch_size: int,
 ) -> np.ndarray:
@@ -99,7 +99,7 @@ def encode_texts(
     texts : sequence of str
         The texts, at least one.
     encode : callable
-        Maps a sequence of texts to an array (n_texts, n_dimensions).
+        Maps a list of texts to an array (n_texts, n_dimensions).
     window : TextWindow
         The encoder's window, and the treatment of longer texts.
     batch_size : int

@@ -6,18 +6,18 @@ from typing import Any
 
 from sklearn_musiclime.songs import SongTable, check_audio_cell, read_lyrics
 
-MODALITIES = {"both": ("audio", "lyrics"), "audio": ("audio",), "lyrics": ("lyrics",)}
+_MODALITIES = {"both": ("audio", "lyrics"), "audio": ("audio",), "lyrics": ("lyrics",)}
 """Columns that a model reads, by the value of its parameter `modality`."""
 _CHECKS = {"audio": check_audio_cell, "lyrics": read_lyrics}
 
 
-def check_modality(modality: str) -> tuple[str, ...]:
-    """Check the parameter `modality` of a model, and return the columns that the model reads.
+def modalities_of(modality: str) -> tuple[str, ...]:
+    """Return the modalities that a model reads.
 
     Parameters
     ----------
     modality : {"both", "audio", "lyrics"}
-        The parameter.
+        The parameter of the model.
 
     Returns
     -------
@@ -29,9 +29,9 @@ def check_modality(modality: str) -> tuple[str, ...]:
     ValueError
         The value is unknown.
     """
-    if modality not in MODALITIES:
-        raise ValueError(f"modality must be one of {tuple(MODALITIES)}, got {modality!r}")
-    return MODALITIES[modality]
+    if modality not in _MODALITIES:
+        raise ValueError(f"modality must be one of {tuple(_MODALITIES)}, got {modality!r}")
+    return _MODALITIES[modality]
 
 
 def read_columns(X: Any, modality: str, *, audio: str, lyrics: str) -> dict[str, Any]:
@@ -58,9 +58,9 @@ def read_columns(X: Any, modality: str, *, audio: str, lyrics: str) -> dict[str,
     TypeError, ValueError
         `X` is not a table of songs, or lacks a column.
     """
-    halves = check_modality(modality)
-    table = SongTable(X, audio=audio, lyrics=lyrics, modalities=halves)
-    for half in halves:
+    read = modalities_of(modality)
+    table = SongTable(X, audio=audio, lyrics=lyrics, modalities=read)
+    for name in read:
         for row in range(len(table)):
-            _CHECKS[half](table.cell(row, half), row=row)
-    return {half: table.column(half) for half in halves}
+            _CHECKS[name](table.cell(row, name), row=row)
+    return {name: table.column(name) for name in read}

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -24,6 +24,19 @@ if TYPE_CHECKING:
 
     AudioInputs = dict[str, torch.Tensor]
     """Keyword arguments of an audio model for the windows of a song."""
+
+
+class Branch(Protocol):
+    """A branch of either modality."""
+
+    def prepare(self, column: Sequence[Any]) -> list[Any]:
+        """Compute what stays the same during training, for each song."""
+
+    def features(self, songs: Any, *, sequences: bool) -> list[torch.Tensor]:
+        """Compute the inputs of a head from what :meth:`prepare` returned."""
+
+    def encode(self, column: Any, batch_size: int) -> np.ndarray:
+        """Encode songs, without gradients."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -56,7 +56,7 @@ def read_state_dict(path: str | PathLike[str]) -> dict[str, torch.Tensor]:
         raise FileNotFoundError(f"there is no file {str(path)!r}")
     try:
         if path.suffix == ".safetensors":
-            state = load_file(path)
+            state: Any = load_file(path)
         else:
             state = torch.load(path, map_location="cpu", weights_only=True)
     # On a broken file the readers raise errors of any type: KeyError, TypeError, struct.error...
@@ -191,7 +191,7 @@ def _sizes_called(ending: str, settings: Any) -> Iterator[float]:
 
 
 def load_encoder(
-    source: Any, half: str, state: dict[str, torch.Tensor] | None
+    source: Any, modality: str, state: dict[str, torch.Tensor] | None
 ) -> tuple[PreTrainedModel, list[str]]:
     """Load an encoder, with its own weights or with those of a state dict.
 
@@ -199,7 +199,7 @@ def load_encoder(
     ----------
     source : str, Path or PreTrainedModel
         Name or folder of a model, or a model instance, which is copied.
-    half : {"audio", "lyrics"}
+    modality : {"audio", "lyrics"}
         The encoder's modality.
     state : dict of str to Tensor, or None
         State dict of the whole network. None: the model's own weights are loaded.
@@ -219,8 +219,8 @@ def load_encoder(
         model, report = AutoModel.from_pretrained(source, output_loading_info=True)
         # RoBERTa's pooler may be missing: the head uses the first token instead of its output.
         missing = sorted(k for k in report["missing_keys"] if not k.startswith("pooler."))
-        return model, [f"missing: {PREFIXES[half]}{name}" for name in missing]
-    prefix = PREFIXES[half]
+        return model, [f"missing: {PREFIXES[modality]}{name}" for name in missing]
+    prefix = PREFIXES[modality]
     config = AutoConfig.from_pretrained(source)
     part = {k.removeprefix(prefix): v for k, v in state.items() if k.startswith(prefix)}
     # The loader of transformers translates the names of weights from its earlier releases.
@@ -231,12 +231,12 @@ def load_encoder(
         output_loading_info=True,
         ignore_mismatched_sizes=True,
     )
-    missing = set(report["missing_keys"])
-    if half == "lyrics" and not any(name.startswith("pooler.") for name in part):
+    missing = sorted(report["missing_keys"])
+    if modality == "lyrics" and not any(name.startswith("pooler.") for name in part):
         model.pooler = None  # unused: the head takes the first token
-        missing = {name for name in missing if not name.startswith("pooler.")}
+        missing = [name for name in missing if not name.startswith("pooler.")]
     return model, [
-        *(f"missing: {prefix}{name}" for name in sorted(missing)),
+        *(f"missing: {prefix}{name}" for name in missing),
         *(
             f"left over: {prefix}{name}"
             for name in sorted(report["unexpected_keys"])

@@ -13,15 +13,15 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_musiclime.featurizers import SpectralStatistics
-from sklearn_musiclime.fusion._columns import check_modality
+from sklearn_musiclime.fusion._columns import modalities_of
 
 
-def default_featurizer(half: str) -> BaseEstimator:
+def default_featurizer(modality: str) -> BaseEstimator:
     """Return the default transformer of a column into features.
 
     Parameters
     ----------
-    half : {"audio", "lyrics"}
+    modality : {"audio", "lyrics"}
         The modality of the column.
 
     Returns
@@ -29,7 +29,7 @@ def default_featurizer(half: str) -> BaseEstimator:
     transformer
         Standardised spectral statistics of audio, or TF-IDF of lyrics.
     """
-    if half == "audio":
+    if modality == "audio":
         return make_pipeline(SpectralStatistics(), StandardScaler())
     return TfidfVectorizer(sublinear_tf=True)
 
@@ -112,7 +112,7 @@ def make_fusion_pipeline(
         "lyrics": (default_featurizer("lyrics") if lyrics is None else lyrics, lyrics_column),
     }
     features = ColumnTransformer(
-        [(half, *branches[half]) for half in check_modality(modality)],
+        [(name, *branches[name]) for name in modalities_of(modality)],
         transformer_weights=dict(zip(branches, weights, strict=True)),
     )
     if classifier is None:

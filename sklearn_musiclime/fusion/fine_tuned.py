@@ -13,13 +13,13 @@ from sklearn_musiclime._runtime import torch as _torch
 from sklearn_musiclime._runtime.memory import in_batches
 from sklearn_musiclime.featurizers.audio.embedder import came_from
 from sklearn_musiclime.featurizers.audio.encoder import AudioEncoder
-from sklearn_musiclime.fusion._columns import MODALITIES
-from sklearn_musiclime.fusion.branches import AudioBranch, LyricsBranch
+from sklearn_musiclime.fusion._columns import modalities_of
+from sklearn_musiclime.fusion.branches import AudioBranch, Branch, LyricsBranch
 from sklearn_musiclime.fusion.checkpoint import load_encoder, load_head
 from sklearn_musiclime.fusion.training import Training
 
 if TYPE_CHECKING:
-    from transformers import FeatureExtractionMixin, PreTrainedTokenizerBase
+    from transformers import PreTrainedTokenizerBase, SequenceFeatureExtractor
 
 HEAD_BATCH = 8192
 """Number of encoded songs in a batch of the head."""
@@ -41,7 +41,7 @@ class NetworkMixin:
     modality: str
     freeze: bool
     long: str
-    feature_extractor: FeatureExtractionMixin | None
+    feature_extractor: SequenceFeatureExtractor | None
     tokenizer: PreTrainedTokenizerBase | None
     n_epochs: int
     batch_size: int
@@ -56,10 +56,10 @@ class NetworkMixin:
     verbose: int
 
     @property
-    def _halves(self) -> tuple[str, ...]:
-        return MODALITIES[self.modality]
+    def _modalities(self) -> tuple[str, ...]:
+        return modalities_of(self.modality)
 
-    def _extractor(self, source: Any) -> FeatureExtractionMixin:
+    def _extractor(self, source: Any) -> SequenceFeatureExtractor:
         if self.feature_extractor is not None:
             return self.feature_extractor
         auto = _torch.load("transformers", "TransformerFusionClassifier").AutoFeatureExtractor
@@ -84,9 +84,9 @@ class NetworkMixin:
 
         models, findings = {}, []
         self.feature_extractor_ = self.tokenizer_ = None
-        for half, source in (("audio", audio_model), ("lyrics", lyrics_model)):
-            if half in self._halves:
-                models[half], found = load_encoder(source, half, state)
+        for modality, source in (("audio", audio_model), ("lyrics", lyrics_model)):
+            if modality in self._modalities:
+                models[modality], found = load_encoder(source, modality, state)
                 findings += found
         if "audio" in models:
             self.feature_extractor_ = self._extractor(audio_model)
@@ -106,25 +106,25 @@ class NetworkMixin:
 
     def _sizes(self) -> list[int]:
         """Lengths of the encoders' vectors, found by encoding silence and an empty text."""
-        nothing = {"audio": [np.zeros(1, dtype=np.float32)], "lyrics": [""]}
+        nothing: dict[str, list[Any]] = {"audio": [np.zeros(1, dtype=np.float32)], "lyrics": [""]}
         sizes = []
         with _torch.inference():
             self.network_.eval()
-            for half, branch in zip(self._halves, self._branches(), strict=True):
-                songs = branch.prepare(nothing[half])
+            for modality, branch in zip(self._modalities, self._branches(), strict=True):
+                songs = branch.prepare(nothing[modality])
                 sizes.append(branch.features(songs, sequences=not is_factored(self))[0].shape[-1])
         return sizes
 
-    def _branches(self) -> list[AudioBranch | LyricsBranch]:
+    def _branches(self) -> list[Branch]:
         """The branches that are used, in the order of the arguments of the head."""
         network = self.network_
-        branches = {}
-        if network.audio_model is not None:
+        branches: dict[str, Branch] = {}
+        if self.feature_extractor_ is not None:
             encoder = AudioEncoder(network.audio_model, self.feature_extractor_, long=self.long)
             branches["audio"] = AudioBranch(encoder)
-        if network.text_model is not None:
+        if self.tokenizer_ is not None:
             branches["lyrics"] = LyricsBranch(network.text_model, self.tokenizer_, self.long)
-        return [branches[half] for half in self._halves]
+        return [branches[modality] for modality in self._modalities]
 
     def _train(
         self,
@@ -147,13 +147,13 @@ class NetworkMixin:
             ]
 
             def features(rows: np.ndarray) -> tuple:
-                some = ([half[row] for row in rows] for half in known)
-                return tuple(collate([f.to(network.device) for f in half]) for half in some)
+                some = ([column[row] for row in rows] for column in known)
+                return tuple(collate([f.to(network.device) for f in column]) for column in some)
         else:
             songs = [b.prepare(column) for b, column in zip(branches, columns, strict=True)]
 
             def features(rows: np.ndarray) -> tuple:
-                return self._features([[half[row] for row in rows] for half in songs])
+                return self._features([[column[row] for row in rows] for column in songs])
 
         # Songs of weight 0 are left out: the loss of a batch of them would be 0 / 0.
         rows, held_out = np.flatnonzero(weights), np.arange(0)
@@ -181,11 +181,11 @@ class NetworkMixin:
         from sklearn_musiclime.fusion.network import collate
 
         return tuple(
-            collate(branch.features(half, sequences=not is_factored(self)))
-            for branch, half in zip(self._branches(), prepared, strict=True)
+            collate(branch.features(songs, sequences=not is_factored(self)))
+            for branch, songs in zip(self._branches(), prepared, strict=True)
         )
 
-    def _frozen_features(self, branch: AudioBranch | LyricsBranch, column: list) -> list[Any]:
+    def _frozen_features(self, branch: Branch, column: list) -> list[Any]:
         """Input of the head for each song from a frozen encoder."""
         import torch
 
@@ -199,11 +199,11 @@ class NetworkMixin:
 
         return [f for batch in in_batches(sequences, column, self.batch_size) for f in batch]
 
-    def _encode(self, half: str, column: Any) -> np.ndarray:
+    def _encode(self, modality: str, column: Any) -> np.ndarray:
         check_is_fitted(self)
-        if half not in self._halves:
+        if modality not in self._modalities:
             return np.empty((len(column), 0), dtype=np.float32)
-        branch = self._branches()[self._halves.index(half)]
+        branch = self._branches()[self._modalities.index(modality)]
         return branch.encode(column, self.batch_size)
 
     def _classify(self, encoded: Sequence[np.ndarray]) -> np.ndarray:
@@ -215,8 +215,8 @@ class NetworkMixin:
         def classify(rows: range) -> np.ndarray:
             some = slice(rows.start, rows.stop)
             with _torch.inference():
-                halves = [torch.from_numpy(half[some]).to(network.device) for half in encoded]
-                return network.classifier(*halves).double().softmax(dim=1).cpu().numpy()
+                vectors = [torch.from_numpy(v[some]).to(network.device) for v in encoded]
+                return network.classifier(*vectors).double().softmax(dim=1).cpu().numpy()
 
         return np.concatenate(list(in_batches(classify, range(len(encoded[0])), HEAD_BATCH)))
 

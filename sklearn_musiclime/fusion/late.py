@@ -17,7 +17,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter, validate_data
 
-from sklearn_musiclime.fusion._columns import check_modality, read_columns
+from sklearn_musiclime.fusion._columns import modalities_of, read_columns
 from sklearn_musiclime.fusion._folds import split
 from sklearn_musiclime.fusion.early import default_featurizer
 
@@ -172,16 +172,16 @@ class LateFusionClassifier(ClassifierMixin, BaseEstimator):
         check_classification_targets(y)
         check_consistent_length(X, y, sample_weight, groups)
         self.classes_ = np.unique(y)
-        weights = {half: _weights(c, sample_weight) for half, c in classifiers.items()}
+        weights = {modality: _weights(c, sample_weight) for modality, c in classifiers.items()}
         fitted = Parallel(n_jobs=self.n_jobs)(
-            delayed(clone(classifier).fit)(columns[half], y, **weights[half])
-            for half, classifier in classifiers.items()
+            delayed(clone(classifier).fit)(columns[modality], y, **weights[modality])
+            for modality, classifier in classifiers.items()
         )
         self.classifiers_ = dict(zip(classifiers, fitted, strict=True))
-        for half, classifier in self.classifiers_.items():
+        for modality, classifier in self.classifiers_.items():
             if not np.array_equal(classifier.classes_, self.classes_):
                 raise ValueError(
-                    f"the {half} classifier has the classes {list(classifier.classes_)}, y "
+                    f"the {modality} classifier has the classes {list(classifier.classes_)}, y "
                     f"{list(self.classes_)}"
                 )
         if self.method == "stacking" and self.modality == "both":
@@ -189,14 +189,14 @@ class LateFusionClassifier(ClassifierMixin, BaseEstimator):
             unseen = [
                 cross_val_predict(
                     classifier,
-                    columns[half],
+                    columns[modality],
                     y,
                     cv=folds,
                     method="predict_proba",
-                    params=weights[half],
+                    params=weights[modality],
                     n_jobs=self.n_jobs,
                 )
-                for half, classifier in classifiers.items()
+                for modality, classifier in classifiers.items()
             ]
             final = self._final_estimator()
             self.final_estimator_ = clone(final).fit(
@@ -224,7 +224,7 @@ class LateFusionClassifier(ClassifierMixin, BaseEstimator):
         """
         check_is_fitted(self)
         columns = read_columns(X, self.modality, audio=self.audio_column, lyrics=self.lyrics_column)
-        encoded = {half: self._encode(half, column) for half, column in columns.items()}
+        encoded = {modality: self._encode(modality, column) for modality, column in columns.items()}
         return self.predict_encoded(encoded.get("audio"), encoded.get("lyrics"))
 
     def predict(self, X: Any) -> np.ndarray:
@@ -288,11 +288,13 @@ class LateFusionClassifier(ClassifierMixin, BaseEstimator):
             Combined probabilities.
         """
         check_is_fitted(self)
-        if self.modality != "both":
-            return audio if self.modality == "audio" else lyrics
+        given: dict[str, Any] = {"audio": audio, "lyrics": lyrics}
+        encoded = [given[modality] for modality in modalities_of(self.modality)]
+        if len(encoded) == 1:
+            return encoded[0]
         if self.method == "stacking":
-            return self.final_estimator_.predict_proba(_stacked(audio, lyrics))
-        both = np.stack([audio, lyrics]).astype(np.float64)
+            return self.final_estimator_.predict_proba(_stacked(*encoded))
+        both = np.stack(encoded).astype(np.float64)
         if self.method == "average":
             return np.average(both, axis=0, weights=self.weights)
         # The smallest float instead of 0: if every class has probability 0 in one modality, the
@@ -309,7 +311,7 @@ class LateFusionClassifier(ClassifierMixin, BaseEstimator):
 
     def _check_parameters(self) -> dict[str, Any]:
         """Check the parameters, and return the classifiers to fit by modality."""
-        halves = check_modality(self.modality)
+        modalities = modalities_of(self.modality)
         if self.method not in METHODS:
             raise ValueError(f"method must be one of {METHODS}, got {self.method!r}")
         if self.weights is not None:
@@ -319,14 +321,16 @@ class LateFusionClassifier(ClassifierMixin, BaseEstimator):
                     "weights must be two numbers, of audio and lyrics, that are not negative and "
                     f"not both 0; got {self.weights!r}"
                 )
-        classifiers = {half: getattr(self, f"{half}_classifier") for half in halves}
-        for half, classifier in classifiers.items():
+        classifiers = {modality: getattr(self, f"{modality}_classifier") for modality in modalities}
+        for modality, classifier in classifiers.items():
             if classifier is None:
-                logistic = LogisticRegression(C=DEFAULT_C[half], max_iter=2000)
-                classifiers[half] = make_pipeline(default_featurizer(half), logistic)
+                logistic = LogisticRegression(C=DEFAULT_C[modality], max_iter=2000)
+                classifiers[modality] = make_pipeline(default_featurizer(modality), logistic)
                 if get_config()["enable_metadata_routing"]:
-                    _request_weights(classifiers[half])
-        asked = {f"{half}_classifier": classifier for half, classifier in classifiers.items()}
+                    _request_weights(classifiers[modality])
+        asked = {
+            f"{modality}_classifier": classifier for modality, classifier in classifiers.items()
+        }
         if self.method == "stacking" and self.modality == "both":
             asked["final_estimator"] = self._final_estimator()
         for name, classifier in asked.items():
@@ -340,11 +344,11 @@ class LateFusionClassifier(ClassifierMixin, BaseEstimator):
     def _final_estimator(self) -> BaseEstimator:
         return LogisticRegression() if self.final_estimator is None else self.final_estimator
 
-    def _encode(self, half: str, column: Any) -> np.ndarray:
+    def _encode(self, modality: str, column: Any) -> np.ndarray:
         check_is_fitted(self)
-        if half not in check_modality(self.modality):
+        if modality not in modalities_of(self.modality):
             return np.empty((len(column), 0))
-        return self.classifiers_[half].predict_proba(column)
+        return self.classifiers_[modality].predict_proba(column)
 
 
 def _stacked(audio: np.ndarray, lyrics: np.ndarray) -> np.ndarray:

@@ -13,7 +13,7 @@ from sklearn.model_selection import cross_validate
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import has_fit_parameter
 
-from sklearn_musiclime.fusion._columns import check_modality
+from sklearn_musiclime.fusion._columns import modalities_of
 from sklearn_musiclime.fusion._folds import split
 
 
@@ -59,7 +59,7 @@ def only(
     >>> [name for name, _, _ in reader["features"].transformers]
     ['lyrics']
     """
-    check_modality(modality)
+    modalities_of(modality)  # raises for an unknown value
     model = clone(model)
     if "modality" in model.get_params(deep=False):
         return model.set_params(modality=modality)

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import numpy as np
+from sklearn.base import BaseEstimator
 from sklearn.utils.validation import check_is_fitted
 
 from sklearn_musiclime._runtime import torch as _torch
@@ -20,16 +21,14 @@ from sklearn_musiclime.fusion.checkpoint import (
     read_description,
     read_state_dict,
 )
+from sklearn_musiclime.fusion.fine_tuned import NetworkMixin
 
 PAPER_ROBERTA = "FacebookAI/roberta-large"
 FORMAT = 1
 
 
-class SavingMixin:
-    """Mixin of a classifier that is saved to files and loaded from them.
-
-    The classifier is a :class:`~sklearn_musiclime.fusion.fine_tuned.NetworkMixin`, too.
-    """
+class SavedNetwork(NetworkMixin, BaseEstimator):
+    """Base of a classifier whose network is saved to files and loaded from them."""
 
     def save(self, folder: str | PathLike[str]) -> None:
         """Save the fitted classifier as JSON and safetensors, which contain no code.
@@ -69,13 +68,13 @@ class SavingMixin:
         }
         text = json.dumps(document, indent=1)
         folder.mkdir(parents=True, exist_ok=True)
-        for half, model, companion in (
+        for modality, model, companion in (
             ("audio", self.network_.audio_model, self.feature_extractor_),
             ("lyrics", self.network_.text_model, self.tokenizer_),
         ):
-            if model is not None:
-                model.save_pretrained(folder / half)
-                companion.save_pretrained(folder / half)
+            if companion is not None:
+                model.save_pretrained(folder / modality)
+                companion.save_pretrained(folder / modality)
         state = self.network_.classifier.state_dict(prefix="classifier.")
         state = {name: tensor.cpu().contiguous() for name, tensor in state.items()}
         save_file(state, folder / "classifier.safetensors")

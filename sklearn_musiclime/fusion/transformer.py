@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import ArrayLike
-from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.base import ClassifierMixin
 from sklearn.utils import (
     check_consistent_length,
     check_random_state,
@@ -29,19 +29,19 @@ from sklearn_musiclime._runtime import torch as _torch
 from sklearn_musiclime._runtime.memory import in_batches
 from sklearn_musiclime.featurizers.audio.embedder import AST
 from sklearn_musiclime.featurizers.texts import LONG
-from sklearn_musiclime.fusion._columns import check_modality, read_columns
-from sklearn_musiclime.fusion.fine_tuned import NetworkMixin, is_factored
-from sklearn_musiclime.fusion.saving import SavingMixin
+from sklearn_musiclime.fusion._columns import modalities_of, read_columns
+from sklearn_musiclime.fusion.fine_tuned import is_factored
+from sklearn_musiclime.fusion.saving import SavedNetwork
 
 if TYPE_CHECKING:
-    from transformers import FeatureExtractionMixin, PreTrainedModel, PreTrainedTokenizerBase
+    from transformers import PreTrainedModel, PreTrainedTokenizerBase, SequenceFeatureExtractor
 
 
 ROBERTA = "FacebookAI/roberta-base"
 FUSIONS = ("concat", "gated", "cross_attention")
 
 
-class TransformerFusionClassifier(ClassifierMixin, NetworkMixin, SavingMixin, BaseEstimator):
+class TransformerFusionClassifier(ClassifierMixin, SavedNetwork):
     """Fine-tune an audio transformer and a text transformer with a joint classification head.
 
     With ``fusion="concat"`` this is the architecture of the MusicLIME paper: the pooled output of
@@ -70,7 +70,7 @@ class TransformerFusionClassifier(ClassifierMixin, NetworkMixin, SavingMixin, Ba
     long : {"mean", "truncate"}, default="mean"
         Treatment of songs and lyrics that are longer than the encoders read, see
         :class:`~sklearn_musiclime.AudioEmbedder`.
-    feature_extractor : FeatureExtractionMixin or None, default=None
+    feature_extractor : SequenceFeatureExtractor or None, default=None
         Feature extractor of the audio model. None: the one that is saved with the model.
     tokenizer : PreTrainedTokenizerBase or None, default=None
         Tokenizer of the lyrics model. None: the one that is saved with the model.
@@ -115,7 +115,7 @@ class TransformerFusionClassifier(ClassifierMixin, NetworkMixin, SavingMixin, Ba
         The classes.
     network_ : FusionNetwork
         The network, a :class:`torch.nn.Module`.
-    feature_extractor_ : FeatureExtractionMixin or None
+    feature_extractor_ : SequenceFeatureExtractor or None
         Feature extractor of the audio model; None if audio is not used.
     tokenizer_ : PreTrainedTokenizerBase or None
         Tokenizer of the lyrics model; None if lyrics are not used.
@@ -187,7 +187,7 @@ class TransformerFusionClassifier(ClassifierMixin, NetworkMixin, SavingMixin, Ba
         modality: str = "both",
         freeze: bool = False,
         long: str = "mean",
-        feature_extractor: FeatureExtractionMixin | None = None,
+        feature_extractor: SequenceFeatureExtractor | None = None,
         tokenizer: PreTrainedTokenizerBase | None = None,
         n_epochs: int = 10,
         batch_size: int = 8,
@@ -264,13 +264,13 @@ class TransformerFusionClassifier(ClassifierMixin, NetworkMixin, SavingMixin, Ba
         torch = _torch.load("torch", "TransformerFusionClassifier")
         _torch.load("transformers", "TransformerFusionClassifier")
         columns = self._columns(X)
-        y = column_or_1d(y, warn=True)
-        check_classification_targets(y)
-        check_consistent_length(X, y)
-        classes, targets = np.unique(y, return_inverse=True)
+        labels = column_or_1d(y, warn=True)
+        check_classification_targets(labels)
+        check_consistent_length(X, labels)
+        classes, targets = np.unique(labels, return_inverse=True)
         if len(classes) < 2:
             raise ValueError(f"y has one class only, {classes[0]!r}")
-        weights = self._song_weights(sample_weight, y)
+        weights = self._song_weights(sample_weight, labels)
         rng = check_random_state(self.random_state)
         with _torch.exclusive(), torch.random.fork_rng():
             torch.manual_seed(int(rng.randint(2**31)))
@@ -308,8 +308,8 @@ class TransformerFusionClassifier(ClassifierMixin, NetworkMixin, SavingMixin, Ba
         check_is_fitted(self)
         columns = self._columns(X)
         if is_factored(self):
-            halves = zip(self._halves, columns, strict=True)
-            return self._classify([self._encode(half, column) for half, column in halves])
+            pairs = zip(self._modalities, columns, strict=True)
+            return self._classify([self._encode(modality, column) for modality, column in pairs])
         probabilities = in_batches(
             lambda rows: self._attend([[column[row] for row in rows] for column in columns]),
             range(len(X)),
@@ -381,8 +381,8 @@ class TransformerFusionClassifier(ClassifierMixin, NetworkMixin, SavingMixin, Ba
         ndarray of shape (n_songs, n_classes), dtype float64
         """
         check_is_fitted(self)
-        encoded = {"audio": audio, "lyrics": lyrics}
-        return self._classify([encoded[half] for half in self._halves])
+        encoded: dict[str, Any] = {"audio": audio, "lyrics": lyrics}
+        return self._classify([encoded[modality] for modality in self._modalities])
 
     @property
     def required_sampling_rate(self) -> int | None:
@@ -407,7 +407,7 @@ class TransformerFusionClassifier(ClassifierMixin, NetworkMixin, SavingMixin, Ba
         return state
 
     def _check_parameters(self) -> None:
-        check_modality(self.modality)
+        modalities_of(self.modality)  # raises for an unknown value
         for name, known in (("fusion", FUSIONS), ("long", LONG)):
             if getattr(self, name) not in known:
                 raise ValueError(f"{name} must be one of {known}, got {getattr(self, name)!r}")

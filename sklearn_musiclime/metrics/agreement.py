@@ -11,7 +11,7 @@ from scipy.stats import rankdata, spearmanr
 from sklearn.base import clone
 
 from sklearn_musiclime.explainer import MusicLimeExplainer
-from sklearn_musiclime.metrics.songwise import unit_weights
+from sklearn_musiclime.metrics.songwise import summed_weights
 
 ROUNDING = 1e-9
 """Weights that differ by less than this fraction of the largest count as equal."""
@@ -61,7 +61,7 @@ def stability(
     runs = [reseeded(explainer, seed).explain(X) for seed in range(n_runs)]
     return np.array(
         [
-            np.mean([agree(a, b) for a, b in combinations(map(unit_weights, explanations), 2)])
+            np.mean([agree(a, b) for a, b in combinations(map(summed_weights, explanations), 2)])
             for explanations in zip(*runs, strict=True)
         ]
     )

@@ -10,7 +10,7 @@ from scipy.stats import entropy
 
 from sklearn_musiclime.explainer import MusicLimeExplainer
 from sklearn_musiclime.explanation import LocalExplanation
-from sklearn_musiclime.metrics.songwise import draw_new_masks, score_each, unit_weights
+from sklearn_musiclime.metrics.songwise import draw_new_masks, score_each, summed_weights
 from sklearn_musiclime.surrogate import kernel_weights
 from sklearn_musiclime.surrogate.fidelity import weighted_r2
 
@@ -179,7 +179,7 @@ def complexity(explainer: MusicLimeExplainer, X: Any) -> np.ndarray:
         In bits: from 0, if a single weight is nonzero, to log2(n_components), if all weights have
         the same size.
     """
-    return np.array([weight_entropy(unit_weights(e)) for e in explainer.explain(X)])
+    return np.array([weight_entropy(summed_weights(e)) for e in explainer.explain(X)])
 
 
 def weight_entropy(weights: np.ndarray) -> float:
@@ -210,8 +210,8 @@ def weight_entropy(weights: np.ndarray) -> float:
 def _area(explanation: LocalExplanation, score: Callable, *, back: bool) -> float:
     """Area under the deletion (insertion) curve over the fraction of components."""
     links = explanation.links
-    by_unit = score if links is None else lambda masks: score(masks[:, links])
-    curve = deletion_curve(unit_weights(explanation), by_unit, back=back)
+    of_links = score if links is None else lambda masks: score(masks[:, links])
+    curve = deletion_curve(summed_weights(explanation), of_links, back=back)
     if len(curve) == 1:
         return float(curve[0])
     return float(np.mean(curve[:-1] / 2 + curve[1:] / 2))

@@ -10,7 +10,7 @@ from sklearn_musiclime.explainer import MusicLimeExplainer
 from sklearn_musiclime.explanation import LocalExplanation
 from sklearn_musiclime.metrics.agreement import rank_correlation, reseeded
 from sklearn_musiclime.metrics.shuffling import shuffled_copy
-from sklearn_musiclime.metrics.songwise import unit_weights
+from sklearn_musiclime.metrics.songwise import summed_weights
 
 
 def randomisation(explainer: MusicLimeExplainer, X: Any, *, random_state: int = 0) -> np.ndarray:
@@ -56,7 +56,7 @@ def randomisation(explainer: MusicLimeExplainer, X: Any, *, random_state: int = 
         other = shuffled.explain(X[row : row + 1], labels=own.labels[:1])[0]
         has_changed |= _answers_differ(own, other)
         correlations.append(
-            rank_correlation(np.abs(unit_weights(own)), np.abs(unit_weights(other)))
+            rank_correlation(np.abs(summed_weights(own)), np.abs(summed_weights(other)))
         )
     if not has_changed:
         raise ValueError(

@@ -114,7 +114,7 @@ def _permuted(array: Any, rng: np.random.Generator) -> Any:
     while True:  # until the permutation changes the array: of two numbers, every second does not
         if is_sparse:  # without a dense copy, which might have a column for every word
             places = np.unravel_index(rng.choice(size, len(known), replace=False), array.shape)
-            places = tuple(np.int32(at) for at in places)  # the only index type of libsvm
+            places = tuple(at.astype(np.int32) for at in places)  # the only index type of libsvm
             permuted = type(array)(scipy.sparse.coo_array((known, places), array.shape))
             is_other = (permuted != array).nnz > 0
         else:

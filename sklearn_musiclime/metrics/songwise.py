@@ -55,17 +55,17 @@ def draw_new_masks(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Draw independent masks, with linked components equal, and their sample weights."""
     links = explanation.links
-    n_units = len(explanation.components) if links is None else max(links, default=-1) + 1
+    n_links = len(explanation.components) if links is None else max(links, default=-1) + 1
     kernel = explanation.settings["kernel"]
-    masks = draw_masks("independent", n_units, n_samples, rng, kernel=kernel)
+    masks = draw_masks("independent", n_links, n_samples, rng, kernel=kernel)
     weight = np.ones(len(masks))
     if kernel == "shapley":  # sizes are not drawn in proportion to the kernel: weights correct it
-        drawn = Neighbourhood.joint("independent", masks, n_units, kernel=kernel)
+        drawn = Neighbourhood.joint("independent", masks, n_links, kernel=kernel)
         weight = drawn.sampling.sample_weight
     return masks if links is None else masks[:, links], weight
 
 
-def unit_weights(explanation: LocalExplanation) -> np.ndarray:
+def summed_weights(explanation: LocalExplanation) -> np.ndarray:
     """Weights of the first label, summed over each group of linked components."""
     weights, links = explanation.weights[0], explanation.links
     return weights if links is None else np.bincount(links, weights)

@@ -63,19 +63,22 @@ The number of calls of a design can be computed without a model:
 >>> 1 + len(paired.with_corners().all_pairs)  # songs that a black box scores
 1105
 >>> crossed = draw_neighbourhood("crossed", 20, 60, (2000, 150), rng, with_grid=True)
->>> crossed.n_halves  # audios and texts that a factored model encodes
+>>> crossed.n_masks  # audios and texts that a factored model encodes
 (2000, 150)
 >>> len(crossed.pairs), len(crossed.grid_pairs)  # what its head scores
 (15985, 39960)
 """
 
 from sklearn_musiclime.neighbourhood.audio_column import PerturbedAudio
+from sklearn_musiclime.neighbourhood.black_box import automatic_batch_size, score_black_box
+from sklearn_musiclime.neighbourhood.blind_spots import blind_spots
 from sklearn_musiclime.neighbourhood.containers import NotApartError
 from sklearn_musiclime.neighbourhood.designs import draw_neighbourhood
-from sklearn_musiclime.neighbourhood.drawing import Drawing
+from sklearn_musiclime.neighbourhood.drawing import Drawing, song_generator
 from sklearn_musiclime.neighbourhood.factored import find_factored, score_factored
 from sklearn_musiclime.neighbourhood.given import GivenAnswer, ask_about_row
 from sklearn_musiclime.neighbourhood.labels import check_labels, select_labels
+from sklearn_musiclime.neighbourhood.mask_function import MaskFunction
 from sklearn_musiclime.neighbourhood.masks import DESIGNS, check_design, draw_masks
 from sklearn_musiclime.neighbourhood.models import ScoreFunction
 from sklearn_musiclime.neighbourhood.perturbed import (
@@ -89,13 +92,7 @@ from sklearn_musiclime.neighbourhood.rates import find_sampling_rate
 from sklearn_musiclime.neighbourhood.responses import Answer, check_n_labels, is_same_answer
 from sklearn_musiclime.neighbourhood.samples import Neighbourhood, Scores
 from sklearn_musiclime.neighbourhood.sampling import Sampling, Side
-from sklearn_musiclime.neighbourhood.scorer import (
-    MaskFunction,
-    NeighbourhoodScorer,
-    blind_spots,
-    fallback_message,
-)
-from sklearn_musiclime.neighbourhood.scoring import automatic_batch_size, score_masks
+from sklearn_musiclime.neighbourhood.scoring import Scorer, fallback_message
 from sklearn_musiclime.neighbourhood.sequential import n_more_samples
 
 __all__ = [
@@ -106,12 +103,12 @@ __all__ = [
     "GivenAnswer",
     "MaskFunction",
     "Neighbourhood",
-    "NeighbourhoodScorer",
     "NotApartError",
     "PerturbedAudio",
     "PerturbedLyrics",
     "Sampling",
     "ScoreFunction",
+    "Scorer",
     "Scores",
     "Side",
     "ask_about_row",
@@ -130,7 +127,8 @@ __all__ = [
     "is_same_answer",
     "n_more_samples",
     "perturbed_songs",
+    "score_black_box",
     "score_factored",
-    "score_masks",
     "select_labels",
+    "song_generator",
 ]

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -27,7 +27,7 @@ from sklearn_musiclime.neighbourhood.containers import (
     class_name,
     kind_of,
 )
-from sklearn_musiclime.neighbourhood.encodings import own_encoding
+from sklearn_musiclime.neighbourhood.encodings import MODALITIES, Modality, own_encoding
 from sklearn_musiclime.neighbourhood.look_up import (
     EncodedClassifier,
     EncodedEstimator,
@@ -36,7 +36,6 @@ from sklearn_musiclime.neighbourhood.look_up import (
 )
 from sklearn_musiclime.songs import Song
 
-Half = Literal["audio", "lyrics"]
 PROTOCOL = ("encode_audio", "encode_lyrics", "predict_encoded")
 """Methods of an estimator that is a factored model by itself."""
 
@@ -47,7 +46,7 @@ class Encoder:
 
     Attributes
     ----------
-    half : {"audio", "lyrics"} or None
+    modality : {"audio", "lyrics"} or None
         The modality that it reads. None: it reads neither, so that its encoding is the same for all
         perturbed songs.
     encode : callable
@@ -55,7 +54,7 @@ class Encoder:
         branch's number.
     """
 
-    half: Half | None
+    modality: Modality | None
     encode: Callable[[Any], dict[int, Any]]
 
 
@@ -174,36 +173,42 @@ class _Taking:
         by_name = self.is_frame and hasattr(columns, "feature_names_in_")
         template = pd.DataFrame(self.song.template)
         places = {
-            half: template.columns[at] if by_name else at
-            for half, at in self.song.columns.items()
-            if half in ("audio", "lyrics")
+            modality: template.columns[at] if by_name else at for modality, at in self._places()
         }
-        looking_up, new = [], {"audio": [], "lyrics": [], None: []}
+        looking_up = []
+        new: dict[Modality | None, list[tuple[str, _Recorder, Any]]] = {
+            modality: [] for modality in (*MODALITIES, None)
+        }
         for name, transformer, selection in columns.transformers_:
             indices = list(columns._transformer_to_input_indices.get(name, ()))
             if isinstance(transformer, str) or not indices:  # has no output in the original either
                 looking_up.append((name, transformer, selection))
                 continue
             read = list(columns.feature_names_in_[indices]) if by_name else indices
-            halves = [half for half, place in places.items() if place in read]
-            half = halves[0] if halves else None
-            if len(halves) > 1:
+            modalities = [modality for modality, place in places.items() if place in read]
+            modality = modalities[0] if modalities else None
+            if len(modalities) > 1:
                 raise NotApartError(f"branch {name!r} reads audio and lyrics")
-            if half == "audio" and _is_identity(transformer):
+            if modality == "audio" and _is_identity(transformer):
                 raise NotApartError(f"branch {name!r} hands the audio on")
             key = (id(transformer), tuple(read), np.ndim(selection), by_name)
             if key not in self._numbers:
                 self._numbers[key] = len(self._numbers)
                 recorder = _Recorder(transformer, self._numbers[key], name, columns.sparse_output_)
-                new[half].append((name, recorder, selection))
+                new[modality].append((name, recorder, selection))
             number = self._numbers[key]
-            at = None if half is None else read.index(places[half])
+            at = None if modality is None else read.index(places[modality])
             look_up = LookUp(transformer, self.tables, number, at)
             looking_up.append((name, look_up, selection))
-        for half, recorders in new.items():
+        for modality, recorders in new.items():
             if recorders:
-                self.encoders.append(Encoder(half, _BranchEncoder(columns, recorders)))
+                self.encoders.append(Encoder(modality, _BranchEncoder(columns, recorders)))
         return _shallow_copy(columns, transformers_=looking_up, n_jobs=None)
+
+    def _places(self) -> list[tuple[Modality, int]]:
+        """The modalities that X has, and the positions of their columns."""
+        columns = self.song.columns
+        return [(modality, columns[modality]) for modality in MODALITIES if modality in columns]
 
     def _protocol(self, model: Any) -> EncodedEstimator:
         """Add the encoders of an estimator with ``encode_audio`` and the like, return its head."""
@@ -211,16 +216,12 @@ class _Taking:
             # A meta-estimator around it may call decision_function, while predict_encoded stands
             # for a single method.
             raise NotApartError(f"{class_name(model)} inside of a model has a decision_function")
-        numbers = {}
-        for half in ("audio", "lyrics"):
-            if half in self.song.columns:
-                number = numbers[half] = self._numbers.setdefault(
-                    (id(model), half), len(self._numbers)
-                )
-                encode = _HalfEncoder(
-                    getattr(model, f"encode_{half}"), half, self.song.columns[half], number
-                )
-                self.encoders.append(Encoder(half, encode))
+        numbers: dict[Modality, int] = {}
+        for modality, at in self._places():
+            number = self._numbers.setdefault((id(model), modality), len(self._numbers))
+            numbers[modality] = number
+            encode = _MethodEncoder(getattr(model, f"encode_{modality}"), modality, at, number)
+            self.encoders.append(Encoder(modality, encode))
         kind = EncodedClassifier if hasattr(model, "classes_") else EncodedRegressor
         return kind(model, self.tables, numbers, self.song.columns)
 
@@ -285,14 +286,14 @@ class _BranchEncoder:
         return {recorder.number: recorder.__dict__.pop("output") for recorder in self._recorders}
 
 
-class _HalfEncoder:
+class _MethodEncoder:
     """Encoder made of the method ``encode_audio`` or ``encode_lyrics`` of an estimator.
 
     Parameters
     ----------
     encode : callable
         The bound method.
-    half : {"audio", "lyrics"}
+    modality : {"audio", "lyrics"}
         The modality that it encodes.
     column : int
         Position of the modality's column in X.
@@ -300,12 +301,12 @@ class _HalfEncoder:
         Number of the encoding.
     """
 
-    def __init__(self, encode: Callable[[Any], Any], half: Half, column: int, number: int):
-        self._encode, self._half, self._column, self._number = encode, half, column, number
+    def __init__(self, encode: Callable[[Any], Any], modality: Modality, column: int, number: int):
+        self._encode, self._modality, self._column, self._number = encode, modality, column, number
 
     def __call__(self, songs: Any) -> dict[int, Any]:
         encoded = self._encode(pd.DataFrame(as_pandas(songs)).iloc[:, self._column])
-        return {self._number: own_encoding(encoded, self._half, len(songs))}
+        return {self._number: own_encoding(encoded, self._modality, len(songs))}
 
 
 def _is_identity(transformer: Any) -> bool:

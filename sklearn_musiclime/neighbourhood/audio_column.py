@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import builtins
 from collections.abc import Iterator, Sequence
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import pandas as pd
@@ -138,7 +138,7 @@ class PerturbedAudio(NDArrayOperatorsMixin, ExtensionArray):
         item = pd.api.indexers.check_array_indexer(self, item)
         if isinstance(item, (int, np.integer)):
             if self.rows[item] < 0:
-                return self.assigned[item]
+                return self._assigned_cell(item)
             return self.neighbourhood.cell(self.rows[item])
         assigned = None if self.assigned is None else self.assigned[item]
         return type(self)(self.neighbourhood, self.rows[item], assigned)
@@ -169,8 +169,7 @@ class PerturbedAudio(NDArrayOperatorsMixin, ExtensionArray):
         return getattr(ufunc, method)(*arrays, **kwargs)
 
     def __eq__(self, other: object) -> Any:
-        same = isinstance(other, PerturbedAudio) and self.neighbourhood is other.neighbourhood
-        if not same:
+        if not isinstance(other, PerturbedAudio) or self.neighbourhood is not other.neighbourhood:
             return np.zeros(len(self), dtype=bool)
         return np.equal(self.rows, other.rows) & (self.rows >= 0)
 
@@ -190,7 +189,7 @@ class PerturbedAudio(NDArrayOperatorsMixin, ExtensionArray):
         """
         missing = np.zeros(len(self), dtype=bool)
         for place in np.flatnonzero(self.rows < 0):
-            cell = self.assigned[place]
+            cell = self._assigned_cell(place)
             missing[place] = pd.api.types.is_scalar(cell) and pd.isna(cell)
         return missing
 
@@ -221,24 +220,24 @@ class PerturbedAudio(NDArrayOperatorsMixin, ExtensionArray):
         IndexError
             A position is beyond the end.
         """
-        indices = np.asarray(indices, dtype=np.intp)
+        places = np.asarray(indices, dtype=np.intp)
         if not allow_fill:
-            assigned = None if self.assigned is None else self.assigned.take(indices)
-            return type(self)(self.neighbourhood, self.rows.take(indices), assigned)
-        if (indices < -1).any():
+            assigned = None if self.assigned is None else self.assigned.take(places)
+            return type(self)(self.neighbourhood, self.rows.take(places), assigned)
+        if (places < -1).any():
             raise ValueError("positions of cells must be at least -1, which is a missing one")
-        missing = indices < 0
+        missing = places < 0
         if not missing.any():
             return self.take(indices)
-        assigned = np.full(len(indices), np.nan if fill_value is None else None, dtype=object)
-        rows = np.full(len(indices), -1)
+        assigned = np.full(len(places), np.nan if fill_value is None else None, dtype=object)
+        rows = np.full(len(places), -1)
         if fill_value is not None:
             for place in np.flatnonzero(missing):
                 assigned[place] = fill_value
         if len(self):
-            rows[~missing] = self.rows[indices[~missing]]
+            rows[~missing] = self.rows[places[~missing]]
             if self.assigned is not None:
-                assigned[~missing] = self.assigned[indices[~missing]]
+                assigned[~missing] = self.assigned[places[~missing]]
         return type(self)(self.neighbourhood, rows, assigned)
 
     def copy(self) -> Self:
@@ -276,14 +275,14 @@ class PerturbedAudio(NDArrayOperatorsMixin, ExtensionArray):
         """
         return list(self)
 
-    def reshape(self, *shape: Any, order: str = "C") -> np.ndarray:
+    def reshape(self, *shape: Any, order: Literal["A", "C", "F"] = "C") -> np.ndarray:
         """Compose all cells and return them in an array of another shape.
 
         Parameters
         ----------
         *shape : int
             The shape, see :meth:`numpy.ndarray.reshape`.
-        order : str, default="C"
+        order : {"A", "C", "F"}, default="C"
             Order of the cells, see :meth:`numpy.ndarray.reshape`.
 
         Returns
@@ -307,6 +306,10 @@ class PerturbedAudio(NDArrayOperatorsMixin, ExtensionArray):
             The cells.
         """
         return self._objects()
+
+    def _assigned_cell(self, place: int | np.integer) -> Any:
+        assert self.assigned is not None  # there are assigned cells where a row is negative
+        return self.assigned[place]
 
     def _objects(self) -> np.ndarray:
         """All cells, composed, as an array of objects."""

@@ -16,7 +16,7 @@ import numpy as np
 from sklearn_musiclime.neighbourhood.masks import MAX_EXHAUSTIVE, check_design, draw_masks
 from sklearn_musiclime.neighbourhood.samples import Neighbourhood
 
-PAIRS_A_HALF = 8
+PAIRS_A_MASK = 8
 """Masks of the other modality that each mask is combined with in the crossed design."""
 GRID_SAMPLES = 40_000
 """Largest number of combinations in a complete grid of masks, such as 200 x 200."""
@@ -86,6 +86,7 @@ def draw_neighbourhood(
         size = GRID_SAMPLES if with_grid else SHARES_GRID if with_shares else 0
         counts = np.broadcast_to(n_samples, 2)
         return _crossed((n_audio, n_lyrics), counts, rng, size, replacement, besides)
+    assert not isinstance(n_samples, tuple)  # two numbers are for the crossed design alone
     p = n_audio + n_lyrics
     if besides is None and not replacement and _are_few(p, n_samples):
         design = "exhaustive"
@@ -129,11 +130,11 @@ def _crossed(
 
     `grid_size` is the largest number of combinations in the grid; 0: no grid.
     """
-    halves, n_known, usual = [], [], []
+    both_masks, n_known, usual = [], [], []
     for side, (p, n) in enumerate(zip(n_components, n_samples.tolist(), strict=True)):
         if besides is not None and besides.sampling.sides[side].is_complete:
             n_known.append(besides.known[side])
-            halves.append((besides.audio_masks, besides.lyric_masks)[side])
+            both_masks.append(besides.both_masks[side])
             usual.append(np.unique(besides.pairs[besides.n_known :, side]))
             continue
         is_sampled = p > 0 and (replacement or besides is not None or not _are_few(p, n))
@@ -145,12 +146,12 @@ def _crossed(
             masks = np.stack([masks[:half], masks[: half - 1 : -1]], axis=1)
             # Shuffled, since a grid takes the first masks only.
             masks = masks[[0, *(1 + rng.permutation(half - 1))]].reshape(-1, p)
-        halves.append(masks)
+        both_masks.append(masks)
         # The song itself and silence come first and are no part of the draw.
         n_known.append(2 if is_sampled else 0)
         usual.append(np.arange(n_known[-1], len(masks)))
     grid = _grid(usual, grid_size) if grid_size and min(n_components) > 0 else None
-    if not any(n_known) and len(halves[0]) * len(halves[1]) <= GRID_SAMPLES:
+    if not any(n_known) and len(both_masks[0]) * len(both_masks[1]) <= GRID_SAMPLES:
         pairs = np.stack(np.meshgrid(*usual, indexing="ij"), axis=-1).reshape(-1, 2)
     else:
         pairs = _circle(usual)
@@ -158,9 +159,10 @@ def _crossed(
         pairs = np.vstack([[[0, 0]], pairs])
     return Neighbourhood(
         "crossed",
-        *halves,
+        both_masks[0],
+        both_masks[1],
         pairs,
-        known=tuple(n_known),
+        known=(n_known[0], n_known[1]),
         is_noisy=replacement,
         n_samples=int(n_samples.max()),
         grid=grid,
@@ -185,11 +187,11 @@ def _circle(usual: list[np.ndarray]) -> np.ndarray:
     large, small = int(np.argmax(n_blocks)), int(np.argmin(n_blocks))
     if large == small:
         large, small = 0, 1
-    n_shifts = min(PAIRS_A_HALF // 2, n_blocks[small])
+    n_shifts = min(PAIRS_A_MASK // 2, n_blocks[small])
     shifts = np.arange(n_shifts) * n_blocks[small] // n_shifts
     blocks = np.empty((n_shifts, n_blocks[large], 2), dtype=np.intp)
     blocks[:, :, large] = np.arange(n_blocks[large])
     blocks[:, :, small] = (blocks[:, :, large] + shifts[:, np.newaxis]) % n_blocks[small]
     within = np.stack(np.meshgrid(*map(np.arange, sizes), indexing="ij"), axis=-1).reshape(-1, 2)
     pairs = (blocks.reshape(-1, 1, 2) * sizes + within).reshape(-1, 2)
-    return np.stack([rows[of_half] for rows, of_half in zip(usual, pairs.T, strict=True)], axis=1)
+    return np.stack([rows[side] for rows, side in zip(usual, pairs.T, strict=True)], axis=1)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import hashlib
 from dataclasses import dataclass
 
 import numpy as np
 
+from sklearn_musiclime.components.decomposition import Decomposition
 from sklearn_musiclime.neighbourhood.designs import draw_neighbourhood
 from sklearn_musiclime.neighbourhood.samples import Neighbourhood
+from sklearn_musiclime.songs import Song
 
 
 @dataclass(frozen=True, eq=False)
@@ -21,7 +24,7 @@ class Drawing:
     n_columns : (int, int)
         Columns of a mask that belong to the audio, and to the lyrics.
     rng : numpy.random.Generator
-        The song's own generator.
+        The song's own generator, see :func:`song_generator`.
     kernel : str
         The kernel of the surrogate, which some designs draw for.
     with_interactions : bool
@@ -74,3 +77,27 @@ class Drawing:
             with_grid=False, with_shares=False, replacement=drawn.is_noisy,
             besides=None if drawn.is_noisy else drawn,
         )  # fmt: skip
+
+
+def song_generator(seed: int, song: Song, components: Decomposition) -> np.random.Generator:
+    """Make the random number generator of a song, which is the same wherever it stands in X.
+
+    Parameters
+    ----------
+    seed : int
+        Seed of all songs.
+    song : Song
+        The song. Its lyrics and its length are part of the seed.
+    components : Decomposition
+        Its components, whose names are part of the seed.
+
+    Returns
+    -------
+    numpy.random.Generator
+    """
+    digest = hashlib.blake2b(digest_size=8)
+    for part in (song.lyrics or "", *components.names):
+        digest.update(part.encode("utf-8", "surrogatepass") + b"\0")
+    length = 0 if song.waveform is None else len(song.waveform)
+    digest.update(length.to_bytes(8, "little"))
+    return np.random.default_rng([seed, int.from_bytes(digest.digest(), "little")])

@@ -9,7 +9,7 @@ from __future__ import annotations
 import copy
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -17,6 +17,9 @@ import scipy.sparse
 
 from sklearn_musiclime.neighbourhood.responses import as_array
 
+Modality = Literal["audio", "lyrics"]
+"""A modality that an encoder may read."""
+MODALITIES: tuple[Modality, ...] = ("audio", "lyrics")
 CONSTANTS = (type(None), str, bool, int, float)
 """Types that a dict, list or tuple may also hold: such values are the same for all songs."""
 

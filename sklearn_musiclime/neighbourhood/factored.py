@@ -1,8 +1,8 @@
-"""Factored models: models with an encoder for each modality and a head that joins the encodings.
+"""Scores of one song's masks by a factored model: an encoder for each modality, and a head.
 
 Most multimodal models encode audio and lyrics separately and join them late. To score a
 neighbourhood of n audio masks and m lyric masks such a model needs n + m encodings, although its
-head scores up to n x m combinations. These models are recognised as factored:
+head, which joins the encodings, scores up to n x m combinations. Recognised as factored are:
 
 - estimators with the methods ``encode_audio(column)``, ``encode_lyrics(column)`` and
   ``predict_encoded(audio, lyrics)``. Encodings are arrays, sparse arrays, tensors or DataFrames
@@ -32,20 +32,24 @@ import pandas as pd
 from sklearn_musiclime._runtime.memory import in_batches, is_out_of_memory
 from sklearn_musiclime._runtime.polars import as_polars
 from sklearn_musiclime.components.decomposition import Decomposition
-from sklearn_musiclime.neighbourhood.apart import PROTOCOL, Apart, Encoder, Half, take_apart
+from sklearn_musiclime.neighbourhood.apart import PROTOCOL, Apart, Encoder, take_apart
 from sklearn_musiclime.neighbourhood.audio_column import PerturbedAudio
 from sklearn_musiclime.neighbourhood.containers import NotApartError
 from sklearn_musiclime.neighbourhood.encodings import (
+    Modality,
     encoding_width,
     stack_encodings,
 )
 from sklearn_musiclime.neighbourhood.masks import distinct_rows
 from sklearn_musiclime.neighbourhood.methods import RESPONSE_METHODS
 from sklearn_musiclime.neighbourhood.models import ScoreFunction
-from sklearn_musiclime.neighbourhood.perturbed import AudioNeighbourhood, PerturbedLyrics
+from sklearn_musiclime.neighbourhood.perturbed import (
+    AudioNeighbourhood,
+    PerturbedLyrics,
+    by_length,
+)
 from sklearn_musiclime.neighbourhood.responses import check_n_labels
 from sklearn_musiclime.neighbourhood.samples import Neighbourhood
-from sklearn_musiclime.neighbourhood.scoring import by_length
 from sklearn_musiclime.songs import Song
 
 TABLE_BATCH = 2048
@@ -68,24 +72,24 @@ class FactoredModel:
 
     Attributes
     ----------
-    halves : set of str
+    modalities : set of str
         Modalities that the model reads: a subset of "audio" and "lyrics".
     """
 
     def __init__(self, apart: Apart, song: Song):
         self.song = song
-        self.halves = {encoder.half for encoder in apart.encoders if encoder.half is not None}
+        self.modalities = {encoder.modality for encoder in apart.encoders} - {None}
         self._apart = apart
         self._head = ScoreFunction(apart.head)
         self._composes = False
         self._bare = _without_mutables(song)
 
-    def encode(self, half: Half | None, cells: pd.Series) -> dict[int, Any]:
+    def encode(self, modality: Modality | None, cells: pd.Series) -> dict[int, Any]:
         """Encode cells of one modality by all encoders that read it.
 
         Parameters
         ----------
-        half : {"audio", "lyrics"} or None
+        modality : {"audio", "lyrics"} or None
             The modality. None: the encoders that read neither.
         cells : Series
             Cells of the modality. For None only their number counts.
@@ -95,20 +99,20 @@ class FactoredModel:
         dict of int to encoding
             Encoding of each branch, with one row for each cell.
         """
-        encoders = [encoder for encoder in self._apart.encoders if encoder.half == half]
+        encoders = [encoder for encoder in self._apart.encoders if encoder.modality == modality]
         if not encoders:
             return {}
         try:
-            return self._encode(encoders, self._songs_to_encode(half, cells))
+            return self._encode(encoders, self._songs_to_encode(modality, cells))
         except Exception as error:
-            if half != "audio" or self._composes or is_out_of_memory(error):
+            if modality != "audio" or self._composes or is_out_of_memory(error):
                 raise
         # The branch failed on lazy audio in a pandas DataFrame: from now on it gets composed audio
         # in the container of X.
         self._composes = True
-        return self._encode(encoders, self._songs_to_encode(half, cells))
+        return self._encode(encoders, self._songs_to_encode(modality, cells))
 
-    def predict(self, encoded: dict[int, Any], rows: dict[Half, np.ndarray]) -> np.ndarray:
+    def predict(self, encoded: dict[int, Any], rows: dict[Modality, np.ndarray]) -> np.ndarray:
         """Score combinations of encoded audio and encoded lyrics by the head.
 
         Parameters
@@ -137,32 +141,32 @@ class FactoredModel:
             encoded |= encoder.encode(songs)
         return encoded
 
-    def _songs_to_encode(self, half: Half | None, cells: pd.Series) -> Any:
+    def _songs_to_encode(self, modality: Modality | None, cells: pd.Series) -> Any:
         """Songs with these cells. Lazy audio is put into a pandas DataFrame, whatever X is."""
-        if half != "audio" or self._composes:
-            return self._songs_as_given(half, cells)
+        if modality != "audio" or self._composes:
+            return self._songs_as_given(modality, cells)
         songs = pd.DataFrame(_variants(replace(self.song, polars_schema=None), len(cells)))
         songs.isetitem(self.song.columns["audio"], cells.set_axis(songs.index))
         return songs
 
-    def _songs_as_given(self, half: Half | None, cells: pd.Series) -> Any:
+    def _songs_as_given(self, modality: Modality | None, cells: pd.Series) -> Any:
         """Songs with these cells in the container of X; audio is composed."""
-        if half == "audio":
+        if modality == "audio":
             waveforms = [cell["array"] if isinstance(cell, dict) else cell for cell in cells]
             return _variants(self.song, len(cells), waveforms=waveforms)
-        lyrics = cells.tolist() if half == "lyrics" else None
+        lyrics = cells.tolist() if modality == "lyrics" else None
         return _variants(self.song, len(cells), lyrics=lyrics)
 
-    def _songs_of_rows(self, rows: dict[Half, np.ndarray]) -> Any:
+    def _songs_of_rows(self, rows: dict[Modality, np.ndarray]) -> Any:
         """Songs in the container of X, with row numbers of encodings as audio and lyrics."""
         schema = self.song.polars_schema
         songs = _variants(replace(self._bare, polars_schema=None), len(rows["audio"]))
-        changed = {half: at for half, at in self.song.columns.items() if half in rows}
-        for half, at in changed.items():
+        changed = {modality: at for modality, at in self.song.columns.items() if modality in rows}
+        for modality, at in changed.items():
             if isinstance(songs, pd.DataFrame):
-                songs.isetitem(at, rows[half])
+                songs.isetitem(at, rows[modality])
             else:
-                songs[:, at] = rows[half]
+                songs[:, at] = rows[modality]
         if schema is None:
             return songs
         return as_polars(songs, schema, [songs.columns[at] for at in changed.values()])
@@ -245,7 +249,7 @@ def score_factored(
     encoded = _encode_audio(factored, components, audio_masks, batch_size)
     encoded |= _encode_batch(factored, "lyrics", pd.Series(lyrics))
     encoded |= factored.encode(None, pd.Series([None]))
-    rows: dict[Half, np.ndarray] = {
+    rows: dict[Modality, np.ndarray] = {
         "audio": which_audio[neighbourhood.pairs[:, 0]],
         "lyrics": which_lyrics[neighbourhood.pairs[:, 1]],
     }
@@ -253,7 +257,7 @@ def score_factored(
     size = max(HEAD_BYTES // (8 * max(width, 1)), 1)
     scores = []
     for first in range(0, len(neighbourhood.pairs), size):
-        some = {half: of_half[first : first + size] for half, of_half in rows.items()}
+        some = {modality: own[first : first + size] for modality, own in rows.items()}
         scores.append(factored.predict(encoded, some))
         check_n_labels(scores[-1], scores[0].shape[1])
         progress(len(scores[-1]))
@@ -285,16 +289,16 @@ def _encode_audio(
     return _merged_rows(encoded)
 
 
-def _encode_batch(factored: FactoredModel, half: Half, cells: pd.Series) -> dict[int, Any]:
+def _encode_batch(factored: FactoredModel, modality: Modality, cells: pd.Series) -> dict[int, Any]:
     """Encode cells of one modality in one batch, or in smaller ones when memory runs out."""
 
     def encode(some: pd.Series) -> dict[int, Any]:
-        return factored.encode(half, some)
+        return factored.encode(modality, some)
 
     try:
         return _merged_rows(list(in_batches(encode, cells, len(cells))))
     except Exception as error:
-        error.add_note(f"in the encoding of {len(cells)} perturbed songs' {half}")
+        error.add_note(f"in the encoding of {len(cells)} perturbed songs' {modality}")
         raise
 
 

@@ -103,6 +103,7 @@ class GivenAnswer:
         """
         if self.answer is None or not self.is_steady:
             return self
+        assert self.ask_again is not None  # the row was scored, so that it can be again
         given = self.answer.scores[0]
         if is_same_answer(given, composed, among):
             return self

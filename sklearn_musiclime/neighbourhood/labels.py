@@ -141,8 +141,8 @@ def listed(labels: Any, known: Sequence[Hashable]) -> list[Hashable]:
         labels = [labels] if is_label and labels else list(labels)
     elif isinstance(labels, (str, bytes)) or not isinstance(labels, Iterable):
         labels = [labels]
-    elif getattr(labels, "ndim", 1) != 1:
-        raise ValueError(f"labels must be a list, got an array of shape {np.shape(labels)}")
+    elif len(shape := getattr(labels, "shape", (0,))) != 1:
+        raise ValueError(f"labels must be a list, got an array of shape {tuple(shape)}")
     return [label.item() if isinstance(label, np.generic) else label for label in labels]
 
 

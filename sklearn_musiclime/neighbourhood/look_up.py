@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from sklearn_musiclime.neighbourhood.containers import class_name
-from sklearn_musiclime.neighbourhood.encodings import pick_rows
+from sklearn_musiclime.neighbourhood.encodings import MODALITIES, Modality, pick_rows
 from sklearn_musiclime.neighbourhood.methods import RESPONSE_METHODS
 
 
@@ -83,7 +83,7 @@ class EncodedEstimator:
         self,
         estimator: Any,
         tables: dict[int, Any],
-        numbers: dict[str, int],
+        numbers: dict[Modality, int],
         columns: dict[str, int],
     ):
         self.estimator = estimator
@@ -103,13 +103,13 @@ class EncodedEstimator:
         return self.estimator.__sklearn_tags__()
 
     def _score(self, X: Any) -> Any:
-        halves = [
-            pick_rows(self.tables[self.numbers[half]], rows_in(X, self.columns[half]))
-            if half in self.numbers
+        encoded = [
+            pick_rows(self.tables[self.numbers[modality]], rows_in(X, self.columns[modality]))
+            if modality in self.numbers
             else None
-            for half in ("audio", "lyrics")
+            for modality in MODALITIES
         ]
-        return self.estimator.predict_encoded(*halves)
+        return self.estimator.predict_encoded(*encoded)
 
 
 class EncodedClassifier(EncodedEstimator):

@@ -85,7 +85,7 @@ def draw_masks(
     """
     check_design(design, n_samples)
     if design == "crossed":
-        raise ValueError("design='crossed' draws the masks of two halves: see draw_neighbourhood")
+        raise ValueError("design='crossed' draws masks of each modality: see draw_neighbourhood")
     if kernel not in KERNEL_DRAWS:
         raise ValueError(f"kernel must be one of {tuple(KERNEL_DRAWS)}, got {kernel!r}")
     if n_components < 0:
@@ -95,9 +95,9 @@ def draw_masks(
     is_paired = design == "paired"
     n_known = 2 if is_paired or kernel == "shapley" else 1
     n_drawn = max(n_samples - n_known, 0) // (2 if is_paired else 1)
-    seen = np.empty((0, n_components), dtype=bool) if besides is None else besides
-    if replacement:
-        seen = None
+    seen = None
+    if not replacement:
+        seen = np.empty((0, n_components), dtype=bool) if besides is None else besides
     drawn = KERNEL_DRAWS[kernel](n_components, n_drawn, is_paired, seen, rng)
     known = np.array([[True], [False]])[:n_known].repeat(n_components, axis=1)
     if is_paired:
@@ -311,16 +311,16 @@ def _of_every_size(
     if p < 2:
         return np.empty((0, p), dtype=bool)
     n_sizes = p // 2 if is_paired else p - 1
-    sizes, room = np.arange(1, n_sizes + 1), n_of_size(p, is_paired)[1 : n_sizes + 1]
+    room = n_of_size(p, is_paired)[1 : n_sizes + 1]
     known = set() if seen is None else {_key(mask, is_paired) for mask in seen}
     used = np.zeros(n_sizes)
     for key in known:
-        size = _size(key, p, is_paired)
-        if 1 <= size <= n_sizes:
-            used[size - 1] += 1
+        n_kept = _size(key, p, is_paired)
+        if 1 <= n_kept <= n_sizes:
+            used[n_kept - 1] += 1
     wanted = _evenly(n, used, np.full(n_sizes, np.inf) if seen is None else room, rng)
     drawn = []
-    for size, count, n_all in zip(sizes, wanted, room, strict=True):
+    for size, (count, n_all) in enumerate(zip(wanted, room, strict=True), 1):
         if seen is not None and n_all <= 4 * (count + used[size - 1]):  # enumerate
             free = [m for m in _all_of_size(p, size, is_paired) if _key(m, is_paired) not in known]
             drawn += [free[i] for i in rng.permutation(len(free))[:count]]

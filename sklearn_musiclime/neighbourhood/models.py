@@ -1,19 +1,15 @@
-"""Models: estimators and functions as functions from songs to a matrix of scores.
-
-The file holds one class: how a model is called, how its columns are named and which of them it
-predicts all follow from its method and its classes, and are read together.
-"""
+"""The scores of songs: estimators and functions as functions from songs to a matrix of scores."""
 
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field
-from itertools import combinations
 from types import MethodType
 from typing import Any
 
 import numpy as np
 
+from sklearn_musiclime.neighbourhood.columns import ScoreColumns
 from sklearn_musiclime.neighbourhood.labels import listed
 from sklearn_musiclime.neighbourhood.methods import RESPONSE_METHODS, last_estimator
 from sklearn_musiclime.neighbourhood.responses import (
@@ -60,9 +56,9 @@ class ScoreFunction:
     >>> score = ScoreFunction(DummyClassifier().fit(X, y))
     >>> score(X[:1])
     array([[0.66666667, 0.33333333]])
-    >>> score.labels(2)
+    >>> score.columns.labels(2)
     ['pop', 'rock']
-    >>> score.predicted(score(X[:1])[0], score.predict(X[:1]))
+    >>> score.columns.predicted(score(X[:1])[0], score.predict(X[:1]))
     [0]
     """
 
@@ -72,12 +68,12 @@ class ScoreFunction:
     method: str | None = field(init=False)
 
     def __post_init__(self) -> None:
-        name = getattr(self.model, "__name__", None)
+        name = getattr(self.model, "__name__", "")
         is_bound = isinstance(self.model, MethodType) and name in RESPONSE_METHODS
         if is_bound:
             object.__setattr__(self, "model", self.model.__self__)
-        names = [name] if is_bound else RESPONSE_METHODS
-        method = next((name for name in names if hasattr(self.model, name)), None)
+        methods = (name,) if is_bound else RESPONSE_METHODS
+        method = next((name for name in methods if hasattr(self.model, name)), None)
         if method is None and not callable(self.model):
             raise TypeError(
                 f"the model must be a function of X or have one of {RESPONSE_METHODS}; "
@@ -91,16 +87,27 @@ class ScoreFunction:
             object.__setattr__(self, "output_names", names)
 
     @property
-    def classes(self) -> list[list[Hashable]] | list[Hashable] | None:
-        """Class names as plain Python values; of a multi-output model a list for each output."""
-        if self.method is None:
-            return None
-        classes = getattr(self.model, "classes_", None)
-        if classes is None:
-            return None
+    def columns(self) -> ScoreColumns:
+        """What the columns of the scores stand for; class names are plain Python values."""
+        classes = None if self.method is None else getattr(self.model, "classes_", None)
         if isinstance(classes, np.ndarray):
-            return classes.tolist()
-        return [np.asarray(c).tolist() for c in classes]
+            classes = classes.tolist()
+        elif classes is not None:
+            classes = [np.asarray(c).tolist() for c in classes]
+        of_outputs = None
+        if classes and isinstance(classes[0], list):
+            classes, of_outputs = None, classes
+        shape = None
+        if self.method == "decision_function":
+            shape = getattr(last_estimator(self.model), "decision_function_shape", None)
+        is_regressor = self.method == "predict" and classes is None and of_outputs is None
+        return ScoreColumns(
+            self.output_names,
+            classes,
+            of_outputs,
+            are_pairs=shape == "ovo" and classes is not None and len(classes) > 2,
+            are_outputs=self.kind == "outputs" or (self.kind is None and is_regressor),
+        )
 
     def __call__(self, X: Any) -> np.ndarray:
         """Score songs.
@@ -152,8 +159,8 @@ class ScoreFunction:
             raise ValueError(
                 f"the model returned NaN or infinite scores for {n_bad} of {n_songs} songs"
             )
-        names, classes = column_names(response, scores.shape[1]), self.classes
-        if names is not None and classes is not None and not _is_nested(classes):
+        names, classes = column_names(response, scores.shape[1]), self.columns.classes
+        if names is not None and classes is not None:
             if set(names) == set(classes):  # sort the columns like the classes
                 scores = scores[:, [names.index(name) for name in classes]]
             names = None
@@ -177,242 +184,44 @@ class ScoreFunction:
             return None
         return as_array(self.model.predict(X))
 
-    @property
-    def known_labels(self) -> list[Hashable] | None:
-        """Labels of the columns, if they are known before the model is called; else None."""
-        if self.output_names is not None:
-            return list(self.output_names)
-        classes = self.classes
-        if classes is None:
-            return None
-        if self._scores_pairs:
-            return list(combinations(classes, 2))
-        if _is_nested(classes):
-            return _labels_of_outputs(classes)
-        return None if _is_switch(classes) else classes  # 0 and 1 may be those of each output
-
-    def labels(
-        self, n_columns: int, names: Sequence[Hashable] | None = None, said: Any = None
-    ) -> list[Hashable]:
-        """Return the labels of the columns of scores.
-
-        Parameters
-        ----------
-        n_columns : int
-            Number of columns.
-        names : sequence or None, default=None
-            Names from the model's DataFrame, see :class:`Answer`.
-        said : ndarray of shape (1, ...), or None, default=None
-            Output of ``predict`` for a song.
-
-        Returns
-        -------
-        list
-            `output_names`, if given. Else the class names: of a multi-output classifier
-            ``(output, class)`` for each class of each output, of a support vector classifier with
-            ``decision_function_shape="ovo"`` the pairs of classes ``(class, other)``. Without
-            classes, `names` or the columns' numbers; numbers also for multilabel outputs: if there
-            are not as many columns as classes, but `said` has one value for each column.
-
-        Raises
-        ------
-        ValueError
-            The number of names or of classes is not `n_columns`, or two are the same.
-        """
-        if self.output_names is not None:
-            if len(self.output_names) != n_columns:
-                raise ValueError(
-                    f"output_names has {len(self.output_names)} names, and the model returns "
-                    f"{n_columns} columns"
-                )
-            return list(self.output_names)
-        classes = self.classes
-        if classes is None:
-            return list(range(n_columns)) if names is None else list(names)
-        if self._scores_pairs:
-            labels = list(combinations(classes, 2))
-        elif _is_nested(classes):
-            labels = _labels_of_outputs(classes)
-            if n_columns == len(classes) != len(labels):  # one score an output: its last class
-                labels = [(k, names[-1]) for k, names in enumerate(classes)]
-        else:
-            labels = list(classes)
-        if len(labels) != n_columns:
-            if np.shape(said) == (1, n_columns):  # multilabel
-                return list(range(n_columns))
-            raise ValueError(
-                f"the model has {len(labels)} classes but scores {n_columns} columns, which are "
-                "none of them; output_names= says what they are"
-            )
-        if len(set(labels)) != len(labels):
-            raise ValueError(f"the model has classes of the same name: {labels}")
-        return labels
-
-    def has_a_column_each(self, n_columns: int) -> bool:
-        """Return whether the number of columns fits the classes.
-
-        Parameters
-        ----------
-        n_columns : int
-            Number of columns.
-
-        Returns
-        -------
-        bool
-            False if the model has the classes of a single output, and another number of columns;
-            else True.
-        """
-        classes = self.classes
-        return classes is None or _is_nested(classes) or len(classes) == n_columns
-
-    def outputs(self, n_columns: int) -> list[int]:
-        """Return the columns to explain, without those of the negative class of binary outputs.
-
-        Parameters
-        ----------
-        n_columns : int
-            Number of columns.
-
-        Returns
-        -------
-        list of int
-            All columns; in a multi-output classifier, only the column of class 1 of outputs with
-            the classes 0 and 1.
-        """
-        classes = self.classes
-        if classes is None or not _is_nested(classes):
-            return list(range(n_columns))
-        labels = _labels_of_outputs(classes)
-        if len(labels) != n_columns:
-            return list(range(n_columns))
-        return [i for i, (k, name) in enumerate(labels) if name or not _is_switch(classes[k])]
-
-    def predicted(
-        self, scores: np.ndarray, said: Any = None, names: Sequence[Hashable] | None = None
-    ) -> list[int]:
-        """Return the columns that are explained by default.
-
-        Parameters
-        ----------
-        scores : ndarray of shape (n_labels,)
-            Scores of the unperturbed song.
-        said : ndarray of shape (1,) or (1, n_outputs), or None, default=None
-            Output of ``predict`` for the song. None: predictions are taken from the scores.
-        names : sequence or None, default=None
-            Names from the model's DataFrame, see :class:`Answer`.
-
-        Returns
-        -------
-        list of int
-            The predicted class of a classifier. In a multi-output classifier, the predicted class
-            of each output; of outputs with the classes 0 and 1 only those that are predicted to be
-            1, or the one with the highest score if none is. All columns of a regressor.
-        """
-        classes, n_columns = self.classes, len(scores)
-        is_regressor = self.method == "predict" and classes is None
-        if self.kind == "outputs" or (self.kind is None and is_regressor) or n_columns == 1:
-            return self.outputs(n_columns)
-        if said is not None and np.ndim(said) not in (1, 2):
-            said = None
-        if classes is not None and _is_nested(classes):
-            return self._predicted_outputs(scores, said, classes)
-        highest = int(np.argmax(scores))
-        if said is None:
-            return [highest]
-        if np.shape(said) == (1, n_columns):
-            return np.flatnonzero(np.ravel(said)).tolist() or [highest]
-        (name,) = np.ravel(said).tolist() if np.size(said) == 1 else (None,)
-        labels = classes or names or list(range(n_columns))
-        if self._scores_pairs:
-            return [i for i, pair in enumerate(combinations(labels, 2)) if name in pair]
-        return [labels.index(name)] if name in labels[:n_columns] else [highest]
-
-    def _predicted_outputs(
-        self, scores: np.ndarray, said: Any, classes: list[list[Hashable]]
-    ) -> list[int]:
-        """Columns of the predicted classes of a multi-output classifier, see :meth:`predicted`."""
-        labels = _labels_of_outputs(classes)
-        has_column_each = len(scores) == len(labels)
-        if not has_column_each and len(scores) != len(classes):
-            return [int(np.argmax(scores))]
-        if said is None or np.size(said) != len(classes):
-            if not has_column_each:
-                return [int(np.argmax(scores))]
-            starts = np.cumsum([0, *map(len, classes)])
-            said = [
-                names[int(np.argmax(scores[start : start + len(names)]))]
-                for start, names in zip(starts, classes, strict=False)
-            ]
-        else:
-            said = np.ravel(said).tolist()
-        if has_column_each:
-            columns = [labels.index((k, name)) for k, name in enumerate(said)]
-            on = [c for c, k in zip(columns, range(len(said)), strict=True)
-                  if said[k] or not _is_switch(classes[k])]  # fmt: skip
-        else:
-            on = [k for k, name in enumerate(said) if name == classes[k][-1]]
-        if on:
-            return on
-        outputs = self.outputs(len(scores))
-        return [outputs[int(np.argmax(scores[outputs]))]]
-
-    @property
-    def _scores_pairs(self) -> bool:
-        """Whether columns are pairs of classes, of which positive scores favour the first."""
-        if self.method != "decision_function":
-            return False
-        shape = getattr(last_estimator(self.model), "decision_function_shape", None)
-        classes = self.classes
-        return shape == "ovo" and classes is not None and len(classes) > 2
-
     def _as_columns(self, response: Any) -> np.ndarray:
         """Output of the model as an array (n_songs, n_labels), see :meth:`__call__`."""
-        classes = self.classes
+        columns = self.columns
         if isinstance(response, list) and response and all(n_dim(r) == 2 for r in response):
             outputs = [as_scores(output) for output in response]  # of a multi-output classifier
             if len({len(output) for output in outputs}) > 1:
                 raise ValueError("the model's outputs have different numbers of rows")
             return np.hstack(outputs)
-        if self.method == "predict" and classes is not None:
-            return self._one_hot(as_array(response))
+        if self.method == "predict" and columns.classes_of_outputs is not None:
+            return _one_hot(as_array(response), columns.classes_of_outputs)
+        if self.method == "predict" and columns.classes is not None:
+            predicted = as_array(response)
+            n_outputs = predicted.shape[1] if predicted.ndim == 2 else 1
+            return _one_hot(predicted, [columns.classes] * n_outputs)
         scores = as_scores(response)
         if scores.ndim == 1:
             scores = scores[:, np.newaxis]
         if scores.ndim != 2 or scores.shape[1] == 0:
             raise ValueError(f"the model returned shape {scores.shape}, not (n_songs, n_labels)")
-        is_binary = classes is not None and (_is_nested(classes) or len(classes) == 2)
+        classes = columns.classes
+        is_binary = len(classes) == 2 if classes is not None else bool(columns.classes_of_outputs)
         if self.method == "decision_function" and scores.shape[1] == 1 and is_binary:
             scores = np.hstack([-scores, scores])
         return scores
 
-    def _one_hot(self, predicted: np.ndarray) -> np.ndarray:
-        """One-hot encoding of class names (n_songs,) or (n_songs, n_outputs)."""
-        if predicted.ndim not in (1, 2):
-            raise ValueError(f"the model returned shape {predicted.shape}, not (n_songs, n_labels)")
-        outputs = predicted.astype(object).reshape(len(predicted), -1)
-        classes = self.classes
-        names = classes if _is_nested(classes) else [classes] * outputs.shape[1]
-        if len(names) != outputs.shape[1]:
-            raise ValueError(f"the model has {len(names)} outputs, and predicts {outputs.shape[1]}")
-        columns = []
-        for output, values in zip(outputs.T, names, strict=True):
-            is_class = output[:, np.newaxis] == np.array([*values, None], dtype=object)[:-1]
-            unknown = np.flatnonzero(~is_class.any(axis=1))
-            if len(unknown):
-                raise ValueError(f"the model predicts {output[unknown[0]]!r}, none of its classes")
-            columns.append(is_class)
-        return np.hstack(columns).astype(np.float64)
 
-
-def _is_nested(classes: Sequence) -> bool:
-    return bool(classes) and isinstance(classes[0], list)
-
-
-def _labels_of_outputs(classes: list[list[Hashable]]) -> list[Hashable]:
-    """Labels ``(output, class)`` for each class of each output."""
-    return [(k, name) for k, names in enumerate(classes) for name in names]
-
-
-def _is_switch(classes: list[Hashable]) -> bool:
-    """Whether the classes of an output are 0 and 1, so that the output is a label itself."""
-    return set(classes) <= {0, 1}
+def _one_hot(predicted: np.ndarray, classes: list[list[Hashable]]) -> np.ndarray:
+    """One-hot encoding of class names (n_songs,) or (n_songs, n_outputs)."""
+    if predicted.ndim not in (1, 2):
+        raise ValueError(f"the model returned shape {predicted.shape}, not (n_songs, n_labels)")
+    outputs = predicted.astype(object).reshape(len(predicted), -1)
+    if len(classes) != outputs.shape[1]:
+        raise ValueError(f"the model has {len(classes)} outputs, and predicts {outputs.shape[1]}")
+    columns = []
+    for output, names in zip(outputs.T, classes, strict=True):
+        is_class = output[:, np.newaxis] == np.array([*names, None], dtype=object)[:-1]
+        unknown = np.flatnonzero(~is_class.any(axis=1))
+        if len(unknown):
+            raise ValueError(f"the model predicts {output[unknown[0]]!r}, none of its classes")
+        columns.append(is_class)
+    return np.hstack(columns).astype(np.float64)

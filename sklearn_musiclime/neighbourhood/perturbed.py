@@ -38,17 +38,20 @@ def compose_audio(audio: AudioComponents, mask: np.ndarray) -> np.ndarray:
         where none is.
     """
     kept = np.asarray(mask, dtype=bool).reshape(len(audio.source_names), audio.n_segments)
-    waveform = np.empty(audio.mix.shape, dtype=audio.mix.dtype)  # `mix` may be a memory map
+    mix, sources = audio.mix, audio.sources
+    assert mix is not None, "components without waveforms"
+    assert sources is not None  # as `mix`
+    waveform = np.empty(mix.shape, dtype=mix.dtype)  # `mix` may be a memory map
     for segment, (start, stop) in enumerate(pairwise(audio.borders)):
         on, block = kept[:, segment], waveform[start:stop]
         if on.all():
-            block[:] = audio.mix[start:stop]
+            block[:] = mix[start:stop]
             continue
         # Added in a fixed order, so that sums are equal to the bit for any batch size.
         first, *others = np.flatnonzero(on) if on.any() else [None]
-        block[:] = 0 if first is None else audio.sources[first, start:stop]
+        block[:] = 0 if first is None else sources[first, start:stop]
         for source in others:
-            block += audio.sources[source, start:stop]
+            block += sources[source, start:stop]
     return waveform
 
 
@@ -159,9 +162,9 @@ class PerturbedLyrics(Sequence):
     def __iter__(self) -> Iterator[str]:
         # As compose_lyrics, for a block of masks at a time. A further column of masks, always on,
         # is for the text between components.
-        components, on, off = zip(*self.lyrics.chunks, strict=True)
+        components, texts, tokens = zip(*self.lyrics.chunks, strict=True)
         which = [-1 if component is None else component for component in components]
-        on, off = np.array(on, dtype=object), np.array(off, dtype=object)
+        on, off = np.array(texts, dtype=object), np.array(tokens, dtype=object)
         for first in range(0, len(self), BLOCK_TEXTS):
             kept = self.masks[first : first + BLOCK_TEXTS]
             kept = np.column_stack([kept, np.ones(len(kept), dtype=bool)])[:, which]
@@ -196,3 +199,22 @@ def perturbed_songs(song: Song, components: Decomposition, masks: np.ndarray) ->
     elif song.lyrics is not None:
         lyrics = [song.lyrics] * len(masks)
     return song.variants(waveforms, lyrics)
+
+
+def by_length(lyric_masks: np.ndarray) -> np.ndarray:
+    """Sort masks by the number of lyric components that they keep.
+
+    With texts of similar length in a batch, a text encoder pads less.
+
+    Parameters
+    ----------
+    lyric_masks : ndarray of shape (n_masks, n_components), dtype bool
+        True where a component is kept.
+
+    Returns
+    -------
+    ndarray of shape (n_masks,) of int
+        Positions of the masks, long texts first, so that memory runs out in the first batch if in
+        any.
+    """
+    return np.argsort(-lyric_masks.sum(axis=1), kind="stable")

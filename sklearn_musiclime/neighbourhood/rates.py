@@ -6,7 +6,7 @@ import types
 from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 from numbers import Real
-from typing import Any
+from typing import Any, cast
 
 from sklearn.model_selection._search import BaseSearchCV
 
@@ -26,7 +26,7 @@ FITTED_OF = {
 """Parameters of meta-estimators, and the attributes that hold the fitted clones of their values."""
 
 
-def find_sampling_rate(model: Any, wanted: int | None = None) -> int:
+def find_sampling_rate(model: Any, wanted: float | None = None) -> float:
     """Find the sampling rate at which a model expects its audio.
 
     Parameters
@@ -38,12 +38,12 @@ def find_sampling_rate(model: Any, wanted: int | None = None) -> int:
         method, and the function of a ``functools.partial``. Rates that are found among the
         variables of a function or the attributes of other objects are used only where no such part
         states one, since that code may resample its audio.
-    wanted : int or None, default=None
+    wanted : float or None, default=None
         The rate that the user requests, in Hz.
 
     Returns
     -------
-    int
+    float
         The rate in Hz; 22050 if none is stated.
 
     Raises
@@ -58,7 +58,8 @@ def find_sampling_rate(model: Any, wanted: int | None = None) -> int:
     >>> find_sampling_rate(SpectralStatistics(sampling_rate=16000))
     16000
     """
-    asked, hinted = set(), set()
+    asked: set[float] = set()
+    hinted: set[float] = set()
     for rate, is_certain in _rates(model, True, 0, set()):
         (asked if is_certain else hinted).add(rate)
     if wanted is not None:
@@ -72,7 +73,9 @@ def find_sampling_rate(model: Any, wanted: int | None = None) -> int:
     return rates.pop() if len(rates) == 1 else DEFAULT_SAMPLING_RATE
 
 
-def _rates(value: Any, is_certain: bool, depth: int, seen: set[int]) -> Iterator[tuple[int, bool]]:
+def _rates(
+    value: Any, is_certain: bool, depth: int, seen: set[int]
+) -> Iterator[tuple[float, bool]]:
     """Rates that an object and its parts state, each with whether it is sure to be the model's."""
     if id(value) in seen or depth > MAX_DEPTH or isinstance(value, type):
         return
@@ -80,7 +83,7 @@ def _rates(value: Any, is_certain: bool, depth: int, seen: set[int]) -> Iterator
     for name in RATE_NAMES:
         rate = _own(value, name)
         if isinstance(rate, Real) and not isinstance(rate, bool):
-            yield rate, is_certain
+            yield cast(float, rate), is_certain  # type checkers know no Real as a float
     for part, is_open in _parts(value):
         yield from _rates(part, is_certain and is_open, depth + 1, seen)
 

@@ -116,6 +116,18 @@ class Neighbourhood:
         """Masks over all components, shape (n_samples, n_components)."""
         return np.hstack([self.audio_masks[self.pairs[:, 0]], self.lyric_masks[self.pairs[:, 1]]])
 
+    @property
+    def both_masks(self) -> tuple[np.ndarray, np.ndarray]:
+        """Masks of the audio and masks of the lyrics, which `pairs` combine."""
+        return self.audio_masks, self.lyric_masks
+
+    @property
+    def grid_masks(self) -> tuple[np.ndarray, np.ndarray]:
+        """Masks of the audio and masks of the lyrics of the grid, which has to be there."""
+        assert self.grid is not None
+        audio, lyrics = self.grid
+        return self.audio_masks[audio], self.lyric_masks[lyrics]
+
     def digest(self) -> str:
         """Hash the masks and pairs: neighbourhoods that are equal to the bit have equal digests.
 
@@ -125,14 +137,14 @@ class Neighbourhood:
             32 hexadecimal digits.
         """
         digest = hashlib.blake2b(digest_size=16)
-        for masks in (self.audio_masks, self.lyric_masks):
+        for masks in self.both_masks:
             digest.update(repr(masks.shape).encode())
             digest.update(np.packbits(masks).tobytes())
         digest.update(self.pairs.astype("<i8").tobytes())
         return digest.hexdigest()
 
     @property
-    def n_halves(self) -> tuple[int, int]:
+    def n_masks(self) -> tuple[int, int]:
         """Number of audio masks and of lyric masks, without those of the corners."""
         n_corners = 2 if len(self.corner_pairs) else 0
         return len(self.audio_masks) - n_corners, len(self.lyric_masks) - n_corners
@@ -163,12 +175,16 @@ class Neighbourhood:
         if self.design != "crossed":
             sampling = self._joint_sampling(is_drawn)
         else:
-            halves = slice(None, self._n_components[0]), slice(self._n_components[0], None)
+            n_audio = self._n_components[0]
             drawn = [np.unique(rows) for rows in self.pairs[is_drawn].T]
             sides = tuple(
                 Side(columns, rows // 2, fraction_of_all(len(own), p))
                 for columns, rows, own, p in zip(
-                    halves, self.pairs.T, drawn, self._n_components, strict=True
+                    (slice(n_audio), slice(n_audio, None)),
+                    self.pairs.T,
+                    drawn,
+                    self._n_components,
+                    strict=True,
                 )
             )
             density = int(is_drawn.sum()) / max(len(drawn[0]) * len(drawn[1]), 1)
@@ -180,10 +196,11 @@ class Neighbourhood:
         """Sampling fractions of the audio masks and the lyric masks of the grid."""
         if self.grid is None:
             return 0.0, 0.0
-        return tuple(
+        audio, lyrics = (
             fraction_of_all(len(rows), p)
             for rows, p in zip(self.grid, self._n_components, strict=True)
         )
+        return audio, lyrics
 
     def _joint_sampling(self, is_drawn: np.ndarray) -> Sampling:
         """The sampling of a joint design, which has one side."""
@@ -258,8 +275,8 @@ class Neighbourhood:
             The same scores, by their purpose.
         """
         sizes = [len(self.pairs), len(self.grid_pairs), len(self.swap_pairs)]
-        of_pairs, grid, swapped, corners = np.split(scores, np.cumsum(sizes))
-        grid = None if self.grid is None else grid.reshape(*map(len, self.grid), -1)
+        of_pairs, of_grid, swapped, corners = np.split(scores, np.cumsum(sizes))
+        grid = None if self.grid is None else of_grid.reshape(*map(len, self.grid), -1)
         return Scores(of_pairs, grid, swapped.reshape(-1, 2, scores.shape[1]), corners)
 
     def with_corners(self) -> Neighbourhood:
@@ -271,10 +288,10 @@ class Neighbourhood:
             The same neighbourhood with `corner_pairs` in this order, and with two further masks of
             each modality that they refer to.
         """
-        halves = (self.audio_masks, self.lyric_masks)
-        n, m = map(len, halves)
+        n, m = len(self.audio_masks), len(self.lyric_masks)
         audio, lyrics = (
-            np.vstack([half, np.ones_like(half[:1]), np.zeros_like(half[:1])]) for half in halves
+            np.vstack([masks, np.ones_like(masks[:1]), np.zeros_like(masks[:1])])
+            for masks in self.both_masks
         )
         corners = np.array([[n, m], [n, m + 1], [n + 1, m], [n + 1, m + 1]])
         return replace(self, audio_masks=audio, lyric_masks=lyrics, corner_pairs=corners)
@@ -294,17 +311,15 @@ class Neighbourhood:
         Neighbourhood
             The pairs of this neighbourhood, then those of the other; grid and swaps of this one.
         """
-        pairs, halves = other.pairs[other.n_known :].copy(), []
-        own = (self.audio_masks, self.lyric_masks)
-        new = (other.audio_masks, other.lyric_masks)
-        for side, (before, after) in enumerate(zip(own, new, strict=True)):
+        pairs, masks = other.pairs[other.n_known :].copy(), []
+        for side, (before, after) in enumerate(zip(self.both_masks, other.both_masks, strict=True)):
             if self.design == "crossed" and self.sampling.sides[side].is_complete:
-                halves.append(before)  # both draws enumerate the same masks
+                masks.append(before)  # both draws enumerate the same masks
                 continue
             pairs[:, side] += len(before) - other.known[side]
-            halves.append(np.vstack([before, after[other.known[side] :]]))
+            masks.append(np.vstack([before, after[other.known[side] :]]))
         return replace(
-            self, audio_masks=halves[0], lyric_masks=halves[1], pairs=np.vstack([self.pairs, pairs])
+            self, audio_masks=masks[0], lyric_masks=masks[1], pairs=np.vstack([self.pairs, pairs])
         )
 
     def drawn_masks(self, side: int | None = None) -> np.ndarray:
@@ -323,8 +338,7 @@ class Neighbourhood:
         """
         if side is None:
             return self.masks[self.n_known :]
-        half = (self.audio_masks, self.lyric_masks)[side]
-        return half[np.unique(self.pairs[self.n_known :, side])]
+        return self.both_masks[side][np.unique(self.pairs[self.n_known :, side])]
 
 
 @dataclass(frozen=True)

@@ -49,7 +49,7 @@ def n_more_samples(
     >>> n_more_samples(drawn, error=0.2, tol=0.1, max_samples=150)
     50
     """
-    drawn = np.array(neighbourhood.n_halves)
+    drawn = np.array(neighbourhood.n_masks)
     sides = neighbourhood.sampling.sides
     sampled = np.array([not side.is_complete for side in sides])
     if not sampled.any():

@@ -59,8 +59,7 @@ def plot_global(
     """
     labels = explanation.labels if labels is None else list(labels)
     maps = [explanation.audio_map(label, method, min_count=min_count) for label in labels]
-    options = {"method": method, "modality": "lyrics", "min_count": min_count}
-    tops = explanation.tops(n, labels, **options)
+    tops = explanation.tops(n, labels, method=method, modality="lyrics", min_count=min_count)
     sides = {
         modality: any(c.modality == modality for c in explanation.components)
         for modality in ("audio", "lyrics")
@@ -89,7 +88,7 @@ def plot_global(
             title = "words" if sides["audio"] else shorten(str(label))
             draw_text(ax.set_title, title, fontsize=9, loc="left")
             _draw_words(ax, tops[row], n, reach)
-    if heat_axes:
+    if tiles is not None:
         heat_axes[-1].set_xlabel("relative segment")
         figure.colorbar(
             tiles,

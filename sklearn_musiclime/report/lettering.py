@@ -25,13 +25,13 @@ def draw_text(
     draw: Callable[..., Any], *args: Any, fonts: Sequence[str] = SANS, **properties: Any
 ) -> None:
     """Call a matplotlib function that draws text, so that its strings are drawn literally."""
-    args = [
+    printable = [
         [_printable(t) for t in arg] if isinstance(arg, list)
         else _printable(arg) if isinstance(arg, str)
         else arg
         for arg in args
     ]  # fmt: skip
-    draw(*args, parse_math=False, family=installed(tuple(fonts)), **properties)
+    draw(*printable, parse_math=False, family=installed(tuple(fonts)), **properties)
 
 
 def _printable(text: str) -> str:

@@ -131,8 +131,6 @@ def local_page(explanation: LocalResult) -> str:
         The explanation has audio components without waveforms.
     """
     audio, lyrics = explanation.components.audio, explanation.components.lyrics
-    if audio is not None and audio.sources is None:
-        raise ValueError("this explanation has no waveforms, so nothing can be heard of it")
     return (
         environment()
         .get_template("local_page.html.jinja")
@@ -288,6 +286,8 @@ def _label(explanation: LocalResult, index: int) -> dict[str, Any]:
 
 
 def _audio(audio: AudioComponents) -> dict[str, Any]:
+    if audio.sources is None:
+        raise ValueError("this explanation has no waveforms, so nothing can be heard of it")
     peak = float(np.abs(audio.sources).max(initial=0.0)) or 1.0
     played = [playable(source, audio.sampling_rate) for source in audio.sources]
     return {

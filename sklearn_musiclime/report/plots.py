@@ -6,20 +6,17 @@ is drawn literally: dollar signs never start mathematical markup.
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Hashable
-from itertools import groupby
 from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
 from sklearn_musiclime.components.decomposition import AudioComponents
-from sklearn_musiclime.components.lyrics import LyricComponents
 from sklearn_musiclime.report.canvas import colour_map, new_figure
-from sklearn_musiclime.report.colours import AGAINST, DIVERGING, FOR, weight_colours
-from sklearn_musiclime.report.lettering import MAX_NAME, MONO, draw_text, shorten
+from sklearn_musiclime.report.colours import AGAINST, DIVERGING, FOR
+from sklearn_musiclime.report.lettering import MAX_NAME, draw_text, shorten
+from sklearn_musiclime.report.lyrics_grid import draw_lyrics, lyrics_lines
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -32,12 +29,7 @@ WIDTH, COLUMN_WIDTH = 10.0, 3.5
 LYRICS_COLUMNS, COLUMN_LETTERS = 100, 46
 MIN_BARS = 3
 ENVELOPE_SPANS = 1000
-LYRICS_POINTS = 8.5
-COLUMN_POINTS = 0.602 * LYRICS_POINTS  # advance width of DejaVu Sans Mono
-MAX_LYRICS_LINES = 40
 WHISKERS = {"elinewidth": 1, "ecolor": "#444444", "capsize": 2}
-
-Piece = tuple[int, str, int | None]
 
 
 def plot_local(explanation: LocalResult, label: Hashable | None = None, *, n: int = 12) -> Figure:
@@ -62,12 +54,12 @@ def plot_local(explanation: LocalResult, label: Hashable | None = None, *, n: in
     label = explanation.labels[index]
     audio, lyrics = explanation.components.audio, explanation.components.lyrics
     parts = {"audio": audio, "lyrics": lyrics}
-    modalities = [modality for modality, part in parts.items() if part is not None]
-    n_bars = max(1, min(n, max(len(parts[modality]) for modality in modalities)))
+    sizes = {modality: len(part) for modality, part in parts.items() if part is not None}
+    n_bars = max(1, min(n, max(sizes.values())))
     n_pairs = 0
     if explanation.interaction_terms is not None:
         n_pairs = len(explanation.interactions(label).head(n))
-    n_lines = 0 if lyrics is None else len(_lyrics_lines(lyrics, LYRICS_COLUMNS))
+    n_lines = 0 if lyrics is None else len(lyrics_lines(lyrics, LYRICS_COLUMNS))
     heights = {
         "lanes": 0.0 if audio is None else 0.5 + 0.6 * len(audio.source_names),
         "bars": 0.8 + 0.2 * n_bars,
@@ -77,12 +69,12 @@ def plot_local(explanation: LocalResult, label: Hashable | None = None, *, n: in
     rows = [name for name, height in heights.items() if height]
     figure = new_figure(WIDTH, 0.7 + sum(heights.values()))
     grid = figure.add_gridspec(
-        len(rows), len(modalities), height_ratios=[heights[name] for name in rows]
+        len(rows), len(sizes), height_ratios=[heights[name] for name in rows]
     )
     draw_text(figure.suptitle, _heading(explanation, index), fontsize=11, x=0.01, ha="left")
     for row, name in enumerate(rows):
         if name == "bars":
-            for column, modality in enumerate(modalities):
+            for column, modality in enumerate(sizes):
                 ax = figure.add_subplot(grid[row, column])
                 plot_top(explanation, label, n=n, modality=modality, ax=ax)
                 ax.set_ylim(n_bars - 0.5, -0.5)
@@ -237,10 +229,10 @@ def plot_lyrics(
     lyrics = explanation.components.lyrics
     if lyrics is None:
         raise ValueError("the lyrics were not explained (modality='audio')")
-    lines = _lyrics_lines(lyrics, n_columns)
+    lines = lyrics_lines(lyrics, n_columns)
     ax = column_axes(ax, 0.3 + 0.19 * len(lines))
     weights = explanation.weights[explanation.label_index(label)]
-    _draw_lyrics(ax, lines, weights[explanation.components.n_audio :], _largest(weights))
+    draw_lyrics(ax, lines, weights[explanation.components.n_audio :], _largest(weights))
     return ax
 
 
@@ -353,56 +345,3 @@ def name_bars(
     ax.tick_params(axis="y", length=0)
     if numbers is not None:
         ax.tick_params(axis="x", labelsize=numbers)
-
-
-def _draw_lyrics(ax: Axes, lines: list[list[Piece]], weights: np.ndarray, largest: float) -> None:
-    """Draw the lyrics in a monospaced grid, with components coloured by weight."""
-    colours = weight_colours(weights, largest)
-    ax.set_ylim(len(lines), 0)
-    ax.axis("off")
-    for row, pieces in enumerate(lines):
-        for column, text, component in pieces:
-            patch = None
-            if component is not None:
-                patch = {"facecolor": colours[component], "edgecolor": "none", "pad": 1.0}
-            draw_text(
-                ax.annotate,
-                text,
-                (0, row + 0.5),
-                (column * COLUMN_POINTS, 0),
-                textcoords="offset points",
-                va="center",
-                fontsize=LYRICS_POINTS,
-                bbox=patch,
-                fonts=MONO,
-            )
-
-
-def _lyrics_lines(lyrics: LyricComponents, n_columns: int) -> list[list[Piece]]:
-    """Divide lyrics into lines of (column, text, component); component is None outside of any."""
-    owner = lyrics.owners()
-    lines: list[list[Piece]] = []
-    at = 0
-    for line in lyrics.text.splitlines(keepends=True):
-        lines.append([])
-        column = 0
-        for token in re.finditer(rf"\S{{1,{n_columns // 2}}}", line):
-            if column and column + _columns(token.group()) > n_columns:
-                lines.append([])
-                column = 0
-            for component, run in groupby(range(*token.span()), key=lambda i: owner[at + i]):
-                run = list(run)
-                text = line[run[0] : run[-1] + 1]
-                lines[-1].append((column, text, None if component < 0 else int(component)))
-                column += _columns(text)
-            column += line[token.end() : token.end() + 1].isspace()
-        at += len(line)
-    if len(lines) > MAX_LYRICS_LINES:
-        n_left = len(lines) - MAX_LYRICS_LINES + 1
-        lines = [*lines[: MAX_LYRICS_LINES - 1], [(0, f"… {n_left} more lines", None)]]
-    return lines
-
-
-def _columns(text: str) -> int:
-    """Return the number of columns that a text takes in a monospaced grid."""
-    return sum(2 if unicodedata.east_asian_width(c) in "WF" else 1 for c in text)

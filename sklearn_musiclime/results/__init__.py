@@ -11,7 +11,7 @@
   components), :mod:`~sklearn_musiclime.results.joining` (components to groups),
   :mod:`~sklearn_musiclime.results.pairs` (tests of interactions) and
   :mod:`~sklearn_musiclime.results.picking` (a choice of representative songs);
-- :mod:`~sklearn_musiclime.results.frames`: helpers for the tables of one song and of many;
+- :mod:`~sklearn_musiclime.results.dataframes`: helpers for the tables of one song and of many;
 - :mod:`~sklearn_musiclime.results.local_files` and
   :mod:`~sklearn_musiclime.results.global_files`: saving and loading, with
   :mod:`~sklearn_musiclime.results.documents` (the file format) and

@@ -97,12 +97,13 @@ class Aggregator:
     """
 
     def __init__(self, groups: Sequence[Hashable] | None = None, *, in_order: bool = False):
-        self._groups = None if groups is None else np.asarray(groups)
+        self._groups: np.ndarray | None = None
         if groups is not None:
-            if self._groups.ndim != 1:
-                raise ValueError(f"groups are of shape {self._groups.shape}, not (n_songs,)")
+            self._groups = of_row = np.asarray(groups)
+            if of_row.ndim != 1:
+                raise ValueError(f"groups are of shape {of_row.shape}, not (n_songs,)")
             # A group is identified by its last row, after which it is complete.
-            names, number = np.unique(self._groups, return_inverse=True)
+            names, number = np.unique(of_row, return_inverse=True)
             last_row = np.zeros(len(names), dtype=np.int64)
             np.maximum.at(last_row, number, np.arange(len(number)))
             self._last_row = last_row[number]
@@ -179,6 +180,7 @@ class Aggregator:
         """
         if not self._titles:
             raise ValueError("no explanations to aggregate")
+        assert self.n_segments is not None  # since a song was added
         weights = scipy.sparse.csr_array(
             (np.array(self._values), np.array(self._columns), np.array(self._ends)),
             shape=(len(self._titles), len(self._components)),

@@ -23,7 +23,7 @@ from sklearn_musiclime.results.reading import (
     Shape,
     arrays_digest,
     read_arrays,
-    read_document,
+    read_entries,
 )
 
 LOCAL = "sklearn_musiclime.LocalExplanation"
@@ -62,65 +62,103 @@ def write_saved(path: Path, document: dict[str, Any], arrays: dict[str, np.ndarr
     with replacing(*([path, _arrays_path(path)] if arrays else [path])) as files:
         files[0].write(text)
         if arrays:
-            np.savez(files[1], **arrays)
+            np.savez(files[1], **arrays)  # type: ignore[arg-type]  # one may be named allow_pickle
 
 
-def read_saved(path: Path, kind: str) -> Record:
-    """Read the JSON file of a kind of explanation; raise a ValueError for an unknown version."""
-    document = read_document(path, kind)
-    version = document.whole("version")
-    if version > VERSIONS[kind]:
-        raise ValueError(
-            f"{str(path)!r} has version {version} of the format; this release reads up to "
-            f"{VERSIONS[kind]}"
-        )
-    return document
-
-
-def load_arrays(
-    path: Path,
-    version: int,
-    saved: Record,
-    expected: dict[str, tuple[str, Shape]],
-    optional: dict[str, tuple[str, Shape]] | None = None,
-) -> dict[str, np.ndarray]:
-    """Read the arrays beside a JSON file, and check their digest.
-
-    The name of the arrays' file is derived from `path`, so that both files can be renamed.
+class Document(Record):
+    """The JSON file of a saved explanation, with its entries and the arrays beside it.
 
     Parameters
     ----------
-    path : Path
+    path : path-like
         The JSON file.
+    kind : {LOCAL, GLOBAL}
+        Kind of explanation that it should be of.
+
+    Attributes
+    ----------
     version : int
         Version of its format.
-    saved : Record
-        Object of the JSON file with the entry "digest"; it is compared from version 3 on.
-    expected : dict of str to (kind, shape)
-        The arrays, see :func:`~sklearn_musiclime.results.reading.read_arrays`.
-    optional : dict of str to (kind, shape), or None, default=None
-        Further arrays, either all or none of which the file contains.
-
-    Returns
-    -------
-    dict of str to ndarray
+    labels : list of label
+        The explained labels.
 
     Raises
     ------
     FileNotFoundError
-        The file of the arrays does not exist.
+        The file does not exist.
     ValueError
-        The file contains other arrays, or was not saved together with the JSON file.
+        The file is not that of such an explanation, has a later version of the format, or a label
+        occurs twice.
     """
-    beside = _arrays_path(path, version)
-    arrays = read_arrays(beside, expected, optional=optional)
-    if version >= 3 and arrays_digest(arrays) != saved.text("digest"):
-        raise ValueError(
-            f"{str(path)!r} and {str(beside)!r} were not saved together: the arrays are those of "
-            "another explanation, or were changed. Save it again under a name of its own, or copy "
-            "both of its files"
-        )
-    return arrays
+
+    def __init__(self, path: str | PathLike[str], kind: str):
+        super().__init__(read_entries(path, kind), Path(path))
+        self.version = self.whole("version")
+        if self.version > VERSIONS[kind]:
+            raise ValueError(
+                f"{str(path)!r} has version {self.version} of the format; this release reads up to "
+                f"{VERSIONS[kind]}"
+            )
+        self.labels = unique_labels(self, self.items("labels"))
+
+    def arrays(
+        self,
+        saved: Record,
+        expected: dict[str, tuple[str, Shape]],
+        optional: dict[str, tuple[str, Shape]] | None = None,
+    ) -> dict[str, np.ndarray]:
+        """Read the arrays beside the JSON file, and check their digest.
+
+        The name of the arrays' file is derived from that of the JSON file, so that both files can
+        be renamed.
+
+        Parameters
+        ----------
+        saved : Record
+            Object of the JSON file with the entry "digest"; it is compared from version 3 on.
+        expected : dict of str to (kind, shape)
+            The arrays, see :func:`~sklearn_musiclime.results.reading.read_arrays`.
+        optional : dict of str to (kind, shape), or None, default=None
+            Further arrays, either all or none of which the file contains.
+
+        Returns
+        -------
+        dict of str to ndarray
+
+        Raises
+        ------
+        FileNotFoundError
+            The file of the arrays does not exist.
+        ValueError
+            The file contains other arrays, or was not saved together with the JSON file.
+        """
+        beside = _arrays_path(self.path, self.version)
+        arrays = read_arrays(beside, expected, optional=optional)
+        if self.version >= 3 and arrays_digest(arrays) != saved.text("digest"):
+            raise ValueError(
+                f"{str(self.path)!r} and {str(beside)!r} were not saved together: the arrays are "
+                "those of another explanation, or were changed. Save it again under a name of its "
+                "own, or copy both of its files"
+            )
+        return arrays
+
+    def track_ids(self, saved: Record, rows: list[int]) -> pd.Series:
+        """Read the labels of songs in the index of X; before version 3 these are their rows.
+
+        Parameters
+        ----------
+        saved : Record
+            Object of the JSON file with the entry "track_id".
+        rows : list of int
+            Rows of the songs.
+
+        Returns
+        -------
+        Series
+        """
+        if self.version < 3:
+            return pd.Series(rows)
+        return pd.Series(as_labels(saved, saved.items("track_id"), "track_id"))
 
 
 def as_labels(document: Record, values: list[Any], name: str = "labels") -> list[Hashable]:
@@ -140,13 +178,6 @@ def unique_labels(document: Record, values: list[Any]) -> list[Hashable]:
     if len(set(labels)) != len(labels):
         raise document.error("labels", "one of them is there twice")
     return labels
-
-
-def load_track_ids(document: Record, saved: Record, rows: list[int]) -> pd.Series:
-    """Read the labels of songs in the index of X; before version 3 these are their rows."""
-    if document.whole("version") < 3:
-        return pd.Series(rows)
-    return pd.Series(as_labels(saved, saved.items("track_id"), "track_id"))
 
 
 def _plain(value: Any) -> Any:

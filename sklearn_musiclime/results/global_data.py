@@ -17,7 +17,7 @@ from sklearn_musiclime.results.aggregation import (
     Aggregator,
     PairTotals,
 )
-from sklearn_musiclime.results.frames import SHARES, object_series
+from sklearn_musiclime.results.dataframes import SHARES, object_series
 from sklearn_musiclime.results.importance import totals
 from sklearn_musiclime.results.intervals import Jackknife
 from sklearn_musiclime.results.joining import with_columns
@@ -231,7 +231,7 @@ class GlobalData:
     def _columns(self) -> pd.Index:
         return pd.Index(self.labels, tupleize_cols=False)
 
-    def _component_frame(self) -> pd.DataFrame:
+    def _component_dataframe(self) -> pd.DataFrame:
         frame = pd.DataFrame(
             self.components, columns=["component", "modality", "source", "segment"]
         )
@@ -243,14 +243,16 @@ class GlobalData:
             raise ValueError(f"{what} need the songs; this explanation was made from totals")
         return self.songs
 
-    def _of_label(self) -> np.ndarray:
+    def _of_label(self, songs: pd.DataFrame) -> np.ndarray:
         number = {label: i for i, label in enumerate(self.labels)}
-        return np.array([number[label] for label in self.songs["label"]])
-
-    def _of_group(self) -> np.ndarray:
-        return np.unique(self.songs["group"].to_numpy(), return_inverse=True)[1]
+        return np.array([number[label] for label in songs["label"]])
 
     def _jackknife(self, min_count: int) -> Jackknife:
-        self._known_songs("intervals")
+        songs = self._known_songs("intervals")
         supported = self.counts >= max(min_count, 1)
-        return Jackknife(self.weights, self._of_label(), self._of_group(), supported)
+        return Jackknife(self.weights, self._of_label(songs), of_group(songs), supported)
+
+
+def of_group(songs: pd.DataFrame) -> np.ndarray:
+    """Return the number of the group of songs of each explanation, counted from 0."""
+    return np.unique(songs["group"].to_numpy(), return_inverse=True)[1]

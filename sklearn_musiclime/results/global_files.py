@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
 from dataclasses import fields
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,19 +11,16 @@ import pandas as pd
 import scipy.sparse
 
 from sklearn_musiclime.results.aggregation import PairTotals
+from sklearn_musiclime.results.dataframes import SHARES
 from sklearn_musiclime.results.documents import (
     GLOBAL,
     VERSIONS,
+    Document,
     arrays_entry,
     as_labels,
     json_path,
-    load_arrays,
-    load_track_ids,
-    read_saved,
-    unique_labels,
     write_saved,
 )
-from sklearn_musiclime.results.frames import SHARES
 from sklearn_musiclime.results.global_data import GlobalData
 from sklearn_musiclime.results.importance import totals
 from sklearn_musiclime.results.reading import Record, Shape
@@ -93,26 +88,26 @@ def load_global(path: str | PathLike[str]) -> dict[str, Any]:
         A file is not that of a global explanation, has a later version of the format, or is
         inconsistent; or the two files were not saved together.
     """
-    path = Path(path)
-    document = read_saved(path, GLOBAL)
-    labels = unique_labels(document, document.items("labels"))
+    document = Document(path, GLOBAL)
+    labels = document.labels
     components = _load_components(document)
     shape = (len(labels), len(components))
-    songs = None if document.is_null("songs") else _load_songs(document, labels)
+    songs = None if document.is_null("songs") else _load_songs(document)
     expected: dict[str, tuple[str, Shape]] = {"sums": ("f", shape), "counts": ("i", shape)}
     if songs is not None:
         ends = (len(songs) + 1,)
         expected |= {"data": ("f", (None,)), "indices": ("i", (None,)), "indptr": ("i", ends)}
     of_pairs = dict(PAIR_ARRAYS)
-    if document.whole("version") < 2:
+    if document.version < 2:
         del of_pairs["pair_n_groups"]
-    arrays = load_arrays(path, document.whole("version"), document, expected, of_pairs)
+    arrays = document.arrays(document, expected, of_pairs)
     if "pair_counts" in arrays and "pair_n_groups" not in arrays:
         arrays |= _groups_of_songs(songs, arrays["pair_counts"])
     sums, counts, weights = arrays["sums"], arrays["counts"], None
     if songs is not None:
         weights = _load_weights(document, arrays, (len(songs), len(components)))
-        found = totals(weights, [labels.index(label) for label in songs["label"]], len(labels))
+        label_numbers = np.array([labels.index(label) for label in songs["label"]])
+        found = totals(weights, label_numbers, len(labels))
         if not (np.allclose(sums, found[0]) and np.array_equal(counts, found[1])):
             raise document.error("sums", "not those of its weights")
     elif (sums < 0).any() or (counts < 0).any():
@@ -131,7 +126,7 @@ def load_global(path: str | PathLike[str]) -> dict[str, Any]:
             failures,
             {
                 "row": failed_rows,
-                "track_id": load_track_ids(document, failures, failed_rows),
+                "track_id": document.track_ids(failures, failed_rows),
                 "title": failures.texts("title"),
                 "reason": failures.texts("reason"),
             },
@@ -162,12 +157,12 @@ def _load_components(document: Record) -> list[Component]:
     return components
 
 
-def _load_songs(document: Record, labels: list[Hashable]) -> pd.DataFrame:
+def _load_songs(document: Document) -> pd.DataFrame:
     saved = document.record("songs")
     titles = saved.texts("title")
     shape = (len(titles),)
     of_songs = as_labels(saved, saved.items("label"))
-    unknown = set(of_songs).difference(labels)
+    unknown = set(of_songs).difference(document.labels)
     if unknown:
         raise saved.error("label", f"{unknown.pop()!r:.80} is none of the labels")
     groups = saved.items("group")
@@ -180,7 +175,7 @@ def _load_songs(document: Record, labels: list[Hashable]) -> pd.DataFrame:
     columns = {
         "title": titles,
         "row": rows,
-        "track_id": load_track_ids(document, saved, rows.tolist()),
+        "track_id": document.track_ids(saved, rows.tolist()),
         "group": groups,
         "label": pd.Series(of_songs, dtype=object),
         **{name: saved.numbers(name, shape) for name in ("score", "fidelity")},

@@ -12,8 +12,13 @@ from typing import Self
 import numpy as np
 import pandas as pd
 
-from sklearn_musiclime.results.frames import SHARES, check_modality, object_series, pair_frame
-from sklearn_musiclime.results.global_data import GlobalData
+from sklearn_musiclime.results.dataframes import (
+    SHARES,
+    check_modality_filter,
+    object_series,
+    pair_dataframe,
+)
+from sklearn_musiclime.results.global_data import GlobalData, of_group
 from sklearn_musiclime.results.importance import METHODS, importance, totals
 from sklearn_musiclime.results.intervals import share_intervals
 from sklearn_musiclime.results.joining import join_components, with_columns
@@ -106,7 +111,7 @@ class GlobalResult(GlobalData):
             )
         frames = []
         for index, label in enumerate(self.labels):
-            frame = self._component_frame()
+            frame = self._component_dataframe()
             frame.insert(0, "label", object_series([label] * len(frame)))
             frame["count"] = self.counts[index]
             for name, of_class in values.items():
@@ -147,8 +152,7 @@ class GlobalResult(GlobalData):
             ``high``, the bounds of the 95 % interval.
         """
         label = self.labels[0] if label is None else label
-        options = {"method": method, "modality": modality, "min_count": min_count}
-        return self.tops(n, [label], **options)[0]
+        return self.tops(n, [label], method=method, modality=modality, min_count=min_count)[0]
 
     def tops(
         self,
@@ -178,8 +182,7 @@ class GlobalResult(GlobalData):
             One table per class, as :meth:`top` returns it.
         """
         indices = [self.label_index(label) for label in (self.labels if labels is None else labels)]
-        if modality is not None:
-            check_modality(modality)
+        check_modality_filter(modality)
         values = self.importance(method, min_count=min_count)
         bounds = {}
         if self.weights is not None:
@@ -187,7 +190,7 @@ class GlobalResult(GlobalData):
             bounds = dict(zip(("low", "high"), intervals, strict=True))
         found = []
         for index in indices:
-            frame = self._component_frame()
+            frame = self._component_dataframe()
             frame["importance"] = values.iloc[:, index].to_numpy()
             frame["count"] = self.counts[index]
             for name, bound in bounds.items():
@@ -218,7 +221,7 @@ class GlobalResult(GlobalData):
             explained.
         """
         values = self.importance(method, min_count=min_count).iloc[:, self.label_index(label)]
-        frame = self._component_frame().assign(value=values.to_numpy())
+        frame = self._component_dataframe().assign(value=values.to_numpy())
         frame = frame[frame["modality"] == "audio"]
         frame["segment"] = frame["segment"].fillna(0).astype(int)
         found = frame.pivot(index="source", columns="segment", values="value")
@@ -245,13 +248,13 @@ class GlobalResult(GlobalData):
         ValueError
             The explanation was made from totals.
         """
-        songs, of_label = self._known_songs("modality shares"), self._of_label()
-        of_group, rows = self._of_group(), []
+        songs = self._known_songs("modality shares")
+        label_numbers, group_numbers, rows = self._of_label(songs), of_group(songs), []
         for index in range(len(self.labels)):
-            own = of_label == index
+            own = label_numbers == index
             shares = songs.loc[own, list(SHARES)].to_numpy()
-            low, high = share_intervals(shares, of_group[own])
-            row = {"n_explanations": int(own.sum())}
+            low, high = share_intervals(shares, group_numbers[own])
+            row: dict[str, float] = {"n_explanations": int(own.sum())}
             for name, *values in zip(SHARES, shares.mean(axis=0), low, high, strict=True):
                 row |= dict(zip((name, f"{name}_low", f"{name}_high"), values, strict=True))
             rows.append(row)
@@ -315,7 +318,7 @@ class GlobalResult(GlobalData):
             )
         index = 0 if label is None else self.label_index(label)
         pairs, columns = pair_statistics(self.pair_totals, index, min_count)
-        return pair_frame(
+        return pair_dataframe(
             [c.name for c in self.components],
             [c.modality for c in self.components],
             pairs,
@@ -353,7 +356,7 @@ class GlobalResult(GlobalData):
         """
         indices = [self.label_index(first), self.label_index(second)]
         values = self.importance(method, min_count=min_count).iloc[:, indices]
-        frame = self._component_frame()
+        frame = self._component_dataframe()
         frame["first"], frame["second"] = values.to_numpy().T
         frame["difference"] = frame["first"] - frame["second"]
         if self.weights is not None:
@@ -391,7 +394,7 @@ class GlobalResult(GlobalData):
         Ribeiro, Singh, Guestrin, "'Why should I trust you?'", KDD 2016, algorithm 2.
         """
         songs = self._known_songs("picks")
-        kept = largest_by_label(self.weights, self._of_label(), len(self.labels), n_top)
+        kept = largest_by_label(self.weights, self._of_label(songs), len(self.labels), n_top)
         return songs.iloc[submodular_pick(kept, n)]
 
     def group(
@@ -427,12 +430,12 @@ class GlobalResult(GlobalData):
             The explanation was made from totals, or `n_segments` does not divide the present
             number of segments.
         """
-        self._known_songs("groups")
+        songs = self._known_songs("groups")
         components, new_column = join_components(
             self.components, words=words, sources=sources, n_segments=n_segments
         )
         weights = with_columns(self.weights, new_column, len(components))
-        sums, counts = totals(weights, self._of_label(), len(self.labels))
+        sums, counts = totals(weights, self._of_label(songs), len(self.labels))
         return replace(
             self, components=components, sums=sums, counts=counts, weights=weights, pair_totals=None
         )

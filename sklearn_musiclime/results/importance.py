@@ -122,9 +122,11 @@ def importance(sums: np.ndarray, counts: np.ndarray, method: str = "average") ->
            [ 0., nan]])
     """
     check_method(method)
-    entropy = class_entropy(sums) if method == "homogeneity" else None
-    span = None if entropy is None else entropy_span(entropy)
-    return np.where(counts > 0, importance_values(sums, counts, method, entropy, span), np.nan)
+    evenness = None
+    if method == "homogeneity":
+        entropy = class_entropy(sums)
+        evenness = scaled_entropy(entropy, *entropy_span(entropy))
+    return np.where(counts > 0, importance_values(sums, counts, method, evenness), np.nan)
 
 
 def check_method(method: str) -> None:
@@ -142,12 +144,30 @@ def entropy_span(entropy: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return low, high
 
 
+def scaled_entropy(entropy: np.ndarray, low: np.ndarray, high: np.ndarray) -> np.ndarray:
+    """Scale entropies to 0 for the smallest one, `low`, and 1 for the largest one, `high`.
+
+    Parameters
+    ----------
+    entropy : ndarray of shape (..., n_components)
+        Entropies of components, see :func:`class_entropy`.
+    low, high : ndarray of shape (..., 1)
+        Smallest and largest entropy of all components, see :func:`entropy_span`.
+
+    Returns
+    -------
+    ndarray of shape (..., n_components)
+        0 for all components if their entropies are equal, and for those without an entropy.
+    """
+    width = np.where(high > low, high - low, 1.0)
+    return np.nan_to_num(entropy - np.where(np.isfinite(low), low, 0.0)) / width
+
+
 def importance_values(
     sums: np.ndarray,
     counts: np.ndarray,
     method: str,
-    entropy: np.ndarray | None,
-    span: tuple[np.ndarray, np.ndarray] | None,
+    evenness: np.ndarray | None = None,
 ) -> np.ndarray:
     """Compute importances as :func:`importance` does, but from given entropies.
 
@@ -159,11 +179,9 @@ def importance_values(
         Number of explanations that contain the component; used by "average" only.
     method : {"average", "lime", "homogeneity"}
         Definition of importance, see :mod:`sklearn_musiclime.results.importance`.
-    entropy : ndarray of shape (..., n_components), or None
-        Entropies of these components, see :func:`class_entropy`; used by "homogeneity" only.
-    span : tuple of two ndarray of shape (..., 1), or None
-        Smallest and largest entropy of all components, see :func:`entropy_span`; used by
-        "homogeneity" only.
+    evenness : ndarray of shape (..., n_components), or None, default=None
+        For "homogeneity": entropies of the components, scaled by :func:`scaled_entropy`. None for
+        the other methods.
 
     Returns
     -------
@@ -172,13 +190,7 @@ def importance_values(
     if method == "average":
         return np.divide(sums, counts, out=np.full(sums.shape, np.nan), where=counts > 0)
     roots = np.sqrt(sums)
-    if method == "lime":
-        return roots
-    low, high = span
-    # If all entropies are equal, excess is 0, and "homogeneity" equals "lime".
-    width = np.where(high > low, high - low, 1.0)
-    excess = np.nan_to_num(entropy - np.where(np.isfinite(low), low, 0.0))
-    return roots * (1 - excess / width)[..., np.newaxis, :]
+    return roots if evenness is None else roots * (1 - evenness)[..., np.newaxis, :]
 
 
 def totals(

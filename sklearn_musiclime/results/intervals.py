@@ -54,6 +54,7 @@ from sklearn_musiclime.results.importance import (
     class_entropy,
     entropy_span,
     importance_values,
+    scaled_entropy,
 )
 
 POWERS = {"average": 1 / 3, "lime": 2 / 3, "homogeneity": 2 / 3}
@@ -129,9 +130,9 @@ class Jackknife:
         """
         check_level(confidence_level)
         bounds = np.full((2, *self._supported.shape), np.nan)
-        for columns, value, left_out, *sizes in self._importances(method):
+        for columns, value, left_out, sums, sizes in self._importances(method):
             bounds[:, :, columns] = _power_interval(
-                value, left_out, *sizes, POWERS[method], confidence_level
+                value, left_out, sums, sizes, POWERS[method], confidence_level
             )
         return bounds
 
@@ -159,8 +160,10 @@ class Jackknife:
         """
         check_level(confidence_level)
         bounds = np.full((2, self._supported.shape[1]), np.nan)
-        for columns, value, left_out, *sizes in self._importances(method):
-            low, high = _power_interval(value, left_out, *sizes, POWERS[method], confidence_level)
+        for columns, value, left_out, sums, sizes in self._importances(method):
+            low, high = _power_interval(
+                value, left_out, sums, sizes, POWERS[method], confidence_level
+            )
             moved = left_out[:, [first, second]] - value[[first, second]]
             both = np.sqrt(np.square(moved).sum(axis=0).prod(axis=0))
             shared = moved.prod(axis=1).sum(axis=0)
@@ -179,22 +182,24 @@ class Jackknife:
         n_labels, n_components = self._supported.shape
         step = max(1, CHUNK_VALUES // (len(self._sizes) * n_labels))
         chunks = [slice(i, min(i + step, n_components)) for i in range(0, n_components, step)]
-        span = None
         if method == "homogeneity":
             spans = [entropy_span(class_entropy(self._without(chunk))) for chunk in chunks]
-            span = np.min([s[0] for s in spans], axis=0), np.max([s[1] for s in spans], axis=0)
+            low, high = np.min([s[0] for s in spans], axis=0), np.max([s[1] for s in spans], axis=0)
         for chunk in chunks:
             sums, counts = self._of_groups(self._sums, chunk), self._of_groups(self._counts, chunk)
             if method == "average":
                 sizes = counts
-                values = importance_values(_left_out(sums), _left_out(counts), method, None, None)
+                values = importance_values(_left_out(sums), _left_out(counts), method)
             else:
                 sizes = np.broadcast_to(self._sizes[:, :, np.newaxis], sums.shape)
                 rest = self._without(chunk)
-                entropy = class_entropy(rest) if method == "homogeneity" else None
-                values = importance_values(rest, counts, method, entropy, span)
-                if method == "homogeneity":  # unknown without the only group of a class
+                if method == "homogeneity":
+                    evenness = scaled_entropy(class_entropy(rest), low, high)
+                    values = importance_values(rest, counts, method, evenness)
+                    # Unknown without the only group of a class.
                     values = np.where(np.isnan(rest).any(axis=1, keepdims=True), np.nan, values)
+                else:
+                    values = importance_values(rest, counts, method)
             values = np.where(counts.sum(axis=0) > 0, values, np.nan)
             yield chunk, values[0], values[1:], sums, sizes
 

@@ -10,15 +10,16 @@ import numpy as np
 import pandas as pd
 
 from sklearn_musiclime.components.decomposition import Decomposition
-from sklearn_musiclime.results.frames import (
+from sklearn_musiclime.results.dataframes import (
     SHARES,
-    check_modality,
+    check_modality_filter,
     largest_first,
-    pair_frame,
+    pair_dataframe,
 )
 from sklearn_musiclime.surrogate import margin, share_bounds
 from sklearn_musiclime.surrogate.confidence import CONFIDENCE_LEVEL, MOST_DOF
 from sklearn_musiclime.surrogate.interactions import FALSE_DISCOVERIES, Interactions
+from sklearn_musiclime.surrogate.interactions.pairs import DERIVED
 
 FADE_SECONDS = 0.005
 """Length of the fades at the ends of a sonified component, which prevent clicks."""
@@ -44,19 +45,19 @@ class LocalResult:
     interaction_terms: Interactions | None = None
     links: list[int] | None = None
     settings: Mapping[str, Any] = field(default_factory=dict)
-    dof: np.ndarray | None = None
-    penalty: np.ndarray | None = None
-    shares_dof: np.ndarray | None = None
+    dof: np.ndarray = DERIVED
+    penalty: np.ndarray = DERIVED
+    shares_dof: np.ndarray = DERIVED
     track_id: Hashable = None
 
     def __post_init__(self) -> None:
-        known = {
+        derived = {
             "dof": np.full(np.shape(self.std_err), MOST_DOF),
             "penalty": np.zeros(len(self.labels)),
             "shares_dof": np.full(len(self.labels), MOST_DOF),
             "track_id": self.row,
         }
-        for name, value in known.items():
+        for name, value in derived.items():
             if getattr(self, name) is None:
                 object.__setattr__(self, name, value)
 
@@ -171,9 +172,9 @@ class LocalResult:
         DataFrame
             Rows of :meth:`to_frame` in descending order of ``|weight|``, with a new index.
         """
+        check_modality_filter(modality)
         frame = self.to_frame(label, interval=interval)
         if modality is not None:
-            check_modality(modality)
             frame = frame[frame["modality"] == modality]
         return largest_first(frame, "weight")[:n]
 
@@ -243,7 +244,7 @@ class LocalResult:
         index = self.label_index(label)
         n_audio, n_lyrics = self.components.n_audio, self.components.n_lyrics
         reach = margin(terms.std_err[index], terms.dof[index], interval)
-        return pair_frame(
+        return pair_dataframe(
             self.components.names,
             ["audio"] * n_audio + ["lyrics"] * n_lyrics,
             terms.pairs,
@@ -355,7 +356,7 @@ class LocalResult:
         audio = self.components.audio
         if audio is None:
             raise ValueError("the audio was not explained (modality='lyrics')")
-        if audio.mix is None:
+        if audio.mix is None or audio.sources is None:
             raise ValueError("this explanation has no waveforms, so nothing can be heard of it")
         weights = signs[direction] * self.audio_map(label).to_numpy()
         order = np.argsort(-weights, axis=None, kind="stable")[:n]

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Hashable
 from itertools import chain, islice
 from os import PathLike
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -15,11 +14,10 @@ from sklearn_musiclime.components.lyrics import LYRIC_UNITS, LyricComponents
 from sklearn_musiclime.results.documents import (
     LOCAL,
     VERSIONS,
+    Document,
     arrays_entry,
     as_labels,
     json_path,
-    load_arrays,
-    read_saved,
     unique_labels,
     write_saved,
 )
@@ -81,7 +79,7 @@ def save_local(explanation: LocalResult, path: str | PathLike[str]) -> None:
             "borders": audio.borders.tolist(),
             "sampling_rate": audio.sampling_rate,
         }
-        if audio.mix is not None:
+        if audio.mix is not None and audio.sources is not None:
             arrays = {"mix": audio.mix, "sources": audio.sources}
             document["audio"] |= arrays_entry(path, arrays)
     if lyrics is not None:
@@ -117,9 +115,8 @@ def load_local(path: str | PathLike[str]) -> dict[str, Any]:
         A file is not that of a local explanation, has a later version of the format, or is
         inconsistent; or the two files were not saved together.
     """
-    path = Path(path)
-    document = read_saved(path, LOCAL)
-    labels = unique_labels(document, document.items("labels"))
+    document = Document(path, LOCAL)
+    labels = document.labels
     if not labels:
         raise document.error("labels", "there are none")
     prediction = _prediction(document)
@@ -127,9 +124,7 @@ def load_local(path: str | PathLike[str]) -> dict[str, Any]:
     if unknown:
         raise document.error("prediction", f"none of the label {unknown[0]!r}")
     components = Decomposition(
-        None
-        if document.is_null("audio")
-        else _load_audio(document.record("audio"), path, document.whole("version")),
+        None if document.is_null("audio") else _load_audio(document),
         None if document.is_null("lyrics") else _load_lyrics(document.record("lyrics")),
     )
     # Lengths are compared before names are made: a short file may declare very many sources x
@@ -144,7 +139,7 @@ def load_local(path: str | PathLike[str]) -> dict[str, Any]:
         "title": document.text("title"),
         "row": document.whole("row"),
         "track_id": None
-        if document.whole("version") < 3
+        if document.version < 3
         else as_labels(document, [document.value("track_id")], "track_id")[0],
         "prediction": prediction,
         "labels": labels,
@@ -153,7 +148,7 @@ def load_local(path: str | PathLike[str]) -> dict[str, Any]:
         "std_err": document.numbers("std_err", shape, nan=True),
         "dof": _dof(document, "dof", shape),
         "penalty": np.zeros(n_labels)
-        if document.whole("version") < 2
+        if document.version < 2
         else document.numbers("penalty", (n_labels,)),
         "intercept": document.numbers("intercept", (n_labels,)),
         "fidelity": document.numbers("fidelity", (n_labels,)),
@@ -188,23 +183,24 @@ def _load_settings(saved: Record) -> dict[str, Any]:
     return settings
 
 
-def _dof(document: Record, name: str, shape: Shape) -> np.ndarray:
+def _dof(document: Document, name: str, shape: tuple[int, *tuple[int, ...]]) -> np.ndarray:
     """Read degrees of freedom; files of version 1 have none and get the largest number in use."""
-    if document.whole("version") < 2:
+    if document.version < 2:
         return np.full(shape, MOST_DOF)
     return document.numbers(name, shape)
 
 
-def _load_interactions(document: Record, n_labels: int, n_components: int) -> Interactions:
+def _load_interactions(document: Document, n_labels: int, n_components: int) -> Interactions:
     saved = document.record("interactions")
     pairs = saved.wholes("pairs", (None, 2), n_components)
     shape = (n_labels, len(pairs))
-    has_dof = document.whole("version") >= 2
+    has_dof = document.version >= 2
     values = {n: saved.numbers(n, shape) for n in INTERACTION_VALUES if has_dof or n != "dof"}
     return Interactions(pairs, **({"dof": np.full(shape, MOST_DOF)} | values))
 
 
-def _load_audio(saved: Record, path: Path, version: int) -> AudioComponents:
+def _load_audio(document: Document) -> AudioComponents:
+    saved = document.record("audio")
     names = tuple(saved.texts("source_names"))
     if not names or len(set(names)) != len(names):
         raise saved.error("source_names", "none, or one of them twice")
@@ -221,7 +217,7 @@ def _load_audio(saved: Record, path: Path, version: int) -> AudioComponents:
             "mix": ("f4", (n_samples,)),
             "sources": ("f4", (len(names), n_samples)),
         }
-        arrays = load_arrays(path, version, saved, expected)
+        arrays = document.arrays(saved, expected)
         mix, sources = arrays["mix"], arrays["sources"]
     return AudioComponents(mix, names, sources, borders, rate)
 

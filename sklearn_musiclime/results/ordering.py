@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from typing import Any
 
 import numpy as np
 
 from sklearn_musiclime.results.summaries import Component
 
 
-def label_order(labels: list[Hashable]) -> list[int]:
+def label_order(labels: list[Any]) -> list[int]:
     """Return the positions of labels in sorted order, by type and text if they don't compare."""
     try:
         return sorted(range(len(labels)), key=labels.__getitem__)

@@ -35,9 +35,11 @@ NOT_AN_ARCHIVE = (
     ValueError, OSError, EOFError, OverflowError, RuntimeError, struct.error, zipfile.BadZipFile,
 )  # fmt: skip
 """Errors that :mod:`zipfile` raises for files that are not valid archives."""
-Shape = tuple[int | None, ...]
+Shape = tuple[int | None, *tuple[int, ...]]
 """Expected shape of an array; None stands for any length."""
 
+# What numpy.savez writes, and nothing else. The readers of numpy.lib.format evaluate the header as
+# Python literals: hostile ones end in a MemoryError, TypeError, IndexError or TokenError.
 _HEADER = re.compile(
     rb"\{'descr': '([<>|][fi][48])', 'fortran_order': (?:False|True), "
     rb"'shape': \(((?:\d{1,18}, ?)*(?:\d{1,18})?)\), \} *\n"
@@ -61,12 +63,12 @@ class Record:
     """
 
     def __init__(self, entries: dict[str, Any], path: Path, within: str = ""):
-        self._entries, self._path, self._within = entries, path, within
+        self._entries, self.path, self._within = entries, path, within
 
     def error(self, name: str, reason: str) -> ValueError:
         """Return a ValueError that names the file, an entry, and the reason."""
         place = f"{self._within}{name}"
-        return ValueError(f"{str(self._path)!r}: {place:.{MAX_SHOWN}}: {reason:.{MAX_REASON}}")
+        return ValueError(f"{str(self.path)!r}: {place:.{MAX_SHOWN}}: {reason:.{MAX_REASON}}")
 
     def value(self, name: str) -> Any:
         """Return an entry of any type."""
@@ -87,7 +89,7 @@ class Record:
     def record(self, name: str) -> Record:
         """Return an entry that is an object."""
         entries = self._typed(name, dict, "an object")
-        return Record(entries, self._path, f"{self._within}{name}.")
+        return Record(entries, self.path, f"{self._within}{name}.")
 
     def names(self) -> list[str]:
         """Return the names of the entries."""
@@ -135,17 +137,17 @@ class Record:
         self, name: str, shape: Shape, *, nan: bool = False, of: list[Any] | None = None
     ) -> np.ndarray:
         """Return an entry, or the list `of`, as an array of finite numbers, or NaN if `nan`."""
-        flat, shape = self._flat(name, self.items(name) if of is None else of, shape)
+        flat, known = self._flat(name, self.items(name) if of is None else of, shape)
         values = [self._number(name, value, nan) for value in flat]
-        return np.array(values, dtype=float).reshape(shape)
+        return np.array(values, dtype=float).reshape(known)
 
     def wholes(
         self, name: str, shape: Shape, below: int = MAX_WHOLE, *, of: list[Any] | None = None
     ) -> np.ndarray:
         """Return an entry, or the list `of`, as an array of whole numbers from 0 to < `below`."""
-        flat, shape = self._flat(name, self.items(name) if of is None else of, shape)
+        flat, known = self._flat(name, self.items(name) if of is None else of, shape)
         values = [self._whole(name, value, below) for value in flat]
-        return np.array(values, dtype=np.int64).reshape(shape)
+        return np.array(values, dtype=np.int64).reshape(known)
 
     def _flat(
         self, name: str, values: list[Any], shape: Shape
@@ -153,15 +155,15 @@ class Record:
         """Return the values of nested lists, and their shape with all lengths known."""
         if shape[0] not in (None, len(values)):
             raise self.error(name, f"{len(values)} entries where {shape[0]} should be")
-        shape = (len(values), *shape[1:])
+        known = (len(values), *shape[1:])
         for length in shape[1:]:
             if not all(type(row) is list and len(row) == length for row in values):
-                raise self.error(name, f"not of shape {_written(shape)}")
+                raise self.error(name, f"not of shape {_written(known)}")
             values = list(chain.from_iterable(values))
-        return values, shape
+        return values, known
 
 
-def read_document(path: str | PathLike[str], kind: str) -> Record:
+def read_entries(path: str | PathLike[str], kind: str) -> dict[str, Any]:
     """Read a JSON object with a given entry "format".
 
     Parameters
@@ -174,7 +176,8 @@ def read_document(path: str | PathLike[str], kind: str) -> Record:
 
     Returns
     -------
-    Record
+    dict
+        Its entries, of which only "format" was checked.
 
     Raises
     ------
@@ -194,7 +197,7 @@ def read_document(path: str | PathLike[str], kind: str) -> Record:
         raise ValueError(f"{str(path)!r} is not JSON: {error}") from error
     if not isinstance(document, dict) or document.get("format") != kind:
         raise ValueError(f"{str(path)!r} is not a saved {kind.rpartition('.')[2]}")
-    return Record(document, path)
+    return document
 
 
 def read_arrays(

@@ -59,7 +59,7 @@ def decode_file(
             check_rate(file.samplerate, row)
             first, last = _sample_range(start, end, file.samplerate)
             file.seek(min(first, file.frames))
-            read = partial(file.read, dtype="float32", always_2d=True)
+            read: Callable[[int], np.ndarray] = partial(file.read, dtype="float32", always_2d=True)
             return _read_blocks(read, file.channels, 0, last - first, row), file.samplerate
     # TypeError: what is called .raw could be read only if we knew what is in it.
     except (soundfile.LibsndfileError, TypeError) as sndfile_error:
@@ -80,49 +80,49 @@ def decode_file(
 
 
 class _PCMReader:
-    """Frames of 16-bit samples, from blocks of bytes that may end within a frame.
+    """16-bit samples of all channels, from blocks of bytes that may end within a sample.
 
     Parameters
     ----------
     blocks : iterable of bytes
-        Little-endian samples, channel by channel.
+        Little-endian values: of each sample one a channel.
     n_channels : int
-        Samples of a frame.
+        Number of channels.
     """
 
     def __init__(self, blocks: Iterable[bytes], n_channels: int):
         self._blocks, self._n_channels, self._rest = iter(blocks), n_channels, b""
 
-    def read(self, n_frames: int) -> np.ndarray:
-        """Return the next frames in [-1, 1), (n_frames, n_channels); fewer, where they end."""
+    def read(self, n_samples: int) -> np.ndarray:
+        """Return the next samples in [-1, 1), (n_samples, n_channels); fewer, where they end."""
         parts, n_bytes = [self._rest], len(self._rest)
-        while n_bytes < 2 * n_frames * self._n_channels:
+        while n_bytes < 2 * n_samples * self._n_channels:
             block = next(self._blocks, None)
             if block is None:
                 break
             parts.append(block)
             n_bytes += len(block)
         data = b"".join(parts)
-        n_samples = min(n_frames, n_bytes // (2 * self._n_channels)) * self._n_channels
-        self._rest = data[2 * n_samples :]
-        pcm = np.frombuffer(data, dtype="<i2", count=n_samples).reshape(-1, self._n_channels)
+        n_values = min(n_samples, n_bytes // (2 * self._n_channels)) * self._n_channels
+        self._rest = data[2 * n_values :]
+        pcm = np.frombuffer(data, dtype="<i2", count=n_values).reshape(-1, self._n_channels)
         return pcm.astype(np.float32) / np.float32(PCM_SCALES["int16"][1])
 
 
 def _read_blocks(
-    read: Callable[[int], np.ndarray], n_channels: int, first: int, n_frames: float, row: int
+    read: Callable[[int], np.ndarray], n_channels: int, first: int, n_samples: float, row: int
 ) -> np.ndarray:
-    """The mean of the channels of the frames from `first` to `first + n_frames`.
+    """The mean of the channels of the samples from `first` to `first + n_samples`.
 
-    `read` takes a number of frames and returns the next ones, (n, n_channels), fewer at the end.
+    `read` takes a number of samples and returns the next ones, (n, n_channels), fewer at the end.
     """
     size = max(BLOCK_SAMPLES // n_channels, 1)
     while first > 0 and (n_skipped := len(read(min(size, first)))):
         first -= n_skipped
     blocks: list[np.ndarray] = [np.empty(0, dtype=np.float32)]
     n_read = 0
-    while n_read < n_frames:
-        block = read(int(min(size, n_frames - n_read)))
+    while n_read < n_samples:
+        block = read(int(min(size, n_samples - n_read)))
         if not len(block):
             break
         with np.errstate(over="ignore", invalid="ignore"):  # found when all of it is there
@@ -147,7 +147,8 @@ def check_rate(rate: Any, row: int) -> None:
     InvalidSongError
         It is something else.
     """
-    if not isinstance(rate, numbers.Real) or not MIN_RATE <= rate <= MAX_RATE:
+    # typeshed's Real can't be compared with a float.
+    if not isinstance(rate, numbers.Real) or not MIN_RATE <= rate <= MAX_RATE:  # type: ignore[operator]
         raise InvalidSongError(
             row,
             "audio",

@@ -18,7 +18,7 @@ MOST_DOF = 1e6
 
 
 def margin(
-    std_err: np.ndarray, dof: np.ndarray, confidence_level: float = CONFIDENCE_LEVEL
+    std_err: np.ndarray, dof: np.ndarray | float, confidence_level: float = CONFIDENCE_LEVEL
 ) -> np.ndarray:
     """Compute the half-width of confidence intervals, by Student's t.
 

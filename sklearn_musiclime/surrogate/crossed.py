@@ -72,15 +72,15 @@ def fit_crossed_surrogate(
     i, j = pairs.T
     n_components = A.shape[1], L.shape[1]
     if sampling is None:
-        halves = slice(None, n_components[0]), slice(n_components[0], None)
-        sides = tuple(Side(c, rows // 2) for c, rows in zip(halves, (i, j), strict=True))
+        audio, lyrics = slice(None, n_components[0]), slice(n_components[0], None)
+        sides = Side(audio, i // 2), Side(lyrics, j // 2)
         sampling = Sampling(sides, np.ones(len(pairs)), len(pairs) / (len(A) * len(L)))
     n_kept = A.sum(axis=1)[i] + L.sum(axis=1)[j]
     weight = sampling.sample_weight * kernel_of_sizes(n_kept, sum(n_components), kernel_width)
     check_reach(weight, kernel_width)
     # With more components than masks, the weights lie in the span of the masks: the fit is in an
     # orthonormal basis of that span, which changes neither least squares of least norm nor a ridge.
-    bases = tuple(_basis(masks) for masks in (A, L))
+    bases = _basis(A), _basis(L)
     A, L = (m if b is None else m @ b for m, b in zip((A, L), bases, strict=True))
     W = scipy.sparse.csr_array((weight, (i, j)), shape=(len(A), len(L)))
     of_audio, of_lyrics = W.sum(axis=1), W.sum(axis=0)
@@ -98,20 +98,20 @@ def fit_crossed_surrogate(
 
     n_audio = A.shape[1]
     centred = A - mean[:n_audio], L - mean[n_audio:]
-    halves = slice(None, n_audio), slice(n_audio, None)
+    columns = slice(None, n_audio), slice(n_audio, None)
     of_masks = of_audio, of_lyrics
     n_labels = predictions.shape[1]
     penalties = np.zeros((n_labels, len(gram)))
     is_sufficient = True
-    for side, half, rows, w, y, p in zip(
-        sampling.sides, halves, centred, of_masks, sums, n_components, strict=True
+    for side, own, rows, w, y, p in zip(
+        sampling.sides, columns, centred, of_masks, sums, n_components, strict=True
     ):
         clusters = np.arange(len(rows)) // 2
         if not side.is_complete and n_usable(w, clusters) < ENOUGH * p:
             is_sufficient = False
             means = np.divide(y, w[:, np.newaxis], out=np.zeros_like(y), where=w[:, np.newaxis] > 0)
-            penalties[:, half] = [[left_out_penalty(rows, w, label, clusters)] for label in means.T]
-    groups = {}
+            penalties[:, own] = [[left_out_penalty(rows, w, label, clusters)] for label in means.T]
+    groups: dict[bytes, list[int]] = {}
     for label, of_label in enumerate(penalties):
         groups.setdefault(of_label.tobytes(), []).append(label)
 
@@ -131,19 +131,19 @@ def fit_crossed_surrogate(
         residual[:, labels] = rest
         # Residuals of fits without the sample's cluster: the increases on both sides are added.
         left_out[:, labels] = rest + sum(
-            _taken_by_cluster(rows, w, inverse[half, half], _sums(score, at, len(rows)))[at]
-            for rows, w, half, at in zip(centred, of_masks, halves, (i, j), strict=True)
+            _taken_by_cluster(rows, w, inverse[own, own], _sums(score, at, len(rows)))[at]
+            for rows, w, own, at in zip(centred, of_masks, columns, (i, j), strict=True)
         )
         weights[labels] = np.hstack(
             [
-                of_half if basis is None else of_half @ basis.T
-                for of_half, basis in zip(np.split(found, [n_audio], axis=1), bases, strict=True)
+                of_side if basis is None else of_side @ basis.T
+                for of_side, basis in zip(np.split(found, [n_audio], axis=1), bases, strict=True)
             ]
         )
     is_shrunk = np.hstack(
         [
-            np.repeat(penalties[:, half].max(axis=1, initial=0.0)[:, np.newaxis] > 0, p, axis=1)
-            for half, p in zip(halves, n_components, strict=True)
+            np.repeat(penalties[:, own].max(axis=1, initial=0.0)[:, np.newaxis] > 0, p, axis=1)
+            for own, p in zip(columns, n_components, strict=True)
         ]
     )
     return Surrogate(

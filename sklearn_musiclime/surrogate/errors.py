@@ -181,7 +181,7 @@ def crossed_errors(
             ]
         )
         n_columns = n_columns if bases[0] is None else len(bases[0])
-    halves = (slice(0, n_columns), slice(n_columns, None))
+    sides = (slice(0, n_columns), slice(n_columns, None))
     fractions = [side.fraction for side in sampling.sides]
     meeting = which[0] // 2 * len(centred[1]) + which[1] // 2
     std_err, dof = np.zeros((2, score.shape[1], inverse.shape[1]))
@@ -195,12 +195,12 @@ def crossed_errors(
         by_meeting = (1 - sampling.density) * _squares_by_cluster(
             centred, which, values, meeting, inverse
         )
-        for half, columns in enumerate(halves):
-            own, other = added[half][:, columns], added[1 - half][:, columns]
+        for number, columns in enumerate(sides):
+            own, other = added[number][:, columns], added[1 - number][:, columns]
             variance, dof[label, columns] = two_way(
-                scales[half][: len(own), np.newaxis] * own, other, by_meeting[columns],
-                (fractions[half], fractions[1 - half], sampling.density),
-                (dofs[half], dofs[1 - half]),
+                scales[number][: len(own), np.newaxis] * own, other, by_meeting[columns],
+                (fractions[number], fractions[1 - number], sampling.density),
+                (dofs[number], dofs[1 - number]),
             )  # fmt: skip
             std_err[label, columns] = np.sqrt(variance)
     return Errors(std_err, dof)

@@ -139,10 +139,11 @@ def fit_surrogate(
     weights, intercept, penalty, is_chosen = fit(np.arange(len(masks)))
     residual = predictions - masks @ weights.T - intercept
     std_err, dof = np.full(weights.shape, np.nan), np.zeros(weights.shape)
-    groups = {}
+    groups: dict[tuple[bytes, float], list[int]] = {}
     for label in range(n_labels):
         groups.setdefault((is_chosen[label].tobytes(), penalty[label]), []).append(label)
-    for (_, alpha), labels in groups.items():
+    for (_, alpha), members in groups.items():
+        labels = np.array(members)
         kept = np.flatnonzero(is_chosen[labels[0]])
         own = _of_columns(sampling, kept, masks.shape[1])
         errors = clustered_errors(masks[:, kept], weight, residual[:, labels], own, alpha)

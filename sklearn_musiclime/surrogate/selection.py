@@ -66,8 +66,8 @@ def _forward_selection(X: np.ndarray, y: np.ndarray, n_features: int) -> np.ndar
     All columns are kept orthogonal to the chosen ones, so the gain of a column is its squared
     correlation with y: one matrix product a step, in place of a regression for each column.
     """
-    X, chosen = X.copy(), []
-    scale = np.square(X).sum(axis=0)
+    X, scale = X.copy(), np.square(X).sum(axis=0)
+    chosen: list[int] = []
     for _ in range(n_features):
         norms = np.square(X).sum(axis=0)
         free = norms > 1e-10 * scale  # others are collinear with chosen ones

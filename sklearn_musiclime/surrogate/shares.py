@@ -132,9 +132,9 @@ def fit_shares(
         values = np.outer(varies, [n_audio > 0, n_lyrics > 0, False]).astype(float)
         return Shares(values, np.zeros_like(values), np.full(n_labels, MOST_DOF))
     if scores.grid is not None:
-        halves = neighbourhood.audio_masks, neighbourhood.lyric_masks
-        masks = tuple(half[rows] for half, rows in zip(halves, neighbourhood.grid, strict=True))
-        return modality_shares(scores.grid, masks=masks, fractions=sampling.grid_fractions)
+        return modality_shares(
+            scores.grid, masks=neighbourhood.grid_masks, fractions=sampling.grid_fractions
+        )
     if not len(neighbourhood.swaps):
         return Shares.unknown(n_labels)
     return _swap_shares(neighbourhood, scores, interactions)
@@ -205,7 +205,9 @@ def modality_shares(
     """
     n_labels = scores.shape[2]
     floor = np.square(negligible(scores.reshape(-1, n_labels)))
-    coded = [None if masks is None else half - 0.5 for half in masks or (None, None)]
+    coded: list[np.ndarray | None] = [None, None]
+    if masks is not None:
+        coded = [side - 0.5 for side in masks]
     values = _normalised(_variances(scores, coded, fractions), floor)
     variance, dof = np.zeros_like(values), MOST_DOF
     for axis in (0, 1):
@@ -218,8 +220,8 @@ def modality_shares(
         group, left_out = np.arange(scores.shape[axis]) // 2 % n_groups, []
         for g in range(n_groups):
             some = np.compress(group != g, scores, axis=axis)
-            rows = list(coded)
-            rows[axis] = None if masks is None else coded[axis][group != g]
+            rows, own = list(coded), coded[axis]
+            rows[axis] = None if own is None else own[group != g]
             left_out.append(_normalised(_variances(some, rows, fractions), floor))
         variance += (1 - fractions[axis]) * (n_groups - 1) * np.var(left_out, axis=0)
     return Shares(values, np.sqrt(variance), np.full(n_labels, float(dof)))
@@ -355,8 +357,8 @@ class _Terms(NamedTuple):
 
     def columns(self, pairs: np.ndarray) -> np.ndarray:
         """Values of the terms for combinations of audio and lyric masks, (n_pairs, n_terms)."""
-        halves = self.neighbourhood.audio_masks, self.neighbourhood.lyric_masks
-        coded = np.hstack([half[at] for half, at in zip(halves, pairs.T, strict=True)]) - 0.5
+        sides = self.neighbourhood.audio_masks, self.neighbourhood.lyric_masks
+        coded = np.hstack([side[at] for side, at in zip(sides, pairs.T, strict=True)]) - 0.5
         return np.hstack([coded, coded[:, self.pairs[:, 0]] * coded[:, self.pairs[:, 1]]])
 
     def fit(self, pairs: np.ndarray, scores: np.ndarray, sampling: Sampling) -> _Fitted:

@@ -19,7 +19,7 @@ def fingerprint(*values: Any, version: str | int | None = None, **named: Any) ->
 
     ============================  ==================================================================
     Numbers, text, arrays,        By type and value; sets in any order, lists and dicts in theirs.
-    tables, containers            Whether two places share one object makes no difference.
+    data frames, containers       Whether two places share one object makes no difference.
     Objects                       By class and state, as pickle would save it. Of scikit-learn's
                                   searches all but how long they took.
     Networks of torch             By class, attributes, weights, forward hooks and whether in

@@ -226,7 +226,7 @@ def _hash(*data: bytes) -> bytes:
 
 def _combine(node: Node, name: Callable[[Node], bytes]) -> bytes:
     """The digest of a node, of whose children `name` gives those that are nodes."""
-    parts = [child if type(child) is bytes else b"N" + name(child) for child in node.children]
+    parts = [child if isinstance(child, bytes) else b"N" + name(child) for child in node.children]
     if not node.is_ordered:
         parts.sort()
     return _hash(node.head, len(parts).to_bytes(8, "little"), b"".join(parts))
@@ -277,7 +277,7 @@ def _components(top: Node) -> Iterator[list[Node]]:
     while way:
         node, children = way[-1]
         for child in children:
-            if type(child) is bytes:
+            if isinstance(child, bytes):
                 continue
             if child.number == 0:
                 n_met += 1

@@ -109,7 +109,7 @@ def installed_name(value: Any) -> str | None:
     """
     module = getattr(value, "__module__", None)
     name = getattr(value, "__qualname__", None)
-    if not is_installed(module) or not isinstance(name, str):
+    if module is None or not is_installed(module) or not isinstance(name, str):
         return None
     found = sys.modules.get(module)
     for part in name.split("."):

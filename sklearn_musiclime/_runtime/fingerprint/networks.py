@@ -9,9 +9,9 @@ import zipfile
 from collections.abc import Iterator, Mapping
 from typing import Any
 
+from sklearn_musiclime._runtime.fingerprint.arrays import bytes_digest
 from sklearn_musiclime._runtime.fingerprint.code import attributes
 from sklearn_musiclime._runtime.fingerprint.graph import Parts, Unidentified
-from sklearn_musiclime._runtime.fingerprint.tables import bytes_digest
 from sklearn_musiclime._runtime.torch import memory_of
 
 # Hooks that no score depends on; the others are kept by numbers that are given out in a process.

@@ -23,7 +23,7 @@ from joblib.memory import MemorizedFunc, NotMemorizedFunc
 from sklearn.neighbors import BallTree, KDTree
 from sklearn.utils import Bunch
 
-from sklearn_musiclime._runtime.fingerprint import code, networks, tables
+from sklearn_musiclime._runtime.fingerprint import arrays, code, dataframes, networks
 from sklearn_musiclime._runtime.fingerprint.graph import Parts, Unidentified
 from sklearn_musiclime._runtime.fingerprint.state import describe_state, loaded
 
@@ -47,7 +47,8 @@ def describe(value: Any) -> Parts:
     Unidentified
         It has no identity that holds in another process.
     """
-    return _known(type(value))(value)
+    cls: type = type(value)
+    return _known(cls)(value)
 
 
 @functools.lru_cache(maxsize=256)
@@ -112,7 +113,7 @@ def _type_alone(value: Any) -> Parts:
 
 
 def _random(value: random.Random) -> Parts:
-    if value is random._inst:  # type: ignore[attr-defined]
+    if value is random._inst:
         return Parts("the generator of random")
     return describe_state(value)
 
@@ -184,16 +185,16 @@ _EXACT: dict[type, Describe] = {
 _BASES: tuple[tuple[type | tuple[type, ...], Describe], ...] = (
     (type, code.describe_class),
     (enum.Enum, _enum),
-    (np.ndarray, tables.describe_array),
-    (np.generic, tables.describe_scalar),
-    (np.dtype, tables.describe_dtype),
+    (np.ndarray, arrays.describe_array),
+    (np.generic, arrays.describe_scalar),
+    (np.dtype, arrays.describe_dtype),
     (np.random.RandomState, _random_state),
     (random.Random, _random),
-    (pd.DataFrame, tables.describe_frame),
-    ((pd.Series, pd.Index), tables.describe_series),
-    (pd.api.extensions.ExtensionArray, tables.describe_extension_array),
-    (scipy.sparse.sparray, tables.describe_sparse),
-    (scipy.sparse.spmatrix, tables.describe_sparse),
+    (pd.DataFrame, dataframes.describe_dataframe),
+    ((pd.Series, pd.Index), dataframes.describe_series),
+    (pd.api.extensions.ExtensionArray, dataframes.describe_extension_array),
+    (scipy.sparse.sparray, arrays.describe_sparse),
+    (scipy.sparse.spmatrix, arrays.describe_sparse),
     (PurePath, _path),
     (types.ModuleType, code.describe_module),
     ((KDTree, BallTree), _tree),
@@ -207,8 +208,8 @@ _BASES: tuple[tuple[type | tuple[type, ...], Describe], ...] = (
 )  # fmt: skip
 
 _OPTIONAL: tuple[tuple[str, str, Describe], ...] = (
-    ("polars", "DataFrame", tables.describe_polars),
-    ("polars", "Series", tables.describe_polars),
+    ("polars", "DataFrame", dataframes.describe_polars),
+    ("polars", "Series", dataframes.describe_polars),
     ("torch._dynamo.eval_frame", "OptimizedModule", networks.describe_compiled),
     ("torch.jit", "ScriptModule", networks.describe_script),
     ("torch.nn", "Module", networks.describe_module),

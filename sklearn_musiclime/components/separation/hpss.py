@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import partial
 
 import bottleneck
 import librosa
@@ -157,9 +158,9 @@ class HPSSSeparator(BaseEstimator):
         time_margin, frequency_margin = np.broadcast_to(self.margin, 2)
         harmonic = _running_median(magnitude, time_length, axis=1)
         percussive = _running_median(magnitude, frequency_length, axis=0)
-        options = {"power": self.power, "split_zeros": self._is_split}
-        yield librosa.util.softmask(harmonic, percussive * time_margin, **options)
-        yield librosa.util.softmask(percussive, harmonic * frequency_margin, **options)
+        soft_mask = partial(librosa.util.softmask, power=self.power, split_zeros=self._is_split)
+        yield soft_mask(harmonic, percussive * time_margin)
+        yield soft_mask(percussive, harmonic * frequency_margin)
 
 
 def _running_median(values: np.ndarray, length: int, axis: int) -> np.ndarray:

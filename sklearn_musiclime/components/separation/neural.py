@@ -3,29 +3,26 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from itertools import chain
+from collections.abc import Callable, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import TYPE_CHECKING, Any, Literal, Self, TypeGuard
 
 import librosa
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from sklearn_musiclime._runtime.memory import in_batches
-from sklearn_musiclime._runtime.torch import inference, load, pick_device
+from sklearn_musiclime._runtime.torch import at_work, inference, load, pick_device
+from sklearn_musiclime.components.separation.chunks import separate_in_chunks
 from sklearn_musiclime.components.separation.sources import RESIDUAL, Sources
 
 if TYPE_CHECKING:
     import torch
+    from demucs.apply import Model
 
 DEFAULT_CHUNK_SECONDS = 10.0
 MIN_SECONDS = 1.0
 """Length to which shorter songs are padded: spectrogram networks need at least a few windows."""
-GRID = 4096
-"""Chunks begin at multiples of this number of samples, which is divisible by usual strides."""
 SILENCE = 1e-8
 """Added to the standard deviation that the mix is divided by, as Demucs does."""
 
@@ -121,7 +118,7 @@ class TorchSeparator(BaseEstimator):
         sources: Sequence[str] | None = None,
         model_sampling_rate: float | None = None,
         n_channels: int | None = None,
-        chunk_seconds: float | str | None = "auto",
+        chunk_seconds: float | Literal["auto"] | None = "auto",
         overlap: float = 0.25,
         normalize: bool | None = None,
         batch_size: int = 1,
@@ -288,8 +285,8 @@ class TorchSeparator(BaseEstimator):
         normalize = _is_demucs(self.model) if self.normalize is None else self.normalize
         if normalize:
             mean = np.float32(np.mean(mix, dtype=np.float64))
-            deviation = np.std(mix, dtype=np.float64, ddof=min(1, n_samples - 1))
-            deviation = np.float32(deviation + SILENCE)
+            ddof = min(1, n_samples - 1)
+            deviation = np.float32(np.std(mix, dtype=np.float64, ddof=ddof) + SILENCE)
             mix = (mix - mean) / deviation
         mix = librosa.util.fix_length(mix, size=max(n_samples, round(MIN_SECONDS * rate)))
         sources = self._run(mix, rate)[:, :n_samples]
@@ -306,17 +303,16 @@ class TorchSeparator(BaseEstimator):
 
     def __repr__(self, N_CHAR_MAX: int = 700) -> str:
         # The class of the model stands for it: the repr of a network fills pages.
-        shown = copy.copy(self)
+        shown: Any = copy.copy(self)
         shown.model = getattr(self.model, "__name__", type(self.model).__name__)
         return super(TorchSeparator, shown).__repr__(N_CHAR_MAX)
 
     def _check_parameters(self) -> None:
         if not 0 <= self.overlap <= 0.5:
             raise ValueError(f"overlap must be from 0 to 0.5, got {self.overlap!r}")
-        if self.chunk_seconds not in ("auto", None) and not self.chunk_seconds > 0:
-            raise ValueError(
-                f"chunk_seconds must be 'auto', None or positive, got {self.chunk_seconds!r}"
-            )
+        seconds = self.chunk_seconds
+        if seconds is not None and seconds != "auto" and not seconds > 0:
+            raise ValueError(f"chunk_seconds must be 'auto', None or positive, got {seconds!r}")
         if not self.batch_size >= 1:
             raise ValueError(f"batch_size must be at least 1, got {self.batch_size!r}")
 
@@ -334,16 +330,26 @@ class TorchSeparator(BaseEstimator):
             n_channels = self._of_model("audio_channels", default=2)
         channels = torch.tensor(mix).expand(n_channels, -1)
         device = pick_device(self.device)
-        with inference(), _at_work(self.model, device):
+        with inference(), at_work(self.model, device):
             if _is_demucs(self.model):
-                return self._run_demucs(channels, device).numpy()
-            return self._run_chunks(channels, rate, device).numpy()
+                return self._run_demucs(self.model, channels, device).numpy()
+            seconds = self.chunk_seconds
+            if seconds == "auto":
+                seconds = float(self._of_model("segment", default=DEFAULT_CHUNK_SECONDS))
+            return separate_in_chunks(
+                self.model,
+                channels,
+                n_chunk=len(mix) if seconds is None else max(round(seconds * rate), 1),
+                overlap=self.overlap,
+                batch_size=self.batch_size,
+                device=device,
+            ).numpy()
 
-    def _run_demucs(self, mix: torch.Tensor, device: torch.device) -> torch.Tensor:
+    def _run_demucs(self, model: Model, mix: torch.Tensor, device: torch.device) -> torch.Tensor:
         from demucs.apply import apply_model
 
         sources = apply_model(
-            self.model,
+            model,
             mix[None],
             shifts=0,
             split=self.chunk_seconds is not None,
@@ -353,73 +359,7 @@ class TorchSeparator(BaseEstimator):
         )
         return sources[0].mean(dim=1)
 
-    def _run_chunks(self, mix: torch.Tensor, rate: float, device: torch.device) -> torch.Tensor:
-        import torch
 
-        n_samples = mix.shape[1]
-        seconds = self.chunk_seconds
-        if seconds == "auto":
-            seconds = float(self._of_model("segment", default=DEFAULT_CHUNK_SECONDS))
-        chunk = n_samples if seconds is None else max(round(seconds * rate), 1)
-        shared = int(self.overlap * chunk)
-        hop = chunk - shared
-        hop -= hop % min(hop, GRID)
-        chunk = hop + shared
-        # The last chunk ends with the song and may be shorter, as the model may pad its own input.
-        starts = range(0, max(n_samples - shared, 1), hop)
-        margin = shared // 4
-        fade_in = (torch.arange(shared) + 0.5 - margin) / max(shared - 2 * margin, 1)
-        fade_in.clamp_(0, 1)
-
-        def run(starts: range) -> torch.Tensor:
-            batch = torch.stack([mix[:, start : start + chunk] for start in starts]).to(device)
-            sources = self.model(batch)
-            shape = tuple(getattr(sources, "shape", ()))
-            if len(shape) != 4 or shape[::3] != batch.shape[::2]:
-                raise ValueError(
-                    f"the model returned shape {shape} for {tuple(batch.shape)}; expected "
-                    f"({len(batch)}, n_sources, n_channels, {batch.shape[2]})"
-                )
-            return sources.mean(dim=2).cpu()
-
-        alike = (starts[:-1], starts[-1:])  # only chunks of equal length fit into a batch
-        batches = chain.from_iterable(in_batches(run, part, self.batch_size) for part in alike)
-        total = None
-        for start, sources in zip(starts, chain.from_iterable(batches), strict=True):
-            if total is None:
-                total = torch.zeros(len(sources), n_samples)
-            if start != starts[0]:
-                sources[:, :shared] *= fade_in
-            if start != starts[-1]:
-                sources[:, hop:] *= 1 - fade_in
-            total[:, start : start + chunk] += sources
-        return total
-
-
-def _is_demucs(model: Any) -> bool:
+def _is_demucs(model: object) -> TypeGuard[Model]:
     """Whether a model's class is of the package demucs, whose ``apply_model`` then runs it."""
     return any(c.__module__.partition(".")[0] == "demucs" for c in type(model).__mro__)
-
-
-@contextmanager
-def _at_work(model: Any, device: torch.device) -> Iterator[None]:
-    """Put a module on a device and into evaluation mode, and restore both afterwards."""
-    import torch
-
-    if not isinstance(model, torch.nn.Module):
-        yield
-        return
-    modes = [(module, module.training) for module in model.modules()]
-    tensors = chain(model.parameters(), model.buffers())
-    home = next((tensor.device for tensor in tensors), device)
-    try:
-        # Weights that are moved in inference mode could not be trained afterwards.
-        with torch.inference_mode(False):
-            model.to(device)
-        model.eval()
-        yield
-    finally:
-        with torch.inference_mode(False):
-            model.to(home)
-        for module, mode in modes:
-            module.training = mode

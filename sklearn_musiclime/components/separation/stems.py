@@ -125,7 +125,7 @@ class StemSeparator(BaseEstimator):
         for source, stem_path in self.stem_paths(path).items():
             if not stem_path.is_file():
                 raise ValueError(f"there is no {source!r} stem at {str(stem_path)!r}")
-            cell = stem_path
+            cell: Path | dict[str, object] = stem_path
             if span is not None:
                 cell = {"path": stem_path, "start": span[0], "end": span[1]}
             try:

@@ -217,7 +217,7 @@ class AudioEmbedder(Embedder):
             model = model.to(device).eval()
         return model, _torch.weights_digest(model)
 
-    def _extractor(self) -> FeatureExtractionMixin:
+    def _extractor(self) -> Any:
         if self.feature_extractor is not None:
             return self.feature_extractor
         return _load_extractor(came_from(self.model, "feature_extractor"))

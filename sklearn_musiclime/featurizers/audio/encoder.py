@@ -31,7 +31,7 @@ from sklearn_musiclime.songs import read_audio
 
 if TYPE_CHECKING:
     import torch
-    from transformers import FeatureExtractionMixin, PreTrainedModel
+    from transformers import PreTrainedModel
 
 POOLINGS = ("auto", "mean", "first")
 MAX_SECONDS = 30.0
@@ -65,7 +65,7 @@ class AudioEncoder:
     """
 
     model: PreTrainedModel
-    extractor: FeatureExtractionMixin
+    extractor: Any  # transformers declares neither its rate nor that it can be called
     pooling: str = "auto"
     window: float | None = None
     long: str = "mean"
@@ -170,8 +170,9 @@ class AudioEncoder:
         inputs = {name: tensor.to(self.model.device) for name, tensor in inputs.items()}
         if hasattr(self.model, "get_audio_features"):
             # CLAP's audio model, and its projection into the space shared with texts.
-            outputs = self.model.audio_model(**inputs)
-            projected = self.model.audio_projection(outputs.pooler_output)
+            clap: Any = self.model  # torch declares the parts of a module as tensors
+            outputs = clap.audio_model(**inputs)
+            projected = clap.audio_projection(outputs.pooler_output)
             outputs.pooler_output = projected / projected.norm(dim=-1, keepdim=True)
             return outputs
         if self.model.config.is_encoder_decoder:
@@ -288,7 +289,8 @@ class AudioEncoder:
             windows = np.concatenate([songs[row] for row in rows])
             encoded = in_batches(lambda batch: self._pool(self.inputs(batch)), windows, batch_size)
             ends = np.cumsum([len(songs[row]) for row in rows])[:-1]
-            for row, part in zip(rows, np.split(np.concatenate(list(encoded)), ends), strict=True):
+            parts = np.split(np.concatenate(list(encoded)), ends)
+            for row, part in zip(rows.tolist(), parts, strict=True):
                 vectors[row] = part.mean(axis=0)
         return np.stack([vectors[row] for row in range(len(songs))])
 
@@ -306,7 +308,7 @@ class AudioEncoder:
         encoded = in_batches(partial(self._encode_cases, windows), new, batch_size)
         for (number, case), vector in zip(new, chain.from_iterable(encoded), strict=True):
             known[number][case] = vector
-        total = 0.0
+        total: np.ndarray = np.zeros((), dtype=np.float32)
         for number, (window, _) in enumerate(windows):
             cases, which = drawn[number]
             total = total + np.stack([known[number][case] for case in cases])[which]
@@ -344,7 +346,7 @@ class AudioEncoder:
         rate, needed = neighbourhood.audio.sampling_rate, self.extractor.sampling_rate
         if rate != needed:
             raise ValueError(f"perturbed audio at {rate} Hz where {needed} Hz is needed")
-        n_samples = len(neighbourhood.audio.mix)
+        n_samples = int(neighbourhood.audio.borders[-1])
         starts, size = self.windows(n_samples)
         kept = _WINDOWS.setdefault(neighbourhood, {})
         key = (self.model, self.pooling, self.extractor.to_json_string(), size, len(starts))
@@ -379,7 +381,7 @@ def _steps(outputs: Any) -> torch.Tensor:
     return hidden.flatten(2).transpose(1, 2) if hidden.ndim > 3 else hidden
 
 
-def _is_ast(extractor: FeatureExtractionMixin) -> bool:
+def _is_ast(extractor: Any) -> bool:
     from transformers import ASTFeatureExtractor
 
     return isinstance(extractor, ASTFeatureExtractor)

@@ -38,8 +38,9 @@ class _Frames:
         self.waveforms = waveforms  # (n, n_padded)
         self.magnitude = magnitude  # (n_bins, n * n_frames)
         self.rate = settings.sampling_rate
-        self.n_mels, self.n_mfcc = settings.n_mels, settings.n_mfcc
-        self.framing = {
+        self.n_mels: int = settings.n_mels
+        self.n_mfcc: int = settings.n_mfcc
+        self.framing: dict[str, Any] = {
             "frame_length": settings.n_fft,
             "hop_length": settings.hop_length,
             "center": False,

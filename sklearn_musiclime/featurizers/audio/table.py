@@ -155,7 +155,8 @@ def frame_table(
         return None
 
     n_frames = groups[-1].frames.stop
-    centre, parts = None, []
+    centre: np.ndarray | None = None
+    parts = []
     silence = features(np.zeros((1, n_fft), dtype=np.float32))
     for group, drawn in zip(groups, cases, strict=True):
         for values in _case_features(
@@ -172,6 +173,7 @@ def frame_table(
                     values.max(axis=2),
                 )
             )
+    assert centre is not None  # a song has a frame
     total, squares, low, high = (np.concatenate(part) for part in zip(*parts, strict=True))
     return FrameTable(entries, total, squares, low, high, centre, n_frames)
 
@@ -202,7 +204,7 @@ def frame_groups(
     list of Group
         Groups in the order of time, which contain each frame once.
     """
-    n_samples = len(audio.mix)
+    n_samples = int(audio.borders[-1])
     n_frames = n_centred_frames(n_samples, n_fft, hop_length) if n_frames is None else n_frames
     starts = np.arange(n_frames) * hop_length + (-(n_fft // 2) if start is None else start)
     first = np.clip(starts, 0, n_samples - 1)  # a window may reach beyond the song
@@ -261,11 +263,12 @@ def drawn_cases(
     """
     audio, masks = neighbourhood.audio, neighbourhood.masks
     kept = masks.reshape(len(masks), len(audio.source_names), audio.n_segments)
-    cases, entries = [], np.empty((len(masks), len(groups)), dtype=np.int32)
+    cases: list[np.ndarray] = []
+    entries = np.empty((len(masks), len(groups)), dtype=np.int32)
     for number, group in enumerate(groups):
         drawn = kept[:, :, group.segments.start : group.segments.stop]
         distinct, which = distinct_rows(drawn.reshape(len(masks), -1))
-        entries[:, number] = sum(map(len, cases)) + which
+        entries[:, number] = sum(len(known) for known in cases) + which
         cases.append(distinct.reshape(-1, *drawn.shape[1:]))
     return cases, entries
 
@@ -333,6 +336,8 @@ def case_waveforms(
     -------
     ndarray of shape (n_cases, stop - start), dtype float32
     """
+    assert audio.mix is not None
+    assert audio.sources is not None
     waveforms = np.zeros((len(cases), stop - start), dtype=np.float32)
     for place, segment in enumerate(group.segments):
         a, b = max(start, audio.borders[segment]), min(stop, audio.borders[segment + 1])

@@ -47,8 +47,8 @@ def crossed_interactions(
     --------
     >>> import numpy as np
     >>> from sklearn_musiclime.surrogate import crossed_interactions
-    >>> half = np.random.default_rng(0).integers(0, 2, (2, 20, 3)).astype(bool)
-    >>> audio, lyrics = np.stack([half, ~half], axis=2).reshape(2, 40, 3)
+    >>> drawn = np.random.default_rng(0).integers(0, 2, (2, 20, 3)).astype(bool)
+    >>> audio, lyrics = np.stack([drawn, ~drawn], axis=2).reshape(2, 40, 3)
     >>> loud, love = audio[:, 0], lyrics[:, 2]
     >>> scores = 0.5 * np.outer(loud, love) + np.exp(loud)[:, np.newaxis] + love
     >>> found = crossed_interactions(audio, lyrics, scores[:, :, np.newaxis])

@@ -98,13 +98,12 @@ def fit_interactions(
         )
     found = []
     if grid is not None:
-        audio, lyrics = neighbourhood.grid
-        halves = neighbourhood.audio_masks[audio], neighbourhood.lyric_masks[lyrics]
-        found.append(crossed_interactions(*halves, grid, fractions=sampling.grid_fractions))
+        audio, lyrics = neighbourhood.grid_masks
+        found.append(crossed_interactions(audio, lyrics, grid, fractions=sampling.grid_fractions))
     if which == "all":
         residual = scores - surrogate.intercept - neighbourhood.masks @ surrogate.weights.T
-        halves = (neighbourhood.audio_masks, neighbourhood.lyric_masks)
-        for number, (masks, offset) in enumerate(zip(halves, (0, n_audio), strict=True)):
+        sides = (neighbourhood.audio_masks, neighbourhood.lyric_masks)
+        for number, (masks, offset) in enumerate(zip(sides, (0, n_audio), strict=True)):
             rows = neighbourhood.pairs[n_known:, number]
             # Means over the other side's masks vary with the draw, unless all were combined.
             design = "exhaustive" if sampling.is_complete else "paired"

@@ -58,12 +58,13 @@ def joint_interactions(
         return Interactions(pairs, nothing, nothing, np.ones_like(nothing), nothing)
     if design == "exhaustive":
         coded = masks - 0.5
-        weights = [
-            16 / len(masks) * (coded.T @ (coded * s[:, np.newaxis]))[tuple(pairs.T)]
-            for s in scores.T
-        ]
-        weights = without_rounding(np.stack(weights), floors[:, np.newaxis])
-        return exact_interactions(pairs, weights)
+        weights = np.stack(
+            [
+                16 / len(masks) * (coded.T @ (coded * s[:, np.newaxis]))[tuple(pairs.T)]
+                for s in scores.T
+            ]
+        )
+        return exact_interactions(pairs, without_rounding(weights, floors[:, np.newaxis]))
     if design == "paired":
         coded = masks[::2] - 0.5
         response = (scores[::2] + scores[1::2]) / 2

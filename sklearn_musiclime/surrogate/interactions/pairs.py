@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 
 from sklearn_musiclime.surrogate.confidence import MOST_DOF
+
+DERIVED: Any = None
+"""Default of a field that ``__post_init__`` derives from the other fields unless it is given."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +35,7 @@ class Interactions:
     weights: np.ndarray
     std_err: np.ndarray
     q_values: np.ndarray
-    dof: np.ndarray | None = None
+    dof: np.ndarray = DERIVED
 
     def __post_init__(self) -> None:
         if self.dof is None:

@@ -12,7 +12,7 @@ FALSE_DISCOVERIES = 0.05
 
 
 def tested_interactions(
-    pairs: np.ndarray, weights: np.ndarray, std_err: np.ndarray, dof: int
+    pairs: np.ndarray, weights: np.ndarray, std_err: np.ndarray, dof: float
 ) -> Interactions:
     """Interactions with the q-values of their t-tests, label by label."""
     q_values = [compute_q_values(w, s, dof) for w, s in zip(weights, std_err, strict=True)]
@@ -21,7 +21,7 @@ def tested_interactions(
     )
 
 
-def compute_q_values(weights: np.ndarray, std_err: np.ndarray, dof: int) -> np.ndarray:
+def compute_q_values(weights: np.ndarray, std_err: np.ndarray, dof: float) -> np.ndarray:
     """Benjamini-Hochberg q-values of t-tests; 1 for weights of 0, or without degrees of freedom."""
     if dof < 1 or not len(weights):
         return np.ones(len(weights))

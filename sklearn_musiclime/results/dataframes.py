@@ -1,4 +1,4 @@
-"""Helpers for the tables of local and global explanations."""
+"""Helpers for the pandas data frames of local and global explanations."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ SHARES = ("audio", "lyrics", "interaction")
 """Names of the modality shares, parts of the score's variance."""
 
 
-def check_modality(modality: str) -> None:
-    """Raise a ValueError unless `modality` is "audio" or "lyrics"."""
-    if modality not in ("audio", "lyrics"):
+def check_modality_filter(modality: str | None) -> None:
+    """Raise a ValueError unless `modality` is "audio", "lyrics" or None, which keeps all rows."""
+    if modality not in ("audio", "lyrics", None):
         raise ValueError(f"modality must be 'audio' or 'lyrics', got {modality!r}")
 
 
@@ -24,7 +24,7 @@ def largest_first(frame: pd.DataFrame, column: str) -> pd.DataFrame:
     return frame.iloc[order].reset_index(drop=True)
 
 
-def pair_frame(
+def pair_dataframe(
     names: Sequence[str],
     modalities: Sequence[str],
     pairs: np.ndarray,
@@ -50,12 +50,12 @@ def pair_frame(
         Columns ``first``, ``second``, ``modalities`` and `columns`, in descending order of
         ``|weight|``.
     """
-    names, modalities = np.array(names, dtype=object), np.array(modalities, dtype=object)
+    name, modality = np.array(names, dtype=object), np.array(modalities, dtype=object)
     frame = pd.DataFrame(
         {
-            "first": names[pairs[:, 0]],
-            "second": names[pairs[:, 1]],
-            "modalities": [" x ".join(pair) for pair in modalities[pairs]],
+            "first": name[pairs[:, 0]],
+            "second": name[pairs[:, 1]],
+            "modalities": [" x ".join(pair) for pair in modality[pairs]],
             **columns,
         }
     )

@@ -1,4 +1,4 @@
-"""Arrays and tables: by what they hold, not by how it lies in memory."""
+"""Arrays and sparse matrices: by what they hold, not by how it lies in memory."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from hashlib import blake2b
 from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from sklearn_musiclime._runtime.fingerprint.graph import DIGEST_BYTES, Parts, Unidentified
 
@@ -53,7 +52,7 @@ def bytes_digest(values: np.ndarray) -> bytes:
     -------
     bytes
     """
-    return blake2b(memoryview(values), digest_size=DIGEST_BYTES).digest()
+    return blake2b(values.data, digest_size=DIGEST_BYTES).digest()
 
 
 def describe_scalar(scalar: np.generic) -> Parts:
@@ -89,90 +88,6 @@ def describe_dtype(dtype: np.dtype) -> Parts:
         base, shape = dtype.subdtype
         return Parts(f"dtype of {shape}", [("", base)])
     return Parts(f"dtype {dtype.str}")
-
-
-def describe_frame(frame: pd.DataFrame) -> Parts:
-    """Return what a table of pandas holds.
-
-    Parameters
-    ----------
-    frame : DataFrame
-        The table.
-
-    Returns
-    -------
-    Parts
-        Index, names of the columns, and columns, however they are joined in blocks.
-    """
-    columns = ((f".iloc[:, {i}]", frame.iloc[:, i].array) for i in range(frame.shape[1]))
-    return Parts(
-        "frame",
-        [("", type(frame)), (".index", frame.index), (".columns", frame.columns),
-         (".attrs", frame.attrs), *columns],
-    )  # fmt: skip
-
-
-def describe_series(series: pd.Series | pd.Index) -> Parts:
-    """Return what a column or an index of pandas holds.
-
-    Parameters
-    ----------
-    series : Series or Index
-        The column.
-
-    Returns
-    -------
-    Parts
-    """
-    children: list[tuple[str, Any]] = [("", type(series)), (".array", series.array)]
-    if isinstance(series, pd.Series):
-        children += [(".name", series.name), (".index", series.index), (".attrs", series.attrs)]
-    else:
-        children.append((".names", list(series.names)))
-    return Parts("series", children)
-
-
-def describe_extension_array(array: Any) -> Parts:
-    """Return what the array of a column of pandas holds.
-
-    Parameters
-    ----------
-    array : pandas.api.extensions.ExtensionArray
-        The array.
-
-    Returns
-    -------
-    Parts
-    """
-    if isinstance(array, pd.arrays.NumpyExtensionArray):
-        return Parts("values", [("", array.to_numpy())])
-    if isinstance(array, pd.Categorical):
-        return Parts(
-            f"categories {array.ordered}",
-            [("", np.asarray(array.codes)), (".categories", array.categories)],
-        )
-    values = array.to_numpy(dtype=object)
-    return Parts(f"values {array.dtype!r}", [("", values)])
-
-
-def describe_polars(table: Any) -> Parts:
-    """Return what a table or column of polars holds.
-
-    Parameters
-    ----------
-    table : polars.DataFrame or polars.Series
-        It.
-
-    Returns
-    -------
-    Parts
-    """
-    columns = [table] if hasattr(table, "name") else table.get_columns()
-    children = [
-        part for column in columns
-        for part in (("", column.name), ("", repr(column.dtype)), ("", column.to_list()))
-    ]  # fmt: skip
-    return Parts("polars", [("", type(table)), *children])
 
 
 def describe_sparse(matrix: Any) -> Parts:

@@ -1,0 +1,108 @@
+"""What the parameters of :class:`~sklearn_musiclime.MusicLimeExplainer` may be."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable
+from numbers import Integral, Real
+from os import PathLike
+from typing import Any
+
+import numpy as np
+from sklearn.utils._param_validation import (
+    HasMethods,
+    Interval,
+    InvalidParameterError,
+    StrOptions,
+)
+
+from sklearn_musiclime.components.lyrics import LYRIC_UNITS
+from sklearn_musiclime.neighbourhood import DESIGNS, check_design
+from sklearn_musiclime.surrogate import (
+    FEATURE_SELECTION,
+    KERNELS,
+    LINKS,
+    check_regressor,
+    check_selection,
+)
+
+CONSTRAINTS: dict[str, Any] = {
+    "model": "no_validation",
+    "separator": [HasMethods("separate"), None],
+    "segmenter": [HasMethods("segment")],
+    "lyric_units": [StrOptions(set(LYRIC_UNITS))],
+    "mask_token": [str, None],
+    "modality": [StrOptions({"both", "audio", "lyrics"})],
+    "design": [StrOptions({"auto", *DESIGNS})],
+    "n_samples": [Interval(Integral, 2, None, closed="left"), "array-like"],
+    "kernel": [StrOptions(set(KERNELS))],
+    "kernel_width": [Interval(Real, 0, np.inf, closed="right")],
+    "link": [StrOptions(set(LINKS))],
+    "regressor": [HasMethods("fit"), None],
+    "feature_selection": [StrOptions(set(FEATURE_SELECTION))],
+    "n_features": [Interval(Integral, 1, None, closed="left"), None],
+    "interactions": [StrOptions({"auto", "cross", "all"}), None],
+    "linked": ["boolean"],
+    "tol": [Interval(Real, 0, None, closed="neither"), None],
+    "max_samples": [Interval(Integral, 2, None, closed="left")],
+    "sampling_rate": [Interval(Real, 0, None, closed="neither"), None],
+    "output_names": ["array-like", None],
+    "kind": [StrOptions({"classes", "outputs"}), None],
+    "audio_column": [Hashable],
+    "lyrics_column": [Hashable],
+    "word_times_column": [Hashable],
+    "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
+    "memory": [str, PathLike, HasMethods("cache"), None],
+    "cache_version": [str, Integral, None],
+    "n_jobs": [Integral, None],
+    "random_state": ["random_state"],
+    "verbose": ["verbose"],
+}
+"""Constraints on single parameters, as scikit-learn validates them."""
+
+
+def check_parameters(explainer: Any) -> None:
+    """Check what a constraint on a single parameter can't say.
+
+    Parameters
+    ----------
+    explainer : MusicLimeExplainer
+        The explainer, whose parameters satisfy `CONSTRAINTS`.
+
+    Raises
+    ------
+    InvalidParameterError, ValueError
+        A class was given instead of an estimator, or parameters contradict each other.
+    """
+    for name in ("separator", "segmenter", "regressor"):
+        if isinstance(getattr(explainer, name), type):
+            raise InvalidParameterError(
+                f"{name} must be an estimator, got a class: {getattr(explainer, name).__name__}"
+            )
+    # "auto" becomes "crossed" for factored models, the design that accepts every `n_samples`.
+    check_design("crossed" if explainer.design == "auto" else explainer.design, explainer.n_samples)
+    check_selection(explainer.feature_selection, explainer.n_features)
+    check_regressor(explainer.regressor)
+    is_plain = explainer.regressor is None and explainer.feature_selection == "none"
+    if explainer.kernel == "shapley" and not is_plain:
+        raise ValueError("kernel='shapley' takes neither a regressor nor a feature_selection")
+    if (
+        explainer.kernel == "shapley"
+        and explainer.interactions in ("cross", "all")
+        and explainer.design != "exhaustive"
+    ):
+        raise ValueError(
+            f"interactions={explainer.interactions!r} with kernel='shapley' need all masks: use "
+            "design='exhaustive' (up to 20 components), or interactions='auto', which goes "
+            "without them where masks are drawn"
+        )
+    if explainer.design == "crossed" and (explainer.linked or explainer.kernel == "shapley"):
+        raise ValueError(
+            "design='crossed' draws audio and lyrics apart, which linked=True and "
+            "kernel='shapley' can't have; use design='paired'"
+        )
+    if explainer.linked and explainer.modality != "both":
+        raise ValueError(f"linked=True needs modality='both', got {explainer.modality!r}")
+    if explainer.tol is not None and explainer.max_samples < np.max(explainer.n_samples):
+        raise ValueError(
+            f"max_samples={explainer.max_samples} is less than n_samples={explainer.n_samples}"
+        )

@@ -1,0 +1,81 @@
+"""The scores of one song's masks as a public function, which calls a :class:`Scorer`."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Hashable
+from dataclasses import replace
+
+import numpy as np
+
+from sklearn_musiclime.neighbourhood.containers import NotApartError
+from sklearn_musiclime.neighbourhood.samples import Neighbourhood
+from sklearn_musiclime.neighbourhood.scoring import Scorer, fallback_message
+
+
+class MaskFunction:
+    """A model's scores of a song as a function of masks.
+
+    Made by :meth:`MusicLimeExplainer.mask_functions
+    <sklearn_musiclime.MusicLimeExplainer.mask_functions>`.
+
+    Parameters
+    ----------
+    scorer : Scorer
+        The model and the song.
+
+    Attributes
+    ----------
+    components : Decomposition
+        Components of the song, the columns of a mask.
+    n_calls : int
+        Number of masks that have been scored.
+    """
+
+    def __init__(self, scorer: Scorer):
+        self.components = scorer.components
+        self.n_calls = 0
+        self._scorer = replace(scorer, links=None)
+
+    def __call__(self, masks: np.ndarray) -> np.ndarray:
+        """Score the perturbed songs of masks.
+
+        Parameters
+        ----------
+        masks : array-like of shape (n_masks, n_components), bool
+            True where a component is kept.
+
+        Returns
+        -------
+        ndarray of shape (n_masks, n_labels)
+            The model's scores.
+        """
+        masks = np.asarray(masks, dtype=bool)
+        self.n_calls += len(masks)
+        n_audio = self.components.n_audio
+        drawn = Neighbourhood.joint("independent", masks, n_audio)
+        try:
+            return self._scorer.score_pairs(drawn, drawn.pairs)
+        except NotApartError as error:
+            self._scorer = self._scorer.whole(str(error))
+            warnings.warn(fallback_message(str(error), len(masks)), UserWarning)
+            return self._scorer.score_pairs(drawn, drawn.pairs)
+
+    def column(self, label: Hashable) -> int:
+        """Return the column of a label's scores. The unperturbed song is scored for it.
+
+        Parameters
+        ----------
+        label : label
+            A label, as in ``explanation.labels``.
+
+        Returns
+        -------
+        int
+            Position of the column.
+        """
+        answer = self._scorer.score_song()
+        self.n_calls += 1
+        columns, n_labels = self._scorer.score.columns, answer.scores.shape[1]
+        said = None if columns.has_a_column_each(n_labels) else self._scorer.predict_song()
+        return columns.labels(n_labels, answer.names, said).index(label)

@@ -1,0 +1,72 @@
+"""Explanations as text, which the commands of the command line print."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from sklearn_musiclime.results.dataframes import SHARES
+from sklearn_musiclime.results.global_tables import GlobalResult
+from sklearn_musiclime.results.local import LocalResult
+
+
+def print_local(explanation: LocalResult) -> None:
+    """Print the largest weights, the interactions and the shares of the modalities.
+
+    Parameters
+    ----------
+    explanation : LocalExplanation
+        The explanation.
+    """
+    label = explanation.labels[0]
+    scores = ", ".join(f"{name} {score:.3f}" for name, score in explanation.prediction.items())
+    print(f"{explanation.title}: {scores}")
+    print(
+        f"Why {label} (surrogate {explanation.local_prediction[0]:.3f}, "
+        f"fidelity {explanation.fidelity[0]:.3f}, {explanation.settings['n_samples']} samples)\n"
+    )
+    for modality in ("audio", "lyrics"):
+        top = explanation.top(8, modality=modality)
+        print(f"{modality:<24} {'seconds':>13} {'weight':>9} {'+- 95 %':>9}")
+        for row in top.itertuples():
+            name = row.component if modality == "audio" else row.text
+            seconds = "" if np.isnan(row.start) else f"{row.start:.1f}-{row.end:.1f}"
+            print(
+                f"{' '.join(name.split())[:24]:<24} {seconds:>13} {row.weight:>+9.4f} "
+                f"{row.high - row.weight:>9.4f}"
+            )
+        print()
+    pairs = explanation.interactions().head(5)
+    print(f"Together, beyond what each adds: {'nothing that stands out' if pairs.empty else ''}")
+    for row in pairs.itertuples():
+        print(
+            f"{f'{row.first} x {row.second}':<38} {row.weight:>+9.4f} {row.high - row.weight:>9.4f}"
+        )
+    shares = explanation.modality_share()["share"]
+    print("What moves the score: " + ", ".join(f"{m} {x:.0%}" for m, x in shares.items()))
+    alone = explanation.modality_scores()
+    print(
+        "The score of " + ", ".join(f"{kept} {score:.3f}" for kept, score in alone.items()) + "\n"
+    )
+
+
+def print_global(explanation: GlobalResult, min_count: int) -> None:
+    """Print the shares of the modalities and the most important components of each class.
+
+    Parameters
+    ----------
+    explanation : GlobalExplanation
+        The explanation.
+    min_count : int
+        Smallest number of explanations that contain a component.
+    """
+    shares = explanation.modality_share()
+    tops = {m: explanation.tops(8, modality=m, min_count=min_count) for m in ("audio", "lyrics")}
+    for index, label in enumerate(explanation.labels):
+        share = shares.loc[label]
+        print(
+            f"\n{label}: {share['n_explanations']:.0f} songs, what moves the score: "
+            + ", ".join(f"{name} {share[name]:.0%}" for name in SHARES)
+        )
+        for modality, top in tops.items():
+            found = [f"{r.component} {r.importance:.3g}" for r in top[index].itertuples()]
+            print(f"  {modality:<6} {', '.join(found) or f'nothing that {min_count} songs have'}")
