@@ -13,6 +13,8 @@ the fit to all songs, and C the songs of a cluster, the residuals of a fit witho
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 
 BANDWIDTHS = (0.03, 0.1, 0.3)
@@ -66,11 +68,11 @@ def fit_kernel_ridge(
     coefficients = np.zeros((len(own), n_labels))
     for number, bandwidth in enumerate(BANDWIDTHS):
         kernel = _kernel(own, own, bandwidth)
-        for penalised, left_out in _ridges(_centred(kernel, kernel), about, clusters):
+        for fitted, left_out in _ridges(_centred(kernel, kernel), about, clusters):
             error = np.square(left_out).sum(axis=0)
             better = error < least
             least[better], which[better] = error[better], number
-            residual[:, better], coefficients[:, better] = left_out[:, better], penalised[:, better]
+            residual[:, better], coefficients[:, better] = left_out[:, better], fitted[:, better]
     predicted = np.empty((len(new), n_labels))
     for number in np.unique(which):
         labels, bandwidth = which == number, BANDWIDTHS[number]
@@ -95,7 +97,9 @@ def _centred(rows: np.ndarray, kernel: np.ndarray) -> np.ndarray:
     return rows - rows.mean(axis=1, keepdims=True) - kernel.mean(axis=0) + kernel.mean()
 
 
-def _ridges(kernel, about, clusters):
+def _ridges(
+    kernel: np.ndarray, about: np.ndarray, clusters: np.ndarray
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Yield coefficients and left-out residuals, each (n_songs, n_labels), for each penalty."""
     n = len(kernel)
     values, vectors = np.linalg.eigh(kernel)

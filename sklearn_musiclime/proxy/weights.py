@@ -1,4 +1,4 @@
-"""Weights of the surrogate with a proxy: what the proxy predicts, and what the model says beyond it.
+"""Weights of the surrogate with a proxy: those of its predictions and those of their errors.
 
 With f the model's scores of n perturbed songs, h the proxy's predictions for many more songs,
 h_out its predictions for the n songs, each by a fit without the song's cluster, and T the fit of
@@ -23,6 +23,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from scipy.special import expit, logit
@@ -39,6 +40,8 @@ BY_LABEL = (
     "left_out",
 )  # fmt: skip
 """Attributes of a surrogate that differ from label to label."""
+TINY = 1e-9
+"""Degrees of freedom that stand for none."""
 NEAREST = 1e-6
 """Probabilities are clipped to this distance from 0 and 1 before their log-odds are taken."""
 
@@ -69,7 +72,7 @@ def fit_with_proxy(
     scored: Sample,
     scores: np.ndarray,
     free: Sample,
-) -> tuple[Surrogate, np.ndarray]:
+) -> Surrogate:
     """Fit the surrogate with a proxy, where that makes its error smaller.
 
     Parameters
@@ -86,11 +89,9 @@ def fit_with_proxy(
 
     Returns
     -------
-    surrogate : Surrogate
+    Surrogate
         The combined weights and their errors. `score` and `fidelity` are of the combined weights on
-        the scored songs.
-    factors : ndarray of shape (n_labels,)
-        The factor c of each label; 0 where a proxy was of no use.
+        the scored songs, `proxy_factor` is the factor c of each label.
     """
     best, factors = fit(scored.neighbourhood, scores), np.zeros(scores.shape[1])
     least = _error(best, best)
@@ -103,7 +104,7 @@ def fit_with_proxy(
             better = error < least
             best = _choose(better, combined, best)
             least[better], factors[better] = error[better], factor
-    return best, factors
+    return replace(best, proxy_factor=factors)
 
 
 def _proxies(
@@ -152,10 +153,8 @@ def _combined(
     own, other = np.square(of_rest.std_err), np.square(factor * of_free.std_err)
     total = own + other
     # Welch and Satterthwaite: the degrees of freedom of a sum of two variances.
-    parts = (
-        np.square(v) / np.maximum(d, 1e-9) for v, d in ((own, of_rest.dof), (other, of_free.dof))
-    )
-    parts = sum(parts)
+    parts = np.square(own) / np.maximum(of_rest.dof, TINY)
+    parts = parts + np.square(other) / np.maximum(of_free.dof, TINY)
     dof = np.divide(np.square(total), parts, out=of_rest.dof.copy(), where=parts > 0)
     return replace(
         of_rest,
@@ -189,6 +188,7 @@ def _choose(better: np.ndarray, one: Surrogate, other: Surrogate) -> Surrogate:
         a, b = getattr(one, name), getattr(other, name)
         if name == "left_out":
             return np.where(better, a, b)
-        return np.where(better.reshape(-1, *[1] * (a.ndim - 1)), a, b)
+        return np.where(better if a.ndim == 1 else better[:, np.newaxis], a, b)
 
-    return replace(other, **{name: pick(name) for name in BY_LABEL})
+    chosen: dict[str, Any] = {name: pick(name) for name in BY_LABEL}
+    return replace(other, **chosen)
