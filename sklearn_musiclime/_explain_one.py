@@ -19,6 +19,7 @@ needs, and all read the same parameters, so that they are best read in one go.
 from __future__ import annotations
 
 import warnings
+from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import Any, Literal, Self
@@ -57,6 +58,7 @@ from sklearn_musiclime.neighbourhood import (
     select_labels,
     song_generator,
 )
+from sklearn_musiclime.proxy.fitting import N_FREE, ProxyFit
 from sklearn_musiclime.songs import Song, SongTable
 from sklearn_musiclime.surrogate import (
     LinkedScores,
@@ -143,6 +145,7 @@ class SongExplainer:
     linked: bool
     tol: float | None
     max_samples: int
+    proxy: str | None
     batch_size: int | Literal["auto"]
 
     @classmethod
@@ -388,14 +391,7 @@ class SongExplainer:
         converged : bool or None
             Whether `tol` was reached; None if `tol` is None.
         """
-        fit = partial(
-            fit_neighbourhood,
-            kernel=self.kernel,
-            kernel_width=self.kernel_width,
-            feature_selection=self.feature_selection,
-            n_features=self.n_features,
-            regressor=self.regressor,
-        )
+        fit = self._fit(scorer, drawing)
         surrogate, converged, name = fit(neighbourhood, answers.pairs), None, scorer.song.name
         while self.tol is not None:
             # Errors are unreliable with too few masks, or if a few masks determine a large weight.
@@ -521,6 +517,23 @@ class SongExplainer:
         rng = song_generator(self.seed, scorer.song, components)
         return Drawing(design, n_columns, rng, self.kernel, self.interactions is not None)
 
+    def _fit(
+        self, scorer: Scorer, drawing: Drawing
+    ) -> Callable[[Neighbourhood, np.ndarray], Surrogate]:
+        """Return the fit of the surrogate, with a proxy if the model is a black box."""
+        fit = partial(
+            fit_neighbourhood,
+            kernel=self.kernel,
+            kernel_width=self.kernel_width,
+            feature_selection=self.feature_selection,
+            n_features=self.n_features,
+            regressor=self.regressor,
+        )
+        is_linear = self.regressor is None and self.feature_selection == "none"
+        if self.proxy is None or not is_linear or scorer.parts is not None:
+            return fit
+        return ProxyFit(fit, scorer.components, scorer.links, drawing.free(N_FREE))
+
     def _which_interactions(self, links: np.ndarray | None) -> str | None:
         """Return the pairs of components to estimate: "cross", "all" or None (if linked)."""
         if links is not None:
@@ -571,6 +584,7 @@ class SongExplainer:
             "n_lyric_masks": neighbourhood.n_masks[1],
             "n_combinations": len(neighbourhood.all_pairs),
             "masks": neighbourhood.digest(),
+            "proxy": self.proxy,
             "tol": self.tol,
             "converged": converged,
             "kernel": self.kernel,

@@ -43,6 +43,7 @@ CONSTRAINTS: dict[str, Any] = {
     "interactions": [StrOptions({"auto", "cross", "all"}), None],
     "linked": ["boolean"],
     "tol": [Interval(Real, 0, None, closed="neither"), None],
+    "proxy": [StrOptions({"auto"}), None],
     "max_samples": [Interval(Integral, 2, None, closed="left")],
     "sampling_rate": [Interval(Real, 0, None, closed="neither"), None],
     "output_names": ["array-like", None],

@@ -140,6 +140,12 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         Largest number of samples with `tol`. A :class:`~sklearn.exceptions.ConvergenceWarning`
         tells that it was reached first, and ``explanation.settings["converged"]`` is False. In the
         crossed design: number of audio and lyric masks together.
+    proxy : "auto" or None, default=None
+        "auto": the weights of a black box are estimated with a proxy, a cheap model of how its
+        perturbed songs sound (:mod:`sklearn_musiclime.proxy`), which may save nine of ten calls of
+        the model. Standard errors include it. Interactions and shares are estimated without it, and
+        so are the weights of factored models, and those with a `regressor` or a
+        `feature_selection`. None: no proxy.
     sampling_rate : int or None, default=None
         Rate, in Hz, at which audio is perturbed and passed to the model. None: the attribute
         ``sampling_rate`` or ``required_sampling_rate`` of the fitted model or of a part of it, else
@@ -252,6 +258,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         linked: bool = False,
         tol: float | None = None,
         max_samples: int = 100_000,
+        proxy: str | None = None,
         sampling_rate: int | None = None,
         output_names: Sequence[Hashable] | None = None,
         kind: str | None = None,
@@ -285,6 +292,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         self.linked = linked
         self.tol = tol
         self.max_samples = max_samples
+        self.proxy = proxy
         self.sampling_rate = sampling_rate
         self.output_names = output_names
         self.kind = kind

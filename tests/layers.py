@@ -20,6 +20,7 @@ FLOORS = (
     ("components",),
     ("neighbourhood",),
     ("featurizers", "surrogate"),
+    ("proxy",),
     ("fusion", "results"),
     ("datasets", "report"),
     ("explanation",),  # results with the methods that draw them

@@ -78,6 +78,22 @@ class Drawing:
             besides=None if drawn.is_noisy else drawn,
         )  # fmt: skip
 
+    def free(self, n_samples: int) -> Neighbourhood:
+        """Draw masks by the same design that no model will score, by a generator of their own.
+
+        Parameters
+        ----------
+        n_samples : int
+            How many.
+
+        Returns
+        -------
+        Neighbourhood
+        """
+        return draw_neighbourhood(
+            self.design, *self.n_columns, n_samples, self.rng.spawn(1)[0], kernel=self.kernel
+        )
+
 
 def song_generator(seed: int, song: Song, components: Decomposition) -> np.random.Generator:
     """Make the random number generator of a song, which is the same wherever it stands in X.

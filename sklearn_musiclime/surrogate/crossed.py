@@ -156,6 +156,8 @@ def fit_crossed_surrogate(
         dof=np.where(is_shrunk, 0.0, dof),
         penalty=penalties.max(axis=1, initial=0.0),
         is_sufficient=is_sufficient,
+        weight=weight,
+        left_out=left_out,
     )
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from scipy import stats
@@ -40,6 +40,13 @@ class Surrogate:
         least squares or another `regressor`.
     is_sufficient : bool
         Whether there were at least 1.5 clusters of masks per component on each side.
+    weight : ndarray of shape (n_samples,)
+        Weights of the samples in the fit.
+    left_out : ndarray of shape (n_samples, n_labels)
+        Scores less those of a surrogate that is fitted without the sample's cluster.
+    proxy_factor : ndarray of shape (n_labels,), or None
+        Fraction of the proxy's predictions that was used, see :mod:`sklearn_musiclime.proxy`; None
+        without a proxy.
     """
 
     weights: np.ndarray
@@ -51,6 +58,9 @@ class Surrogate:
     dof: np.ndarray
     penalty: np.ndarray
     is_sufficient: bool = True
+    weight: np.ndarray = field(default_factory=lambda: np.empty(0))
+    left_out: np.ndarray = field(default_factory=lambda: np.empty((0, 0)))
+    proxy_factor: np.ndarray | None = None
 
     @property
     def low(self) -> np.ndarray:

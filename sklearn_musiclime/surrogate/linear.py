@@ -170,6 +170,8 @@ def fit_surrogate(
         dof=dof,
         penalty=penalty if regressor is None else np.zeros(n_labels),
         is_sufficient=is_sufficient,
+        weight=weight,
+        left_out=left_out,
     )
 
 

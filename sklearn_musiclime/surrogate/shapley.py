@@ -153,4 +153,6 @@ def fit_shapley(
         dof=dof,
         penalty=np.zeros(len(total)),
         is_sufficient=side.is_complete or n_clusters >= ENOUGH * (p - 1),
+        weight=weight,
+        left_out=left_out,
     )

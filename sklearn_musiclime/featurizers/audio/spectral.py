@@ -185,7 +185,7 @@ class SpectralStatistics(TransformerMixin, BaseEstimator):
         features: Sequence[str] = ("mel", "mfcc"),
         statistics: Sequence[str] = ("mean", "std"),
         *,
-        sampling_rate: int = 22050,
+        sampling_rate: float = 22050,
         n_fft: int = 2048,
         hop_length: int = 512,
         n_mels: int = 64,

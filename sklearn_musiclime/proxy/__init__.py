@@ -1,0 +1,20 @@
+"""The proxy: a cheap model of one song's scores, which makes the most of few calls of the model.
+
+A black box is asked about every perturbed song, which may be dear: that is why there are few of
+them, and why weights of full songs with hundreds of components are then mostly noise. The proxy is
+fitted to the model's scores of one song's perturbed songs. It sees how a perturbed song sounds
+(pooled log-mel power) and its mask, both of which cost nearly nothing, so it can predict the scores
+of tens of thousands of songs more. The surrogate is fitted to these predictions, and the model's
+own scores correct it: see :mod:`~sklearn_musiclime.proxy.weights` for the formula. The proxy need
+not be right; a poor one is given little weight, or none.
+
+- :mod:`~sklearn_musiclime.proxy.features`: what the proxy sees;
+- :mod:`~sklearn_musiclime.proxy.kernel_ridge`: the proxy itself;
+- :mod:`~sklearn_musiclime.proxy.weights`: the weights with a proxy;
+- :mod:`~sklearn_musiclime.proxy.fitting`: the fit of one song.
+"""
+
+from sklearn_musiclime.proxy.fitting import ProxyFit
+from sklearn_musiclime.proxy.weights import Sample, fit_with_proxy
+
+__all__ = ["ProxyFit", "Sample", "fit_with_proxy"]

@@ -1,0 +1,67 @@
+"""Fit of one song's surrogate with a proxy, whatever has been scored so far."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from sklearn_musiclime.components.decomposition import Decomposition
+from sklearn_musiclime.neighbourhood import Neighbourhood
+from sklearn_musiclime.proxy.features import sound_features
+from sklearn_musiclime.proxy.weights import Sample, fit_with_proxy
+from sklearn_musiclime.surrogate import Surrogate
+
+N_FREE = 20_000
+"""Number of perturbed songs that the proxy predicts."""
+
+
+@dataclass(frozen=True, eq=False)
+class ProxyFit:
+    """Fits the surrogate of a song's scores with a proxy.
+
+    Attributes
+    ----------
+    fit : callable
+        Fits the surrogate to a neighbourhood and scores of shape (n_samples, n_columns), linearly.
+    components : Decomposition
+        Components of the song.
+    links : ndarray of shape (n_components,) of int, or None
+        Linked unit of each component, if the columns of masks are linked units.
+    free : Neighbourhood
+        Masks whose songs the proxy predicts, drawn by the design of the masks to come.
+    """
+
+    fit: Callable[[Neighbourhood, np.ndarray], Surrogate]
+    components: Decomposition
+    links: np.ndarray | None
+    free: Neighbourhood
+
+    def __call__(self, neighbourhood: Neighbourhood, scores: np.ndarray) -> Surrogate:
+        """Fit the surrogate of a neighbourhood.
+
+        Parameters
+        ----------
+        neighbourhood : Neighbourhood
+            Masks of a joint design.
+        scores : ndarray of shape (n_samples, n_labels)
+            The model's scores of their perturbed songs.
+
+        Returns
+        -------
+        Surrogate
+            Without a proxy where all masks are enumerated.
+        """
+        if neighbourhood.is_exhaustive:
+            return self.fit(neighbourhood, scores)
+        scored, free = self._samples(neighbourhood)
+        return fit_with_proxy(self.fit, scored, scores, free)
+
+    def _samples(self, neighbourhood: Neighbourhood) -> tuple[Sample, Sample]:
+        # Together, so that one table of frames serves both.
+        masks = np.vstack([neighbourhood.masks, self.free.masks])
+        of_components = masks if self.links is None else masks[:, self.links]
+        sound = sound_features(self.components, of_components[:, : self.components.n_audio])
+        of_scored, of_free = np.split(np.hstack([sound, masks]), [len(neighbourhood)])
+        return Sample(neighbourhood, of_scored), Sample(self.free, of_free)

@@ -1,0 +1,194 @@
+"""Weights of the surrogate with a proxy: those of its predictions and those of their errors.
+
+With f the model's scores of n perturbed songs, h the proxy's predictions for many more songs,
+h_out its predictions for the n songs, each by a fit without the song's cluster, and T the fit of
+the surrogate, which is linear in the scores::
+
+    weights   = T_N(c h) + T_n(f - c h_out)
+    std_err^2 = c^2 std_err_N(h)^2 + std_err_n(f - c h_out)^2
+
+The second term estimates the error of the first from the model's own scores and removes it, so that
+weights are unbiased whatever the proxy, up to the choice of c. The factor c, between 0 and 1, and
+the scale on which the proxy is fitted (log-odds, or the scores themselves) are those of the least
+estimated error, label by label; c = 0 is the surrogate without a proxy.
+
+References
+----------
+Särndal, Swensson, Wretman, "Model assisted survey sampling", Springer, 1992.
+
+Angelopoulos, Bates, Fannjiang, Jordan, Zrnic, "Prediction-powered inference", Science 382, 2023.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from scipy.special import expit, logit
+
+from sklearn_musiclime.neighbourhood import Neighbourhood
+from sklearn_musiclime.proxy.kernel_ridge import fit_kernel_ridge
+from sklearn_musiclime.surrogate import Surrogate
+from sklearn_musiclime.surrogate.fidelity import weighted_r2
+
+FACTORS = (0.25, 0.5, 0.75, 1.0)
+"""Values of c that are tried beside 0."""
+BY_LABEL = (
+    "weights", "intercept", "score", "fidelity", "local_prediction", "std_err", "dof", "penalty",
+    "left_out",
+)  # fmt: skip
+"""Attributes of a surrogate that differ from label to label."""
+TINY = 1e-9
+"""Degrees of freedom that stand for none."""
+NEAREST = 1e-6
+"""Probabilities are clipped to this distance from 0 and 1 before their log-odds are taken."""
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """Masks and what the proxy sees of their perturbed songs.
+
+    Attributes
+    ----------
+    neighbourhood : Neighbourhood
+        The masks, of a joint design.
+    features : ndarray of shape (n_samples, n_features)
+        Features of the perturbed songs, masks included.
+    """
+
+    neighbourhood: Neighbourhood
+    features: np.ndarray
+
+    @property
+    def is_drawn(self) -> np.ndarray:
+        """Which samples were drawn, and are not fixed such as the song itself, (n_samples,)."""
+        return np.arange(len(self.neighbourhood)) >= self.neighbourhood.n_known
+
+
+def fit_with_proxy(
+    fit: Callable[[Neighbourhood, np.ndarray], Surrogate],
+    scored: Sample,
+    scores: np.ndarray,
+    free: Sample,
+) -> Surrogate:
+    """Fit the surrogate with a proxy, where that makes its error smaller.
+
+    Parameters
+    ----------
+    fit : callable
+        Fits the surrogate to a neighbourhood and to scores of shape (n_samples, n_columns). Each
+        column is fitted for itself, and linearly.
+    scored : Sample
+        The perturbed songs that the model scored.
+    scores : ndarray of shape (n_samples, n_labels)
+        Their scores.
+    free : Sample
+        Many more perturbed songs, drawn by the same design.
+
+    Returns
+    -------
+    Surrogate
+        The combined weights and their errors. `score` and `fidelity` are of the combined weights on
+        the scored songs, `proxy_factor` is the factor c of each label.
+    """
+    best, factors = fit(scored.neighbourhood, scores), np.zeros(scores.shape[1])
+    least = _error(best, best)
+    for expected, predicted in _proxies(scored, scores, free):
+        of_free = fit(free.neighbourhood, predicted)
+        for factor in FACTORS:
+            of_rest = fit(scored.neighbourhood, scores - factor * expected)
+            combined = _combined(of_rest, of_free, factor, scored.neighbourhood, expected, scores)
+            error = _error(combined, of_rest)
+            better = error < least
+            best = _choose(better, combined, best)
+            least[better], factors[better] = error[better], factor
+    return replace(best, proxy_factor=factors)
+
+
+def _proxies(
+    scored: Sample, scores: np.ndarray, free: Sample
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Yield the predictions of a proxy of the log-odds, and of one of the scores themselves.
+
+    They are for the scored songs and for the free songs, each (n_samples, n_labels). Drawn songs
+    are left out when their own scores are predicted; fixed ones, such as the song itself, take no
+    part in the fit.
+    """
+    drawn = scored.is_drawn
+    features, clusters = scored.features[drawn], scored.neighbourhood.sampling.sides[0].clusters
+    new = np.vstack([scored.features, free.features])
+    is_probability = (scores.min(axis=0) >= 0) & (scores.max(axis=0) <= 1)
+    scales: list[tuple[Callable, Callable]] = [(np.asarray, np.asarray)]
+    if is_probability.any():
+        scales.insert(0, (_log_odds, expit))
+    for to_scale, from_scale in scales:
+        left_out, predicted = fit_kernel_ridge(
+            features, to_scale(scores[drawn]), clusters[drawn], new
+        )
+        expected, of_free = np.split(from_scale(predicted), [len(scores)])
+        expected[drawn] = from_scale(left_out)
+        yield expected, of_free
+
+
+def _log_odds(scores: np.ndarray) -> np.ndarray:
+    return logit(np.clip(scores, NEAREST, 1 - NEAREST))
+
+
+def _combined(
+    of_rest: Surrogate,
+    of_free: Surrogate,
+    factor: float,
+    scored: Neighbourhood,
+    expected: np.ndarray,
+    scores: np.ndarray,
+) -> Surrogate:
+    """Add the weights of the proxy's predictions to those of what they leave."""
+    weights = of_rest.weights + factor * of_free.weights
+    intercept = of_rest.intercept + factor * of_free.intercept
+    residual = scores - scored.masks @ weights.T - intercept
+    fitted = scored.masks @ of_free.weights.T + of_free.intercept
+    left_out = of_rest.left_out + factor * (expected - fitted)
+    own, other = np.square(of_rest.std_err), np.square(factor * of_free.std_err)
+    total = own + other
+    # Welch and Satterthwaite: the degrees of freedom of a sum of two variances.
+    parts = np.square(own) / np.maximum(of_rest.dof, TINY)
+    parts = parts + np.square(other) / np.maximum(of_free.dof, TINY)
+    dof = np.divide(np.square(total), parts, out=of_rest.dof.copy(), where=parts > 0)
+    return replace(
+        of_rest,
+        weights=weights,
+        intercept=intercept,
+        score=weighted_r2(scores, residual, of_rest.weight),
+        fidelity=weighted_r2(scores, left_out, of_rest.weight),
+        local_prediction=of_rest.local_prediction + factor * of_free.local_prediction,
+        std_err=np.sqrt(total),
+        dof=dof,
+        left_out=left_out,
+    )
+
+
+def _error(surrogate: Surrogate, rest: Surrogate) -> np.ndarray:
+    """Estimated squared error of each label's weights, up to a factor that all fits share.
+
+    It is their variance. Where masks are too few for least squares and weights are shrunk, which
+    the variance does not tell, it is what neither the proxy nor the surrogate of its `rest` foresee
+    of a song that is left out.
+    """
+    if surrogate.is_sufficient:
+        return np.square(surrogate.std_err).sum(axis=1)
+    return rest.weight @ np.square(rest.left_out)
+
+
+def _choose(better: np.ndarray, one: Surrogate, other: Surrogate) -> Surrogate:
+    """Take the labels that are `better` from one surrogate and the rest from the other."""
+
+    def pick(name: str) -> np.ndarray:
+        a, b = getattr(one, name), getattr(other, name)
+        if name == "left_out":
+            return np.where(better, a, b)
+        return np.where(better if a.ndim == 1 else better[:, np.newaxis], a, b)
+
+    chosen: dict[str, Any] = {name: pick(name) for name in BY_LABEL}
+    return replace(other, **chosen)

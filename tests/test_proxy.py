@@ -1,0 +1,257 @@
+"""The proxy: against fits without each song, enumerated masks, and the surrogate without it."""
+
+from functools import partial
+
+import numpy as np
+import pytest
+from conftest import song_array
+
+from sklearn_musiclime import MusicLimeExplainer, UniformSegmenter
+from sklearn_musiclime.components.decomposition import decompose
+from sklearn_musiclime.neighbourhood import draw_neighbourhood
+from sklearn_musiclime.proxy import ProxyFit
+from sklearn_musiclime.proxy import kernel_ridge as kernel_ridge_module
+from sklearn_musiclime.proxy.features import sound_features
+from sklearn_musiclime.proxy.kernel_ridge import fit_kernel_ridge
+from sklearn_musiclime.songs import SongTable
+from sklearn_musiclime.surrogate import fit_neighbourhood
+
+RATE = 8000
+WORDS = "red sun over the blue hills and far away"
+
+
+def rng(seed=0):
+    return np.random.default_rng(seed)
+
+
+@pytest.fixture(scope="module")
+def song():
+    """Two seconds: noise that a tone joins and leaves."""
+    time = np.arange(2 * RATE) / RATE
+    tone = np.sin(2 * np.pi * 700 * time) * (np.sin(2 * np.pi * time) > 0)
+    return song_array((rng().normal(0, 0.05, 2 * RATE) + 0.2 * tone, WORDS))
+
+
+def loud_and_red(X):
+    """Probabilities by the loudness of the song and three of its words, on a logistic scale."""
+    loudness = np.array([np.log10(np.mean(np.square(cell)) + 1e-6) for cell in X[:, 0]])
+    words = [set(cell.split()) for cell in X[:, 1]]
+    said = np.array([[w in own for w in ("red", "blue", "away")] for own in words])
+    score = 2.0 * (loudness + 3.0) + said @ [2.0, -1.5, 0.5] + said[:, 0] * loudness
+    p = 1 / (1 + np.exp(-score))
+    return np.column_stack([1 - p, p])
+
+
+def explainer(model=loud_and_red, **parameters):
+    settings = {"separator": None, "segmenter": UniformSegmenter(n_segments=4), "random_state": 0}
+    settings |= {"sampling_rate": RATE, "interactions": None, "n_samples": 60}
+    return MusicLimeExplainer(model, **settings | parameters)
+
+
+def explain(X, model=loud_and_red, **parameters):
+    return explainer(model, **parameters).fit(X).explain(X, labels=[1])[0]
+
+
+# --- the kernel ridge ---
+
+
+@pytest.mark.parametrize(
+    "clusters", [np.arange(12), np.arange(12) // 2, [0, 0, 1, 2, 2, 3, 4, 4, 5, 6, 7, 7]]
+)
+def test_left_out_predictions_are_those_of_fits_without_the_cluster(clusters, monkeypatch):
+    monkeypatch.setattr(kernel_ridge_module, "BANDWIDTHS", (0.1,))
+    clusters = np.asarray(clusters)
+    features, targets = rng().normal(size=(12, 3)), rng(1).normal(size=(12, 2))
+    # Standardised already, so that a fit without some songs sees the same features.
+    features = (features - features.mean(axis=0)) / features.std(axis=0)
+    monkeypatch.setattr(kernel_ridge_module, "PENALTIES", np.array([0.02]))
+    left_out, predicted = fit_kernel_ridge(features, targets, clusters, features)
+    kernel = kernel_ridge_module._kernel(features, features, 0.1)
+    centring = np.eye(12) - 1 / 12
+    penalty = 0.02 * np.trace(centring @ kernel @ centring)
+
+    def by_hand(rows, of):
+        # Ridge with a free intercept, as the bordered system of its dual problem.
+        n = len(rows)
+        system = np.block(
+            [
+                [kernel[np.ix_(rows, rows)] + penalty * np.eye(n), np.ones((n, 1))],
+                [np.ones((1, n)), np.zeros((1, 1))],
+            ]
+        )
+        solved = np.linalg.solve(system, np.vstack([targets[rows], np.zeros((1, 2))]))
+        return kernel[np.ix_(of, rows)] @ solved[:n] + solved[n]
+
+    np.testing.assert_allclose(predicted, by_hand(np.arange(12), np.arange(12)), atol=1e-9)
+    for cluster in np.unique(clusters):
+        own, others = np.flatnonzero(clusters == cluster), np.flatnonzero(clusters != cluster)
+        np.testing.assert_allclose(left_out[own], by_hand(others, own), atol=1e-8)
+
+
+def test_features_that_do_not_vary_count_for_nothing():
+    features, targets = rng().normal(size=(30, 2)), rng(1).normal(size=(30, 1))
+    same = np.hstack([features, np.full((30, 1), 7.0)])
+    one = fit_kernel_ridge(features, targets, np.arange(30), features[:3])[1]
+    # The number of features scales the kernel, so a constant one is not without any effect on it.
+    two = fit_kernel_ridge(same, targets, np.arange(30), same[:3])[1]
+    assert np.isfinite(two).all()
+    assert np.abs(one - two).max() < 0.2 * np.abs(targets).max()
+
+
+# --- the weights, against the enumeration of all masks ---
+
+
+@pytest.fixture(scope="module")
+def population(song):
+    """All 4,096 masks of the song's 4 segments and 8 words, their scores and features."""
+    components = decompose(
+        SongTable(song).read(0, RATE), separator=None, segmenter=UniformSegmenter(n_segments=4)
+    )
+    p = len(components)
+    every = draw_neighbourhood(
+        "exhaustive", components.n_audio, p - components.n_audio, 2**p, rng()
+    )
+    function = next(explainer().fit(song).mask_functions(song))
+    return components, every, function(every.masks)[:, [1]]
+
+
+def scores_of(every, scores, neighbourhood):
+    powers = 1 << np.arange(every.masks.shape[1])
+    of_mask = dict(zip((every.masks @ powers).tolist(), scores, strict=True))
+    return np.array([of_mask[code] for code in (neighbourhood.masks @ powers).tolist()])
+
+
+@pytest.mark.parametrize("kernel", ["exponential", "shapley"])
+@pytest.mark.parametrize("design", ["paired", "independent"])
+def test_weights_are_unbiased_more_exact_and_in_their_intervals(population, kernel, design):
+    components, every, scores = population
+    sizes = components.n_audio, components.n_lyrics
+    fit = partial(fit_neighbourhood, kernel=kernel)
+    exhaustive = draw_neighbourhood("exhaustive", *sizes, 2 ** sum(sizes), rng(), kernel=kernel)
+    truth = fit(exhaustive, scores_of(every, scores, exhaustive)).weights[0]
+    free = draw_neighbourhood(design, *sizes, 20_000, rng(1), kernel=kernel)
+    with_proxy = ProxyFit(fit, components, None, free)
+    found, plain = [], []
+    for seed in range(30):
+        drawn = draw_neighbourhood(design, *sizes, 60, rng(seed), kernel=kernel)
+        own = scores_of(every, scores, drawn)
+        found.append(with_proxy(drawn, own))
+        plain.append(fit(drawn, own))
+    weights = np.array([s.weights[0] for s in found])
+    error = np.square(weights - truth).sum(axis=1).mean()
+    assert error < np.square(np.array([s.weights[0] for s in plain]) - truth).sum(axis=1).mean() / 3
+    # The mean over draws: its own standard error is that of one draw over the root of their number.
+    deviation = (weights.mean(axis=0) - truth) / (weights.std(axis=0) / np.sqrt(30) + 1e-12)
+    assert np.abs(deviation).max() < 4.5
+    covered = np.mean([(s.low[0] <= truth) & (truth <= s.high[0]) for s in found], axis=0)
+    assert covered.mean() > 0.9
+    assert covered[np.abs(truth) >= 0.3 * np.abs(truth).max()].min() > 0.75
+
+
+def test_shapley_values_add_up_with_a_proxy(song):
+    explanation = explain(song, kernel="shapley", n_samples=60, proxy="auto")
+    corners = explanation.corner_scores[0]
+    np.testing.assert_allclose(explanation.weights[0].sum(), corners[0] - corners[3], atol=1e-9)
+
+
+def test_noise_is_not_made_worse(population):
+    """Scores of which no proxy can foresee anything."""
+    components, every, _ = population
+    scores = rng(5).normal(size=(len(every), 1))
+    sizes = components.n_audio, components.n_lyrics
+    truth = fit_neighbourhood(every, scores).weights[0]
+    with_proxy = ProxyFit(
+        fit_neighbourhood, components, None, draw_neighbourhood("paired", *sizes, 20_000, rng(1))
+    )
+    errors = []
+    for seed in range(25):
+        drawn = draw_neighbourhood("paired", *sizes, 80, rng(seed))
+        own = scores_of(every, scores, drawn)
+        both = with_proxy(drawn, own), fit_neighbourhood(drawn, own)
+        errors.append([np.square(s.weights[0] - truth).sum() for s in both])
+    proxied, plain = np.mean(errors, axis=0)
+    assert proxied < 1.1 * plain
+
+
+# --- in the explainer ---
+
+
+def test_masks_and_calls_are_those_without_a_proxy(song):
+    with_proxy, without = (explain(song, proxy=proxy) for proxy in ("auto", None))
+    assert with_proxy.settings["masks"] == without.settings["masks"]
+    assert with_proxy.settings["n_combinations"] == without.settings["n_combinations"]
+    assert with_proxy.settings["proxy"] == "auto"
+    assert not np.allclose(with_proxy.weights, without.weights)
+    assert np.square(with_proxy.std_err).sum() < np.square(without.std_err).sum()
+    np.testing.assert_array_equal(with_proxy.shares, without.shares)
+
+
+def test_workers_batches_and_order_change_nothing(song):
+    X = np.vstack([song, song_array((rng(3).normal(0, 0.1, RATE), "la la land"))])
+    first = explainer(proxy="auto", n_samples=50).fit(X).explain(X, labels=[1])
+    again = explainer(proxy="auto", n_samples=50, n_jobs=2, batch_size=7).fit(X)
+    for one, two in zip(first[::-1], again.explain(X[::-1], labels=[1]), strict=True):
+        assert one.settings["masks"] == two.settings["masks"]
+        np.testing.assert_allclose(one.weights, two.weights, rtol=1e-10)
+
+
+@pytest.mark.parametrize(
+    "parameters",
+    [
+        {"modality": "audio", "segmenter": UniformSegmenter(n_segments=10)},
+        {"modality": "lyrics", "lyric_units": "word_positions"},
+        {"link": "logit"},
+        {"design": "independent"},
+        {"tol": 0.2},
+    ],
+    ids=str,
+)
+def test_settings_go_with_a_proxy(song, parameters):
+    proxied = explain(song, proxy="auto", **parameters)
+    exact = explain(song, **parameters | {"tol": None, "design": "exhaustive", "n_samples": 4096})
+    plain = explain(song, **parameters)
+    of_proxy, of_plain = (np.linalg.norm(e.weights - exact.weights) for e in (proxied, plain))
+    assert 0 < of_proxy < of_plain
+
+
+def test_fixed_fits_and_factored_models_take_no_proxy(made_songs, made_model):
+    X = made_songs[0].iloc[:1]
+    settings = {"n_samples": 40, "random_state": 0, "interactions": None}
+    one, two = (
+        MusicLimeExplainer(made_model, proxy=proxy, **settings).fit(X).explain(X)[0]
+        for proxy in ("auto", None)
+    )
+    np.testing.assert_array_equal(one.weights, two.weights)
+
+
+def test_a_selection_of_components_takes_no_proxy(song):
+    settings = {"feature_selection": "highest_weights", "n_features": 3}
+    one, two = (explain(song, proxy=proxy, **settings) for proxy in ("auto", None))
+    np.testing.assert_array_equal(one.weights, two.weights)
+
+
+def loud(X):
+    """A probability that rises steeply with the loudness of the song."""
+    loudness = np.array([np.log10(np.mean(np.square(cell)) + 1e-6) for cell in X[:, 0]])
+    p = 1 / (1 + np.exp(-6 * (loudness + 2.2)))
+    return np.column_stack([1 - p, p])
+
+
+def test_few_masks_for_many_components(song):
+    """Fewer pairs than components: weights are shrunk, and the proxy helps all the same."""
+    many = {"segmenter": UniformSegmenter(n_segments=40), "n_samples": 60, "model": loud}
+    with pytest.warns(UserWarning, match="too few masks"):
+        proxied = explain(song, proxy="auto", **many)
+    with pytest.warns(UserWarning, match="too few masks"):
+        plain = explain(song, **many)
+    exact = explain(song, **many | {"n_samples": 10_000})
+    of_proxy, of_plain = (np.linalg.norm(e.weights - exact.weights) for e in (proxied, plain))
+    assert of_proxy < 0.7 * of_plain
+    assert np.isnan(proxied.to_frame()["low"]).all()  # what shrinking hides has no interval yet
+
+
+def test_sound_features_are_those_of_composed_songs(population):
+    components, every, _ = population
+    some = every.masks[::97, : components.n_audio]
+    whole = sound_features(components, every.masks[:, : components.n_audio])[::97]
+    np.testing.assert_allclose(whole, sound_features(components, some), rtol=1e-4, atol=1e-4)
