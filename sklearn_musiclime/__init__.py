@@ -12,6 +12,7 @@ takes its way through the package in this order:
 - :mod:`~sklearn_musiclime.neighbourhood`: which design, how many samples, what that costs;
   :mod:`~sklearn_musiclime.neighbourhood.factored`: which models are cheap to ask;
 - :mod:`~sklearn_musiclime.surrogate`: which kernel, regressor and features;
+- :mod:`~sklearn_musiclime.proxy`: how a black box is explained with few calls;
 - :mod:`~sklearn_musiclime.results`: what was found, as data, tables and files;
   :mod:`~sklearn_musiclime.results.importance`: what counts over many songs;
 - :mod:`~sklearn_musiclime.report`: figures and pages;
