@@ -131,9 +131,7 @@ def main():
             components = decompose(
                 song, separator=HPSSSeparator(), segmenter=UniformSegmenter(n_segments=10)
             )
-            for n_samples, runs in compare(
-                model, components, (100, 200, 500), options.seeds
-            ).items():
+            for n_samples, runs in compare(model, components, options.seeds).items():
                 found.setdefault(n_samples, []).extend(runs)
         for n_samples, runs in found.items():
             plain, proxied, held, large, seconds = np.mean(runs, axis=0)

@@ -15,9 +15,15 @@ RATE = 22050
 REAL_SONGS = Path(__file__).parents[2] / "shared" / "data" / "jamendolyrics"
 
 
+def pytest_itemcollected(item):
+    """What is long is slow."""
+    if item.get_closest_marker("long"):
+        item.add_marker("slow")
+
+
 def pytest_collection_modifyitems(items):
-    """Slow tests first, so that workers end together."""
-    items.sort(key=lambda item: item.get_closest_marker("slow") is None)
+    """Long tests first, so that workers end together."""
+    items.sort(key=lambda item: item.get_closest_marker("long") is None)
 
 
 @pytest.fixture(scope="session")

@@ -61,6 +61,7 @@ def explain(saved, out, *options, model="model.skops", audio="song.wav", lyrics=
     return main(["explain", *paths, "--out", str(out), "--n-samples", "60", *options])
 
 
+@pytest.mark.slow
 def test_demo_on_real_songs(real_path, tmp_path, capfd):
     """What the table says is what the files hold and play."""
     out = tmp_path / "out"
@@ -84,6 +85,7 @@ def test_demo_on_real_songs(real_path, tmp_path, capfd):
             assert (energy > 0) == (segment in loud)
 
 
+@pytest.mark.long
 def test_demo_on_made_songs_in_a_process_of_its_own(tmp_path):
     out = tmp_path / "out"
     environment = os.environ | {"MPLBACKEND": "TkAgg"}
@@ -103,6 +105,7 @@ def test_demo_on_made_songs_in_a_process_of_its_own(tmp_path):
     assert not modules & {"torch", "transformers", "sentence_transformers", "dask", "ray", "demucs"}
 
 
+@pytest.mark.slow
 def test_explain_with_a_skops_model(saved, tmp_path, capsys):
     assert explain(saved, tmp_path) == 0
     assert {p.name for p in tmp_path.iterdir()} == WRITTEN
@@ -111,6 +114,7 @@ def test_explain_with_a_skops_model(saved, tmp_path, capsys):
     assert "Why " in capsys.readouterr().out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("rate", "expected"), [(4000, 8000), (22050, 22050), (64_000, 48_000)])
 def test_what_is_written_plays_everywhere(rate, expected, saved, made_songs, tmp_path):
     model = make_fusion_pipeline(audio=SpectralStatistics(sampling_rate=rate, features=("rms",)))
@@ -121,6 +125,7 @@ def test_what_is_written_plays_everywhere(rate, expected, saved, made_songs, tmp
         assert (sound.samplerate, sound.frames) == (expected, 2 * expected)
 
 
+@pytest.mark.slow
 def test_explain_a_label(saved, tmp_path, capsys):
     for label in ("calm", "wild"):
         assert explain(saved, tmp_path / label, "--label", label) == 0
@@ -184,6 +189,7 @@ def explain_table(saved, table, out, *options):
     ])  # fmt: skip
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("backend", [None, "threading", "dask"])
 def test_global(backend, saved, table, tmp_path, capfd):
     options = ["--n-jobs", "2"] + ([] if backend is None else ["--backend", backend])
@@ -206,6 +212,7 @@ def test_global(backend, saved, table, tmp_path, capfd):
     assert (tmp_path / "out" / "global.png").stat().st_size > 10_000
 
 
+@pytest.mark.slow
 def test_global_goes_on_where_it_stopped(saved, table, tmp_path):
     for _ in range(2):
         with pytest.warns(UserWarning, match="1 of 8"):
@@ -232,6 +239,7 @@ def test_global_errors_are_one_line(options, cause, saved, table, tmp_path, capf
     assert len(error.strip().splitlines()) == 1
 
 
+@pytest.mark.slow
 def test_the_page_is_opened_if_asked(saved, tmp_path, monkeypatch, capfd):
     opened = []
     monkeypatch.setattr("webbrowser.open", opened.append)

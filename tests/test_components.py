@@ -104,6 +104,7 @@ def test_all_on_audio_is_the_input_to_the_last_sample(separator, segmenter, n_sa
     np.testing.assert_allclose(alone, waveform, rtol=0, atol=2e-6 * (np.abs(waveform).max() or 1))
 
 
+@pytest.mark.slow
 def test_real_song_with_every_separator_and_segmenter(real_clips):
     clip = real_clips.iloc[3]
     waveform = clip.audio["array"]
@@ -142,6 +143,7 @@ def test_a_component_sounds_in_its_source_and_segment_alone(noise):
     np.testing.assert_allclose(compose_audio(audio, mask), expected, atol=1e-8)
 
 
+@pytest.mark.slow
 def test_hpss_is_librosas(noise):
     noise[5000:5100] += 1
     noise = np.tile(noise, 40)  # several blocks of frames
@@ -459,6 +461,7 @@ def test_a_pause_of_exactly_the_least_gap_is_a_segment(first, rate):
 # Lyrics.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("mask_token", [None, "[MASK]"])
 @pytest.mark.parametrize("units", LYRIC_UNITS)
 @settings(max_examples=150, deadline=None)

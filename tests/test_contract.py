@@ -33,6 +33,10 @@ PACKAGES = (
 )
 
 
+SLOW = ("MusicLimeExplainer", "TransformerFusionClassifier")
+"""Estimators whose checks take a minute together."""
+
+
 def checks():
     for number, entry in enumerate(contract.entries()):
         name = type(entry.estimator).__name__
@@ -40,6 +44,8 @@ def checks():
             marks = []
             if check.reason is not None:
                 marks = [pytest.mark.xfail(reason=check.reason, strict=True)]
+            if name in SLOW:
+                marks.append(pytest.mark.slow)
             yield pytest.param(check.run, id=f"{number}-{name}-{at}-{check.name}", marks=marks)
 
 
@@ -109,6 +115,7 @@ class Folds(GroupKFold):
         return super().split(X, y, groups)
 
 
+@pytest.mark.slow
 def test_metadata_are_routed_to_the_model_of_an_explainer(songs):
     X, y, weight, groups = songs
     plain = words(exact())

@@ -169,6 +169,7 @@ def test_files_are_told_apart_by_their_content(made_songs, tmp_path):
     assert len(entries(tmp_path / "cache")) == 4
 
 
+@pytest.mark.slow
 def test_fingerprints_hold_in_other_processes(tmp_path):
     script = tmp_path / "print.py"
     script.write_text(
@@ -243,6 +244,7 @@ def undisturbed(tmp_path_factory):
     return run_script(tmp_path_factory.mktemp("undisturbed"), "out")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize(
     ("n_jobs", "places"),
     [
@@ -264,6 +266,7 @@ def test_a_run_killed_at_many_places_goes_on(n_jobs, places, undisturbed, tmp_pa
     assert N_SONGS < n_explained <= N_SONGS + len(places) * n_jobs
 
 
+@pytest.mark.long
 def test_two_processes_share_a_cache(undisturbed, tmp_path):
     processes = [run_script(tmp_path, f"run{i}", wait=False) for i in range(2)]
     assert [process.wait(timeout=300) for process in processes] == [0, 0]
@@ -307,6 +310,7 @@ def test_failing_songs_are_reported_and_the_rest_is_kept(n_jobs, made_songs, tmp
         ours.explain(songs, on_error="ignore")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("n_jobs", [1, 2, 9])
 def test_a_model_that_fails_on_a_song(n_jobs, songs):
     def scores(X):
@@ -328,6 +332,7 @@ class Unportable(Exception):
         super().__init__(one)
 
 
+@pytest.mark.slow
 def test_errors_that_cannot_be_sent(songs):
     def scores(X):
         raise Unportable("a cause", "and another")
@@ -354,6 +359,7 @@ def scores_once_killed(mark, X):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_costs_time_alone(songs, tmp_path):
     expected = explainer().fit(songs).explain_global(songs)
     ours = explainer(partial(scores_once_killed, str(tmp_path / "mark")), n_jobs=2).fit(songs)
@@ -366,6 +372,7 @@ def always_killed(X):
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+@pytest.mark.slow
 def test_workers_that_always_die_end_the_run(songs):
     with pytest.warns(RuntimeWarning), pytest.raises(Exception, match=r"worker|terminated"):
         explainer(always_killed, n_jobs=2).fit(songs).explain_global(songs)
@@ -400,10 +407,12 @@ def local_cluster(monkeypatch):
         yield
 
 
+@pytest.mark.long
 def test_dask_local_cluster(local_cluster, songs, tmp_path):
     check_backend(songs, tmp_path, backend="dask")
 
 
+@pytest.mark.slow
 def test_dask_workers_that_always_die_end_the_run(local_cluster, songs):
     with (
         parallel_config(backend="dask"),
@@ -429,6 +438,7 @@ def load_in(pid):
     return Stranger()
 
 
+@pytest.mark.slow
 def test_a_model_that_workers_cannot_load(local_cluster, songs):
     with parallel_config(backend="dask"), pytest.raises(ModuleNotFoundError, match="stranger"):
         explainer(Stranger()).fit(songs).explain_global(songs)
@@ -470,6 +480,7 @@ def scheduler(tmp_path):
         process.wait(timeout=30)
 
 
+@pytest.mark.long
 def test_dask_scheduler_and_workers_started_by_hand(scheduler, songs, tmp_path):
     import distributed
 
@@ -480,6 +491,7 @@ def test_dask_scheduler_and_workers_started_by_hand(scheduler, songs, tmp_path):
         check_backend(songs, tmp_path, backend="dask")
 
 
+@pytest.mark.long
 def test_ray(songs, tmp_path):
     ray = pytest.importorskip("ray")
     from ray.util.joblib import register_ray
@@ -499,6 +511,7 @@ def test_ray(songs, tmp_path):
 # Scale.
 
 
+@pytest.mark.long
 def test_a_song_leaves_little_behind():
     rng = np.random.default_rng(0)
     words = [f"word{i}" for i in range(100)]
@@ -535,6 +548,7 @@ def test_groups_must_be_of_the_songs(songs):
     assert found.songs["group"].tolist() == list("aabbc")
 
 
+@pytest.mark.long
 def test_all_real_songs_in_one_line(real_clips, real_model):
     ours = MusicLimeExplainer(real_model, n_samples=100, random_state=0, n_jobs=2)
     found = ours.fit(real_clips).explain_global(real_clips)

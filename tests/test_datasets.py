@@ -162,6 +162,7 @@ def test_folders_that_are_not_jamendo_lyrics(small_jamendo, tmp_path):
         load_jamendo_lyrics(small_jamendo, window=0)
 
 
+@pytest.mark.slow
 def test_real_songs(real_clips, real_path):
     assert len(real_clips) >= 50
     assert set(real_clips["genre"]) == {"Hip-Hop", "Pop", "Folk", "Metal", "Reggae"}

@@ -174,6 +174,7 @@ def test_the_guide_leads_to_every_module():
             assert f":mod:`~sklearn_musiclime.{module.name}`" in guide, module.name
 
 
+@pytest.mark.long
 def test_the_reference_is_complete(tmp_path):
     pytest.importorskip("pdoc", reason="needs the extra docs")
     subprocess.run([sys.executable, ROOT / ".ci" / "reference", tmp_path], check=True)

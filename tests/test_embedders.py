@@ -324,6 +324,7 @@ def test_cells_of_all_kinds(folders, tmp_path):
         embedder.transform([waveform] * 9 + ["none.wav"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_segments", [7, 1])
 @pytest.mark.parametrize("kind", KINDS)
 def test_perturbed_songs_as_composed_ones(folders, kind, n_segments):
@@ -460,6 +461,7 @@ def test_pickles_and_clones(named):
     np.testing.assert_array_equal(clone(embedder).fit_transform(column), expected)
 
 
+@pytest.mark.slow
 def test_an_instance_travels_along(minilm, folders):
     rng = np.random.default_rng(0)
     ast = transformers.AutoModel.from_pretrained(folders["ast"])
@@ -492,6 +494,7 @@ def test_another_model_of_the_same_name(tmp_path, folders):
         pickle.loads(pickled).transform(column)
 
 
+@pytest.mark.long
 def test_grid_search_over_models(tmp_path):
     """The better model is found; the other has never learnt a language."""
     tiny_models.roberta(tmp_path)
@@ -512,6 +515,7 @@ def test_grid_search_over_models(tmp_path):
     assert np.isfinite(other).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("backend", ["loky", "threading"])
 def test_in_parallel(named, backend):
     embedder, column = named
@@ -542,6 +546,7 @@ print("done")
 """
 
 
+@pytest.mark.long
 def test_no_deadlock(folders):
     """Forked while torch's threads wait; then workers, then threads. In a process with a limit."""
     outcome = subprocess.run(
@@ -596,6 +601,7 @@ def test_digests():
     assert weights_digest(one) == weights_digest(two)
 
 
+@pytest.mark.slow
 def test_factored_explanations(folders, made_songs):
     """A pipeline of both embedders is factored, and says what it says as a black box."""
     X, y, _, _ = made_songs
@@ -650,6 +656,7 @@ class Hungry:
         return self.predict_encoded(self.encode_audio(X["audio"]), self.encode_lyrics(X["lyrics"]))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("as_black_box", [False, True])
 def test_short_of_memory(made_songs, as_black_box):
     """Halved batches change nothing."""
@@ -671,6 +678,7 @@ def test_short_of_memory(made_songs, as_black_box):
     np.testing.assert_allclose(explained[0].weights, explained[1].weights, rtol=1e-10)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("backend", ["loky", "threading"])
 def test_explaining_in_parallel(made_songs, backend):
     """Songs on two workers, each with a model that it loads once, say what they say one by one."""

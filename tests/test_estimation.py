@@ -47,6 +47,7 @@ def test_all_masks_give_the_weights_of_the_population(design, kernel_width):
         assert not found.std_err.any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("design", ["paired", "independent", "crossed"])
 def test_masks_that_run_out_leave_ever_less_to_chance(design):
     """Of 256 masks 240: intervals cover, and are far narrower than those of so many of many."""
@@ -68,6 +69,7 @@ def test_masks_that_run_out_leave_ever_less_to_chance(design):
     assert np.mean(claimed) < 1.35 * np.sqrt(np.mean(np.square(actual)))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("kernel_width", "n_samples"), [(0.25, 200), (0.25, 1000), (0.1, 1000)])
 def test_large_weights_are_covered(kernel_width, n_samples):
     """A logistic model of two words among twelve components: the penalty of LIME would hide it."""
@@ -91,6 +93,7 @@ def test_large_weights_are_covered(kernel_width, n_samples):
     assert np.mean(held["ridge"]) < 0.9
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("design", "sizes", "n_samples"),
     [
@@ -208,6 +211,7 @@ def test_what_a_selection_drops_has_no_known_weight():
 # What a weight is.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("p", "weight"), [(3, 0.55), (10, 0.33), (50, 0.27)])
 def test_a_weight_near_the_song_is_no_average(p, weight):
     """Of a product of three, whose Banzhaf values are 1/4."""

@@ -51,6 +51,7 @@ def test_shares_of_enumerated_sides(model, sizes, expected, design):
     assert sure.max() < 0.05
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("design", ["crossed", "paired", "independent"])
 @pytest.mark.parametrize("n_samples", [200, 1000])
 def test_shares_are_sobols_in_every_design(n_samples, design):
@@ -149,6 +150,7 @@ def test_rounding_of_single_precision_is_no_interaction():
 # Interactions.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n_samples", "p"), [(200, 75), (400, 75), (1000, 20)])
 def test_interactions_of_independent_masks_are_not_shrunk(n_samples, p):
     """A planted pair of weight 1, whose product is regressed on the masks as the scores are."""

@@ -29,6 +29,7 @@ def test_all_are_listed_and_say_what_to_expect():
             assert part in example.__doc__.replace("\n", " ")
 
 
+@pytest.mark.slow
 def test_own_pipeline(run, tmp_path):
     explanation = run("own_pipeline")
     words = explanation.top(1, modality="lyrics")
@@ -54,6 +55,7 @@ def test_black_box(run):
     }
 
 
+@pytest.mark.slow
 def test_hugging_face(run):
     pytest.importorskip("sentence_transformers", reason="needs the extra deep")
     explanation = run("hugging_face")
@@ -66,6 +68,7 @@ def test_hugging_face(run):
     assert explanation.settings["n_lyric_masks"] == 300
 
 
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore:1 of 12 songs:UserWarning")
 def test_corpus_on_dask(run):
     pytest.importorskip("distributed", reason="needs the extra distributed")
@@ -85,6 +88,7 @@ def test_corpus_on_dask(run):
     np.testing.assert_allclose(first.sums, expected.sums, rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.long
 def test_search_settings(run):
     search = run("search_settings")
     assert search.best_params_["segmenter__n_segments"] == 10
@@ -100,6 +104,7 @@ def test_search_settings(run):
         assert ten > 0.95 > seven
 
 
+@pytest.mark.long
 def test_bias_audit_finds_the_confounder(run):
     before, after = run("bias_audit")
     first, *others = before.top(100, "wild", min_count=5).itertuples()

@@ -19,6 +19,7 @@ from sklearn_musiclime.datasets import make_songs, save_songs
 # The truth.
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("seed", range(10))
 def test_planted_components_come_first(seed, tmp_path):
     X, _, stems, truth = make_songs(40, duration=1.5, random_state=seed)
@@ -66,6 +67,7 @@ def texts(made_songs):
     return songs["lyrics"].str.replace("\n", " "), y
 
 
+@pytest.mark.slow
 def test_lyrics_agree_with_lime_within_the_sampling_error_of_both(texts):
     model = make_pipeline(TfidfVectorizer(), LogisticRegression(C=20)).fit(*texts)
     runs = [lime_and_our_weights(model.predict_proba, texts[0][0], seed) for seed in range(12)]
@@ -134,6 +136,7 @@ def probabilities(model, X):
     return model.predict_proba(X)
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("backend", ["loky", "threading", None])
 @pytest.mark.parametrize("batch_size", [1, 7, 64, "auto"])
 @pytest.mark.parametrize(

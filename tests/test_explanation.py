@@ -321,6 +321,7 @@ def bombs(folder, name):
         document.write_text(document.read_text().replace('"row": 0', '"row": 0, "row": 1'))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "cause"),
     [
@@ -394,6 +395,7 @@ def test_lyrics_are_laid_out_line_by_line(explanation):
     assert lines == [[(0, "love", 0), (5, "is", 1), (8, "all", 2)], [(0, "love", 0)]]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("units", ["words", "lines"])
 def test_long_lyrics_and_long_words_are_cut_to_the_page(units, noise, tmp_path):
     text = "\n".join(["word " * 60, "x" * 10_000, *["line"] * 50])

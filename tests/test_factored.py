@@ -61,6 +61,7 @@ def features(sparse_threshold=0.3, **options):
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sparse_threshold", [0.0, 1.0])
 @pytest.mark.parametrize("head", HEADS)
 def test_every_head(head, sparse_threshold, made_songs):
@@ -182,6 +183,7 @@ SHAPES = [
 ]  # fmt: skip
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", SHAPES)
 def test_every_shape_of_pipeline(shape, made_songs):
     X, y, _, _ = made_songs
@@ -199,6 +201,7 @@ def test_songs_need_only_the_columns_that_the_model_reads(made_songs):
     np.testing.assert_array_equal(narrow.weights, explained(FrozenEstimator(model), X).weights)
 
 
+@pytest.mark.slow
 def test_arrays_of_songs(made_songs):
     X, y, _, _ = made_songs
     X = X[["audio", "lyrics"]].to_numpy()
@@ -206,6 +209,7 @@ def test_arrays_of_songs(made_songs):
     assert_as_black_box(make_pipeline(branches, LogisticRegression(max_iter=3000)).fit(X, y), X)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("modality", ["audio", "lyrics"])
 def test_one_modality(modality, made_songs):
     X, y, _, _ = made_songs
@@ -309,6 +313,7 @@ class Texts(Length):
         return super().transform(X)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("dtype", [object, "string"])
 def test_perturbed_lyrics_are_of_the_type_of_their_column(dtype, made_songs):
     X, y, _, _ = made_songs
@@ -317,6 +322,7 @@ def test_perturbed_lyrics_are_of_the_type_of_their_column(dtype, made_songs):
     assert_as_black_box(make_pipeline(branches, LogisticRegression()).fit(X, y), X)
 
 
+@pytest.mark.slow
 def test_songs_of_one_column(made_songs):
     X, y, _, _ = made_songs
     for modality, branch in (("lyrics", TfidfVectorizer()), ("audio", SpectralStatistics())):
@@ -336,6 +342,7 @@ class PlacedTowers(TwoTowers):
         return scipy.sparse.coo_matrix(super().encode_lyrics(column))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sparse_threshold", [0.0, 1.0])
 def test_sparse_features_of_any_format(sparse_threshold, made_songs):
     X, y, _, _ = made_songs
@@ -423,6 +430,7 @@ def test_third_party_transformers_compose_a_batch_at_a_time(made_songs, monkeypa
     assert sizes == [1, 1, 1, 20, 20, 10, 1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("batch_size", [1, 7, "auto"])
 @pytest.mark.parametrize("n_jobs", [None, 2])
 def test_crossed_is_reproducible(n_jobs, batch_size, made_songs, made_model):

@@ -128,6 +128,7 @@ def test_lyrics_are_encoded_in_the_order_of_length():
 # The table.
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("segmenter", [
     UniformSegmenter(20), UniformSegmenter(seconds=0.07), BeatSegmenter(2), StructureSegmenter(6),
     LyricLineSegmenter(),

@@ -283,6 +283,7 @@ def test_the_cache_on_a_full_disk(songs, expected, tmp_path):
     assert len(entries(tmp_path)) == 10
 
 
+@pytest.mark.slow
 def test_the_cache_on_a_disk_that_is_really_full(songs, expected, small_disk, tmp_path):
     (small_disk / "other").write_bytes(bytes(900_000))
     n_jobs = 2
@@ -394,6 +395,7 @@ def kill_itself():
     os.kill(os.getpid(), signal.SIGKILL)
 
 
+@pytest.mark.slow
 def test_a_worker_killed_while_it_separates(songs, expected, tmp_path):
     weights, messages = explain(songs, tmp_path / "log", first=kill_itself, n_jobs=2)
     np.testing.assert_array_equal(weights, expected)
@@ -439,6 +441,7 @@ def undisturbed(tmp_path_factory):
     return np.load(folder / "out.npz")
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("backend", ["loky", "threading"])
 def test_ctrl_c_in_a_parallel_run(backend, undisturbed, tmp_path):
     log, cache = tmp_path / "log", tmp_path / "cache"
@@ -501,6 +504,7 @@ def last_line(capfd):
     return lines[0]
 
 
+@pytest.mark.long
 def test_a_run_that_is_told_to_stop_goes_on_later(files, tmp_path):
     """By Ctrl-C, then as a scheduler does it."""
 
@@ -561,6 +565,7 @@ def test_a_disk_that_is_full_in_the_end(files, tmp_path, capfd):
     assert content(tmp_path) == before
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "fails", "kind", "name"),
     [
@@ -588,6 +593,7 @@ def closed_pipe():
     return os.fdopen(write, "w", encoding="utf-8")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("stream", ["stdout", "stderr"])
 @pytest.mark.parametrize("arguments", [one_song, many_songs])
 def test_nobody_need_read_what_is_printed(arguments, stream, files, tmp_path, monkeypatch):

@@ -162,6 +162,7 @@ def test_method_decides_only_what_joins_the_halves(songs):
         np.testing.assert_array_equal(lyrics, encoded[0][1])
 
 
+@pytest.mark.slow
 def test_n_jobs_changes_nothing(songs):
     X, y = songs
     expected, found = (
@@ -381,6 +382,7 @@ class Whole(ClassifierMixin, BaseEstimator):
         return self.model.predict_proba(X)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", METHODS)
 def test_explained_as_a_black_box(method, songs):
     X, y = songs
@@ -442,6 +444,7 @@ def test_the_demo_is_a_fusion_pipeline(made_songs):
         np.testing.assert_allclose(model.fit(X, y).predict_proba(X), expected, atol=1e-12)
 
 
+@pytest.mark.slow
 def test_fusion_pipeline_of_parts(songs):
     X, y = songs
     model = make_fusion_pipeline(
@@ -517,6 +520,7 @@ def test_only_says_what_it_can_t_take_apart():
         only(late(), "text")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["early", "late"])
 def test_compare_modalities_is_cross_validation(kind, songs):
     X, y = songs
@@ -559,6 +563,7 @@ def test_compare_modalities_splits_no_song(cv):
         compare_modalities(Songs(), X, y, groups=np.arange(len(X)), cv=cv)
 
 
+@pytest.mark.slow
 def test_both_beat_each_alone():
     """The planted rule needs the sources and the words."""
     X, y, _, _ = make_songs(240, duration=1.0, random_state=3)

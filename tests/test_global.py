@@ -44,6 +44,7 @@ def by_hand(totals, method):
     return {(c, j): v * (1 - (entropy[j] - low) / (high - low)) for (c, j), v in lime.items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["average", "lime", "homogeneity"])
 @pytest.mark.parametrize("name", ["audioset_multimodal", "emotion_audio", "emotion_multimodal"])
 def test_published_totals(name, method):
@@ -118,6 +119,7 @@ def test_positive_parts_are_summed_and_presence_is_counted():
         found.importance("mean")
 
 
+@pytest.mark.slow
 def test_the_same_from_songs_and_from_their_totals(made_songs, made_model):
     X = made_songs[0].iloc[:8]
     explainer = MusicLimeExplainer(made_model, n_samples=60, random_state=0).fit(X)

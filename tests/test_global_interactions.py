@@ -69,6 +69,7 @@ def of_groups(rng, sizes, n_runs, n_pairs):
     return (shared + rng.normal(size=shared.shape))[order], groups[order]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sizes", [[25] * 4, [1, 2, 5, 40], [1] * 8 + [60], [3, 3], [1] * 30])
 def test_clips_of_few_recordings_discover_nothing_by_chance(sizes):
     values, groups = of_groups(np.random.default_rng(0), sizes, 400, 20)
@@ -164,6 +165,7 @@ def test_interactions_of_segments_and_words_that_fall_together():
     assert listed.to_dict() == {("vocals@0", "love"): 3.0, ("vocals@1", "love"): 4.0}
 
 
+@pytest.mark.slow
 def test_a_planted_interaction_is_found_over_songs(made_songs):
     X = made_songs[0].drop(columns="word_times")
 

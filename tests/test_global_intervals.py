@@ -45,6 +45,7 @@ def covered(interval, truth, label="pop"):
     return np.mean((low <= truth)[known] & (truth <= high)[known]), known.mean()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", WEIGHTS)
 @pytest.mark.parametrize("n_songs", [5, 10, 30, 100])
 def test_intervals_cover_what_would_come_out_of_all_songs(n_songs, kind):
@@ -74,6 +75,7 @@ def test_intervals_of_words_of_some_songs_cover(kind):
     assert covered(found.interval("lime"), (30 * 0.3 * mean) ** 0.5)[0] >= 0.92
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sizes", [[1, 2, 3, 4, 5, 6, 7, 8], [1, 2, 4, 8, 16] * 6])
 def test_intervals_of_recordings_of_unlike_lengths_cover(sizes):
     rng = np.random.default_rng(0)
@@ -95,6 +97,7 @@ def test_all_samples_of_a_small_population_are_covered_as_often_as_is_said():
     assert covered(found.interval(confidence_level=0.8), 2.5)[0] < 0.9
 
 
+@pytest.mark.slow
 def test_intervals_of_homogeneity_cover():
     rng = np.random.default_rng(0)
     # As many words as classes tell one from the others; the last one tells nothing.

@@ -6,6 +6,7 @@ import pytest
 CASES_PER_SHARE = 25
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", hostile.kinds())
 def test_kind(name):
     kind = hostile.kinds()[name]

@@ -39,6 +39,7 @@ def found(tmp_path_factory):
     return [json.loads(output) for output in outputs]
 
 
+@pytest.mark.long
 def test_what_differs_has_different_keys(found):
     keys = found[0]["different"]
     alike = [
@@ -214,6 +215,7 @@ def n_calls(folder):
     return len(calls.read_text().splitlines()) if calls.exists() else 0
 
 
+@pytest.mark.long
 def test_a_script_that_trains_and_explains_goes_on_and_then_does_nothing(tmp_path):
     undisturbed, folder = tmp_path / "undisturbed", tmp_path / "killed"
     undisturbed.mkdir()

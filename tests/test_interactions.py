@@ -76,6 +76,7 @@ def explained(game, design, n_lyrics, n_samples, seed, *, which="cross", **optio
 # Standard errors.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("design", ["independent", "paired", "crossed"])
 def test_intervals_cover(design):
     """95 % intervals hold the converged weight in 92 to 98 % of cases, for main effects."""
@@ -555,6 +556,7 @@ def test_shapley_values_are_exact_on_all_masks(random_game):
     assert found.weights.sum() == pytest.approx(scores[0, 0] - scores[-1, 0])
 
 
+@pytest.mark.long
 def test_shapley_values_are_those_of_shap(random_game):
     shap = pytest.importorskip("shap")
     masks, scores, values = random_game
@@ -567,6 +569,7 @@ def test_shapley_values_are_those_of_shap(random_game):
     np.testing.assert_allclose(found.weights[0], exact, atol=1e-8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_samples", [100, 200, 600])
 @pytest.mark.parametrize("design", ["paired", "independent"])
 def test_sampled_shapley_values_are_within_their_errors(design, n_samples, random_game):

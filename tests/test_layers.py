@@ -46,6 +46,7 @@ def test_imports_lead_down(kinds):
     assert [str(i) for i in find_imports() if i.kind in kinds and i.is_upward] == []
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kinds", KINDS)
 @pytest.mark.parametrize("graph", [room_graph, module_graph])
 def test_no_import_leads_back_by_way_of_others(graph, kinds):
@@ -115,6 +116,7 @@ def run_python(code):
     return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
 
 
+@pytest.mark.slow
 def test_importing_the_package_imports_neither_extras_nor_pyplot():
     names = (
         "torch transformers sentence_transformers demucs openunmix dask distributed ray lime shap "

@@ -197,6 +197,7 @@ def test_components_without_weight_and_ties_agree_in_nothing():
     assert top_overlap(tied[::-1], other[::-1], 2) == top_overlap(tied, other, 2)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_words", [4, 7, 10, 12])
 def test_noise_is_not_stable(n_words, noise):
     """A score that has nothing to do with the words has no largest of them."""

@@ -119,6 +119,7 @@ def loudest(explanation):
     return np.unravel_index(np.argmax(energy), energy.shape)
 
 
+@pytest.mark.slow
 def test_a_component_is_heard_and_no_other(explanation, opened, tmp_path):
     page = opened(explanation, tmp_path / "page.html")
     audio = explanation.components.audio
@@ -252,6 +253,7 @@ def test_all_occurrences_light_up_together(opened, tmp_path):
     assert page.locator(".unit.lit").all_text_contents() == ["la", "la"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 def test_what_a_user_wrote_is_text(text, opened, tmp_path):
     explanation = one(text, title=text, label=text, sources=(text, "other"))
@@ -347,6 +349,7 @@ def test_waveforms_are_needed(explanation):
 # The page of a global explanation.
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("method", ["average", "lime", "homogeneity"])
 def test_each_class_shows_what_counts_for_it(method, overall, opened, tmp_path):
     page = opened(overall, tmp_path / "global.html")
@@ -450,6 +453,7 @@ def test_pages_of_other_names_have_other_songs(tmp_path):
     assert len(list(tmp_path.iterdir())) == 4
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 def test_what_a_user_wrote_is_text_over_songs_too(text, opened, tmp_path):
     explanations = [

@@ -473,6 +473,7 @@ def explain(model, X, labels=None, **settings):
         return explainer.fit(X).explain(X, labels)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", MODELS)
 @pytest.mark.filterwarnings("ignore")
 def test_the_model_that_was_given(name):

@@ -109,6 +109,7 @@ def test_a_black_box_gets_polars(kind, songs):
         assert perturbed[others].rows() == frame[2:3][others].rows() * len(perturbed)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["structs", "objects"])
 def test_branches_of_a_pipeline(kind, songs):
     (X, frame), y = KINDS[kind](songs[0]), songs[1]
@@ -147,6 +148,7 @@ def test_files_and_word_times(songs, tmp_path):
         np.testing.assert_array_equal(explanation.weights, other.weights)
 
 
+@pytest.mark.slow
 def test_all_that_an_explainer_does(songs, tmp_path):
     X, frame = KINDS["structs"](songs[0][:4])
 

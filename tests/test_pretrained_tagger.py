@@ -91,7 +91,7 @@ def test_an_embedding_is_what_the_network_makes_of_a_window(loaded):
     np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-4)
 
 
-@pytest.mark.slow
+@pytest.mark.long
 @pytest.mark.filterwarnings("error::sklearn.exceptions.ConvergenceWarning")
 def test_the_example(loaded, capsys):
     tags, genre = pretrained_tagger.main()
@@ -119,6 +119,7 @@ def test_without_the_weights_it_says_how_to_get_them(loaded, monkeypatch):
         pretrained_tagger.load()
 
 
+@pytest.mark.slow
 def test_the_module_is_imported_without_what_the_network_needs_and_says_what_to_install():
     code = (
         "import sys; sys.modules['transformers'] = None\n"

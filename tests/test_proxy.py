@@ -121,6 +121,7 @@ def scores_of(every, scores, neighbourhood):
     return np.array([of_mask[code] for code in (neighbourhood.masks @ powers).tolist()])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kernel", ["exponential", "shapley"])
 @pytest.mark.parametrize("design", ["paired", "independent"])
 def test_weights_are_unbiased_more_exact_and_in_their_intervals(population, kernel, design):
@@ -154,6 +155,7 @@ def test_shapley_values_add_up_with_a_proxy(song):
     np.testing.assert_allclose(explanation.weights[0].sum(), corners[0] - corners[3], atol=1e-9)
 
 
+@pytest.mark.slow
 def test_noise_is_not_made_worse(population):
     """Scores of which no proxy can foresee anything."""
     components, every, _ = population
@@ -195,6 +197,7 @@ def test_workers_batches_and_order_change_nothing(song):
         np.testing.assert_allclose(one.weights, two.weights, rtol=1e-10)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "parameters",
     [
@@ -237,6 +240,7 @@ def loud(X):
     return np.column_stack([1 - p, p])
 
 
+@pytest.mark.slow
 def test_few_masks_for_many_components(song):
     """Fewer pairs than components: weights are shrunk, and the proxy helps all the same."""
     many = {"segmenter": UniformSegmenter(n_segments=40), "n_samples": 60, "model": loud}

@@ -137,6 +137,7 @@ def assert_same_results(searches):
     assert searches[0].best_params_ == searches[1].best_params_
 
 
+@pytest.mark.long
 def test_grid_search_with_every_scorer(ours, clips):
     grid = [
         {"kernel_width": [0.1], "segmenter__n_segments": [2]},
@@ -169,6 +170,7 @@ def test_grid_search_with_every_scorer(ours, clips):
     assert searches[1].score(X) == SCORERS["fidelity"](again, X)
 
 
+@pytest.mark.slow
 def test_randomized_search(ours, clips):
     X = clips.iloc[:2]
     settings = {"kernel_width": loguniform(0.05, 2), "n_samples": randint(10, 60)}
@@ -185,6 +187,7 @@ def test_randomized_search(ours, clips):
     assert searches[1].best_index_ == expected.argmax()
 
 
+@pytest.mark.slow
 def test_cross_validate(ours, clips):
     options = {"scoring": SCORERS, "cv": CV, "return_estimator": True, "error_score": "raise"}
     X = clips.iloc[:2]
@@ -208,6 +211,7 @@ def test_score_is_what_is_searched_for_by_default(ours, clips):
         assert found == pytest.approx(expected)
 
 
+@pytest.mark.long
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 @pytest.mark.parametrize("resource", ["n_samples", "max_samples"])
 def test_halving(resource, ours, clips):

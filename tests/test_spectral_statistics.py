@@ -65,6 +65,7 @@ def test_a_frame_depends_on_its_own_samples_alone(name, noise):
         assert not np.array_equal(after[:, :2], before[:, :2])
 
 
+@pytest.mark.slow
 @pytest.mark.filterwarnings("ignore:n_fft=.* is too large for input signal")
 @pytest.mark.parametrize("n_samples", [1, 300, 1024, 5120, 9001])
 @pytest.mark.parametrize("hop", [100, 256, 512, 2500])
@@ -152,6 +153,7 @@ def test_set_output(noise):
     assert list(frame) == list(SpectralStatistics().get_feature_names_out())
 
 
+@pytest.mark.slow
 def test_workers_change_nothing(noise):
     cells = [noise, noise[:5000], noise[::-1]]
     # Not to the bit: a BLAS sums in another order where it may use other numbers of threads.

@@ -43,6 +43,7 @@ def lime_explanation(masks, predictions, label, kernel_width, method, n_features
     return weights, intercept, score, local
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kernel_width", [0.25, 25])
 @pytest.mark.parametrize(
     "regressor", [Ridge(alpha=1.0), Ridge(alpha=0.1), LinearRegression(), BayesianRidge()]
@@ -79,6 +80,7 @@ def test_equals_lime(method, n_features, regressor, kernel_width):
             np.testing.assert_allclose(ours.local_prediction[label], local[0], rtol=1e-8)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_features", [1, 3, 8, 99])
 @pytest.mark.parametrize("method", ["highest_weights", "forward_selection", "lasso_path"])
 def test_selects_as_lime_where_masks_are_few(method, n_features):

@@ -88,6 +88,7 @@ def assert_as_function(model, X, way):
     np.testing.assert_allclose(ours.weights, theirs.weights, atol=1e-9 * scale)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", FACTORED)
 def test_models_that_are_taken_apart(name, table):
     X, y = table

@@ -269,6 +269,7 @@ def test_two_threads_give_what_one_gives(mix):
     np.testing.assert_array_equal(found, expected)
 
 
+@pytest.mark.slow
 def test_fingerprints_tell_weights_apart(mix, strided, tmp_path):
     separator = TorchSeparator(strided, sources=("a", "b", "c"))
     key = fingerprint(separator)
@@ -354,6 +355,7 @@ def demucs_own(model, mix, **parameters):
     return {name: source.mean(dim=0).numpy() for name, source in sources.items()}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["recurrent", "convolutional", "hybrid", "bag"])
 @pytest.mark.parametrize(
     "parameters", [{}, {"chunk_seconds": 0.8, "overlap": 0.5}], ids=["default", "shorter"]
@@ -397,6 +399,7 @@ def demucs_folder(demucs_models, tmp_path_factory):
     return folder
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["recurrent", "hybrid", "bag"])
 def test_demucs_by_name(name, demucs_folder, demucs_models, mix):
     separator = TorchSeparator.demucs(name, repo=demucs_folder, overlap=0.1)
@@ -453,6 +456,7 @@ print(status("VmHWM:") - before)
 """
 
 
+@pytest.mark.long
 @pytest.mark.parametrize("kind", ["demucs", "chunks"])
 def test_three_minutes_stay_under_two_gigabytes(kind):
     pytest.importorskip("demucs", reason="the extra 'separation' is not installed")

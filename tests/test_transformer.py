@@ -118,6 +118,7 @@ def test_the_paper_s_architecture(fitted, songs):
     np.testing.assert_array_equal(fitted.predict(songs), predicted)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("audio", ["ast", "wav2vec2", "clap"])
 @pytest.mark.parametrize("fusion", FUSIONS)
 @pytest.mark.parametrize("freeze", [False, True])
@@ -252,6 +253,7 @@ def test_class_and_sample_weights(folders, songs):
     assert weighted.mean() > plain.mean()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("scale", "early_stopping"), [(1, False), (1, True), (1e-60, True), (1e60, False)]
 )
@@ -353,6 +355,7 @@ def test_parameters(folders, songs, parameters):
 # --- files ---
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("fusion", FUSIONS)
 @pytest.mark.parametrize("audio", ["ast", "wav2vec2"])
 def test_save_and_load(folders, songs, tmp_path, fusion, audio):
@@ -422,6 +425,7 @@ def test_pickle_clone_and_hash(folders, songs, fitted):
     np.testing.assert_array_equal(refitted.predict_proba(songs), expected)
 
 
+@pytest.mark.long
 def test_grid_search(folders, songs):
     search = GridSearchCV(
         classifier(folders, n_epochs=1),
@@ -566,7 +570,7 @@ def planted():
     return songs, classes, truth
 
 
-@pytest.mark.slow
+@pytest.mark.long
 def test_what_takes_both_is_learnt_and_explained(folders, planted, tmp_path):
     songs, classes, truth = planted
     learnt, unseen = slice(4000), slice(4000, None)
