@@ -530,7 +530,8 @@ class SongExplainer:
             regressor=self.regressor,
         )
         is_linear = self.regressor is None and self.feature_selection == "none"
-        if self.proxy is None or not is_linear or scorer.parts is not None:
+        is_sampled = drawing.design != "exhaustive"
+        if self.proxy is None or not (is_linear and is_sampled) or scorer.parts is not None:
             return fit
         return ProxyFit(fit, scorer.components, scorer.links, drawing.free(N_FREE))
 

@@ -11,6 +11,7 @@ from sklearn_musiclime.components.decomposition import decompose
 from sklearn_musiclime.neighbourhood import draw_neighbourhood
 from sklearn_musiclime.proxy import ProxyFit
 from sklearn_musiclime.proxy import kernel_ridge as kernel_ridge_module
+from sklearn_musiclime.proxy import weights as weights_module
 from sklearn_musiclime.proxy.features import sound_features
 from sklearn_musiclime.proxy.kernel_ridge import fit_kernel_ridge
 from sklearn_musiclime.songs import SongTable
@@ -252,6 +253,41 @@ def test_few_masks_for_many_components(song):
     of_proxy, of_plain = (np.linalg.norm(e.weights - exact.weights) for e in (proxied, plain))
     assert of_proxy < 0.7 * of_plain
     assert np.isnan(proxied.to_frame()["low"]).all()  # what shrinking hides has no interval yet
+
+
+def test_songs_beyond_those_of_the_fit_correct_the_proxy_as_well(population, monkeypatch):
+    components, every, scores = population
+    sizes = components.n_audio, components.n_lyrics
+    free = draw_neighbourhood("paired", *sizes, 20_000, rng(1))
+    truth = fit_neighbourhood(every, scores).weights[0]
+    drawn = draw_neighbourhood("paired", *sizes, 400, rng(2))
+    own = scores_of(every, scores, drawn)
+    monkeypatch.setattr(weights_module, "MOST_FITTED", 40)
+    found = ProxyFit(fit_neighbourhood, components, None, free)(drawn, own)
+    plain = fit_neighbourhood(drawn, own)
+    assert found.proxy_factor[0] > 0
+    errors = [np.square(s.weights[0] - truth).sum() for s in (found, plain)]
+    assert errors[0] < errors[1]
+    assert (np.abs(found.weights[0] - truth) < 4.5 * found.std_err[0] + 1e-12).all()
+
+
+@pytest.mark.parametrize("n_samples", [2, 4, 6])
+def test_hardly_any_masks(song, n_samples):
+    with pytest.warns(UserWarning, match="too few masks"):
+        proxied = explain(song, proxy="auto", n_samples=n_samples)
+    assert np.isfinite(proxied.weights).all()
+
+
+def test_scores_that_do_not_vary(song):
+    explanation = explain(song, model=lambda X: np.tile([0.25, 0.75], (len(X), 1)), proxy="auto")
+    np.testing.assert_allclose(explanation.weights, 0, atol=1e-9)
+
+
+def test_silence_and_an_enumeration(song):
+    silence = song_array((np.zeros(RATE, dtype=np.float32), WORDS))
+    assert np.isfinite(explain(silence, proxy="auto").weights).all()
+    one, two = (explain(song, proxy=p, design="exhaustive") for p in ("auto", None))
+    np.testing.assert_array_equal(one.weights, two.weights)
 
 
 def test_sound_features_are_those_of_composed_songs(population):

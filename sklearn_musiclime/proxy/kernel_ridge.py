@@ -110,7 +110,8 @@ def _ridges(
     alone = order[starts[sizes == 1]]
     first, second = (order[starts[sizes == 2] + k] for k in (0, 1))
     squares, products = np.square(vectors), vectors[first] * vectors[second]
-    for penalty in PENALTIES * values.sum():
+    scale = values.sum() or 1.0  # of songs that are all alike
+    for penalty in PENALTIES * scale:
         shrunk = penalty / (values + penalty)
         residual = vectors @ (shrunk[:, np.newaxis] * rotated)
         # The mean song has eigenvalue 0 in the centred kernel, and no penalty in the fit.

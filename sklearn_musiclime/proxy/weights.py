@@ -40,6 +40,10 @@ BY_LABEL = (
     "left_out",
 )  # fmt: skip
 """Attributes of a surrogate that differ from label to label."""
+FEWEST_CLUSTERS = 4
+"""Clusters of scored songs that a proxy is fitted to, at least."""
+MOST_FITTED = 1000
+"""Scored songs that a proxy is fitted to, at most: a second of time and 25 MB."""
 TINY = 1e-9
 """Degrees of freedom that stand for none."""
 NEAREST = 1e-6
@@ -114,21 +118,29 @@ def _proxies(
 
     They are for the scored songs and for the free songs, each (n_samples, n_labels). Drawn songs
     are left out when their own scores are predicted; fixed ones, such as the song itself, take no
-    part in the fit.
+    part in the fit, and neither do those beyond `MOST_FITTED`.
     """
-    drawn = scored.is_drawn
-    features, clusters = scored.features[drawn], scored.neighbourhood.sampling.sides[0].clusters
-    new = np.vstack([scored.features, free.features])
-    is_probability = (scores.min(axis=0) >= 0) & (scores.max(axis=0) <= 1)
+    fitted = np.flatnonzero(scored.is_drawn)[:MOST_FITTED]
+    clusters = scored.neighbourhood.sampling.sides[0].clusters[fitted]
+    if len(np.unique(clusters)) < FEWEST_CLUSTERS:
+        return
     scales: list[tuple[Callable, Callable]] = [(np.asarray, np.asarray)]
-    if is_probability.any():
+    if ((scores >= 0) & (scores <= 1)).all(axis=0).any():
         scales.insert(0, (_log_odds, expit))
-    for to_scale, from_scale in scales:
-        left_out, predicted = fit_kernel_ridge(
-            features, to_scale(scores[drawn]), clusters[drawn], new
-        )
-        expected, of_free = np.split(from_scale(predicted), [len(scores)])
-        expected[drawn] = from_scale(left_out)
+    left_out, predicted = fit_kernel_ridge(
+        scored.features[fitted],
+        np.hstack([to_scale(scores[fitted]) for to_scale, _ in scales]),
+        clusters,
+        np.vstack([scored.features, free.features]),
+    )
+    for (_, from_scale), own, new in zip(
+        scales,
+        np.split(left_out, len(scales), axis=1),
+        np.split(predicted, len(scales), axis=1),
+        strict=True,
+    ):
+        expected, of_free = np.split(from_scale(new), [len(scores)])
+        expected[fitted] = from_scale(own)
         yield expected, of_free
 
 
