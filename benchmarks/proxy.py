@@ -142,8 +142,8 @@ def main():
                     "error, paired": float(np.sqrt(plain)),
                     "error, proxy": float(np.sqrt(max(proxied, 0.0))),
                     "saved": float(plain / proxied),
-                    "held": float(held),
-                    "large": float(large),
+                    "held": float(held) if np.isfinite(held) else "none",
+                    "large": float(large) if np.isfinite(large) else "none",
                     "seconds": float(seconds),
                 }
             )
