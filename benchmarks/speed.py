@@ -8,7 +8,8 @@ folder is not found); the models tell Hip-Hop from the rest.
 An error is the distance of the weights of the predicted label to converged ones, relative to these;
 "top-10" is how many of the ten largest weights are the same, "rank" Spearman's correlation; means
 over clips and seeds. Errors of the reference are those of this package's "independent" design,
-which draws the same masks and solves the same regression, but scores them faster.
+which draws the same masks and solves the same regression, but scores them faster. Over 400 lines,
+a function a row of the table.
 
     python benchmarks/speed.py
     python benchmarks/speed.py --quick          # under a minute; its figures mean nothing

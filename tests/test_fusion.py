@@ -1,4 +1,4 @@
-"""Models of both modalities: what they say is what their halves say, joined as they should be.
+"""Models of both modalities: what they say is what their branches say, joined as they should be.
 
 Over 400 lines since early and late fusion are held to the same songs.
 """

@@ -1,4 +1,4 @@
-"""TransformerFusionClassifier: by hand with transformers' classes, and on a rule of both halves.
+"""TransformerFusionClassifier: by hand with transformers' classes, and on a rule of both modalities.
 
 Over 400 lines since the small pretrained models are made once for all of it.
 """
@@ -558,12 +558,12 @@ def test_without_the_extra(songs, monkeypatch):
         TransformerFusionClassifier().fit(songs, CLASSES)
 
 
-# --- songs whose class takes both halves to tell ---
+# --- songs whose class takes both modalities to tell ---
 
 
 @pytest.fixture(scope="module")
 def planted():
-    """Songs, classes and the rule; no half of a song tells more than three of four classes."""
+    """Songs, classes and the rule; no modality of a song tells more than three of four classes."""
     songs, classes, _, truth = make_songs(
         4200, duration=1.0, sampling_rate=RATE, n_words=20, random_state=0
     )
