@@ -1,4 +1,4 @@
-"""TransformerFusionClassifier: by hand with transformers' classes, and on a rule of both modalities.
+"""TransformerFusionClassifier: by hand with transformers' classes, and on a rule of both columns.
 
 Over 400 lines since the small pretrained models are made once for all of it.
 """
