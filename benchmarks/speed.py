@@ -12,7 +12,7 @@ which draws the same masks and solves the same regression, but scores them faste
 a function a row of the table.
 
     python benchmarks/speed.py
-    python benchmarks/speed.py --quick          # under a minute; its figures mean nothing
+    python benchmarks/speed.py --quick          # two minutes; its figures mean nothing
     python benchmarks/speed.py --rows 1,4       # some rows, written to speed-rows.json
 """
 

@@ -221,7 +221,11 @@ class SongExplainer:
         explanation = self.explanation(
             scorer, labelled, neighbourhood, answers, surrogate, corners, linked.exponents
         )
-        about = self._settings(neighbourhood, scorer.way, converged) | {"row_check": given.check}
+        factor = surrogate.proxy_factor
+        about = self._settings(neighbourhood, scorer.way, converged) | {
+            "row_check": given.check,
+            "proxy_factor": None if factor is None else factor.tolist(),
+        }
         explanation = replace(explanation, title=table.title(0), settings=about)
         return explanation, blind_spots(scorer, first, scores)
 

@@ -143,8 +143,9 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
     proxy : "auto" or None, default=None
         "auto": the weights of a black box are estimated with a proxy, a cheap model of how its
         perturbed songs sound (:mod:`sklearn_musiclime.proxy`), which may save nine of ten calls of
-        the model. Standard errors include it. Interactions and shares are estimated without it, and
-        so are the weights of factored models, and those with a `regressor` or a
+        the model. Standard errors include it. ``explanation.settings["proxy_factor"]`` tells how
+        much of it was used for each label, from 0 to 1. Interactions and shares are estimated
+        without it, and so are the weights of factored models, and those with a `regressor` or a
         `feature_selection`. None: no proxy.
     sampling_rate : int or None, default=None
         Rate, in Hz, at which audio is perturbed and passed to the model. None: the attribute

@@ -184,6 +184,8 @@ def test_masks_and_calls_are_those_without_a_proxy(song):
     assert with_proxy.settings["masks"] == without.settings["masks"]
     assert with_proxy.settings["n_combinations"] == without.settings["n_combinations"]
     assert with_proxy.settings["proxy"] == "auto"
+    assert 0 < with_proxy.settings["proxy_factor"][0] <= 1
+    assert without.settings["proxy_factor"] is None
     assert not np.allclose(with_proxy.weights, without.weights)
     assert np.square(with_proxy.std_err).sum() < np.square(without.std_err).sum()
     np.testing.assert_array_equal(with_proxy.shares, without.shares)
