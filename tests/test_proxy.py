@@ -176,6 +176,27 @@ def test_noise_is_not_made_worse(population):
     assert proxied < 1.1 * plain
 
 
+@pytest.mark.parametrize("kernel", ["exponential", "shapley"])
+def test_a_proxy_that_predicts_nothing_leaves_the_surrogate_as_it_is(
+    population, kernel, monkeypatch
+):
+    """Half of all masks are drawn, which errors and fidelity take into account."""
+    components, every, scores = population
+    sizes = components.n_audio, components.n_lyrics
+    fit = partial(fit_neighbourhood, kernel=kernel)
+    drawn = draw_neighbourhood("paired", *sizes, 2000, rng(), kernel=kernel)
+    own = scores_of(every, scores, drawn)
+    free = draw_neighbourhood("paired", *sizes, 20_000, rng(1), kernel=kernel)
+    nothing = np.zeros_like(own), np.zeros((len(free), 1))
+    monkeypatch.setattr(weights_module, "_proxies", lambda *_: iter([nothing]))
+    # The combination is preferred to the fit without a proxy, which is its own rest.
+    monkeypatch.setattr(weights_module, "_error", lambda one, rest: np.array([float(one is rest)]))
+    found, plain = ProxyFit(fit, components, None, free)(drawn, own), fit(drawn, own)
+    assert found.proxy_factor[0] > 0
+    for name in ("weights", "intercept", "std_err", "score", "fidelity", "left_out"):
+        np.testing.assert_allclose(getattr(found, name), getattr(plain, name), rtol=1e-10)
+
+
 # --- in the explainer ---
 
 

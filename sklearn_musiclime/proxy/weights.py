@@ -31,7 +31,7 @@ from scipy.special import expit, logit
 from sklearn_musiclime.neighbourhood import Neighbourhood
 from sklearn_musiclime.proxy.kernel_ridge import fit_kernel_ridge
 from sklearn_musiclime.surrogate import Surrogate
-from sklearn_musiclime.surrogate.fidelity import weighted_r2
+from sklearn_musiclime.surrogate.fidelity import estimate_fidelity, weighted_r2
 
 FACTORS = (0.25, 0.5, 0.75, 1.0)
 """Values of c that are tried beside 0."""
@@ -173,7 +173,7 @@ def _combined(
         weights=weights,
         intercept=intercept,
         score=weighted_r2(scores, residual, of_rest.weight),
-        fidelity=weighted_r2(scores, left_out, of_rest.weight),
+        fidelity=estimate_fidelity(scores, residual, left_out, of_rest.weight, scored.sampling),
         local_prediction=of_rest.local_prediction + factor * of_free.local_prediction,
         std_err=np.sqrt(total),
         dof=dof,
