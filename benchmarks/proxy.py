@@ -41,7 +41,7 @@ from sklearn_musiclime.neighbourhood import (
 from sklearn_musiclime.proxy import ProxyFit
 from sklearn_musiclime.proxy.fitting import N_FREE
 from sklearn_musiclime.songs import SongTable
-from sklearn_musiclime.surrogate import fit_neighbourhood
+from sklearn_musiclime.surrogate import fit_by_moments, fit_neighbourhood
 
 CONVERGED = 40_000
 N_SAMPLES = (100, 200, 500)
@@ -98,7 +98,9 @@ def compare(model, components, n_seeds):
             answers = model.scores(components, drawn.masks)[:, label]
             start = perf_counter()
             free = draw_neighbourhood("paired", *shape, N_FREE, rng.spawn(1)[0])
-            proxied = ProxyFit(fit_neighbourhood, components, None, free)(drawn, answers)
+            proxied = ProxyFit(fit_neighbourhood, fit_by_moments, components, None, free)(
+                drawn, answers
+            )
             seconds = perf_counter() - start
             plain = fit_neighbourhood(drawn, answers)
             errors = [

@@ -65,6 +65,7 @@ from sklearn_musiclime.surrogate import (
     Surrogate,
     apply_link,
     check_n_pairs,
+    fit_by_moments,
     fit_interactions,
     fit_neighbourhood,
     fit_shares,
@@ -537,7 +538,8 @@ class SongExplainer:
         is_sampled = drawing.design != "exhaustive"
         if self.proxy is None or not (is_linear and is_sampled) or scorer.parts is not None:
             return fit
-        return ProxyFit(fit, scorer.components, scorer.links, drawing.free(N_FREE))
+        correct = partial(fit_by_moments, kernel=self.kernel, kernel_width=self.kernel_width)
+        return ProxyFit(fit, correct, scorer.components, scorer.links, drawing.free(N_FREE))
 
     def _which_interactions(self, links: np.ndarray | None) -> str | None:
         """Return the pairs of components to estimate: "cross", "all" or None (if linked)."""

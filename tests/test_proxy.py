@@ -1,5 +1,6 @@
 """The proxy: against fits without each song, enumerated masks, and the surrogate without it."""
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -15,7 +16,7 @@ from sklearn_musiclime.proxy import weights as weights_module
 from sklearn_musiclime.proxy.features import sound_features
 from sklearn_musiclime.proxy.kernel_ridge import fit_kernel_ridge
 from sklearn_musiclime.songs import SongTable
-from sklearn_musiclime.surrogate import fit_neighbourhood
+from sklearn_musiclime.surrogate import fit_by_moments, fit_neighbourhood
 
 RATE = 8000
 WORDS = "red sun over the blue hills and far away"
@@ -102,6 +103,52 @@ def test_features_that_do_not_vary_count_for_nothing():
 # --- the weights, against the enumeration of all masks ---
 
 
+@pytest.mark.parametrize("kernel", ["exponential", "shapley"])
+def test_known_moments_of_all_masks_give_least_squares(kernel):
+    every = draw_neighbourhood("exhaustive", 3, 4, 2**7, rng(), kernel=kernel)
+    kept = every.masks.sum(axis=1)
+    if kernel == "shapley":  # the masks of everything and of nothing come first
+        order = np.argsort(~np.isin(kept, [0, 7]) * 2 - (kept == 7), kind="stable")
+        every = replace(every, pairs=every.pairs[order])
+    scores = rng(1).normal(size=(len(every), 2))
+    known = fit_by_moments(every, scores, kernel=kernel)
+    fitted = fit_neighbourhood(every, scores, kernel=kernel)
+    for name in ("weights", "intercept", "local_prediction"):
+        np.testing.assert_allclose(getattr(known, name), getattr(fitted, name), atol=1e-10)
+    assert (known.std_err == 0).all()
+
+
+@pytest.mark.parametrize("design", ["paired", "independent"])
+@pytest.mark.parametrize("kernel", ["exponential", "shapley"])
+def test_known_moments_are_unbiased_with_fewer_masks_than_components(kernel, design):
+    p = 12
+    every = draw_neighbourhood("exhaustive", 6, 6, 2**p, rng(), kernel=kernel)
+    scores = np.exp(every.masks @ rng(2).normal(0, 0.3, p))[:, np.newaxis]
+    scores = scores - scores.mean()
+    truth = fit_neighbourhood(every, scores, kernel=kernel).weights[0]
+    found = []
+    for seed in range(400):
+        drawn = draw_neighbourhood(design, 6, 6, 20, rng(seed), kernel=kernel)
+        found.append(fit_by_moments(drawn, scores_of(every, scores, drawn), kernel=kernel))
+    weights = np.array([s.weights[0] for s in found])
+    deviation = (weights.mean(axis=0) - truth) / (weights.std(axis=0) / 20)
+    assert np.abs(deviation).max() < 4
+    variance = np.mean([np.square(s.std_err[0]) for s in found], axis=0)
+    np.testing.assert_allclose(variance, weights.var(axis=0), rtol=0.35)
+    assert 0.91 < np.mean([(s.low[0] <= truth) & (truth <= s.high[0]) for s in found]) < 0.99
+
+
+def test_known_moments_leave_a_cluster_out():
+    drawn = draw_neighbourhood("paired", 3, 4, 40, rng())
+    scores = rng(1).normal(size=(len(drawn), 1))
+    whole = fit_by_moments(drawn, scores)
+    for cluster in (1, 7):
+        others = drawn.sampling.sides[0].clusters != cluster
+        without = fit_by_moments(replace(drawn, pairs=drawn.pairs[others]), scores[others])
+        expected = scores - drawn.masks @ without.weights.T - without.intercept
+        np.testing.assert_allclose(whole.left_out[~others], expected[~others], atol=0.02)
+
+
 @pytest.fixture(scope="module")
 def population(song):
     """All 4,096 masks of the song's 4 segments and 8 words, their scores and features."""
@@ -132,7 +179,7 @@ def test_weights_are_unbiased_more_exact_and_in_their_intervals(population, kern
     exhaustive = draw_neighbourhood("exhaustive", *sizes, 2 ** sum(sizes), rng(), kernel=kernel)
     truth = fit(exhaustive, scores_of(every, scores, exhaustive)).weights[0]
     free = draw_neighbourhood(design, *sizes, 20_000, rng(1), kernel=kernel)
-    with_proxy = ProxyFit(fit, components, None, free)
+    with_proxy = ProxyFit(fit, partial(fit_by_moments, kernel=kernel), components, None, free)
     found, plain = [], []
     for seed in range(30):
         drawn = draw_neighbourhood(design, *sizes, 60, rng(seed), kernel=kernel)
@@ -164,7 +211,11 @@ def test_noise_is_not_made_worse(population):
     sizes = components.n_audio, components.n_lyrics
     truth = fit_neighbourhood(every, scores).weights[0]
     with_proxy = ProxyFit(
-        fit_neighbourhood, components, None, draw_neighbourhood("paired", *sizes, 20_000, rng(1))
+        fit_neighbourhood,
+        fit_by_moments,
+        components,
+        None,
+        draw_neighbourhood("paired", *sizes, 20_000, rng(1)),
     )
     errors = []
     for seed in range(25):
@@ -177,24 +228,24 @@ def test_noise_is_not_made_worse(population):
 
 
 @pytest.mark.parametrize("kernel", ["exponential", "shapley"])
-def test_a_proxy_that_predicts_nothing_leaves_the_surrogate_as_it_is(
-    population, kernel, monkeypatch
-):
+def test_of_a_proxy_that_predicts_nothing_the_correction_is_left(population, kernel, monkeypatch):
     """Half of all masks are drawn, which errors and fidelity take into account."""
     components, every, scores = population
     sizes = components.n_audio, components.n_lyrics
-    fit = partial(fit_neighbourhood, kernel=kernel)
+    fit, correct = (partial(f, kernel=kernel) for f in (fit_neighbourhood, fit_by_moments))
     drawn = draw_neighbourhood("paired", *sizes, 2000, rng(), kernel=kernel)
     own = scores_of(every, scores, drawn)
     free = draw_neighbourhood("paired", *sizes, 20_000, rng(1), kernel=kernel)
     nothing = np.zeros_like(own), np.zeros((len(free), 1))
     monkeypatch.setattr(weights_module, "_proxies", lambda *_: iter([nothing]))
-    # The combination is preferred to the fit without a proxy, which is its own rest.
-    monkeypatch.setattr(weights_module, "_error", lambda one, rest: np.array([float(one is rest)]))
-    found, plain = ProxyFit(fit, components, None, free)(drawn, own), fit(drawn, own)
-    assert found.proxy_factor[0] > 0
+    monkeypatch.setattr(weights_module, "N_CHOICES", 0)
+    variances = iter([1.0, 0.0, 2.0, 2.0, 2.0])  # of no proxy and of four factors
+    monkeypatch.setattr(weights_module, "_variance", lambda _: np.array([next(variances)]))
+    found = ProxyFit(fit, correct, components, None, free)(drawn, own)
+    assert found.proxy_factor.tolist() == [0.25]
+    expected = correct(drawn, own)
     for name in ("weights", "intercept", "std_err", "score", "fidelity", "left_out"):
-        np.testing.assert_allclose(getattr(found, name), getattr(plain, name), rtol=1e-10)
+        np.testing.assert_allclose(getattr(found, name), getattr(expected, name), rtol=1e-10)
 
 
 # --- in the explainer ---
@@ -266,16 +317,18 @@ def loud(X):
 
 @pytest.mark.slow
 def test_few_masks_for_many_components(song):
-    """Fewer pairs than components: weights are shrunk, and the proxy helps all the same."""
+    """Fewer pairs than components: without a proxy weights are shrunk and have no intervals."""
     many = {"segmenter": UniformSegmenter(n_segments=40), "n_samples": 60, "model": loud}
-    with pytest.warns(UserWarning, match="too few masks"):
-        proxied = explain(song, proxy="auto", **many)
+    proxied = explain(song, proxy="auto", **many)
     with pytest.warns(UserWarning, match="too few masks"):
         plain = explain(song, **many)
     exact = explain(song, **many | {"n_samples": 10_000})
     of_proxy, of_plain = (np.linalg.norm(e.weights - exact.weights) for e in (proxied, plain))
-    assert of_proxy < 0.7 * of_plain
-    assert np.isnan(proxied.to_frame()["low"]).all()  # what shrinking hides has no interval yet
+    assert of_proxy < of_plain
+    assert np.isnan(plain.to_frame()["low"]).all()
+    found = proxied.to_frame()
+    held = (found["low"] <= exact.weights[0]) & (exact.weights[0] <= found["high"])
+    assert held.mean() > 0.85
 
 
 def test_songs_beyond_those_of_the_fit_correct_the_proxy_as_well(population, monkeypatch):
@@ -286,7 +339,7 @@ def test_songs_beyond_those_of_the_fit_correct_the_proxy_as_well(population, mon
     drawn = draw_neighbourhood("paired", *sizes, 400, rng(2))
     own = scores_of(every, scores, drawn)
     monkeypatch.setattr(weights_module, "MOST_FITTED", 40)
-    found = ProxyFit(fit_neighbourhood, components, None, free)(drawn, own)
+    found = ProxyFit(fit_neighbourhood, fit_by_moments, components, None, free)(drawn, own)
     plain = fit_neighbourhood(drawn, own)
     assert found.proxy_factor[0] > 0
     errors = [np.square(s.weights[0] - truth).sum() for s in (found, plain)]

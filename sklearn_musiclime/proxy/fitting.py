@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -10,7 +9,7 @@ import numpy as np
 from sklearn_musiclime.components.decomposition import Decomposition
 from sklearn_musiclime.neighbourhood import Neighbourhood
 from sklearn_musiclime.proxy.features import sound_features
-from sklearn_musiclime.proxy.weights import Sample, fit_with_proxy
+from sklearn_musiclime.proxy.weights import Fit, Sample, fit_with_proxy
 from sklearn_musiclime.surrogate import Surrogate
 
 N_FREE = 20_000
@@ -23,8 +22,9 @@ class ProxyFit:
 
     Attributes
     ----------
-    fit : callable
-        Fits the surrogate to a neighbourhood and scores of shape (n_samples, n_columns), linearly.
+    fit, correct : callable
+        Fit of the surrogate, and estimator of the same weights, see
+        :func:`~sklearn_musiclime.proxy.fit_with_proxy`.
     components : Decomposition
         Components of the song.
     links : ndarray of shape (n_components,) of int, or None
@@ -33,7 +33,8 @@ class ProxyFit:
         Masks whose songs the proxy predicts, drawn by the design of the masks to come.
     """
 
-    fit: Callable[[Neighbourhood, np.ndarray], Surrogate]
+    fit: Fit
+    correct: Fit
     components: Decomposition
     links: np.ndarray | None
     free: Neighbourhood
@@ -56,7 +57,7 @@ class ProxyFit:
         if neighbourhood.is_exhaustive:
             return self.fit(neighbourhood, scores)
         scored, free = self._samples(neighbourhood)
-        return fit_with_proxy(self.fit, scored, scores, free)
+        return fit_with_proxy(self.fit, self.correct, scored, scores, free)
 
     def _samples(self, neighbourhood: Neighbourhood) -> tuple[Sample, Sample]:
         # Together, so that one table of frames serves both.

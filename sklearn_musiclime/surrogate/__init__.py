@@ -68,6 +68,7 @@ from sklearn_musiclime.surrogate.interactions import (
 from sklearn_musiclime.surrogate.kernel import kernel_weights
 from sklearn_musiclime.surrogate.linear import fit_surrogate
 from sklearn_musiclime.surrogate.links import LINKS, apply_link, invert_link, n_without_odds
+from sklearn_musiclime.surrogate.moments import fit_by_moments
 from sklearn_musiclime.surrogate.selection import FEATURE_SELECTION, check_selection
 from sklearn_musiclime.surrogate.shapley import fit_shapley, shapley_kernel_weights
 from sklearn_musiclime.surrogate.shares import Shares, fit_shares, modality_shares, share_bounds
@@ -85,6 +86,7 @@ __all__ = [
     "check_regressor",
     "check_selection",
     "crossed_interactions",
+    "fit_by_moments",
     "fit_crossed_surrogate",
     "fit_interactions",
     "fit_neighbourhood",
