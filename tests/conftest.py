@@ -1,6 +1,12 @@
 """What several tests need: songs, made and real, and the models that explain them."""
 
+import os
 from pathlib import Path
+
+# Workers of pytest share the processors: with a thread for each in each of them, they wait for one
+# another. Before numpy and torch are imported, which read it once.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import numpy as np
 import pytest
@@ -56,6 +62,16 @@ def made_songs():
 def made_model(made_songs):
     X, y, _, _ = made_songs
     return FrozenEstimator(demo_model().fit(X, y))
+
+
+@pytest.fixture(scope="session")
+def undisturbed(tmp_path_factory):
+    """What a run of ``corpus_run.py`` makes if nothing disturbs it, in this process."""
+    import corpus_run
+
+    folder = tmp_path_factory.mktemp("undisturbed")
+    corpus_run.main(None, folder / "log", folder / "out")
+    return np.load(folder / "out.npz")
 
 
 @pytest.fixture

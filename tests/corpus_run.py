@@ -1,6 +1,6 @@
 """A corpus run in a process of its own: ``python corpus_run.py CACHE LOG OUT [N_JOBS [PLACE...]]``.
 
-Explains 24 made songs with a model that writes a line to LOG when it is asked about one song alone,
+Explains 16 made songs with a model that writes a line to LOG when it is asked about one song alone,
 which it is of each song when it begins: of the song composed of its parts, and of the row that was
 given. OUT gets the global explanation.
 
@@ -25,7 +25,7 @@ from sklearn_musiclime._runtime import cache as caching
 from sklearn_musiclime._runtime.files import replacing
 from sklearn_musiclime.datasets import make_songs
 
-N_SONGS = 24
+N_SONGS = 16
 SECONDS_TO_A_PLACE = 120
 
 

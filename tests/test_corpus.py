@@ -239,16 +239,11 @@ def run_script(folder, name, *places, cache="cache", n_jobs=1, wait=True):
     return printed.split() if places else np.load(folder / f"{name}.npz")
 
 
-@pytest.fixture(scope="module")
-def undisturbed(tmp_path_factory):
-    return run_script(tmp_path_factory.mktemp("undisturbed"), "out")
-
-
 @pytest.mark.long
 @pytest.mark.parametrize(
     ("n_jobs", "places"),
     [
-        (1, ["song:1", "song:2", "song:5", "batch:1", "batch:4"] + ["entry:1", "entry:2"] * 2),
+        (1, ["song:1", "song:2", "song:4", "batch:1", "batch:3", "entry:1", "entry:2"]),
         (2, ["batch:5", "entry:3"]),
     ],
 )
@@ -272,10 +267,10 @@ def test_two_processes_share_a_cache(undisturbed, tmp_path):
     assert [process.wait(timeout=300) for process in processes] == [0, 0]
     for i in range(2):
         found = np.load(tmp_path / f"run{i}.npz")
-        np.testing.assert_array_equal(found["weights"], undisturbed["weights"])
+        np.testing.assert_allclose(found["weights"], undisturbed["weights"], rtol=1e-10)
     before = len((tmp_path / "log").read_text().splitlines())
-    found = run_script(tmp_path, "again")
-    np.testing.assert_array_equal(found["weights"], undisturbed["weights"])
+    again = run_script(tmp_path, "again")
+    np.testing.assert_array_equal(again["weights"], found["weights"])
     assert len((tmp_path / "log").read_text().splitlines()) == before  # all entries are good
 
 
@@ -311,20 +306,23 @@ def test_failing_songs_are_reported_and_the_rest_is_kept(n_jobs, made_songs, tmp
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("n_jobs", [1, 2, 9])
-def test_a_model_that_fails_on_a_song(n_jobs, songs):
+@pytest.mark.parametrize(("n_jobs", "n_songs"), [(1, 5), (2, 5), (3, 2)])
+def test_a_model_that_fails_on_a_song(n_jobs, n_songs, songs):
+    bad = n_songs - 2
+
     def scores(X):
-        if X["artist"].iloc[0] == 3:
+        if X["artist"].iloc[0] == bad:
             raise RuntimeError("no such artist")
         return length_of_lyrics(X)
 
-    songs = songs.assign(artist=range(5))
+    songs = songs.iloc[:n_songs].assign(artist=range(n_songs))
     ours = explainer(scores, n_jobs=n_jobs).fit(songs)
     with pytest.raises(RuntimeError, match="no such artist") as caught:
         ours.explain(songs)
-    assert "while explaining row 3" in caught.value.__notes__
-    with pytest.warns(UserWarning, match="row 3 .*RuntimeError: no such artist"):
-        assert [e.row for e in ours.explain(songs, on_error="warn")] == [0, 1, 2, 4]
+    assert f"while explaining row {bad}" in caught.value.__notes__
+    with pytest.warns(UserWarning, match=f"row {bad} .*RuntimeError: no such artist"):
+        found = [e.row for e in ours.explain(songs, on_error="warn")]
+    assert found == [row for row in range(n_songs) if row != bad]
 
 
 class Unportable(Exception):
@@ -379,21 +377,21 @@ def test_workers_that_always_die_end_the_run(songs):
 
 
 def check_backend(songs, tmp_path, **config):
-    """The same result as loky's, undisturbed and with a worker killed in the middle."""
-    parameters = {"separator": HPSSSeparator(), "n_jobs": 2}
-    expected = explainer(**parameters).fit(songs).explain_global(songs, keep_explanations=True)
+    """The same result as without workers, although one is killed in the middle."""
+
+    def explained(model, **parameters):
+        ours = explainer(model, separator=HPSSSeparator(), **parameters).fit(songs)
+        return ours.explain_global(songs, keep_explanations=True)
+
+    expected = explained(length_of_lyrics)
     killing = partial(scores_once_killed, str(tmp_path / "mark"))
     with parallel_config(**config):
-        found = [
-            explainer(model, **parameters).fit(songs).explain_global(songs, keep_explanations=True)
-            for model in (length_of_lyrics, killing)
-        ]
+        found = explained(killing, n_jobs=2)
     assert (tmp_path / "mark").exists()
-    for other in found:
-        for a, b in zip(other.explanations, expected.explanations, strict=True):
-            assert a.settings["masks"] == b.settings["masks"]
-            np.testing.assert_allclose(a.weights, b.weights, rtol=1e-10, atol=1e-12)
-        np.testing.assert_allclose(other.sums, expected.sums, rtol=1e-10)
+    for a, b in zip(found.explanations, expected.explanations, strict=True):
+        assert a.settings["masks"] == b.settings["masks"]
+        np.testing.assert_allclose(a.weights, b.weights, rtol=1e-10, atol=1e-12)
+    np.testing.assert_allclose(found.sums, expected.sums, rtol=1e-10)
 
 
 @pytest.fixture
@@ -530,8 +528,8 @@ def test_a_song_leaves_little_behind():
         return peak
 
     peak(10)
-    few, many = peak(50), peak(450)
-    assert (many - few) / 400 < 5000  # bytes a song; its waveform has 80,000
+    few, many = peak(30), peak(130)
+    assert (many - few) / 100 < 8000  # bytes a song; its waveform has 80,000
 
 
 def test_progress_counts_songs(songs, capsys):
@@ -549,7 +547,8 @@ def test_groups_must_be_of_the_songs(songs):
 
 
 @pytest.mark.long
-def test_all_real_songs_in_one_line(real_clips, real_model):
+def test_real_songs_in_one_line(real_clips, real_model):
+    real_clips = real_clips.iloc[::6]
     ours = MusicLimeExplainer(real_model, n_samples=100, random_state=0, n_jobs=2)
     found = ours.fit(real_clips).explain_global(real_clips)
     assert len(found.songs) == len(real_clips)

@@ -4,6 +4,7 @@ Over 400 lines since both embedders are held to the same models, loaded once.
 """
 
 import gc
+import os
 import pickle
 import subprocess
 import sys
@@ -535,7 +536,7 @@ audio = AudioEmbedder(sys.argv[2])
 waveforms = [np.random.default_rng(i).normal(0, 0.1, 30000) for i in range(8)]
 texts = [f"text number {i} of some length" * 20 for i in range(12)]
 one = lyrics.fit_transform(texts), audio.fit_transform(waveforms)  # the parent's threads run
-for backend in ("multiprocessing", "loky", "threading"):
+for backend in ("multiprocessing", "threading"):
     with joblib.parallel_config(backend=backend, n_jobs=2):
         many = joblib.Parallel()(
             joblib.delayed(e.transform)(c) for e, c in 2 * [(lyrics, texts), (audio, waveforms)]
@@ -548,9 +549,10 @@ print("done")
 
 @pytest.mark.long
 def test_no_deadlock(folders):
-    """Forked while torch's threads wait; then workers, then threads. In a process with a limit."""
+    """Forked while torch's threads wait; then threads. In a process with a limit."""
     outcome = subprocess.run(
         [sys.executable, "-c", FORKS, MINILM, str(folders["ast"])],
+        env=os.environ | {"OMP_NUM_THREADS": "2"},
         capture_output=True,
         text=True,
         timeout=240,
