@@ -19,7 +19,6 @@ needs, and all read the same parameters, so that they are best read in one go.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
 from dataclasses import dataclass, fields, replace
 from functools import partial
 from typing import Any, Literal, Self
@@ -58,7 +57,9 @@ from sklearn_musiclime.neighbourhood import (
     select_labels,
     song_generator,
 )
-from sklearn_musiclime.proxy.fitting import N_FREE, ProxyFit
+from sklearn_musiclime.proxy import Predictions, ProxyFit, interactions_with_proxy
+from sklearn_musiclime.proxy.fitting import N_FREE
+from sklearn_musiclime.proxy.weights import Fit
 from sklearn_musiclime.songs import Song, SongTable
 from sklearn_musiclime.surrogate import (
     LinkedScores,
@@ -215,13 +216,16 @@ class SongExplainer:
             given = labelled.given.compare(scorer.song, labelled.scores, scores)
         self._check_odds(scores[:, labelled.columns], scorer.song.name)
         linked = LinkedScores.of(scores, labelled.columns, self.link)
+        fit = self._fit(scorer, drawing)
         neighbourhood, answers, surrogate, converged = self.fit_surrogate(
-            scorer, drawing, first, first.split(linked(scores)), linked
+            fit, scorer, drawing, first, first.split(linked(scores)), linked
         )
+        predictions = fit.predictions if isinstance(fit, ProxyFit) else None
         corners = first.split(scores[:, labelled.columns]).corners
         explanation = self.explanation(
-            scorer, labelled, neighbourhood, answers, surrogate, corners, linked.exponents
-        )
+            scorer, labelled, neighbourhood, answers, surrogate, predictions, corners,
+            linked.exponents,
+        )  # fmt: skip
         factor = surrogate.proxy_factor
         about = self._settings(neighbourhood, scorer.way, converged) | {
             "row_check": given.check,
@@ -364,6 +368,7 @@ class SongExplainer:
 
     def fit_surrogate(
         self,
+        fit: Fit,
         scorer: Scorer,
         drawing: Drawing,
         neighbourhood: Neighbourhood,
@@ -374,6 +379,8 @@ class SongExplainer:
 
         Parameters
         ----------
+        fit : callable
+            Fits the surrogate to masks and scores.
         scorer : Scorer
             The model and the song.
         drawing : Drawing
@@ -396,7 +403,6 @@ class SongExplainer:
         converged : bool or None
             Whether `tol` was reached; None if `tol` is None.
         """
-        fit = self._fit(scorer, drawing)
         surrogate, converged, name = fit(neighbourhood, answers.pairs), None, scorer.song.name
         while self.tol is not None:
             # Errors are unreliable with too few masks, or if a few masks determine a large weight.
@@ -430,6 +436,7 @@ class SongExplainer:
         neighbourhood: Neighbourhood,
         answers: Scores,
         surrogate: Surrogate,
+        predictions: Predictions | None,
         corners: np.ndarray,
         exponents: np.ndarray,
     ) -> LocalExplanation:
@@ -447,6 +454,8 @@ class SongExplainer:
             Their scores, transformed by the link and scaled.
         surrogate : Surrogate
             The surrogate, fitted to these scores.
+        predictions : Predictions or None
+            What proxies predict of these scores.
         corners : ndarray of shape (4, n_explained)
             Scores of the song, of its audio alone, of its lyrics alone and of neither.
         exponents : ndarray of shape (n_explained,) of int
@@ -464,7 +473,11 @@ class SongExplainer:
         """
         links, interactions = scorer.links, None
         which = self._which_interactions(links)
-        if which is not None and (self.kernel != "shapley" or neighbourhood.design == "exhaustive"):
+        if which is not None and self.kernel != "shapley" and predictions is not None:
+            interactions = interactions_with_proxy(predictions, surrogate, which=which)
+        elif which is not None and (
+            self.kernel != "shapley" or neighbourhood.design == "exhaustive"
+        ):
             interactions = fit_interactions(
                 neighbourhood, answers.pairs, surrogate, answers.grid, which=which,
                 kernel=self.kernel,
@@ -522,9 +535,7 @@ class SongExplainer:
         rng = song_generator(self.seed, scorer.song, components)
         return Drawing(design, n_columns, rng, self.kernel, self.interactions is not None)
 
-    def _fit(
-        self, scorer: Scorer, drawing: Drawing
-    ) -> Callable[[Neighbourhood, np.ndarray], Surrogate]:
+    def _fit(self, scorer: Scorer, drawing: Drawing) -> Fit:
         """Return the fit of the surrogate, with a proxy if the model is a black box."""
         fit = partial(
             fit_neighbourhood,

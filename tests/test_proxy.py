@@ -10,13 +10,15 @@ from conftest import song_array
 from sklearn_musiclime import MusicLimeExplainer, UniformSegmenter
 from sklearn_musiclime.components.decomposition import decompose
 from sklearn_musiclime.neighbourhood import draw_neighbourhood
-from sklearn_musiclime.proxy import ProxyFit
+from sklearn_musiclime.proxy import Predictions, ProxyFit, fit_with_proxy, interactions_with_proxy
 from sklearn_musiclime.proxy import kernel_ridge as kernel_ridge_module
+from sklearn_musiclime.proxy import predictions as predictions_module
 from sklearn_musiclime.proxy import weights as weights_module
 from sklearn_musiclime.proxy.features import sound_features
 from sklearn_musiclime.proxy.kernel_ridge import fit_kernel_ridge
 from sklearn_musiclime.songs import SongTable
-from sklearn_musiclime.surrogate import fit_by_moments, fit_neighbourhood
+from sklearn_musiclime.surrogate import fit_by_moments, fit_interactions, fit_neighbourhood, margin
+from sklearn_musiclime.surrogate.interactions import AllPairs
 
 RATE = 8000
 WORDS = "red sun over the blue hills and far away"
@@ -182,7 +184,7 @@ def test_weights_are_unbiased_more_exact_and_in_their_intervals(population, kern
     with_proxy = ProxyFit(fit, partial(fit_by_moments, kernel=kernel), components, None, free)
     found, plain = [], []
     for seed in range(30):
-        drawn = draw_neighbourhood(design, *sizes, 60, rng(seed), kernel=kernel)
+        drawn = draw_neighbourhood(design, *sizes, 100, rng(seed), kernel=kernel)
         own = scores_of(every, scores, drawn)
         found.append(with_proxy(drawn, own))
         plain.append(fit(drawn, own))
@@ -236,16 +238,77 @@ def test_of_a_proxy_that_predicts_nothing_the_correction_is_left(population, ker
     drawn = draw_neighbourhood("paired", *sizes, 2000, rng(), kernel=kernel)
     own = scores_of(every, scores, drawn)
     free = draw_neighbourhood("paired", *sizes, 20_000, rng(1), kernel=kernel)
-    nothing = np.zeros_like(own), np.zeros((len(free), 1))
-    monkeypatch.setattr(weights_module, "_proxies", lambda *_: iter([nothing]))
+    predictions = Predictions(drawn, own, free, [(np.zeros_like(own), np.zeros((len(free), 1)))])
     monkeypatch.setattr(weights_module, "N_CHOICES", 0)
+    monkeypatch.setattr(weights_module, "MOST_SHIFTED", 0)
     variances = iter([1.0, 0.0, 2.0, 2.0, 2.0])  # of no proxy and of four factors
     monkeypatch.setattr(weights_module, "_variance", lambda _: np.array([next(variances)]))
-    found = ProxyFit(fit, correct, components, None, free)(drawn, own)
+    found = fit_with_proxy(fit, correct, predictions)
     assert found.proxy_factor.tolist() == [0.25]
     expected = correct(drawn, own)
     for name in ("weights", "intercept", "std_err", "score", "fidelity", "left_out"):
         np.testing.assert_allclose(getattr(found, name), getattr(expected, name), rtol=1e-10)
+
+
+# --- interactions ---
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("design", ["paired", "independent"])
+def test_interactions_are_nearer_to_those_of_all_masks_and_few_are_false(population, design):
+    """The model has interactions of loudness and a word alone; all others are nearly 0."""
+    components, every, scores = population
+    n_audio, n_lyrics = components.n_audio, components.n_lyrics
+    plain_surrogate = fit_neighbourhood(every, scores)
+    settings = {"which": "all", "kernel": "exponential"}
+    truth = fit_interactions(every, scores, plain_surrogate, None, **settings)
+    exact = truth.weights[0]
+    is_large = np.abs(exact) >= 0.3 * np.abs(exact).max()
+    free = draw_neighbourhood(design, n_audio, n_lyrics, 20_000, rng(1))
+    with_proxy = ProxyFit(fit_neighbourhood, fit_by_moments, components, None, free)
+    errors, held, n_large, n_found, n_false = [], [], 0, 0, 0
+    for seed in range(20):
+        drawn = draw_neighbourhood(design, n_audio, n_lyrics, 200, rng(seed))
+        own = scores_of(every, scores, drawn)
+        surrogate = with_proxy(drawn, own)
+        found = interactions_with_proxy(with_proxy.predictions, surrogate, which="all")
+        plain = fit_interactions(drawn, own, fit_neighbourhood(drawn, own), None, **settings)
+        np.testing.assert_array_equal(found.pairs, truth.pairs)
+        errors.append([np.square(f.weights[0] - exact).sum() for f in (found, plain)])
+        reach = margin(found.std_err[0], found.dof[0])
+        held.append(np.abs(found.weights[0] - exact) <= reach)
+        said = found.q_values[0] <= 0.05
+        n_large, n_found = n_large + said[is_large].sum(), n_found + said.sum()
+        n_false += (said & (np.abs(exact) < 0.01 * np.abs(exact).max())).sum()
+    proxied, plain = np.mean(errors, axis=0)
+    assert proxied < plain / 4
+    assert n_large > 0.9 * 20 * is_large.sum()
+    assert n_false <= 0.05 * n_found
+    assert np.mean(held) > 0.92
+    assert np.mean(held, axis=0)[is_large].mean() > 0.88
+
+
+@pytest.mark.parametrize("design", ["paired", "independent"])
+def test_all_pairs_together_are_those_of_least_squares(design):
+    drawn = draw_neighbourhood(design, 4, 4, 300, rng())
+    masks = drawn.masks[drawn.n_known :]
+    scores = np.exp(masks @ rng(1).normal(0, 0.3, (8, 2)))
+    found = AllPairs.fit(masks, scores, design=design)
+    coded, pairs = masks - 0.5, np.triu_indices(8, 1)
+    products = coded[:, pairs[0]] * coded[:, pairs[1]]
+    X = np.column_stack([np.ones(len(masks)), coded, products])
+    if design == "paired":  # with its complement, a mask's products are the same
+        X, y = X[::2][:, [0, *range(9, X.shape[1])]], (scores[::2] + scores[1::2]) / 2
+    else:
+        y = scores
+    by_hand = np.linalg.lstsq(X, y, rcond=None)[0]
+    for label in range(2):
+        expected = by_hand[-len(pairs[0]) :, label]
+        np.testing.assert_allclose(found.weights[label][pairs], expected, atol=1e-6)
+        rest = y[:, label] - X @ by_hand[:, label]
+        inverse = np.linalg.inv(X.T @ X)
+        variance = np.diag(inverse)[-len(pairs[0]) :] * rest @ rest / (len(X) - X.shape[1])
+        assert found.variance[label] == pytest.approx(variance.mean(), rel=0.2)
 
 
 # --- in the explainer ---
@@ -338,7 +401,7 @@ def test_songs_beyond_those_of_the_fit_correct_the_proxy_as_well(population, mon
     truth = fit_neighbourhood(every, scores).weights[0]
     drawn = draw_neighbourhood("paired", *sizes, 400, rng(2))
     own = scores_of(every, scores, drawn)
-    monkeypatch.setattr(weights_module, "MOST_FITTED", 40)
+    monkeypatch.setattr(predictions_module, "MOST_FITTED", 40)
     found = ProxyFit(fit_neighbourhood, fit_by_moments, components, None, free)(drawn, own)
     plain = fit_neighbourhood(drawn, own)
     assert found.proxy_factor[0] > 0

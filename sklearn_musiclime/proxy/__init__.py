@@ -10,11 +10,15 @@ not be right; a poor one is given little weight, or none.
 
 - :mod:`~sklearn_musiclime.proxy.features`: what the proxy sees;
 - :mod:`~sklearn_musiclime.proxy.kernel_ridge`: the proxy itself;
+- :mod:`~sklearn_musiclime.proxy.predictions`: the scores that it predicts;
 - :mod:`~sklearn_musiclime.proxy.weights`: the weights with a proxy;
+- :mod:`~sklearn_musiclime.proxy.interactions`: the interactions with a proxy;
 - :mod:`~sklearn_musiclime.proxy.fitting`: the fit of one song.
 """
 
 from sklearn_musiclime.proxy.fitting import ProxyFit
-from sklearn_musiclime.proxy.weights import Sample, fit_with_proxy
+from sklearn_musiclime.proxy.interactions import interactions_with_proxy
+from sklearn_musiclime.proxy.predictions import Predictions, Sample
+from sklearn_musiclime.proxy.weights import fit_with_proxy
 
-__all__ = ["ProxyFit", "Sample", "fit_with_proxy"]
+__all__ = ["Predictions", "ProxyFit", "Sample", "fit_with_proxy", "interactions_with_proxy"]

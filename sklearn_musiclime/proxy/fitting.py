@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 
 from sklearn_musiclime.components.decomposition import Decomposition
 from sklearn_musiclime.neighbourhood import Neighbourhood
 from sklearn_musiclime.proxy.features import sound_features
-from sklearn_musiclime.proxy.weights import Fit, Sample, fit_with_proxy
+from sklearn_musiclime.proxy.predictions import Predictions, Sample
+from sklearn_musiclime.proxy.weights import Fit, fit_with_proxy
 from sklearn_musiclime.surrogate import Surrogate
 
 N_FREE = 20_000
 """Number of perturbed songs that the proxy predicts."""
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(eq=False)
 class ProxyFit:
     """Fits the surrogate of a song's scores with a proxy.
 
@@ -31,6 +33,8 @@ class ProxyFit:
         Linked unit of each component, if the columns of masks are linked units.
     free : Neighbourhood
         Masks whose songs the proxy predicts, drawn by the design of the masks to come.
+    predictions : Predictions or None
+        Predictions of the last fit; None before it, and of masks that are enumerated.
     """
 
     fit: Fit
@@ -38,6 +42,7 @@ class ProxyFit:
     components: Decomposition
     links: np.ndarray | None
     free: Neighbourhood
+    predictions: Predictions | None = None
 
     def __call__(self, neighbourhood: Neighbourhood, scores: np.ndarray) -> Surrogate:
         """Fit the surrogate of a neighbourhood.
@@ -55,14 +60,17 @@ class ProxyFit:
             Without a proxy where all masks are enumerated.
         """
         if neighbourhood.is_exhaustive:
+            self.predictions = None
             return self.fit(neighbourhood, scores)
-        scored, free = self._samples(neighbourhood)
-        return fit_with_proxy(self.fit, self.correct, scored, scores, free)
+        self.predictions = Predictions.fit(self._sample(neighbourhood), scores, self._free_sample)
+        return fit_with_proxy(self.fit, self.correct, self.predictions)
 
-    def _samples(self, neighbourhood: Neighbourhood) -> tuple[Sample, Sample]:
-        # Together, so that one table of frames serves both.
-        masks = np.vstack([neighbourhood.masks, self.free.masks])
+    @cached_property
+    def _free_sample(self) -> Sample:
+        return self._sample(self.free)
+
+    def _sample(self, neighbourhood: Neighbourhood) -> Sample:
+        masks = neighbourhood.masks
         of_components = masks if self.links is None else masks[:, self.links]
         sound = sound_features(self.components, of_components[:, : self.components.n_audio])
-        of_scored, of_free = np.split(np.hstack([sound, masks]), [len(neighbourhood)])
-        return Sample(neighbourhood, of_scored), Sample(self.free, of_free)
+        return Sample(neighbourhood, np.hstack([sound, masks]))

@@ -26,22 +26,17 @@ Angelopoulos, Bates, Fannjiang, Jordan, Zrnic, "Prediction-powered inference", S
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from scipy.special import expit, logit
 
 from sklearn_musiclime.neighbourhood import Neighbourhood
-from sklearn_musiclime.neighbourhood.masks import distinct_rows
-from sklearn_musiclime.proxy.kernel_ridge import fit_kernel_ridge
+from sklearn_musiclime.proxy.predictions import Predictions
 from sklearn_musiclime.surrogate import Surrogate
 from sklearn_musiclime.surrogate.fidelity import estimate_fidelity, weighted_r2
-from sklearn_musiclime.surrogate.moments import FEWEST_CLUSTERS
 
-FACTORS = (0.25, 0.5, 0.75, 1.0)
-"""Values of c that are tried."""
 BY_LABEL = (
     "weights", "intercept", "score", "fidelity", "local_prediction", "std_err", "dof", "penalty",
     "left_out",
@@ -51,40 +46,13 @@ N_CHOICES = 4
 """Degrees of freedom that the choice of scale, factor, bandwidth and penalty takes."""
 MOST_SHIFTED = 0.5
 """Standard errors that a correction is shrunk by, at most."""
-MOST_FITTED = 1000
-"""Scored songs that a proxy is fitted to, at most: a second of time and 25 MB."""
-NEAREST = 1e-6
-"""Probabilities are clipped to this distance from 0 and 1 before their log-odds are taken."""
 
 
 Fit = Callable[[Neighbourhood, np.ndarray], Surrogate]
 """Masks and scores of shape (n_samples, n_labels) -> the surrogate."""
 
 
-@dataclass(frozen=True, eq=False)
-class Sample:
-    """Masks and what the proxy sees of their perturbed songs.
-
-    Attributes
-    ----------
-    neighbourhood : Neighbourhood
-        The masks, of a joint design.
-    features : ndarray of shape (n_samples, n_features)
-        Features of the perturbed songs, masks included.
-    """
-
-    neighbourhood: Neighbourhood
-    features: np.ndarray
-
-    @property
-    def is_drawn(self) -> np.ndarray:
-        """Which samples were drawn, and are not fixed such as the song itself, (n_samples,)."""
-        return np.arange(len(self.neighbourhood)) >= self.neighbourhood.n_known
-
-
-def fit_with_proxy(
-    fit: Fit, correct: Fit, scored: Sample, scores: np.ndarray, free: Sample
-) -> Surrogate:
+def fit_with_proxy(fit: Fit, correct: Fit, predictions: Predictions) -> Surrogate:
     """Fit the surrogate with a proxy, where that makes its error smaller.
 
     Parameters
@@ -94,12 +62,8 @@ def fit_with_proxy(
         column is fitted for itself, and linearly.
     correct : callable
         Estimates the same weights without bias for any number of samples, linearly as well.
-    scored : Sample
-        The perturbed songs that the model scored.
-    scores : ndarray of shape (n_samples, n_labels)
-        Their scores.
-    free : Sample
-        Many more perturbed songs, drawn by the same design.
+    predictions : Predictions
+        The scores, and what proxies predict.
 
     Returns
     -------
@@ -107,84 +71,38 @@ def fit_with_proxy(
         The combined weights and their errors. `score` and `fidelity` are of the combined weights on
         the scored songs, `proxy_factor` is the factor c of each label.
     """
-    best, factors = fit(scored.neighbourhood, scores), np.zeros(scores.shape[1])
+    scored, scores = predictions.scored, predictions.scores
+    best, factors = fit(scored, scores), np.zeros(scores.shape[1])
     least = _variance(best) if best.is_sufficient else np.full(scores.shape[1], np.inf)
-    for expected, predicted in _proxies(scored, scores, free):
-        of_free = fit(free.neighbourhood, predicted)
-        for factor in FACTORS:
-            of_rest = correct(scored.neighbourhood, scores - factor * expected)
-            combined = _combined(of_rest, of_free, factor, scored.neighbourhood, expected, scores)
-            error = _variance(combined)
-            better = error < least
-            best = _choose(better, combined, best)
-            least[better], factors[better] = error[better], factor
+    for factor, expected, of_free in predictions.scaled():
+        known, of_rest = fit(predictions.free, of_free), correct(scored, scores - expected)
+        combined = _combined(of_rest, known, scored, expected, scores)
+        error = _variance(combined)
+        better = error < least
+        best = _choose(better, combined, best)
+        least[better], factors[better] = error[better], factor
     return replace(best, proxy_factor=factors)
-
-
-def _proxies(
-    scored: Sample, scores: np.ndarray, free: Sample
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Yield the predictions of a proxy of the log-odds, and of one of the scores themselves.
-
-    They are for the scored songs and for the free songs, each (n_samples, n_labels). Drawn songs
-    are left out when their own scores are predicted, also where they are among the free songs;
-    fixed ones, such as the song itself, take no part in the fit, and neither do those beyond
-    `MOST_FITTED`.
-    """
-    fitted = np.flatnonzero(scored.is_drawn)[:MOST_FITTED]
-    clusters = scored.neighbourhood.sampling.sides[0].clusters[fitted]
-    if len(np.unique(clusters)) < FEWEST_CLUSTERS:
-        return
-    scales: list[tuple[Callable, Callable]] = [(np.asarray, np.asarray)]
-    if ((scores >= 0) & (scores <= 1)).all(axis=0).any():
-        scales.insert(0, (_log_odds, expit))
-    left_out, predicted = fit_kernel_ridge(
-        scored.features[fitted],
-        np.hstack([to_scale(scores[fitted]) for to_scale, _ in scales]),
-        clusters,
-        np.vstack([scored.features, free.features]),
-    )
-    _, which = distinct_rows(np.vstack([scored.neighbourhood.masks, free.neighbourhood.masks]))
-    place = np.full(len(which), -1)
-    place[which[fitted]] = fitted
-    met = place[which[len(scores) :]]
-    for (_, from_scale), own, new in zip(
-        scales,
-        np.split(left_out, len(scales), axis=1),
-        np.split(predicted, len(scales), axis=1),
-        strict=True,
-    ):
-        expected, of_free = np.split(from_scale(new), [len(scores)])
-        expected[fitted] = from_scale(own)
-        of_free[met >= 0] = expected[met[met >= 0]]
-        yield expected, of_free
-
-
-def _log_odds(scores: np.ndarray) -> np.ndarray:
-    return logit(np.clip(scores, NEAREST, 1 - NEAREST))
 
 
 def _combined(
     of_rest: Surrogate,
-    of_free: Surrogate,
-    factor: float,
+    known: Surrogate,
     scored: Neighbourhood,
     expected: np.ndarray,
     scores: np.ndarray,
 ) -> Surrogate:
     """Add the weights of the proxy's predictions to those of what they leave."""
-    weights = _shrunk(of_rest.weights, of_rest.std_err) + factor * of_free.weights
-    intercept = of_rest.intercept + factor * of_free.intercept
+    weights = _shrunk(of_rest.weights, of_rest.std_err) + known.weights
+    intercept = of_rest.intercept + known.intercept
     residual = scores - scored.masks @ weights.T - intercept
-    fitted = scored.masks @ of_free.weights.T + of_free.intercept
-    left_out = of_rest.left_out + factor * (expected - fitted)
-    own, other = np.square(of_rest.std_err), np.square(factor * of_free.std_err)
+    left_out = of_rest.left_out + expected - scored.masks @ known.weights.T - known.intercept
+    own, other = np.square(of_rest.std_err), np.square(known.std_err)
     n_clusters = len(np.unique(scored.sampling.sides[0].clusters[scored.n_known :]))
     own = own * n_clusters / (n_clusters - N_CHOICES)
     total = own + other
     # Welch and Satterthwaite: the degrees of freedom of a sum of two variances.
     parts = np.square(own) / np.maximum(of_rest.dof - N_CHOICES, 1.0)
-    parts = parts + np.square(other) / np.maximum(of_free.dof, 1.0)
+    parts = parts + np.square(other) / np.maximum(known.dof, 1.0)
     dof = np.divide(np.square(total), parts, out=of_rest.dof.copy(), where=parts > 0)
     return replace(
         of_rest,
@@ -192,7 +110,7 @@ def _combined(
         intercept=intercept,
         score=weighted_r2(scores, residual, of_rest.weight),
         fidelity=estimate_fidelity(scores, residual, left_out, of_rest.weight, scored.sampling),
-        local_prediction=of_rest.local_prediction + factor * of_free.local_prediction,
+        local_prediction=of_rest.local_prediction + known.local_prediction,
         std_err=np.sqrt(total),
         dof=dof,
         left_out=left_out,
@@ -230,5 +148,5 @@ def _choose(better: np.ndarray, one: Surrogate, other: Surrogate) -> Surrogate:
         return np.where(better if a.ndim == 1 else better[:, np.newaxis], a, b)
 
     chosen: dict[str, Any] = {name: pick(name) for name in BY_LABEL}
-    is_sufficient = other.is_sufficient or (better.all() and one.is_sufficient)
+    is_sufficient = other.is_sufficient or (bool(better.all()) and one.is_sufficient)
     return replace(other, is_sufficient=is_sufficient, **chosen)

@@ -38,6 +38,7 @@ Benjamini, Hochberg, "Controlling the false discovery rate", JRSS B 57, 1995.
 Cameron, Gelbach, Miller, "Robust inference with multiway clustering", JBES 29, 2011.
 """
 
+from sklearn_musiclime.surrogate.interactions.all_pairs import AllPairs
 from sklearn_musiclime.surrogate.interactions.crossed import crossed_interactions
 from sklearn_musiclime.surrogate.interactions.enumerated import shapley_interactions
 from sklearn_musiclime.surrogate.interactions.fitting import check_n_pairs, fit_interactions
@@ -47,6 +48,7 @@ from sklearn_musiclime.surrogate.interactions.significance import FALSE_DISCOVER
 
 __all__ = [
     "FALSE_DISCOVERIES",
+    "AllPairs",
     "Interactions",
     "check_n_pairs",
     "crossed_interactions",

@@ -8,6 +8,7 @@ import numpy as np
 
 from sklearn_musiclime.neighbourhood.samples import Neighbourhood
 from sklearn_musiclime.surrogate.estimate import Surrogate
+from sklearn_musiclime.surrogate.interactions.all_pairs import AllPairs
 from sklearn_musiclime.surrogate.interactions.crossed import crossed_interactions
 from sklearn_musiclime.surrogate.interactions.enumerated import shapley_interactions
 from sklearn_musiclime.surrogate.interactions.joint import joint_interactions
@@ -50,6 +51,7 @@ def fit_interactions(
     *,
     which: str,
     kernel: str,
+    known: AllPairs | None = None,
 ) -> Interactions:
     """Estimate the interactions of a song's components, by the estimator that its design allows.
 
@@ -69,6 +71,9 @@ def fit_interactions(
     kernel : {"exponential", "shapley"}
         "exponential": Banzhaf interaction indices. "shapley": Shapley interaction indices, which
         take an exhaustive design.
+    known : AllPairs or None, default=None
+        Interactions of what was subtracted from the scores of a joint design, see
+        :func:`joint_interactions`.
 
     Returns
     -------
@@ -94,8 +99,9 @@ def fit_interactions(
         elif design == "exhaustive":  # the model's scores are noisy, so there still is an error
             design = "independent"
         return joint_interactions(
-            masks, scores, pairs, design=design, fraction=sampling.sides[0].fraction
-        )
+            masks, scores, pairs,
+            design=design, fraction=sampling.sides[0].fraction, known=known,
+        )  # fmt: skip
     found = []
     if grid is not None:
         audio, lyrics = neighbourhood.grid_masks

@@ -6,6 +6,7 @@ import numpy as np
 
 from sklearn_musiclime.surrogate.fidelity import negligible
 from sklearn_musiclime.surrogate.hat_matrix import leverage_scale
+from sklearn_musiclime.surrogate.interactions.all_pairs import AllPairs, folded
 from sklearn_musiclime.surrogate.interactions.pairs import (
     Interactions,
     exact_interactions,
@@ -31,6 +32,7 @@ def joint_interactions(
     *,
     design: str,
     fraction: float = 0.0,
+    known: AllPairs | None = None,
 ) -> Interactions:
     """Estimate interactions from masks over all components, without kernel weights.
 
@@ -47,6 +49,10 @@ def joint_interactions(
         How the masks were drawn; "exhaustive" takes all masks, and gives standard errors of 0.
     fraction : float, default=0.0
         Fraction of all masks that was drawn, without replacement. 0: drawn with replacement.
+    known : AllPairs or None, default=None
+        Interactions of what was subtracted from the scores: of a proxy's predictions. They are
+        added to those of `scores`, which are then corrections. What is significant is corrected in
+        full; other corrections are mostly noise, and are shrunk as far as they vary by no more.
 
     Returns
     -------
@@ -65,18 +71,14 @@ def joint_interactions(
             ]
         )
         return exact_interactions(pairs, without_rounding(weights, floors[:, np.newaxis]))
-    if design == "paired":
-        coded = masks[::2] - 0.5
-        response = (scores[::2] + scores[1::2]) / 2
-        main = np.ones((len(coded), 1))
-    else:
-        coded = masks - 0.5
-        response = scores
-        main = np.column_stack([np.ones(len(coded)), coded])
-    basis = np.linalg.qr(main)[0]
+    coded, response, basis = folded(masks, scores, design)
+    if known is None:
+        known = AllPairs.none(scores.shape[1], masks.shape[1])
     parts = [
-        _screened(coded, r, basis, pairs, floor, 1 - fraction)
-        for r, floor in zip(response.T, floors, strict=True)
+        _screened(coded, r, basis, pairs, floor, 1 - fraction, known_weights, known_variance)
+        for r, floor, known_weights, known_variance in zip(
+            response.T, floors, known.weights, known.variance, strict=True
+        )
     ]
     return Interactions(pairs, *(np.stack(values) for values in zip(*parts, strict=True)))
 
@@ -88,19 +90,21 @@ def _screened(
     pairs: np.ndarray,
     floor: float,
     left_to_chance: float,
+    known: np.ndarray,
+    known_variance: float,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Weights, standard errors, q-values and degrees of freedom of pairs, for a single label.
 
     This is the estimator for joint masks of the package's docstring. `coded` are the masks as -1/2
     and 1/2, `response` the scores; the columns of `basis` are orthonormal and are regressed out of
-    the scores and of the products. `left_to_chance` is the finite population correction.
+    the scores and of the products. `left_to_chance` is the finite population correction. `known`,
+    (n_components, n_components), are interactions to add, each of variance `known_variance`.
     """
     n, p = coded.shape
-    response = response - basis @ (basis.T @ response)
     n_free = n - basis.shape[1]
     if n_free < 1:
         unknown = np.zeros(len(pairs))
-        return unknown, unknown, np.ones(len(pairs)), unknown
+        return known[tuple(pairs.T)], unknown, np.ones(len(pairs)), unknown
     if p * (p - 1) // 2 <= MAX_SCREENED:
         everyone = np.triu_indices(p, 1)
         place = np.zeros((p, p), dtype=int)
@@ -108,6 +112,7 @@ def _screened(
         asked = place[np.minimum(*pairs.T), np.maximum(*pairs.T)]
     else:
         everyone, asked = tuple(pairs.T), np.arange(len(pairs))
+    offset = known[everyone]
     firsts, first_at = np.unique(everyone[0], return_inverse=True)
     seconds, second_at = np.unique(everyone[1], return_inverse=True)
     squares = _free_squares(coded, basis, firsts, seconds)[first_at, second_at]
@@ -116,10 +121,11 @@ def _screened(
     for _ in range(MAX_ROUNDS):
         # Each product is fitted alone, since the others are nearly orthogonal to it.
         products = coded[:, firsts].T @ (coded[:, seconds] * residual[:, np.newaxis])
-        weights = without_rounding(products[first_at, second_at] / squares, floor)
+        correction = products[first_at, second_at] / squares
+        weights = without_rounding(offset + correction, floor)
         dof = n_free - len(chosen)
         variance = left_to_chance * np.sum(np.square(residual)) / max(dof, 1)
-        std_err = np.sqrt(variance / squares)
+        std_err = np.sqrt(variance / squares + known_variance)
         q_values = compute_q_values(weights, std_err, dof)
         new = np.flatnonzero(q_values <= FALSE_DISCOVERIES)
         new = new[~np.isin(new, chosen)]
@@ -137,18 +143,18 @@ def _screened(
         projected = X @ inverse
         taken = np.einsum("ij,ij->i", projected, X) + np.square(basis).sum(axis=1)
         rest = leverage_scale(taken) * np.square(residual)
-        weights[chosen] = together
-        std_err[chosen] = np.sqrt(left_to_chance * (rest @ np.square(projected)))
-    weights, std_err = weights[asked], std_err[asked]
+        weights[chosen] = offset[chosen] + together
+        std_err[chosen] = np.sqrt(left_to_chance * (rest @ np.square(projected)) + known_variance)
     # q-values over the requested pairs alone: significant pairs that were not requested would
     # otherwise let more false ones pass.
     dof = n_free - len(chosen)
-    return (
-        weights,
-        std_err,
-        compute_q_values(weights, std_err, dof),
-        np.full(len(weights), float(dof)),
-    )
+    q_values = compute_q_values(weights[asked], std_err[asked], dof)
+    if known_variance > 0:
+        others = np.setdiff1d(np.arange(len(offset)), chosen)
+        noise = np.mean(np.square(std_err[others]) - known_variance)
+        spread = max(np.mean(np.square(correction[others])) - noise, 0.0)
+        weights[others] = offset[others] + correction[others] * spread / (spread + noise or 1.0)
+    return weights[asked], std_err[asked], q_values, np.full(len(pairs), float(dof))
 
 
 def _free_squares(

@@ -1,0 +1,163 @@
+"""The scores that a proxy predicts: for the songs that the model scored, and for many more."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Self
+
+import numpy as np
+from scipy.special import expit, logit
+
+from sklearn_musiclime.neighbourhood import Neighbourhood
+from sklearn_musiclime.neighbourhood.masks import distinct_rows
+from sklearn_musiclime.proxy.kernel_ridge import fit_kernel_ridge
+from sklearn_musiclime.surrogate.moments import FEWEST_CLUSTERS
+
+FACTORS = (0.25, 0.5, 0.75, 1.0)
+"""Fractions of the predictions that are tried."""
+MOST_FITTED = 1000
+"""Scored songs that a proxy is fitted to, at most: a second of time and 25 MB."""
+NEAREST = 1e-6
+"""Probabilities are clipped to this distance from 0 and 1 before their log-odds are taken."""
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """Masks and what the proxy sees of their perturbed songs.
+
+    Attributes
+    ----------
+    neighbourhood : Neighbourhood
+        The masks, of a joint design.
+    features : ndarray of shape (n_samples, n_features)
+        Features of the perturbed songs, masks included.
+    """
+
+    neighbourhood: Neighbourhood
+    features: np.ndarray
+
+    @property
+    def is_drawn(self) -> np.ndarray:
+        """Which samples were drawn, and are not fixed such as the song itself, (n_samples,)."""
+        return np.arange(len(self.neighbourhood)) >= self.neighbourhood.n_known
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """Predictions of a song's scores.
+
+    Attributes
+    ----------
+    scored : Neighbourhood
+        Masks that the model scored, of a joint design.
+    scores : ndarray of shape (n_samples, n_labels)
+        Their scores.
+    free : Neighbourhood
+        Many more masks, drawn by the same design.
+    of_proxies : list of (ndarray (n_samples, n_labels), ndarray (n_free, n_labels))
+        Predictions for both, by a proxy of the log-odds (of scores between 0 and 1 only), and by
+        one of the scores themselves. None at all, if there are too few songs to fit one to.
+    """
+
+    scored: Neighbourhood
+    scores: np.ndarray
+    free: Neighbourhood
+    of_proxies: list[tuple[np.ndarray, np.ndarray]]
+
+    @classmethod
+    def fit(cls, scored: Sample, scores: np.ndarray, free: Sample) -> Self:
+        """Fit the proxies to the scored songs.
+
+        Drawn songs are left out when their own scores are predicted, also where they are among the
+        free songs; fixed ones, such as the song itself, take no part in the fit, and neither do
+        those beyond `MOST_FITTED`.
+
+        Parameters
+        ----------
+        scored : Sample
+            The songs that the model scored.
+        scores : ndarray of shape (n_samples, n_labels)
+            Their scores.
+        free : Sample
+            The other songs.
+
+        Returns
+        -------
+        Predictions
+        """
+        both = scored.neighbourhood, scores, free.neighbourhood
+        fitted = np.flatnonzero(scored.is_drawn)[:MOST_FITTED]
+        clusters = scored.neighbourhood.sampling.sides[0].clusters[fitted]
+        if len(np.unique(clusters)) < FEWEST_CLUSTERS:
+            return cls(*both, [])
+        scales: list[tuple[Callable, Callable]] = [(np.asarray, np.asarray)]
+        if ((scores >= 0) & (scores <= 1)).all(axis=0).any():
+            scales.insert(0, (_log_odds, expit))
+        left_out, predicted = fit_kernel_ridge(
+            scored.features[fitted],
+            np.hstack([to_scale(scores[fitted]) for to_scale, _ in scales]),
+            clusters,
+            np.vstack([scored.features, free.features]),
+        )
+        _, which = distinct_rows(np.vstack([scored.neighbourhood.masks, free.neighbourhood.masks]))
+        place = np.full(len(which), -1)
+        place[which[fitted]] = fitted
+        met = place[which[len(scores) :]]
+        of_proxies = []
+        for (_, from_scale), own, new in zip(
+            scales,
+            np.split(left_out, len(scales), axis=1),
+            np.split(predicted, len(scales), axis=1),
+            strict=True,
+        ):
+            expected, of_free = np.split(from_scale(new), [len(scores)])
+            expected[fitted] = from_scale(own)
+            of_free[met >= 0] = expected[met[met >= 0]]
+            of_proxies.append((expected, of_free))
+        return cls(*both, of_proxies)
+
+    def scaled(self) -> Iterator[tuple[float, np.ndarray, np.ndarray]]:
+        """Yield the predictions of each proxy times each factor.
+
+        Yields
+        ------
+        factor : float
+            The factor.
+        expected : ndarray of shape (n_samples, n_labels)
+            Predictions for the scored songs, times the factor.
+        of_free : ndarray of shape (n_free, n_labels)
+            Predictions for the other songs, times the factor.
+        """
+        for expected, of_free in self.of_proxies:
+            for factor in FACTORS:
+                yield factor, factor * expected, factor * of_free
+
+    def best(self, variance: Callable[[np.ndarray], np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
+        """Choose, label by label, the predictions that leave the least variance, or none.
+
+        Parameters
+        ----------
+        variance : callable
+            Variance that counts, (n_labels,), of what is left of the scores, (n_samples, n_labels).
+
+        Returns
+        -------
+        expected : ndarray of shape (n_samples, n_labels)
+            Predictions for the scored songs; 0 where no proxy reduces the variance.
+        of_free : ndarray of shape (n_free, n_labels)
+            Predictions for the other songs.
+        """
+        expected = np.zeros_like(self.scores)
+        of_free = np.zeros((len(self.free), self.scores.shape[1]))
+        least = variance(self.scores)
+        for _, own, new in self.scaled():
+            left = variance(self.scores - own)
+            better = left < least
+            least[better] = left[better]
+            expected[:, better], of_free[:, better] = own[:, better], new[:, better]
+        return expected, of_free
+
+
+def _log_odds(scores: np.ndarray) -> np.ndarray:
+    return logit(np.clip(scores, NEAREST, 1 - NEAREST))
