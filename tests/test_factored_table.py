@@ -17,8 +17,8 @@ from sklearn_musiclime import (
     UniformSegmenter,
 )
 from sklearn_musiclime.components import AudioComponents, decompose
-from sklearn_musiclime.featurizers.audio import FEATURES, STATISTICS
-from sklearn_musiclime.featurizers.audio.table import frame_groups
+from sklearn_musiclime.featurizers.audio import FEATURES, STATISTICS, table
+from sklearn_musiclime.featurizers.audio.table import drawn_cases, frame_groups
 from sklearn_musiclime.neighbourhood import (
     AudioNeighbourhood,
     PerturbedAudio,
@@ -49,7 +49,6 @@ def neighbourhood_of(waveform, n_sources=2, n_segments=5, n_masks=120, seed=0, b
 
 
 def assert_table_equals_composed(featurizer, neighbourhood, rows):
-    assert featurizer._table(neighbourhood) is not None
     table = featurizer.fit_transform(pd.Series(PerturbedAudio(neighbourhood)))[rows]
     assert neighbourhood.composed == []
     composed = featurizer.transform(list(PerturbedAudio(neighbourhood, np.asarray(rows))))
@@ -151,15 +150,63 @@ def test_table_equals_composed_on_real_songs(separator, segmenter, real_clips):
     hop=st.sampled_from([64, 256, 512]),
     n_fft=st.sampled_from([256, 1024, 2048]),
     seed=st.integers(0, 99),
+    features=st.sampled_from([tuple(FEATURES), ("mel", "mfcc")]),
 )
-def test_table_equals_composed_for_any_segments(n_samples, n_sources, cuts, hop, n_fft, seed):
+def test_table_equals_composed_for_any_segments(
+    n_samples, n_sources, cuts, hop, n_fft, seed, features
+):
     waveform = rng(seed).normal(0, 0.1, n_samples).astype(np.float32)
     inner = np.unique((np.array(cuts) * n_samples).astype(int))
     borders = [0, *inner[(inner > 0) & (inner < n_samples)], n_samples]
     neighbourhood = neighbourhood_of(waveform, n_sources, seed=seed, borders=borders, n_masks=1000)
-    featurizer = SpectralStatistics(**EVERYTHING, hop_length=hop, n_fft=n_fft, n_mels=20, n_mfcc=5)
-    assume(featurizer._table(neighbourhood) is not None)  # it is, if there are fewer cases
+    featurizer = SpectralStatistics(
+        features, tuple(STATISTICS), hop_length=hop, n_fft=n_fft, n_mels=20, n_mfcc=5
+    )
+    assume(featurizer._pooled_masks(neighbourhood) is not None)  # if there are fewer cases
     assert_table_equals_composed(featurizer, neighbourhood, [0, 1, 2, 3])
+
+
+@pytest.mark.parametrize(("n_samples", "n_fft", "hop"), [(9001, 2048, 512), (5001, 1001, 300)])
+@pytest.mark.parametrize("n_masks", [10, 400])
+def test_mel_power_of_six_sources_equals_the_composed(n_samples, n_fft, hop, n_masks, noise):
+    """One source is silent, two cancel each other, and segments are shorter than a frame.
+
+    With few masks frames have more pairs of parts than cases, and their samples are composed.
+    """
+    neighbourhood = neighbourhood_of(np.resize(noise, n_samples), 6, n_masks=n_masks)
+    sources = neighbourhood.audio.sources
+    sources[2], sources[4] = 0, -sources[3]
+    neighbourhood.audio.mix[:] = sources.sum(axis=0)
+    neighbourhood.masks[1] = False
+    featurizer = SpectralStatistics(
+        statistics=tuple(STATISTICS), n_fft=n_fft, hop_length=hop, n_mels=30
+    )
+    assert_table_equals_composed(featurizer, neighbourhood, np.arange(10))
+
+
+def test_memory_does_not_grow_with_the_cases(noise, monkeypatch):
+    """No more of the table is kept at a time than the cases of one group, or a fixed number."""
+    neighbourhood = neighbourhood_of(noise, 4, n_masks=300)
+    column = pd.Series(PerturbedAudio(neighbourhood))
+    at_once = SpectralStatistics(statistics=tuple(STATISTICS)).transform(column)
+    cases, _ = drawn_cases(neighbourhood, frame_groups(neighbourhood.audio, 2048, 512))
+    n_cases = [len(of_group) for of_group in cases]
+    kept, add = [], table._sum
+
+    def counted(values, entry):
+        kept.append(len(values))
+        return add(values, entry)
+
+    monkeypatch.setattr(table, "_sum", counted)
+    monkeypatch.setattr(table, "PIECE_ENTRIES", 20)
+    monkeypatch.setattr(table, "BLOCK_FRAMES", 3)
+    monkeypatch.setattr(table, "BLOCK_MASKS", 7)
+    in_pieces = SpectralStatistics(statistics=tuple(STATISTICS))
+    again = in_pieces.transform(
+        pd.Series(PerturbedAudio(AudioNeighbourhood(neighbourhood.audio, neighbourhood.masks)))
+    )
+    np.testing.assert_allclose(again, at_once, rtol=1e-9, atol=1e-9)
+    assert max(kept) <= max(20, *n_cases) < sum(n_cases)
 
 
 def test_groups_are_all_frames_in_order(noise):
@@ -181,8 +228,8 @@ def test_composes_where_a_table_would_not_be_smaller(noise):
     many_sources = neighbourhood_of(noise, n_sources=12, n_masks=100)
     few_masks = neighbourhood_of(noise, n_masks=4)
     for neighbourhood in (many_sources, few_masks):
-        featurizer = SpectralStatistics()
-        assert featurizer._table(neighbourhood) is None
+        featurizer = SpectralStatistics(features=("mel", "centroid"))
+        assert featurizer._pooled_masks(neighbourhood) is None
         column = PerturbedAudio(neighbourhood)
         expected = featurizer.transform(list(PerturbedAudio(neighbourhood)))
         np.testing.assert_array_equal(featurizer.transform(pd.Series(column)), expected)
@@ -194,7 +241,7 @@ def test_slices_share_the_table_and_another_rate_is_refused(noise):
     column = pd.Series(PerturbedAudio(neighbourhood))
     whole = featurizer.transform(column)
     np.testing.assert_array_equal(featurizer.transform(column[40:50]), whole[40:50])
-    assert featurizer._table(neighbourhood) is featurizer._table(neighbourhood)
+    assert featurizer._pooled_masks(neighbourhood) is featurizer._pooled_masks(neighbourhood)
     with pytest.raises(ValueError, match="22050 Hz where 16000 Hz"):
         SpectralStatistics(sampling_rate=16000).transform(column)
 

@@ -7,10 +7,12 @@ import numpy as np
 import pytest
 from conftest import song_array
 
-from sklearn_musiclime import MusicLimeExplainer, UniformSegmenter
-from sklearn_musiclime.components.decomposition import decompose
-from sklearn_musiclime.neighbourhood import draw_neighbourhood
+from sklearn_musiclime import MusicLimeExplainer, SpectralStatistics, UniformSegmenter
+from sklearn_musiclime.components.decomposition import AudioComponents, Decomposition, decompose
+from sklearn_musiclime.featurizers.audio.table import frame_groups
+from sklearn_musiclime.neighbourhood import compose_audio, draw_neighbourhood
 from sklearn_musiclime.proxy import Predictions, ProxyFit, fit_with_proxy, interactions_with_proxy
+from sklearn_musiclime.proxy import features as features_module
 from sklearn_musiclime.proxy import kernel_ridge as kernel_ridge_module
 from sklearn_musiclime.proxy import predictions as predictions_module
 from sklearn_musiclime.proxy import weights as weights_module
@@ -290,15 +292,15 @@ def test_interactions_are_nearer_to_those_of_all_masks_and_few_are_false(populat
 
 @pytest.mark.parametrize("design", ["paired", "independent"])
 def test_all_pairs_together_are_those_of_least_squares(design):
-    drawn = draw_neighbourhood(design, 4, 4, 300, rng())
+    drawn = draw_neighbourhood(design, 5, 5, 900, rng())
     masks = drawn.masks[drawn.n_known :]
-    scores = np.exp(masks @ rng(1).normal(0, 0.3, (8, 2)))
+    scores = np.exp(masks @ rng(1).normal(0, 0.3, (10, 2)))
     found = AllPairs.fit(masks, scores, design=design)
-    coded, pairs = masks - 0.5, np.triu_indices(8, 1)
+    coded, pairs = masks - 0.5, np.triu_indices(10, 1)
     products = coded[:, pairs[0]] * coded[:, pairs[1]]
     X = np.column_stack([np.ones(len(masks)), coded, products])
     if design == "paired":  # with its complement, a mask's products are the same
-        X, y = X[::2][:, [0, *range(9, X.shape[1])]], (scores[::2] + scores[1::2]) / 2
+        X, y = X[::2][:, [0, *range(11, X.shape[1])]], (scores[::2] + scores[1::2]) / 2
     else:
         y = scores
     by_hand = np.linalg.lstsq(X, y, rcond=None)[0]
@@ -307,7 +309,7 @@ def test_all_pairs_together_are_those_of_least_squares(design):
         np.testing.assert_allclose(found.weights[label][pairs], expected, atol=1e-6)
         rest = y[:, label] - X @ by_hand[:, label]
         inverse = np.linalg.inv(X.T @ X)
-        variance = np.diag(inverse)[-len(pairs[0]) :] * rest @ rest / (len(X) - X.shape[1])
+        variance = np.diag(inverse)[-len(pairs[0]) :] * (rest @ rest) / (len(X) - X.shape[1])
         assert found.variance[label] == pytest.approx(variance.mean(), rel=0.2)
 
 
@@ -429,8 +431,46 @@ def test_silence_and_an_enumeration(song):
     np.testing.assert_array_equal(one.weights, two.weights)
 
 
-def test_sound_features_are_those_of_composed_songs(population):
-    components, every, _ = population
-    some = every.masks[::97, : components.n_audio]
-    whole = sound_features(components, every.masks[:, : components.n_audio])[::97]
-    np.testing.assert_allclose(whole, sound_features(components, some), rtol=1e-4, atol=1e-4)
+def audio_of(song, n_sources, n_segments):
+    """Random shares of a waveform as its sources."""
+    share = rng(3).dirichlet(np.ones(n_sources), size=len(song)).T
+    borders = np.linspace(0, len(song), n_segments + 1).astype(int)
+    names = tuple(f"s{i}" for i in range(n_sources))
+    return AudioComponents(song, names, (share * song).astype(np.float32), borders, RATE)
+
+
+@pytest.mark.parametrize(("n_sources", "n_segments"), [(1, 4), (3, 2), (6, 3)])
+def test_sound_features_are_those_of_composed_songs(n_sources, n_segments, song):
+    audio = audio_of(song[0, 0][:-3].astype(np.float32), n_sources, n_segments)
+    masks = rng().random((300, len(audio))) < 0.5
+    masks[0] = False
+    found = sound_features(Decomposition(audio, None), masks)
+    featurizer = SpectralStatistics(("mel",), ("mean", "std", "max"), sampling_rate=RATE)
+    composed = featurizer.transform([compose_audio(audio, mask) for mask in masks[:8]])
+    np.testing.assert_allclose(found[:8], composed, rtol=1e-4, atol=1e-4)
+    # Whatever the other masks are.
+    some = sound_features(Decomposition(audio, None), masks[5:12])
+    np.testing.assert_allclose(some, found[5:12], rtol=1e-10, atol=1e-10)
+
+
+@pytest.mark.parametrize(("n_sources", "n_segments"), [(6, 60), (6, 1), (1, 900), (12, 20), (3, 4)])
+@pytest.mark.parametrize("seconds", [0.001, 15, 240])
+def test_the_work_for_sound_features_is_bounded(n_sources, n_segments, seconds):
+    n_samples = int(seconds * 22050)
+    borders = np.unique(np.linspace(0, n_samples, n_segments + 1).astype(int))
+    audio = AudioComponents(None, ("a",) * n_sources, None, borders, 22050)
+    hop = features_module.hop_length(audio)
+    groups = frame_groups(audio, features_module.N_FFT, hop)
+    n_cases = [min(2 ** (n_sources * len(g.segments)), 2**14) for g in groups]
+    n_frames = sum(n * g.n_frames for n, g in zip(n_cases, groups, strict=True))
+    assert n_frames <= max(1_000_000, n_cases[0])
+
+
+def test_frames_further_apart_sound_alike(song, monkeypatch):
+    audio = audio_of(song[0, 0].astype(np.float32), 2, 5)
+    masks = rng().random((200, len(audio))) < 0.5
+    usual = sound_features(Decomposition(audio, None), masks)
+    monkeypatch.setattr(features_module, "HOP_LENGTH", 1024)
+    coarse = sound_features(Decomposition(audio, None), masks)
+    rest = np.square(coarse - usual).sum(axis=0) / np.square(usual - usual.mean(axis=0)).sum(axis=0)
+    assert 1e-6 < rest[: 2 * features_module.N_MELS].max() < 0.1

@@ -189,6 +189,12 @@ def distinct_rows(masks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     if masks.shape[1] == 0:
         return masks[:1], np.zeros(len(masks), dtype=np.intp)
     packed = np.ascontiguousarray(np.packbits(masks, axis=1))
+    if packed.shape[1] <= 2:  # no need to sort: one place for each code that there may be
+        numbers = packed.astype(np.intp) @ 256 ** np.arange(packed.shape[1])[::-1]
+        row = np.full(256 ** packed.shape[1], -1)
+        row[numbers] = np.arange(len(masks))
+        occurs = row >= 0
+        return masks[row[occurs]], (np.cumsum(occurs) - 1)[numbers]
     codes = packed.view(np.dtype((np.void, packed.shape[1]))).ravel()
     _, first, which = np.unique(codes, return_index=True, return_inverse=True)
     return masks[first], which

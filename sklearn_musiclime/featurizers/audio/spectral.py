@@ -2,24 +2,33 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import cache, cached_property
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 from typing import Any, Self
 from weakref import WeakKeyDictionary
 
 import librosa
 import numpy as np
-import scipy.sparse
 from joblib import Parallel, delayed
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import _check_feature_names_in
 
+from sklearn_musiclime.featurizers.audio.cross_spectra import (
+    log_mel_of_cases,
+    mel_basis,
+    n_cross_spectra,
+)
 from sklearn_musiclime.featurizers.audio.table import (
     BLOCK_FRAMES,
-    FrameTable,
-    frame_table,
+    Group,
+    composed_cases,
+    drawn_cases,
+    frame_groups,
+    is_worthwhile,
     n_centred_frames,
+    pool_frames,
 )
 from sklearn_musiclime.featurizers.columns import audio_cells, perturbed_audio, remember_audio
 from sklearn_musiclime.neighbourhood.perturbed import AudioNeighbourhood
@@ -29,6 +38,14 @@ N_CHROMA = 12
 CONTRAST_BANDS = 6
 CONTRAST_FMIN = 200.0
 CONTRAST_QUANTILE = 0.02
+
+
+@dataclass(frozen=True)
+class _MelFrames:
+    """Log-mel power of frames, (..., n_mels, n_frames), from which some features follow."""
+
+    log_mel: np.ndarray
+    n_mfcc: int
 
 
 class _Frames:
@@ -49,7 +66,7 @@ class _Frames:
     @cached_property
     def log_mel(self) -> np.ndarray:
         """Mel power in dB re 1, (n_mels, n_frames)."""
-        basis = _mel_basis(self.rate, self.framing["frame_length"], self.n_mels)
+        basis = mel_basis(self.rate, self.framing["frame_length"], self.n_mels)
         return librosa.power_to_db(basis @ np.square(self.magnitude), top_db=None)
 
     @property
@@ -84,15 +101,7 @@ class _Frames:
         return np.stack(contrast)
 
 
-@cache
-def _mel_basis(sampling_rate: int, n_fft: int, n_mels: int) -> scipy.sparse.csr_array:
-    # Sparse, since each frequency bin lies in at most two mel bands.
-    return scipy.sparse.csr_array(
-        librosa.filters.mel(sr=sampling_rate, n_fft=n_fft, n_mels=n_mels, dtype=np.float64)
-    )
-
-
-FEATURES: dict[str, Callable[[_Frames], np.ndarray]] = {
+FEATURES: dict[str, Callable[[Any], np.ndarray]] = {
     "mel": lambda frames: frames.log_mel,
     "mfcc": lambda frames: librosa.feature.mfcc(S=frames.log_mel, n_mfcc=frames.n_mfcc),
     "chroma": lambda frames: frames.chroma(),
@@ -108,6 +117,8 @@ FEATURES: dict[str, Callable[[_Frames], np.ndarray]] = {
         frames.waveforms, **frames.framing
     ).reshape(1, -1),
 }
+OF_MEL_POWER = ("mel", "mfcc")
+"""Features that can be computed from :class:`_MelFrames`."""
 STATISTICS: dict[str, Callable[[np.ndarray], np.ndarray]] = {
     "mean": lambda values: values.mean(axis=1),
     "std": lambda values: values.std(axis=1),
@@ -164,7 +175,10 @@ class SpectralStatistics(TransformerMixin, BaseEstimator):
     The perturbed songs of an explanation are passed as one column of
     :class:`~sklearn_musiclime.neighbourhood.PerturbedAudio`. Their features are computed from a
     table of frames, without composing the songs: see
-    :mod:`sklearn_musiclime.featurizers.audio.table`.
+    :mod:`sklearn_musiclime.featurizers.audio.table`. "mel" and "mfcc", unless with other features,
+    are computed from spectra of the sources instead of those of their sums, which is many times
+    faster with four sources or more and differs from composed songs by less than 1e-6 relative: see
+    :mod:`sklearn_musiclime.featurizers.audio.cross_spectra`.
 
     Examples
     --------
@@ -262,10 +276,9 @@ class SpectralStatistics(TransformerMixin, BaseEstimator):
         """
         perturbed = perturbed_audio(X)
         if perturbed is not None:
-            table = self._table(perturbed.neighbourhood)
-            if table is not None:
-                pooled = table.pooled(self.statistics, perturbed.rows)
-                return np.hstack([pooled[name] for name in self.statistics])
+            pooled = self._pooled_masks(perturbed.neighbourhood)
+            if pooled is not None:
+                return np.hstack([pooled[name][perturbed.rows] for name in self.statistics])
         cells, _ = audio_cells(X)
         rows = Parallel(n_jobs=self.n_jobs)(
             delayed(self._pooled)(cell, row) for row, cell in enumerate(cells)
@@ -330,20 +343,45 @@ class SpectralStatistics(TransformerMixin, BaseEstimator):
         values = np.vstack([FEATURES[name](frames) for name in self.features])
         return values.reshape(len(values), len(waveforms), -1).transpose(1, 0, 2)
 
-    def _table(self, neighbourhood: AudioNeighbourhood) -> FrameTable | None:
-        """Return the table of a neighbourhood, which all slices of a perturbed column share."""
+    def _pooled_masks(self, neighbourhood: AudioNeighbourhood) -> dict[str, np.ndarray] | None:
+        """Pooled features of all masks by statistic, which all slices of a column share.
+
+        None where the songs are to be composed.
+        """
         if neighbourhood.audio.sampling_rate != self.sampling_rate:
             raise ValueError(
                 f"perturbed audio at {neighbourhood.audio.sampling_rate} Hz where "
                 f"{self.sampling_rate} Hz is needed"
             )
-        tables = _TABLES.setdefault(neighbourhood, {})
-        key = (*self.features, self.n_fft, self.hop_length, self.n_mels, self.n_mfcc)
-        if key not in tables:
-            tables[key] = frame_table(
-                neighbourhood, self._frame_features, n_fft=self.n_fft, hop_length=self.hop_length
-            )
-        return tables[key]
+        known = _POOLED.setdefault(neighbourhood, {})
+        framing = (self.n_fft, self.hop_length, self.n_mels, self.n_mfcc)
+        key = (tuple(self.features), tuple(self.statistics), *framing)
+        if key not in known:
+            known[key] = self._pool_masks(neighbourhood)
+        return known[key]
+
+    def _pool_masks(self, neighbourhood: AudioNeighbourhood) -> dict[str, np.ndarray] | None:
+        audio = neighbourhood.audio
+        framing = {"n_fft": self.n_fft, "hop_length": self.hop_length}
+        groups = frame_groups(audio, **framing)
+        cases, which = drawn_cases(neighbourhood, groups)
+        composed = composed_cases(audio, self._frame_features, **framing)
+
+        def of_mel_power(group: Group, cases: np.ndarray) -> Iterator[np.ndarray]:
+            if n_cross_spectra(group, len(audio.source_names)) > len(cases):
+                yield from composed(group, cases)
+                return
+            basis = mel_basis(self.sampling_rate, self.n_fft, self.n_mels)
+            for log_mel in log_mel_of_cases(audio, group, cases, basis, **framing):
+                frames = _MelFrames(log_mel.transpose(0, 2, 1), self.n_mfcc)
+                values = [FEATURES[name](frames).transpose(0, 2, 1) for name in self.features]
+                yield np.concatenate(values, axis=2)
+
+        if set(self.features) <= set(OF_MEL_POWER):
+            return pool_frames(groups, cases, which, of_mel_power, self.statistics)
+        if is_worthwhile(groups, cases, len(neighbourhood.masks)):
+            return pool_frames(groups, cases, which, composed, self.statistics)
+        return None
 
 
-_TABLES: WeakKeyDictionary[AudioNeighbourhood, dict] = WeakKeyDictionary()
+_POOLED: WeakKeyDictionary[AudioNeighbourhood, dict] = WeakKeyDictionary()

@@ -7,28 +7,23 @@ of its segments are on or off, as it occurs in some mask (at most 2^S ways in on
 sources). The sums, sums of squares, minima and maxima over the frames of a case are an entry of the
 table, and the statistics of a song are sums (minima, maxima) over one entry per group.
 
-The samples of a case equal those of the composed songs to the last bit, and so do its frames. As
-the Fourier transform is linear, spectra of cases could instead be summed from those of the sources;
-but rounding then differs from that of summed samples, which shows in features that depend on the
-quietest bins, and the sums take about as long as the transforms.
+The table is made and added to the songs a few thousand entries at a time, so that memory grows with
+the pooled statistics alone, however many cases there are.
 
-Cost: transforms and features of the table's frames, which for S sources are up to 2^S - 1 times the
-frames of the song (silence is computed once) and a few more at each boundary; then one addition per
-group, feature and perturbed song. Only cases that occur in a mask are computed, so a table never
-has more frames than the perturbed songs.
-
-Profile for 2 sources x 20 segments, mel and MFCC, a 15 s clip and a 148 s song: of the time to
-build a table, transforms take 70 to 80 %, features 15 to 20 %, and composing samples 3 to 5 %;
-pooling for 2,400 perturbed clips takes a tenth of the time to build.
+Features of a case come from one of two ways. From :func:`composed_cases`, samples of a case equal
+those of the composed songs to the last bit, and so do its frames, for the price of a transform of
+each frame of each case. Features of mel power come from
+:mod:`~sklearn_musiclime.featurizers.audio.cross_spectra`, which transforms each source once.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
+import scipy.sparse
 
 from sklearn_musiclime.components.decomposition import AudioComponents
 from sklearn_musiclime.neighbourhood.masks import distinct_rows
@@ -39,6 +34,12 @@ FrameFeatures = Callable[[np.ndarray], np.ndarray]
 
 BLOCK_FRAMES = 256
 """Frames whose features are computed at a time: 2 MB of magnitudes at 1025 bins."""
+PIECE_ENTRIES = 2**14
+"""Entries of a table at a time, at least those of one group: 11 MB a moment at 84 dimensions."""
+ROUNDING = 1e-13
+"""Part of the mean square within which a variance is rounding, as that of a silent song."""
+BLOCK_MASKS = 2048
+"""Songs that are pooled at a time: few enough for the processor's caches."""
 
 
 @dataclass(frozen=True)
@@ -62,120 +63,137 @@ class Group:
         return self.frames.stop - self.frames.start
 
 
-@dataclass(frozen=True)
-class FrameTable:
-    """Statistics of the frames of every case of every group.
+CaseFeatures = Callable[[Group, np.ndarray], Iterator[np.ndarray]]
+"""A group and cases (n_cases, n_sources, n_segments_of_group) -> the features of their frames
+(n, n_frames, n_dimensions) in blocks of cases."""
 
-    Attributes
-    ----------
-    entries : ndarray of shape (n_masks, n_groups), dtype int32
-        Index of each mask's entry in each group.
-    total, squares, low, high : ndarray of shape (n_entries, n_dimensions)
-        Sum and sum of squares of the deviations from `centre`, and minimum and maximum, over the
-        frames of a group.
-    centre : ndarray of shape (n_dimensions,)
-        Value that is subtracted before adding, so that variances lose no digits.
-    n_frames : int
-        Number of frames of a song.
-    """
-
-    entries: np.ndarray
-    total: np.ndarray
-    squares: np.ndarray
-    low: np.ndarray
-    high: np.ndarray
-    centre: np.ndarray
-    n_frames: int
-
-    def pooled(self, statistics: Collection[str], rows: np.ndarray) -> dict[str, np.ndarray]:
-        """Pool the frames of some masks.
-
-        Parameters
-        ----------
-        statistics : collection of {"mean", "std", "min", "max"}
-            The statistics.
-        rows : ndarray of int
-            Indices of the masks.
-
-        Returns
-        -------
-        dict of str to ndarray of shape (len(rows), n_dimensions)
-            Values by statistic; with "std" there is also "mean".
-        """
-        entries = self.entries[rows]
-        pooled = {}
-        if "mean" in statistics or "std" in statistics:
-            mean = self._added(self.total, entries) / self.n_frames
-            pooled["mean"] = self.centre + mean
-        if "std" in statistics:
-            variance = self._added(self.squares, entries) / self.n_frames - np.square(mean)
-            pooled["std"] = np.sqrt(np.maximum(variance, 0.0))
-        for name, combine, values in (
-            ("min", np.minimum, self.low),
-            ("max", np.maximum, self.high),
-        ):
-            if name in statistics:
-                pooled[name] = values[entries[:, 0]]
-                for group in range(1, entries.shape[1]):
-                    combine(pooled[name], values[entries[:, group]], out=pooled[name])
-        return pooled
-
-    @staticmethod
-    def _added(values: np.ndarray, entries: np.ndarray) -> np.ndarray:
-        # Group by group, so that a song's sum has the same bits whatever batch it is in.
-        added = values[entries[:, 0]]
-        for group in range(1, entries.shape[1]):
-            added += values[entries[:, group]]
-        return added
+MOMENTS = {
+    "mean": ("total",), "std": ("total", "squares"), "min": ("low",), "max": ("high",)
+}  # fmt: skip
+"""What of the frames of a case each statistic needs."""
+COMBINE = {"total": np.add, "squares": np.add, "low": np.minimum, "high": np.maximum}
+EMPTY = {"total": 0.0, "squares": 0.0, "low": np.inf, "high": -np.inf}
+"""Moments of no frames."""
 
 
-def frame_table(
-    neighbourhood: AudioNeighbourhood, features: FrameFeatures, *, n_fft: int, hop_length: int
-) -> FrameTable | None:
-    """Build the table of a neighbourhood.
+def pool_frames(
+    groups: Sequence[Group],
+    cases: Sequence[np.ndarray],
+    which: np.ndarray,
+    features: CaseFeatures,
+    statistics: Collection[str],
+) -> dict[str, np.ndarray]:
+    """Pool the frames of all perturbed songs.
 
     Parameters
     ----------
-    neighbourhood : AudioNeighbourhood
-        Sources, segments and masks.
+    groups : sequence of Group
+        All frames of a song.
+    cases : sequence of ndarray of shape (n_cases, n_sources, n_segments_of_group), dtype bool
+        The cases of each group.
+    which : ndarray of shape (n_masks, n_groups) of int
+        Case of each mask in each group.
     features : callable
-        Computes the features of the frames of padded waveforms.
-    n_fft, hop_length : int
-        Samples of a frame, and from one to the next; frames are centred.
+        Computes the features of the frames of cases.
+    statistics : collection of {"mean", "std", "min", "max"}
+        The statistics.
 
     Returns
     -------
-    FrameTable or None
-        None if the table would have more than half as many frames as the perturbed songs, as with
-        few masks, or with so many sources that hardly any two masks share a case.
+    dict of str to ndarray of shape (n_masks, n_dimensions)
+        Values by statistic.
     """
-    groups = frame_groups(neighbourhood.audio, n_fft, hop_length)
-    cases, entries = drawn_cases(neighbourhood, groups)
-    if not is_worthwhile(groups, cases, len(neighbourhood.masks)):
-        return None
-
-    n_frames = groups[-1].frames.stop
-    centre: np.ndarray | None = None
-    parts = []
-    silence = features(np.zeros((1, n_fft), dtype=np.float32))
-    for group, drawn in zip(groups, cases, strict=True):
-        for values in _case_features(
-            neighbourhood.audio, group, drawn, features, silence, n_fft, hop_length
-        ):
-            if centre is None:
-                centre = values[0].mean(axis=1)
-            deviation = values - centre[:, np.newaxis]
-            parts.append(
-                (
-                    deviation.sum(axis=2),
-                    np.square(deviation).sum(axis=2),
-                    values.min(axis=2),
-                    values.max(axis=2),
+    needed = {moment for name in statistics for moment in MOMENTS[name]}
+    # Squares are of deviations from a value of the song, so that variances lose no digits.
+    first = replace(groups[0], frames=slice(groups[0].frames.start, groups[0].frames.start + 1))
+    centre = next(features(first, np.ones_like(cases[0][:1])))[0, 0]
+    pooled: dict[str, np.ndarray] = {}
+    for start, stop in _pieces(cases):
+        entries: dict[str, list[np.ndarray]] = {moment: [] for moment in needed}
+        for group, drawn in zip(groups[start:stop], cases[start:stop], strict=True):
+            for moment, values in _case_moments(group, drawn, features, centre, needed).items():
+                entries[moment].append(values)
+        offsets = np.cumsum([0, *map(len, cases[start : stop - 1])], dtype=which.dtype)
+        for moment, parts in entries.items():
+            values, combine = np.concatenate(parts), COMBINE[moment]
+            if moment not in pooled:
+                pooled[moment] = np.full((len(which), values.shape[1]), EMPTY[moment])
+            for first_mask in range(0, len(which), BLOCK_MASKS):
+                masks = slice(first_mask, first_mask + BLOCK_MASKS)
+                entry = which[masks, start:stop] + offsets
+                added = (
+                    _sum(values, entry) if combine is np.add else _extreme(values, entry, combine)
                 )
-            )
-    assert centre is not None  # a song has a frame
-    total, squares, low, high = (np.concatenate(part) for part in zip(*parts, strict=True))
-    return FrameTable(entries, total, squares, low, high, centre, n_frames)
+                combine(pooled[moment][masks], added, out=pooled[moment][masks])
+    return {name: _statistic(name, pooled, centre, groups) for name in statistics}
+
+
+def _statistic(
+    name: str, pooled: dict[str, np.ndarray], centre: np.ndarray, groups: Sequence[Group]
+) -> np.ndarray:
+    n_frames = sum(group.n_frames for group in groups)
+    if name in ("min", "max"):
+        return pooled["low" if name == "min" else "high"]
+    mean = pooled["total"] / n_frames
+    if name == "mean":
+        return mean
+    squares = pooled["squares"] / n_frames
+    variance = squares - np.square(mean - centre)
+    return np.sqrt(np.where(variance > ROUNDING * squares, variance, 0.0))
+
+
+def _pieces(cases: Sequence[np.ndarray]) -> Iterator[tuple[int, int]]:
+    """Yield start and stop of runs of groups that together have few enough cases."""
+    start = n_entries = 0
+    for number, drawn in enumerate(cases):
+        if number > start and n_entries + len(drawn) > PIECE_ENTRIES:
+            yield start, number
+            start, n_entries = number, 0
+        n_entries += len(drawn)
+    yield start, len(cases)
+
+
+def _case_moments(
+    group: Group,
+    cases: np.ndarray,
+    features: CaseFeatures,
+    centre: np.ndarray,
+    needed: Collection[str],
+) -> dict[str, np.ndarray]:
+    """Moments of the frames of each case of a group, (n_cases, n_dimensions) each."""
+    moments: dict[str, np.ndarray] = {}
+    for start in range(group.frames.start, group.frames.stop, BLOCK_FRAMES):
+        frames = slice(start, min(start + BLOCK_FRAMES, group.frames.stop))
+        parts: dict[str, list[np.ndarray]] = {moment: [] for moment in needed}
+        for values in features(replace(group, frames=frames), cases):
+            if "total" in needed:
+                parts["total"].append(values.sum(axis=1))
+            if "squares" in needed:
+                parts["squares"].append(np.square(values - centre).sum(axis=1))
+            if "low" in needed:
+                parts["low"].append(values.min(axis=1))
+            if "high" in needed:
+                parts["high"].append(values.max(axis=1))
+        for moment, blocks in parts.items():
+            values = np.concatenate(blocks)
+            known = moments.get(moment, values)
+            moments[moment] = values if known is values else COMBINE[moment](known, values)
+    return moments
+
+
+def _sum(values: np.ndarray, entry: np.ndarray) -> np.ndarray:
+    # A sparse product with the entries' indicators, much faster than additions of whole columns.
+    n_masks, n_groups = entry.shape
+    rows = np.arange(0, entry.size + 1, n_groups, dtype=entry.dtype)
+    indicator = (np.ones(entry.size), entry.ravel(), rows)
+    return scipy.sparse.csr_array(indicator, shape=(n_masks, len(values))) @ values
+
+
+def _extreme(values: np.ndarray, entry: np.ndarray, combine: np.ufunc) -> np.ndarray:
+    extreme = values[entry[:, 0]]
+    for group in range(1, entry.shape[1]):
+        combine(extreme, values[entry[:, group]], out=extreme)
+    return extreme
 
 
 def frame_groups(
@@ -258,19 +276,18 @@ def drawn_cases(
     -------
     cases : list of ndarray of shape (n_cases, n_sources, n_segments_of_group), dtype bool
         Distinct cases of each group.
-    entries : ndarray of shape (n_masks, n_groups), dtype int32
-        Case of each mask in each group, as an index into the concatenated cases of all groups.
+    which : ndarray of shape (n_masks, n_groups), dtype int32
+        Case of each mask in each group, as an index into the cases of the group.
     """
     audio, masks = neighbourhood.audio, neighbourhood.masks
     kept = masks.reshape(len(masks), len(audio.source_names), audio.n_segments)
     cases: list[np.ndarray] = []
-    entries = np.empty((len(masks), len(groups)), dtype=np.int32)
+    which = np.empty((len(masks), len(groups)), dtype=np.int32)
     for number, group in enumerate(groups):
         drawn = kept[:, :, group.segments.start : group.segments.stop]
-        distinct, which = distinct_rows(drawn.reshape(len(masks), -1))
-        entries[:, number] = sum(len(known) for known in cases) + which
+        distinct, which[:, number] = distinct_rows(drawn.reshape(len(masks), -1))
         cases.append(distinct.reshape(-1, *drawn.shape[1:]))
-    return cases, entries
+    return cases, which
 
 
 def is_worthwhile(groups: Sequence[Group], cases: Sequence[np.ndarray], n_masks: int) -> bool:
@@ -293,26 +310,58 @@ def is_worthwhile(groups: Sequence[Group], cases: Sequence[np.ndarray], n_masks:
     return n_case_frames <= n_masks * groups[-1].frames.stop / 2
 
 
-def _case_features(
-    audio: AudioComponents,
-    group: Group,
-    cases: np.ndarray,
-    features: FrameFeatures,
-    silence: np.ndarray,
-    n_fft: int,
-    hop_length: int,
-) -> Iterator[np.ndarray]:
-    """Yield features (n_cases, n_dimensions, n_frames) of a group's frames in blocks of cases."""
+def composed_cases(
+    audio: AudioComponents, features: FrameFeatures, *, n_fft: int, hop_length: int
+) -> CaseFeatures:
+    """Compute features of cases from composed samples.
+
+    Parameters
+    ----------
+    audio : AudioComponents
+        Sources and segments.
+    features : callable
+        Computes the features of the frames of padded waveforms.
+    n_fft, hop_length : int
+        Samples of a frame, and from one to the next; frames are centred.
+
+    Returns
+    -------
+    callable
+        Computes the features of the frames of cases. Silence is computed once.
+    """
+    silence = features(np.zeros((1, n_fft), dtype=np.float32))
+
+    def of_cases(group: Group, cases: np.ndarray) -> Iterator[np.ndarray]:
+        start, stop = stretch(group, n_fft, hop_length)
+        n_cases = max(BLOCK_FRAMES // group.n_frames, 1)
+        for first in range(0, len(cases), n_cases):
+            some = cases[first : first + n_cases]
+            sounds = some.any(axis=(1, 2))
+            values = np.repeat(np.repeat(silence, len(some), axis=0), group.n_frames, axis=2)
+            if sounds.any():
+                values[sounds] = features(case_waveforms(audio, group, some[sounds], start, stop))
+            yield values.transpose(0, 2, 1)
+
+    return of_cases
+
+
+def stretch(group: Group, n_fft: int, hop_length: int) -> tuple[int, int]:
+    """Return the samples that the centred frames of a group span.
+
+    Parameters
+    ----------
+    group : Group
+        The frames.
+    n_fft, hop_length : int
+        Samples of a frame, and from one to the next.
+
+    Returns
+    -------
+    start, stop : int
+        First sample, which may lie before the song, and the sample after the last.
+    """
     start = group.frames.start * hop_length - n_fft // 2
-    stop = (group.frames.stop - 1) * hop_length - n_fft // 2 + n_fft
-    n_cases = max(BLOCK_FRAMES // group.n_frames, 1)
-    for first in range(0, len(cases), n_cases):
-        some = cases[first : first + n_cases]
-        sounds = some.any(axis=(1, 2))
-        values = np.repeat(np.repeat(silence, len(some), axis=0), group.n_frames, axis=2)
-        if sounds.any():
-            values[sounds] = features(case_waveforms(audio, group, some[sounds], start, stop))
-        yield values
+    return start, start + (group.n_frames - 1) * hop_length + n_fft
 
 
 def case_waveforms(

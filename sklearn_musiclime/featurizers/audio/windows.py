@@ -170,7 +170,7 @@ def window_table(
     audio = window.audio
     n_frames = 1 + (window.n_samples - frame_length) // hop_length
     groups = frame_groups(audio, frame_length, hop_length, start=window.start, n_frames=n_frames)
-    cases, entries = drawn_cases(neighbourhood, groups)
+    cases, which = drawn_cases(neighbourhood, groups)
     if not is_worthwhile(groups, cases, len(window.cases)):
         return None
     values = []
@@ -181,11 +181,10 @@ def window_table(
         values.append(
             np.concatenate([extract(s[np.newaxis])[:, : group.n_frames] for s in stretches])
         )
-    entries -= np.cumsum([0, *map(len, cases[:-1])], dtype=entries.dtype)
     _, first_masks = np.unique(window.which, return_index=True)
     padding = extract(np.zeros((1, frame_length), dtype=np.float32))[0]
     padding[:] = padding[-1]
-    table = WindowTable(groups, values, entries[first_masks], padding)
+    table = WindowTable(groups, values, which[first_masks], padding)
     return table if _is_exact(table, window, extract) else None
 
 
