@@ -48,6 +48,7 @@ from sklearn_musiclime.neighbourhood import (
     Scores,
     ask_about_row,
     automatic_batch_size,
+    automatic_n_samples,
     blind_spots,
     check_n_labels,
     fallback_message,
@@ -136,7 +137,7 @@ class SongExplainer:
     mask_token: str | None
     modality: Modalities
     design: str
-    n_samples: int | tuple[int, int]
+    n_samples: int | tuple[int, int] | Literal["auto"]
     kernel: str
     kernel_width: float
     link: str
@@ -147,7 +148,7 @@ class SongExplainer:
     linked: bool
     tol: float | None
     max_samples: int
-    proxy: str | None
+    proxy: BaseEstimator | Literal["auto"] | None
     batch_size: int | Literal["auto"]
 
     @classmethod
@@ -350,7 +351,7 @@ class SongExplainer:
         scores : ndarray of shape (n_pairs, n_columns)
             Scores of all pairs of audio and lyric masks of the neighbourhood.
         """
-        first, scores = _ask(scorer, drawing.first(self.n_samples), labelled)
+        first, scores = _ask(scorer, drawing.first(), labelled)
         scorer.check_parts(first, scores, labelled.scores)
         if is_same_answer(scores[0], labelled.scores, scores):
             return first, scores
@@ -363,7 +364,7 @@ class SongExplainer:
             stacklevel=2,
         )
         if first.is_exhaustive and self.design != "exhaustive":  # draw with replacement
-            return _ask(scorer, drawing.first(self.n_samples, replacement=True), labelled)
+            return _ask(scorer, drawing.first(replacement=True), labelled)
         return replace(first, is_noisy=True), scores
 
     def fit_surrogate(
@@ -426,7 +427,7 @@ class SongExplainer:
             answers = replace(answers, pairs=np.vstack([answers.pairs, linked(scores)]))
             neighbourhood = neighbourhood.extended(more)
             surrogate = fit(neighbourhood, answers.pairs)
-        self._warn_of_few(surrogate, name)
+        self._warn_of_few(surrogate, name, drawing.n_samples)
         return neighbourhood, answers, surrogate, converged
 
     def explanation(
@@ -532,8 +533,15 @@ class SongExplainer:
         n_columns = components.n_audio, components.n_lyrics
         if links is not None:
             n_columns = int(links.max(initial=-1)) + 1, 0
+        n_samples = self.n_samples
+        if isinstance(n_samples, str):
+            n_samples = automatic_n_samples(
+                design, n_columns, scorer.factored, has_proxy=self._takes_proxy(scorer)
+            )
         rng = song_generator(self.seed, scorer.song, components)
-        return Drawing(design, n_columns, rng, self.kernel, self.interactions is not None)
+        return Drawing(
+            design, n_columns, n_samples, rng, self.kernel, self.interactions is not None
+        )
 
     def _fit(self, scorer: Scorer, drawing: Drawing) -> Fit:
         """Return the fit of the surrogate, with a proxy if the model is a black box."""
@@ -545,12 +553,18 @@ class SongExplainer:
             n_features=self.n_features,
             regressor=self.regressor,
         )
-        is_linear = self.regressor is None and self.feature_selection == "none"
-        is_sampled = drawing.design != "exhaustive"
-        if self.proxy is None or not (is_linear and is_sampled) or scorer.parts is not None:
+        if drawing.design == "exhaustive" or not self._takes_proxy(scorer):
             return fit
         correct = partial(fit_by_moments, kernel=self.kernel, kernel_width=self.kernel_width)
-        return ProxyFit(fit, correct, scorer.components, scorer.links, drawing.free(N_FREE))
+        regressor = None if isinstance(self.proxy, str) else self.proxy
+        return ProxyFit(
+            fit, correct, scorer.components, scorer.links, drawing.free(N_FREE), regressor
+        )
+
+    def _takes_proxy(self, scorer: Scorer) -> bool:
+        """Whether weights are estimated with a proxy: those of a black box, by least squares."""
+        is_linear = self.regressor is None and self.feature_selection == "none"
+        return self.proxy is not None and is_linear and scorer.parts is None
 
     def _which_interactions(self, links: np.ndarray | None) -> str | None:
         """Return the pairs of components to estimate: "cross", "all" or None (if linked)."""
@@ -571,21 +585,23 @@ class SongExplainer:
                 stacklevel=2,
             )
 
-    def _warn_of_few(self, surrogate: Surrogate, name: str) -> None:
+    def _warn_of_few(
+        self, surrogate: Surrogate, name: str, n_samples: int | tuple[int, int]
+    ) -> None:
         """Warn if there are too few masks to separate the weights, or for reliable intervals."""
         if not surrogate.is_sufficient:
             message = (
-                f"{name}: n_samples={self.n_samples} draws too few masks for so many "
-                "components: their weights can't well be told apart"
+                f"{name}: n_samples={n_samples} draws too few masks for so many components: their "
+                "weights can't well be told apart"
             )
-            if self.regressor is None and self.kernel != "shapley":
+            if surrogate.penalty.any():
                 message += ", so they are shrunk by a penalty and have no intervals"
             message += ". Draw more, or use fewer segments or larger lyric_units"
         elif surrogate.fewest_dof() < FEW_DOF:
             message = (
-                f"{name}: a few of n_samples={self.n_samples} masks decide on a large weight, "
-                f"as if there were {surrogate.fewest_dof():.0f}: its interval may be too narrow. "
-                "Draw more, use a larger kernel_width, or explain log-odds (link='logit')"
+                f"{name}: a few of n_samples={n_samples} masks decide on a large weight, as if "
+                f"there were {surrogate.fewest_dof():.0f}: its interval may be too narrow. Draw "
+                "more, use a larger kernel_width, or explain log-odds (link='logit')"
             )
         else:
             return
@@ -602,7 +618,7 @@ class SongExplainer:
             "n_lyric_masks": neighbourhood.n_masks[1],
             "n_combinations": len(neighbourhood.all_pairs),
             "masks": neighbourhood.digest(),
-            "proxy": self.proxy,
+            "proxy": self.proxy if isinstance(self.proxy, str | None) else repr(self.proxy),
             "tol": self.tol,
             "converged": converged,
             "kernel": self.kernel,

@@ -33,7 +33,7 @@ CONSTRAINTS: dict[str, Any] = {
     "mask_token": [str, None],
     "modality": [StrOptions({"both", "audio", "lyrics"})],
     "design": [StrOptions({"auto", *DESIGNS})],
-    "n_samples": [Interval(Integral, 2, None, closed="left"), "array-like"],
+    "n_samples": [Interval(Integral, 2, None, closed="left"), "array-like", StrOptions({"auto"})],
     "kernel": [StrOptions(set(KERNELS))],
     "kernel_width": [Interval(Real, 0, np.inf, closed="right")],
     "link": [StrOptions(set(LINKS))],
@@ -43,7 +43,7 @@ CONSTRAINTS: dict[str, Any] = {
     "interactions": [StrOptions({"auto", "cross", "all"}), None],
     "linked": ["boolean"],
     "tol": [Interval(Real, 0, None, closed="neither"), None],
-    "proxy": [StrOptions({"auto"}), None],
+    "proxy": [StrOptions({"auto"}), HasMethods(["fit", "predict"]), None],
     "max_samples": [Interval(Integral, 2, None, closed="left")],
     "sampling_rate": [Interval(Real, 0, None, closed="neither"), None],
     "output_names": ["array-like", None],
@@ -74,13 +74,16 @@ def check_parameters(explainer: Any) -> None:
     InvalidParameterError, ValueError
         A class was given instead of an estimator, or parameters contradict each other.
     """
-    for name in ("separator", "segmenter", "regressor"):
+    for name in ("separator", "segmenter", "regressor", "proxy"):
         if isinstance(getattr(explainer, name), type):
             raise InvalidParameterError(
                 f"{name} must be an estimator, got a class: {getattr(explainer, name).__name__}"
             )
-    # "auto" becomes "crossed" for factored models, the design that accepts every `n_samples`.
-    check_design("crossed" if explainer.design == "auto" else explainer.design, explainer.n_samples)
+    is_given = not isinstance(explainer.n_samples, str)
+    if is_given:
+        # "auto" becomes "crossed" for factored models, the design that accepts every `n_samples`.
+        design = "crossed" if explainer.design == "auto" else explainer.design
+        check_design(design, explainer.n_samples)
     check_selection(explainer.feature_selection, explainer.n_features)
     check_regressor(explainer.regressor)
     is_plain = explainer.regressor is None and explainer.feature_selection == "none"
@@ -103,7 +106,8 @@ def check_parameters(explainer: Any) -> None:
         )
     if explainer.linked and explainer.modality != "both":
         raise ValueError(f"linked=True needs modality='both', got {explainer.modality!r}")
-    if explainer.tol is not None and explainer.max_samples < np.max(explainer.n_samples):
+    is_bounded = is_given and explainer.tol is not None
+    if is_bounded and explainer.max_samples < np.max(explainer.n_samples):
         raise ValueError(
             f"max_samples={explainer.max_samples} is less than n_samples={explainer.n_samples}"
         )

@@ -191,6 +191,6 @@ def _opening(command: argparse.ArgumentParser) -> None:
 
 def _explaining(command: argparse.ArgumentParser) -> None:
     command.add_argument("--out", type=Path, default=Path("demo"), metavar="DIR", help="results")
-    command.add_argument("--n-samples", type=int, default=1000, help="perturbed songs")
+    command.add_argument("--n-samples", type=int, default="auto", help="perturbed songs")
     command.add_argument("--n-jobs", type=int, default=None, help="workers")
     command.add_argument("--random-state", type=int, default=0, help="seed")

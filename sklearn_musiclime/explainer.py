@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from functools import partial
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
 from joblib import Memory
@@ -89,10 +89,13 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         (see :mod:`sklearn_musiclime.neighbourhood.factored`), and "paired" for a black box. A
         factored model whose branches and head give other scores than the whole model is treated as
         a black box, with a warning that tells the number of songs that the model scored.
-    n_samples : int or (int, int), default=1000
+    n_samples : int, (int, int) or "auto", default="auto"
         Number of perturbed songs that the model scores for each song. In the crossed design it is
         both the number of audio masks and the number of lyric masks, each of which is encoded once;
-        a pair gives the two numbers.
+        a pair gives the two numbers. "auto": 300 for a black box with a `proxy`, 1000 without; in
+        the crossed design 2400 audio masks and 240 lyric masks where they are cheap to encode, 240
+        and 160 where they are dear, and at least 4 for each component
+        (:mod:`sklearn_musiclime.neighbourhood.amounts`).
     kernel : {"exponential", "shapley"}, default="exponential"
         Kernel of the surrogate. "exponential": perturbed songs near the song weigh more, as in
         LIME. "shapley": weights are Shapley values, as in KernelSHAP
@@ -140,12 +143,13 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         Largest number of samples with `tol`. A :class:`~sklearn.exceptions.ConvergenceWarning`
         tells that it was reached first, and ``explanation.settings["converged"]`` is False. In the
         crossed design: number of audio and lyric masks together.
-    proxy : "auto" or None, default=None
-        "auto": the weights of a black box are estimated with a proxy, a cheap model of how its
-        perturbed songs sound (:mod:`sklearn_musiclime.proxy`), which may save nine of ten calls of
-        the model. Standard errors include it. ``explanation.settings["proxy_factor"]`` tells how
-        much of it was used for each label, from 0 to 1. Interactions and shares are estimated
-        without it, and so are the weights of factored models, and those with a `regressor` or a
+    proxy : "auto", estimator or None, default="auto"
+        "auto": weights and interactions of a black box are estimated with a proxy, a cheap model of
+        how its perturbed songs sound (:mod:`sklearn_musiclime.proxy`), which may save nine of ten
+        calls of the model. Standard errors include it. ``explanation.settings["proxy_factor"]``
+        tells how much of it was used for each label's weights, from 0 to 1. Estimator: a regressor
+        of your own, which is fitted to log-mel statistics and masks. Modality shares are estimated
+        without a proxy, and so is all of a factored model, and all weights with a `regressor` or a
         `feature_selection`. None: no proxy.
     sampling_rate : int or None, default=None
         Rate, in Hz, at which audio is perturbed and passed to the model. None: the attribute
@@ -248,7 +252,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         mask_token: str | None = None,
         modality: str = "both",
         design: str = "auto",
-        n_samples: int | tuple[int, int] = 1000,
+        n_samples: int | tuple[int, int] | Literal["auto"] = "auto",
         kernel: str = "exponential",
         kernel_width: float = 0.25,
         link: str = "identity",
@@ -259,7 +263,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         linked: bool = False,
         tol: float | None = None,
         max_samples: int = 100_000,
-        proxy: str | None = None,
+        proxy: BaseEstimator | Literal["auto"] | None = "auto",
         sampling_rate: int | None = None,
         output_names: Sequence[Hashable] | None = None,
         kind: str | None = None,

@@ -50,7 +50,7 @@ def loud_and_red(X):
 
 def explainer(model=loud_and_red, **parameters):
     settings = {"separator": None, "segmenter": UniformSegmenter(n_segments=4), "random_state": 0}
-    settings |= {"sampling_rate": RATE, "interactions": None, "n_samples": 60}
+    settings |= {"sampling_rate": RATE, "interactions": None, "n_samples": 60, "proxy": None}
     return MusicLimeExplainer(model, **settings | parameters)
 
 

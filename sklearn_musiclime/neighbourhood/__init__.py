@@ -69,6 +69,7 @@ The number of calls of a design can be computed without a model:
 (15985, 39960)
 """
 
+from sklearn_musiclime.neighbourhood.amounts import automatic_n_samples
 from sklearn_musiclime.neighbourhood.audio_column import PerturbedAudio
 from sklearn_musiclime.neighbourhood.black_box import automatic_batch_size, score_black_box
 from sklearn_musiclime.neighbourhood.blind_spots import blind_spots
@@ -113,6 +114,7 @@ __all__ = [
     "Side",
     "ask_about_row",
     "automatic_batch_size",
+    "automatic_n_samples",
     "blind_spots",
     "check_design",
     "check_labels",

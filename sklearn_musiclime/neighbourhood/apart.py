@@ -52,10 +52,14 @@ class Encoder:
     encode : callable
         Takes songs in the container of X and returns a dict of the encoding of each branch, by the
         branch's number.
+    is_cheap : bool, default=False
+        Whether thousands of songs take about a second. True of branches of scikit-learn's
+        transformers, and of those with an attribute ``is_cheap`` that is True.
     """
 
     modality: Modality | None
     encode: Callable[[Any], dict[int, Any]]
+    is_cheap: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -202,7 +206,9 @@ class _Taking:
             looking_up.append((name, look_up, selection))
         for modality, recorders in new.items():
             if recorders:
-                self.encoders.append(Encoder(modality, _BranchEncoder(columns, recorders)))
+                is_cheap = all(_is_cheap(recorder.transformer) for _, recorder, _ in recorders)
+                encoder = _BranchEncoder(columns, recorders)
+                self.encoders.append(Encoder(modality, encoder, is_cheap))
         return _shallow_copy(columns, transformers_=looking_up, n_jobs=None)
 
     def _places(self) -> list[tuple[Modality, int]]:
@@ -307,6 +313,18 @@ class _MethodEncoder:
     def __call__(self, songs: Any) -> dict[int, Any]:
         encoded = self._encode(pd.DataFrame(as_pandas(songs)).iloc[:, self._column])
         return {self._number: own_encoding(encoded, self._modality, len(songs))}
+
+
+def _is_cheap(transformer: Any) -> bool:
+    if isinstance(transformer, (Pipeline, FeatureUnion)):
+        members = getattr(transformer, "steps", None) or transformer.transformer_list
+        return all(_is_cheap(member) for _, member in members)
+    if transformer is None or isinstance(transformer, str):  # "passthrough", "drop"
+        return True
+    if hasattr(transformer, "is_cheap"):
+        return bool(transformer.is_cheap)
+    is_known = type(transformer).__module__.startswith("sklearn.")
+    return is_known and not isinstance(transformer, FunctionTransformer)
 
 
 def _is_identity(transformer: Any) -> bool:

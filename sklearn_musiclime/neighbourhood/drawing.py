@@ -23,6 +23,8 @@ class Drawing:
         How masks are drawn.
     n_columns : (int, int)
         Columns of a mask that belong to the audio, and to the lyrics.
+    n_samples : int or (int, int)
+        How many masks are drawn first.
     rng : numpy.random.Generator
         The song's own generator, see :func:`song_generator`.
     kernel : str
@@ -33,19 +35,16 @@ class Drawing:
 
     design: str
     n_columns: tuple[int, int]
+    n_samples: int | tuple[int, int]
     rng: np.random.Generator
     kernel: str
     with_interactions: bool
 
-    def first(
-        self, n_samples: int | tuple[int, int], *, replacement: bool = False
-    ) -> Neighbourhood:
+    def first(self, *, replacement: bool = False) -> Neighbourhood:
         """Draw the first masks, with those that interactions and shares need.
 
         Parameters
         ----------
-        n_samples : int or (int, int)
-            How many.
         replacement : bool, default=False
             Whether a mask may be drawn twice.
 
@@ -54,7 +53,7 @@ class Drawing:
         Neighbourhood
         """
         return draw_neighbourhood(
-            self.design, *self.n_columns, n_samples, self.rng, kernel=self.kernel,
+            self.design, *self.n_columns, self.n_samples, self.rng, kernel=self.kernel,
             with_grid=self.with_interactions, with_shares=True, replacement=replacement,
         )  # fmt: skip
 

@@ -84,6 +84,21 @@ class FactoredModel:
         self._composes = False
         self._bare = _without_mutables(song)
 
+    def is_cheap(self, modality: Modality) -> bool:
+        """Return whether thousands of perturbed songs take its encoders about a second.
+
+        Parameters
+        ----------
+        modality : {"audio", "lyrics"}
+            The modality that is encoded.
+
+        Returns
+        -------
+        bool
+        """
+        encoders = self._apart.encoders
+        return all(encoder.is_cheap for encoder in encoders if encoder.modality == modality)
+
     def encode(self, modality: Modality | None, cells: pd.Series) -> dict[int, Any]:
         """Encode cells of one modality by all encoders that read it.
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+from sklearn.base import BaseEstimator
 
 from sklearn_musiclime.components.decomposition import Decomposition
 from sklearn_musiclime.neighbourhood import Neighbourhood
@@ -33,6 +34,8 @@ class ProxyFit:
         Linked unit of each component, if the columns of masks are linked units.
     free : Neighbourhood
         Masks whose songs the proxy predicts, drawn by the design of the masks to come.
+    regressor : estimator or None, default=None
+        Regressor that is the proxy. None: a kernel ridge.
     predictions : Predictions or None
         Predictions of the last fit; None before it, and of masks that are enumerated.
     """
@@ -42,6 +45,7 @@ class ProxyFit:
     components: Decomposition
     links: np.ndarray | None
     free: Neighbourhood
+    regressor: BaseEstimator | None = None
     predictions: Predictions | None = None
 
     def __call__(self, neighbourhood: Neighbourhood, scores: np.ndarray) -> Surrogate:
@@ -62,7 +66,8 @@ class ProxyFit:
         if neighbourhood.is_exhaustive:
             self.predictions = None
             return self.fit(neighbourhood, scores)
-        self.predictions = Predictions.fit(self._sample(neighbourhood), scores, self._free_sample)
+        scored = self._sample(neighbourhood)
+        self.predictions = Predictions.fit(scored, scores, self._free_sample, self.regressor)
         return fit_with_proxy(self.fit, self.correct, self.predictions)
 
     @cached_property

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Self
 
 import numpy as np
 from scipy.special import expit, logit
+from sklearn.base import BaseEstimator
 
 from sklearn_musiclime.neighbourhood import Neighbourhood
 from sklearn_musiclime.neighbourhood.masks import distinct_rows
+from sklearn_musiclime.proxy.folds import fit_in_folds
 from sklearn_musiclime.proxy.kernel_ridge import fit_kernel_ridge
 from sklearn_musiclime.surrogate.moments import FEWEST_CLUSTERS
 
@@ -66,7 +69,13 @@ class Predictions:
     of_proxies: list[tuple[np.ndarray, np.ndarray]]
 
     @classmethod
-    def fit(cls, scored: Sample, scores: np.ndarray, free: Sample) -> Self:
+    def fit(
+        cls,
+        scored: Sample,
+        scores: np.ndarray,
+        free: Sample,
+        regressor: BaseEstimator | None = None,
+    ) -> Self:
         """Fit the proxies to the scored songs.
 
         Drawn songs are left out when their own scores are predicted, also where they are among the
@@ -81,6 +90,8 @@ class Predictions:
             Their scores.
         free : Sample
             The other songs.
+        regressor : estimator or None, default=None
+            Regressor that is fitted, label by label. None: a kernel ridge.
 
         Returns
         -------
@@ -94,7 +105,8 @@ class Predictions:
         scales: list[tuple[Callable, Callable]] = [(np.asarray, np.asarray)]
         if ((scores >= 0) & (scores <= 1)).all(axis=0).any():
             scales.insert(0, (_log_odds, expit))
-        left_out, predicted = fit_kernel_ridge(
+        fit = fit_kernel_ridge if regressor is None else partial(fit_in_folds, regressor)
+        left_out, predicted = fit(
             scored.features[fitted],
             np.hstack([to_scale(scores[fitted]) for to_scale, _ in scales]),
             clusters,

@@ -158,6 +158,9 @@ class SpectralStatistics(TransformerMixin, BaseEstimator):
 
     Attributes
     ----------
+    is_cheap : bool
+        True: thousands of perturbed songs take about a second, so that an explainer may take as
+        many (:mod:`sklearn_musiclime.neighbourhood.amounts`).
     n_features_in_ : int
         Number of columns of X.
     feature_names_in_ : ndarray of str objects
@@ -193,6 +196,8 @@ class SpectralStatistics(TransformerMixin, BaseEstimator):
     >>> statistics.get_feature_names_out()
     array(['centroid_mean', 'rolloff_mean'], dtype=object)
     """
+
+    is_cheap = True
 
     def __init__(
         self,

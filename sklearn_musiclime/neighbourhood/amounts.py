@@ -1,0 +1,60 @@
+"""How many masks are drawn where nothing else is asked for: ``n_samples="auto"``.
+
+Masks are many where they cost little, and few where each is dear. In the crossed design, audio
+masks that come from a table of frames and lyrics that a vectorizer counts cost little. A network
+that encodes each of them is dear; then there are as many masks as intervals need, 4 for each
+component, and not many more. A black box is dear as well, but its proxy makes much of few calls.
+"""
+
+from __future__ import annotations
+
+from sklearn_musiclime.neighbourhood.encodings import MODALITIES
+from sklearn_musiclime.neighbourhood.factored import FactoredModel
+
+CHEAP = (2400, 240)
+"""Masks of the audio, and of the lyrics, where they are cheap."""
+DEAR = (240, 160)
+"""The same where they are dear."""
+FOR_EACH = 4
+"""Masks for each component, at least: two pairs of complements."""
+WITH_PROXY = 300
+"""Perturbed songs of a black box with a proxy."""
+WITHOUT_PROXY = 1000
+"""Perturbed songs of joint masks without a proxy."""
+
+
+def automatic_n_samples(
+    design: str, n_columns: tuple[int, int], factored: FactoredModel | None, *, has_proxy: bool
+) -> int | tuple[int, int]:
+    """Choose the number of masks of a song.
+
+    Parameters
+    ----------
+    design : str
+        How masks are drawn; not "auto".
+    n_columns : (int, int)
+        Components of the audio and of the lyrics.
+    factored : FactoredModel or None
+        The model as encoders and head; not None in the crossed design.
+    has_proxy : bool
+        Whether the scores have a proxy.
+
+    Returns
+    -------
+    int or (int, int)
+        Number of perturbed songs; in the crossed design, of audio masks and of lyric masks.
+
+    Examples
+    --------
+    >>> from sklearn_musiclime.neighbourhood.amounts import automatic_n_samples
+    >>> automatic_n_samples("paired", (20, 80), None, has_proxy=True)
+    300
+    """
+    if design != "crossed":
+        return WITH_PROXY if has_proxy else WITHOUT_PROXY
+    assert factored is not None
+    n_audio, n_lyrics = (
+        max(cheap if factored.is_cheap(modality) else dear, FOR_EACH * n)
+        for modality, cheap, dear, n in zip(MODALITIES, CHEAP, DEAR, n_columns, strict=True)
+    )
+    return n_audio, n_lyrics
