@@ -58,7 +58,7 @@ from sklearn_musiclime.neighbourhood import (
     select_labels,
     song_generator,
 )
-from sklearn_musiclime.proxy import Predictions, ProxyFit, interactions_with_proxy
+from sklearn_musiclime.proxy import ProxyFit
 from sklearn_musiclime.proxy.fitting import N_FREE
 from sklearn_musiclime.proxy.weights import Fit
 from sklearn_musiclime.songs import Song, SongTable
@@ -221,12 +221,10 @@ class SongExplainer:
         neighbourhood, answers, surrogate, converged = self.fit_surrogate(
             fit, scorer, drawing, first, first.split(linked(scores)), linked
         )
-        predictions = fit.predictions if isinstance(fit, ProxyFit) else None
         corners = first.split(scores[:, labelled.columns]).corners
         explanation = self.explanation(
-            scorer, labelled, neighbourhood, answers, surrogate, predictions, corners,
-            linked.exponents,
-        )  # fmt: skip
+            fit, scorer, labelled, neighbourhood, answers, surrogate, corners, linked.exponents
+        )
         factor = surrogate.proxy_factor
         about = self._settings(neighbourhood, scorer.way, converged) | {
             "row_check": given.check,
@@ -432,12 +430,12 @@ class SongExplainer:
 
     def explanation(
         self,
+        fit: Fit,
         scorer: Scorer,
         labelled: Labelled,
         neighbourhood: Neighbourhood,
         answers: Scores,
         surrogate: Surrogate,
-        predictions: Predictions | None,
         corners: np.ndarray,
         exponents: np.ndarray,
     ) -> LocalExplanation:
@@ -445,6 +443,8 @@ class SongExplainer:
 
         Parameters
         ----------
+        fit : callable
+            The fit of the surrogate.
         scorer : Scorer
             The model and the song.
         labelled : Labelled
@@ -455,8 +455,6 @@ class SongExplainer:
             Their scores, transformed by the link and scaled.
         surrogate : Surrogate
             The surrogate, fitted to these scores.
-        predictions : Predictions or None
-            What proxies predict of these scores.
         corners : ndarray of shape (4, n_explained)
             Scores of the song, of its audio alone, of its lyrics alone and of neither.
         exponents : ndarray of shape (n_explained,) of int
@@ -474,16 +472,19 @@ class SongExplainer:
         """
         links, interactions = scorer.links, None
         which = self._which_interactions(links)
-        if which is not None and self.kernel != "shapley" and predictions is not None:
-            interactions = interactions_with_proxy(predictions, surrogate, which=which)
-        elif which is not None and (
-            self.kernel != "shapley" or neighbourhood.design == "exhaustive"
-        ):
+        proxy = fit if isinstance(fit, ProxyFit) else None
+        is_fair = self.kernel != "shapley"
+        if which is not None and is_fair and proxy is not None:
+            interactions = proxy.interactions(surrogate, which)
+        can_be_told = is_fair or neighbourhood.design == "exhaustive"
+        if which is not None and interactions is None and can_be_told:
             interactions = fit_interactions(
                 neighbourhood, answers.pairs, surrogate, answers.grid, which=which,
                 kernel=self.kernel,
             )  # fmt: skip
         shares = fit_shares(neighbourhood, answers, interactions, linked=links is not None)
+        if proxy is not None:
+            shares = proxy.shares(neighbourhood, answers, shares)
         if links is not None:
             surrogate = surrogate.spread(links)
         with np.errstate(over="ignore"):

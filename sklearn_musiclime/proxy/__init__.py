@@ -12,13 +12,23 @@ not be right; a poor one is given little weight, or none.
 - :mod:`~sklearn_musiclime.proxy.kernel_ridge`: the proxy itself;
 - :mod:`~sklearn_musiclime.proxy.predictions`: the scores that it predicts;
 - :mod:`~sklearn_musiclime.proxy.weights`: the weights with a proxy;
-- :mod:`~sklearn_musiclime.proxy.interactions`: the interactions with a proxy;
+- :mod:`~sklearn_musiclime.proxy.folds`: any other regressor in its place;
+- :mod:`~sklearn_musiclime.proxy.interactions`, :mod:`~sklearn_musiclime.proxy.shares`: interactions
+  and modality shares with a proxy;
 - :mod:`~sklearn_musiclime.proxy.fitting`: the fit of one song.
 """
 
 from sklearn_musiclime.proxy.fitting import ProxyFit
 from sklearn_musiclime.proxy.interactions import interactions_with_proxy
 from sklearn_musiclime.proxy.predictions import Predictions, Sample
+from sklearn_musiclime.proxy.shares import shares_with_proxy
 from sklearn_musiclime.proxy.weights import fit_with_proxy
 
-__all__ = ["Predictions", "ProxyFit", "Sample", "fit_with_proxy", "interactions_with_proxy"]
+__all__ = [
+    "Predictions",
+    "ProxyFit",
+    "Sample",
+    "fit_with_proxy",
+    "interactions_with_proxy",
+    "shares_with_proxy",
+]

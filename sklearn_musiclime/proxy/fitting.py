@@ -9,11 +9,13 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from sklearn_musiclime.components.decomposition import Decomposition
-from sklearn_musiclime.neighbourhood import Neighbourhood
+from sklearn_musiclime.neighbourhood import Neighbourhood, Scores
 from sklearn_musiclime.proxy.features import sound_features
+from sklearn_musiclime.proxy.interactions import interactions_with_proxy
 from sklearn_musiclime.proxy.predictions import Predictions, Sample
+from sklearn_musiclime.proxy.shares import shares_with_proxy
 from sklearn_musiclime.proxy.weights import Fit, fit_with_proxy
-from sklearn_musiclime.surrogate import Surrogate
+from sklearn_musiclime.surrogate import Interactions, Shares, Surrogate
 
 N_FREE = 20_000
 """Number of perturbed songs that the proxy predicts."""
@@ -70,12 +72,54 @@ class ProxyFit:
         self.predictions = Predictions.fit(scored, scores, self._free_sample, self.regressor)
         return fit_with_proxy(self.fit, self.correct, self.predictions)
 
+    def interactions(self, surrogate: Surrogate, which: str) -> Interactions | None:
+        """Estimate interactions from what was fitted last.
+
+        Parameters
+        ----------
+        surrogate : Surrogate
+            The surrogate.
+        which : {"cross", "all"}
+            Pairs of components.
+
+        Returns
+        -------
+        Interactions or None
+            None without a proxy.
+        """
+        if self.predictions is None:
+            return None
+        return interactions_with_proxy(self.predictions, surrogate, which=which)
+
+    def shares(self, neighbourhood: Neighbourhood, scores: Scores, plain: Shares) -> Shares:
+        """Estimate modality shares.
+
+        Parameters
+        ----------
+        neighbourhood : Neighbourhood
+            The masks that were fitted last.
+        scores : Scores
+            Their scores.
+        plain : Shares
+            Shares without a proxy.
+
+        Returns
+        -------
+        Shares
+            See :func:`~sklearn_musiclime.proxy.shares_with_proxy`.
+        """
+        if self.predictions is None or self.links is not None:
+            return plain
+        return shares_with_proxy(self._features, neighbourhood, scores, plain, self.regressor)
+
     @cached_property
     def _free_sample(self) -> Sample:
         return self._sample(self.free)
 
     def _sample(self, neighbourhood: Neighbourhood) -> Sample:
-        masks = neighbourhood.masks
+        return Sample(neighbourhood, self._features(neighbourhood.masks))
+
+    def _features(self, masks: np.ndarray) -> np.ndarray:
         of_components = masks if self.links is None else masks[:, self.links]
         sound = sound_features(self.components, of_components[:, : self.components.n_audio])
-        return Sample(neighbourhood, np.hstack([sound, masks]))
+        return np.hstack([sound, masks])

@@ -102,48 +102,23 @@ class Predictions:
         clusters = scored.neighbourhood.sampling.sides[0].clusters[fitted]
         if len(np.unique(clusters)) < FEWEST_CLUSTERS:
             return cls(*both, [])
-        scales: list[tuple[Callable, Callable]] = [(np.asarray, np.asarray)]
-        if ((scores >= 0) & (scores <= 1)).all(axis=0).any():
-            scales.insert(0, (_log_odds, expit))
-        fit = fit_kernel_ridge if regressor is None else partial(fit_in_folds, regressor)
-        left_out, predicted = fit(
-            scored.features[fitted],
-            np.hstack([to_scale(scores[fitted]) for to_scale, _ in scales]),
-            clusters,
-            np.vstack([scored.features, free.features]),
-        )
         _, which = distinct_rows(np.vstack([scored.neighbourhood.masks, free.neighbourhood.masks]))
         place = np.full(len(which), -1)
         place[which[fitted]] = fitted
         met = place[which[len(scores) :]]
         of_proxies = []
-        for (_, from_scale), own, new in zip(
-            scales,
-            np.split(left_out, len(scales), axis=1),
-            np.split(predicted, len(scales), axis=1),
-            strict=True,
+        for own, new in fit_proxies(
+            scored.features[fitted],
+            scores[fitted],
+            clusters,
+            np.vstack([scored.features, free.features]),
+            regressor,
         ):
-            expected, of_free = np.split(from_scale(new), [len(scores)])
-            expected[fitted] = from_scale(own)
+            expected, of_free = np.split(new, [len(scores)])
+            expected[fitted] = own
             of_free[met >= 0] = expected[met[met >= 0]]
             of_proxies.append((expected, of_free))
         return cls(*both, of_proxies)
-
-    def scaled(self) -> Iterator[tuple[float, np.ndarray, np.ndarray]]:
-        """Yield the predictions of each proxy times each factor.
-
-        Yields
-        ------
-        factor : float
-            The factor.
-        expected : ndarray of shape (n_samples, n_labels)
-            Predictions for the scored songs, times the factor.
-        of_free : ndarray of shape (n_free, n_labels)
-            Predictions for the other songs, times the factor.
-        """
-        for expected, of_free in self.of_proxies:
-            for factor in FACTORS:
-                yield factor, factor * expected, factor * of_free
 
     def best(self, variance: Callable[[np.ndarray], np.ndarray]) -> tuple[np.ndarray, np.ndarray]:
         """Choose, label by label, the predictions that leave the least variance, or none.
@@ -163,12 +138,58 @@ class Predictions:
         expected = np.zeros_like(self.scores)
         of_free = np.zeros((len(self.free), self.scores.shape[1]))
         least = variance(self.scores)
-        for _, own, new in self.scaled():
-            left = variance(self.scores - own)
-            better = left < least
-            least[better] = left[better]
-            expected[:, better], of_free[:, better] = own[:, better], new[:, better]
+        for own, new in self.of_proxies:
+            for factor in FACTORS:
+                left = variance(self.scores - factor * own)
+                better = left < least
+                least[better] = left[better]
+                expected[:, better] = factor * own[:, better]
+                of_free[:, better] = factor * new[:, better]
         return expected, of_free
+
+
+def fit_proxies(
+    features: np.ndarray,
+    scores: np.ndarray,
+    clusters: np.ndarray,
+    new: np.ndarray,
+    regressor: BaseEstimator | None = None,
+) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """Fit a proxy of the log-odds and one of the scores themselves, and predict scores.
+
+    Parameters
+    ----------
+    features : ndarray of shape (n_songs, n_features)
+        Features of the songs of the fit.
+    scores : ndarray of shape (n_songs, n_labels)
+        Their scores. Where no label's are all between 0 and 1, there is no proxy of log-odds.
+    clusters : ndarray of shape (n_songs,) of int
+        Cluster of each song.
+    new : ndarray of shape (n_new, n_features)
+        Features of other songs.
+    regressor : estimator or None, default=None
+        Regressor that is fitted, label by label. None: a kernel ridge.
+
+    Yields
+    ------
+    left_out : ndarray of shape (n_songs, n_labels)
+        Predicted scores of the songs of the fit, each by a fit without its cluster.
+    predicted : ndarray of shape (n_new, n_labels)
+        Predicted scores of the other songs.
+    """
+    scales: list[tuple[Callable, Callable]] = [(np.asarray, np.asarray)]
+    if ((scores >= 0) & (scores <= 1)).all(axis=0).any():
+        scales.insert(0, (_log_odds, expit))
+    fit = fit_kernel_ridge if regressor is None else partial(fit_in_folds, regressor)
+    targets = np.hstack([to_scale(scores) for to_scale, _ in scales])
+    left_out, predicted = fit(features, targets, clusters, new)
+    for (_, from_scale), own, others in zip(
+        scales,
+        np.split(left_out, len(scales), axis=1),
+        np.split(predicted, len(scales), axis=1),
+        strict=True,
+    ):
+        yield from_scale(own), from_scale(others)
 
 
 def _log_odds(scores: np.ndarray) -> np.ndarray:

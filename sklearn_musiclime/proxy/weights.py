@@ -33,7 +33,7 @@ from typing import Any
 import numpy as np
 
 from sklearn_musiclime.neighbourhood import Neighbourhood
-from sklearn_musiclime.proxy.predictions import Predictions
+from sklearn_musiclime.proxy.predictions import FACTORS, Predictions
 from sklearn_musiclime.surrogate import Surrogate
 from sklearn_musiclime.surrogate.fidelity import estimate_fidelity, weighted_r2
 
@@ -74,29 +74,33 @@ def fit_with_proxy(fit: Fit, correct: Fit, predictions: Predictions) -> Surrogat
     scored, scores = predictions.scored, predictions.scores
     best, factors = fit(scored, scores), np.zeros(scores.shape[1])
     least = _variance(best) if best.is_sufficient else np.full(scores.shape[1], np.inf)
-    for factor, expected, of_free in predictions.scaled():
-        known, of_rest = fit(predictions.free, of_free), correct(scored, scores - expected)
-        combined = _combined(of_rest, known, scored, expected, scores)
-        error = _variance(combined)
-        better = error < least
-        best = _choose(better, combined, best)
-        least[better], factors[better] = error[better], factor
+    for expected, of_free in predictions.of_proxies:
+        known = fit(predictions.free, of_free)
+        for factor in FACTORS:
+            of_rest = correct(scored, scores - factor * expected)
+            combined = _combined(of_rest, known, factor, scored, expected, scores)
+            error = _variance(combined)
+            better = error < least
+            best = _choose(better, combined, best)
+            least[better], factors[better] = error[better], factor
     return replace(best, proxy_factor=factors)
 
 
 def _combined(
     of_rest: Surrogate,
     known: Surrogate,
+    factor: float,
     scored: Neighbourhood,
     expected: np.ndarray,
     scores: np.ndarray,
 ) -> Surrogate:
     """Add the weights of the proxy's predictions to those of what they leave."""
-    weights = _shrunk(of_rest.weights, of_rest.std_err) + known.weights
-    intercept = of_rest.intercept + known.intercept
+    weights = _shrunk(of_rest.weights, of_rest.std_err) + factor * known.weights
+    intercept = of_rest.intercept + factor * known.intercept
     residual = scores - scored.masks @ weights.T - intercept
-    left_out = of_rest.left_out + expected - scored.masks @ known.weights.T - known.intercept
-    own, other = np.square(of_rest.std_err), np.square(known.std_err)
+    fitted = scored.masks @ known.weights.T + known.intercept
+    left_out = of_rest.left_out + factor * (expected - fitted)
+    own, other = np.square(of_rest.std_err), np.square(factor * known.std_err)
     n_clusters = len(np.unique(scored.sampling.sides[0].clusters[scored.n_known :]))
     own = own * n_clusters / (n_clusters - N_CHOICES)
     total = own + other
@@ -110,7 +114,7 @@ def _combined(
         intercept=intercept,
         score=weighted_r2(scores, residual, of_rest.weight),
         fidelity=estimate_fidelity(scores, residual, left_out, of_rest.weight, scored.sampling),
-        local_prediction=of_rest.local_prediction + known.local_prediction,
+        local_prediction=of_rest.local_prediction + factor * known.local_prediction,
         std_err=np.sqrt(total),
         dof=dof,
         left_out=left_out,

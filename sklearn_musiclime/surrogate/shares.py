@@ -217,14 +217,123 @@ def modality_shares(
         dof = min(dof, n_groups - 1)
         if n_groups < 2:
             continue
-        group, left_out = np.arange(scores.shape[axis]) // 2 % n_groups, []
-        for g in range(n_groups):
-            some = np.compress(group != g, scores, axis=axis)
-            rows, own = list(coded), coded[axis]
-            rows[axis] = None if own is None else own[group != g]
-            left_out.append(_normalised(_variances(some, rows, fractions), floor))
+        left_out = [
+            _normalised(variances, floor)
+            for variances in _left_out_variances(scores, coded, fractions, axis)
+        ]
         variance += (1 - fractions[axis]) * (n_groups - 1) * np.var(left_out, axis=0)
     return Shares(values, np.sqrt(variance), np.full(n_labels, float(dof)))
+
+
+def swap_parts(neighbourhood: Neighbourhood, own: np.ndarray, swapped: np.ndarray) -> np.ndarray:
+    """Estimate the variances of audio, lyrics and interaction from each block of swaps.
+
+    Parameters
+    ----------
+    neighbourhood : Neighbourhood
+        The masks, of a joint design with swaps.
+    own : ndarray of shape (n_samples,)
+        Scores of its pairs, or residuals.
+    swapped : ndarray of shape (n_swaps, 2)
+        The same of its swaps.
+
+    Returns
+    -------
+    ndarray of shape (n_blocks, 3)
+        Unbiased estimates, a block being a couple of samples, or two of complements.
+    """
+    i, j = neighbourhood.swaps.T
+    r11, r22, (r12, r21) = own[i], own[j], swapped.T
+    both = np.square(r11 - r12 - r21 + r22) / 4
+    audio = (np.square(r11 + r12 - r21 - r22) / 4 - both) / 2
+    lyrics = (np.square(r11 + r21 - r12 - r22) / 4 - both) / 2
+    size = 2 if neighbourhood.design == "paired" else 1
+    return np.stack([audio, lyrics, both], axis=1).reshape(-1, size, 3).mean(axis=1)
+
+
+def mean_covariance(rows: np.ndarray) -> np.ndarray:
+    """Covariance matrix of the mean of independent rows; zeros for a single one.
+
+    Parameters
+    ----------
+    rows : ndarray of shape (n, 3)
+        The rows.
+
+    Returns
+    -------
+    ndarray of shape (3, 3)
+    """
+    return np.cov(rows, rowvar=False) / len(rows) if len(rows) > 1 else np.zeros((3, 3))
+
+
+def as_fractions(
+    variances: np.ndarray, covariance: np.ndarray, floor: float
+) -> tuple[np.ndarray, np.ndarray]:
+    """Turn the variances of audio, lyrics and interaction into fractions of their sum.
+
+    Parameters
+    ----------
+    variances : ndarray of shape (3,)
+        Estimates, which may be negative.
+    covariance : ndarray of shape (3, 3)
+        Their covariance matrix.
+    floor : float
+        Variances up to this one count as 0.
+
+    Returns
+    -------
+    values, std_err : ndarray of shape (3,)
+        The fractions, and their standard errors by the delta method.
+    """
+    values, std_err = _normalised(variances[np.newaxis], np.array([floor]))[0], np.zeros(3)
+    if values.any():
+        total = np.maximum(variances, 0.0).sum()
+        slopes = (np.eye(3) - values[:, np.newaxis]) / total
+        std_err = np.sqrt(np.maximum(np.diag(slopes @ covariance @ slopes.T), 0.0))
+    return values, std_err
+
+
+def grid_variances(
+    scores: np.ndarray, masks: tuple[np.ndarray, np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Estimate the variances of audio, lyrics and interaction from a complete grid.
+
+    Parameters
+    ----------
+    scores : ndarray of shape (n_audio_masks, n_lyric_masks, n_labels)
+        Scores of every combination. Rows (columns) ``2 * i`` and ``2 * i + 1`` are of complements.
+    masks : (ndarray of shape (n_audio_masks, n_audio), the same of the lyrics)
+        The masks.
+
+    Returns
+    -------
+    variances : ndarray of shape (n_labels, 3)
+        Unbiased estimates for all masks.
+    covariance : ndarray of shape (n_labels, 3, 3)
+        Their covariance matrices, by the jackknife.
+    """
+    coded: list[np.ndarray | None] = [side - 0.5 for side in masks]
+    covariance = np.zeros((scores.shape[2], 3, 3))
+    for axis in (0, 1):
+        left_out = np.array(_left_out_variances(scores, coded, (0.0, 0.0), axis))
+        about = left_out - left_out.mean(axis=0)
+        factor = (len(left_out) - 1) / len(left_out)
+        covariance += factor * np.einsum("glk,glm->lkm", about, about)
+    return _variances(scores, coded, (0.0, 0.0)), covariance
+
+
+def _left_out_variances(
+    scores: np.ndarray, coded: list[np.ndarray | None], fractions: tuple[float, float], axis: int
+) -> list[np.ndarray]:
+    """Variances (n_labels, 3) without each group of a side's masks in turn."""
+    n_groups = min(N_GROUPS, scores.shape[axis] // 2)
+    group, left_out = np.arange(scores.shape[axis]) // 2 % n_groups, []
+    for g in range(n_groups):
+        some = np.compress(group != g, scores, axis=axis)
+        rows, own = list(coded), coded[axis]
+        rows[axis] = None if own is None else own[group != g]
+        left_out.append(_variances(some, rows, fractions))
+    return left_out
 
 
 def _of_all_masks(neighbourhood: Neighbourhood, scores: np.ndarray) -> np.ndarray:
@@ -282,7 +391,6 @@ def _swap_shares(
 ) -> Shares:
     """Shares from couples of samples that were scored with their lyrics exchanged, too."""
     n_labels, n_audio = scores.pairs.shape[1], neighbourhood.audio_masks.shape[1]
-    n_blocks = len(neighbourhood.swaps) // (2 if neighbourhood.design == "paired" else 1)
     side = neighbourhood.sampling.sides[0]
     # The model is fitted to the other samples, so that it does not overfit those of the couples.
     others = np.setdiff1d(np.arange(neighbourhood.n_known, len(scores.pairs)), neighbourhood.swaps)
@@ -295,26 +403,17 @@ def _swap_shares(
         own = scores.pairs[:, label] - terms.columns(neighbourhood.pairs) @ fitted.weights
         swapped = terms.columns(neighbourhood.swap_pairs) @ fitted.weights
         swapped = scores.swapped[:, :, label] - swapped.reshape(-1, 2)
-        i, j = neighbourhood.swaps.T
-        r11, r22, (r12, r21) = own[i], own[j], swapped.T
-        both = np.square(r11 - r12 - r21 + r22) / 4
-        audio = (np.square(r11 + r12 - r21 - r22) / 4 - both) / 2
-        lyrics = (np.square(r11 + r21 - r12 - r22) / 4 - both) / 2
-        parts = np.stack([audio, lyrics, both], axis=1).reshape(n_blocks, -1, 3).mean(axis=1)
+        parts = swap_parts(neighbourhood, own, swapped)
 
         # A squared weight is too large by its squared standard error on average, and the residuals'
         # variance is so by as much: hence twice the squared error is subtracted.
         squares, errors = np.square(fitted.weights), np.square(fitted.std_err)
         of_part = (terms.part(n_audio)[:, np.newaxis] == np.arange(3)) * terms.variances[:, None]
         variances = parts.mean(axis=0) + (squares - 2 * errors) @ of_part
-        covariance = np.cov(parts, rowvar=False) / n_blocks if n_blocks > 1 else np.zeros((3, 3))
+        n_blocks = len(parts)
+        covariance = mean_covariance(parts)
         covariance = covariance + np.diag((4 * squares * errors) @ np.square(of_part))
-        values[label] = _normalised(variances[np.newaxis], floor[[label]])[0]
-        if values[label].any():
-            # The delta method for fractions of a sum.
-            total = np.maximum(variances, 0.0).sum()
-            slopes = (np.eye(3) - values[label][:, np.newaxis]) / total
-            std_err[label] = np.sqrt(np.maximum(np.diag(slopes @ covariance @ slopes.T), 0.0))
+        values[label], std_err[label] = as_fractions(variances, covariance, floor[label])
     return Shares(values, std_err, np.full(n_labels, float(n_blocks - 1)))
 
 
