@@ -242,28 +242,30 @@ class Tagger(SongTagger):
         return np.concatenate(found)
 
 
-def checked(model, components, n_songs=4):
-    """Return the function of :meth:`answers`, after a comparison with composed songs.
+def checked(model, components):
+    """Return the function of ``answers``, after a comparison with the answers to composed songs.
 
     Raises
     ------
     AssertionError
-        The table has other answers.
+        The tables have other answers.
     """
     answers = model.answers(components)
+    masks, songs = some_songs(components, model.rate)
+    np.testing.assert_allclose(answers(masks), model.predict_proba(songs), rtol=1e-3, atol=1e-5)
+    return answers
+
+
+def some_songs(components, rate, n_songs=4):
+    """Masks, and the songs composed of what they keep."""
     masks = np.random.default_rng(0).random((n_songs, len(components))) < 0.5
     masks[0] = True
-    songs = {"audio": [], "lyrics": []}
-    for mask in masks:
-        waveform = compose_audio(components.audio, mask[: components.n_audio])
-        songs["audio"].append({"array": waveform, "sampling_rate": model.rate})
-        if components.lyrics is not None:
-            songs["lyrics"].append(compose_lyrics(components.lyrics, mask[components.n_audio :]))
-    composed = model.predict_proba(
-        pd.DataFrame({name: column for name, column in songs.items() if column})
-    )
-    np.testing.assert_allclose(answers(masks), composed, rtol=1e-3, atol=1e-5)
-    return answers
+    n_audio = components.n_audio
+    waveforms = [compose_audio(components.audio, mask[:n_audio]) for mask in masks]
+    songs = {"audio": [{"array": waveform, "sampling_rate": rate} for waveform in waveforms]}
+    if components.lyrics is not None:
+        songs["lyrics"] = [compose_lyrics(components.lyrics, mask[n_audio:]) for mask in masks]
+    return masks, pd.DataFrame(songs)
 
 
 def _logistic():

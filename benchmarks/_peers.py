@@ -115,7 +115,7 @@ def lime_values(score, n_components, n_calls, kernel_width, seed):
 SHAPIQ_VALUES = (
     "KernelSHAP", "LeverageSHAP", "OddSHAP", "ProxySHAP", "RegressionMSR", "ProxySPEX",
 )  # fmt: skip
-SHAPIQ_PAIRS = ("ProxySHAP", "ProxySPEX", "RegressionFBII", "SVARMIQ", "SHAPIQ")
+SHAPIQ_PAIRS = ("ProxySHAP", "ProxySPEX", "RegressionFBII", "SHAPIQ")
 
 
 class Shapiq:
