@@ -28,9 +28,7 @@ from functools import partial
 from pathlib import Path
 from time import perf_counter
 
-import lime.lime_base  # noqa: F401  (imported here, so that it is not timed)
 import numpy as np
-import shap  # noqa: F401  (likewise)
 from _cases import KERNEL_WIDTH, SONGS, load_songs
 from _clips import Clip
 from _models import MODELS
@@ -144,6 +142,17 @@ def compare(clip, shapiq, n_seeds, calls, figures):
                     figures.setdefault((target, n_calls, name), []).append(row)
 
 
+def warm_up():
+    """Let others import and compile what they need, which is not to be timed."""
+
+    def count(masks):
+        return np.asarray(masks, dtype=float).sum(axis=1)
+
+    permutation_values(count, 3, 7, 0)
+    kernel_values(count, 3, 8, 0)
+    lime_values(count, 3, 8, KERNEL_WIDTH, 0)
+
+
 def rows_of(model, figures):
     """Rows of the table, one a target and number of calls."""
     names = list(dict.fromkeys(key[2] for key in figures if len(key) == 3))
@@ -191,6 +200,7 @@ def main():
     y = X["genre"] if folder else y
     X = X[["audio", "lyrics"]]
     warnings.simplefilter("ignore")
+    warm_up()
     n_seeds, n_clips, calls = (1, 1, CALLS[:2]) if options.quick else (N_SEEDS, N_CLIPS, CALLS)
     shapiq = Shapiq(options.shapiq) if options.shapiq else None
     rows = []
