@@ -14,7 +14,7 @@ larger. "seconds" and "best s": what an explainer takes beside the model's answe
 composing the perturbed songs.
 
 shapiq needs Python 3.12 or newer, so it has an environment of its own; without ``--shapiq`` its
-columns are missing::
+columns are missing, and results go to ``peers-quick.json``::
 
     python3.12 -m venv ~/.cache/shapiq
     ~/.cache/shapiq/bin/pip install shapiq==1.8.0 xgboost lightgbm
@@ -215,7 +215,7 @@ def main():
         rows += rows_of(name, figures)
     if shapiq is not None:
         shapiq.close()
-    is_whole = not (options.quick or options.models)
+    is_whole = shapiq is not None and not (options.quick or options.models)
     songs = "JamendoLyrics" if folder else "made"
     write_results("peers" if is_whole else "peers-quick", rows, songs=songs, seeds=n_seeds)
 
