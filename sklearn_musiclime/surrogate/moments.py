@@ -83,9 +83,9 @@ def fit_by_moments(
     >>> every = draw_neighbourhood("exhaustive", 8, 6, 2**14, rng)
     >>> both = [n.masks[:, [0]] & n.masks[:, [1]] for n in (few, every)]
     >>> float(fit_neighbourhood(every, 1.0 * both[1]).weights[0, 0].round(2))
-    0.54
+    0.55
     >>> estimate = fit_by_moments(few, 1.0 * both[0])
-    >>> bool(estimate.low[0, 0] < 0.54 < estimate.high[0, 0])
+    >>> bool(estimate.low[0, 0] < 0.55 < estimate.high[0, 0])
     True
     """
     masks, sampling = neighbourhood.masks.astype(float), neighbourhood.sampling
