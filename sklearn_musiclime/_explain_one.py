@@ -537,7 +537,7 @@ class SongExplainer:
         n_samples = self.n_samples
         if isinstance(n_samples, str):
             n_samples = automatic_n_samples(
-                design, n_columns, scorer.factored, has_proxy=self._takes_proxy(scorer)
+                design, n_columns, scorer.factored, has_proxy=self._takes_proxy(design)
             )
         rng = song_generator(self.seed, scorer.song, components)
         return Drawing(
@@ -545,7 +545,7 @@ class SongExplainer:
         )
 
     def _fit(self, scorer: Scorer, drawing: Drawing) -> Fit:
-        """Return the fit of the surrogate, with a proxy if the model is a black box."""
+        """Return the fit of the surrogate, with a proxy if it takes one."""
         fit = partial(
             fit_neighbourhood,
             kernel=self.kernel,
@@ -554,7 +554,7 @@ class SongExplainer:
             n_features=self.n_features,
             regressor=self.regressor,
         )
-        if drawing.design == "exhaustive" or not self._takes_proxy(scorer):
+        if not self._takes_proxy(drawing.design):
             return fit
         correct = partial(fit_by_moments, kernel=self.kernel, kernel_width=self.kernel_width)
         regressor = None if isinstance(self.proxy, str) else self.proxy
@@ -562,10 +562,10 @@ class SongExplainer:
             fit, correct, scorer.components, scorer.links, drawing.free(N_FREE), regressor
         )
 
-    def _takes_proxy(self, scorer: Scorer) -> bool:
-        """Whether weights are estimated with a proxy: those of a black box, by least squares."""
+    def _takes_proxy(self, design: str) -> bool:
+        """Whether weights are estimated with a proxy: by least squares, from joint masks."""
         is_linear = self.regressor is None and self.feature_selection == "none"
-        return self.proxy is not None and is_linear and scorer.parts is None
+        return self.proxy is not None and is_linear and design in ("paired", "independent")
 
     def _which_interactions(self, links: np.ndarray | None) -> str | None:
         """Return the pairs of components to estimate: "cross", "all" or None (if linked)."""

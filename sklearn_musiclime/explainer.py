@@ -92,9 +92,9 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
     n_samples : int, (int, int) or "auto", default="auto"
         Number of perturbed songs that the model scores for each song. In the crossed design it is
         both the number of audio masks and the number of lyric masks, each of which is encoded once;
-        a pair gives the two numbers. "auto": 300 for a black box with a `proxy`, 1000 without; in
-        the crossed design 2400 audio masks and 240 lyric masks where they are cheap to encode, 240
-        and 160 where they are dear, and at least 4 for each component
+        a pair gives the two numbers. "auto": in the crossed design 2400 audio masks and 240 lyric
+        masks where they are cheap to encode, 240 and 160 where they are dear, and at least 4 for
+        each component; in joint designs 300 where the model is dear and has a `proxy`, else 1000
         (:mod:`sklearn_musiclime.neighbourhood.amounts`).
     kernel : {"exponential", "shapley"}, default="exponential"
         Kernel of the surrogate. "exponential": perturbed songs near the song weigh more, as in
@@ -144,13 +144,13 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         tells that it was reached first, and ``explanation.settings["converged"]`` is False. In the
         crossed design: number of audio and lyric masks together.
     proxy : "auto", estimator or None, default="auto"
-        "auto": weights and interactions of a black box are estimated with a proxy, a cheap model of
-        how its perturbed songs sound (:mod:`sklearn_musiclime.proxy`), which may save nine of ten
-        calls of the model. Standard errors include it. ``explanation.settings["proxy_factor"]``
-        tells how much of it was used for each label's weights, from 0 to 1. Estimator: a regressor
-        of your own, which is fitted to log-mel statistics and masks. Modality shares are estimated
-        without a proxy, and so is all of a factored model, and all weights with a `regressor` or a
-        `feature_selection`. None: no proxy.
+        "auto": in the joint designs, and so for every black box, weights, interactions and shares
+        are estimated with a proxy, a cheap model of how the perturbed songs sound
+        (:mod:`sklearn_musiclime.proxy`), which may save nine of ten calls of the model. Standard
+        errors include it. ``explanation.settings["proxy_factor"]`` tells how much of it was used
+        for each label's weights, from 0 to 1. Estimator: a regressor of your own, which is fitted
+        to log-mel statistics and masks. The crossed design, a `regressor` and a `feature_selection`
+        take no proxy. None: no proxy.
     sampling_rate : int or None, default=None
         Rate, in Hz, at which audio is perturbed and passed to the model. None: the attribute
         ``sampling_rate`` or ``required_sampling_rate`` of the fitted model or of a part of it, else

@@ -237,7 +237,8 @@ def test_a_model_is_asked_once_of_each_mask_for_shapley_values(p):
         return [float(len(text)) for _, text in X]
 
     X = words(" ".join(f"w{i:02}" for i in range(p)))
-    explainer = MusicLimeExplainer(model, kernel="shapley", modality="lyrics", random_state=0)
+    settings = {"modality": "lyrics", "n_samples": 1000, "random_state": 0}
+    explainer = MusicLimeExplainer(model, kernel="shapley", **settings)
     explainer.fit(X).explain(X)
     n_masks = min(1000, 2**p)
     # Besides them the song itself at first, composed and as it was given, and the corners.

@@ -6,6 +6,10 @@ from functools import partial
 import numpy as np
 import pytest
 from conftest import song_array
+from sklearn.dummy import DummyRegressor
+from sklearn.linear_model import RidgeCV
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
 
 from sklearn_musiclime import MusicLimeExplainer, SpectralStatistics, UniformSegmenter
 from sklearn_musiclime.components.decomposition import AudioComponents, Decomposition, decompose
@@ -394,14 +398,42 @@ def test_settings_go_with_a_proxy(song, parameters):
     assert 0 < of_proxy < of_plain
 
 
-def test_fixed_fits_and_factored_models_take_no_proxy(made_songs, made_model):
+def test_a_factored_model_has_the_proxy_of_the_same_model_as_a_function(made_songs, made_model):
     X = made_songs[0].iloc[:1]
-    settings = {"n_samples": 40, "random_state": 0, "interactions": None}
+    settings = {"n_samples": 60, "random_state": 0, "design": "paired"}
     one, two = (
-        MusicLimeExplainer(made_model, proxy=proxy, **settings).fit(X).explain(X)[0]
+        MusicLimeExplainer(model, **settings).fit(X).explain(X, labels=1)[0]
+        for model in (made_model, made_model.predict_proba)
+    )
+    assert one.settings["proxy_factor"][0] > 0
+    np.testing.assert_allclose(one.weights, two.weights, rtol=1e-5, atol=1e-8)
+    crossed, without = (
+        MusicLimeExplainer(made_model, n_samples=60, random_state=0, proxy=proxy).fit(X).explain(X)
         for proxy in ("auto", None)
     )
-    np.testing.assert_array_equal(one.weights, two.weights)
+    np.testing.assert_array_equal(crossed[0].weights, without[0].weights)
+
+
+def test_a_regressor_of_the_users_own_is_the_proxy(song):
+    """With one that foresees nothing weights are those without a proxy or have larger errors."""
+    good, bad, none = (
+        explain(song, proxy=proxy, n_samples=100)
+        for proxy in (make_pipeline(StandardScaler(), RidgeCV()), DummyRegressor(), None)
+    )
+    assert good.settings["proxy"].startswith("Pipeline")
+    assert np.square(good.std_err).sum() < np.square(none.std_err).sum() / 1.5
+    assert np.square(bad.std_err).sum() <= np.square(none.std_err).sum() * 1.0001
+
+
+def test_few_masks_by_default_where_they_are_dear(song, made_songs, made_model):
+    everything = {"n_samples": "auto", "proxy": "auto"}
+    assert explain(song, **everything).settings["n_samples"] == 300
+    assert explain(song, n_samples="auto").settings["n_samples"] == 1000
+    X = made_songs[0].iloc[:1]
+    explanation = MusicLimeExplainer(made_model, random_state=0).fit(X).explain(X)[0]
+    assert explanation.settings["n_audio_masks"] > 2000
+    n_lyrics = explanation.settings["n_lyric_masks"]
+    assert n_lyrics >= min(240, 2 ** (len(explanation.components) - explanation.components.n_audio))
 
 
 def test_a_selection_of_components_takes_no_proxy(song):

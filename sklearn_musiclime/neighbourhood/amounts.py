@@ -17,10 +17,8 @@ DEAR = (240, 160)
 """The same where they are dear."""
 FOR_EACH = 4
 """Masks for each component, at least: two pairs of complements."""
-WITH_PROXY = 300
-"""Perturbed songs of a black box with a proxy."""
-WITHOUT_PROXY = 1000
-"""Perturbed songs of joint masks without a proxy."""
+JOINT_CHEAP, JOINT_DEAR = 1000, 300
+"""Perturbed songs of joint masks where they are cheap or have no proxy, and where they are dear."""
 
 
 def automatic_n_samples(
@@ -35,7 +33,7 @@ def automatic_n_samples(
     n_columns : (int, int)
         Components of the audio and of the lyrics.
     factored : FactoredModel or None
-        The model as encoders and head; not None in the crossed design.
+        The model as encoders and head. None: a black box.
     has_proxy : bool
         Whether the scores have a proxy.
 
@@ -50,11 +48,11 @@ def automatic_n_samples(
     >>> automatic_n_samples("paired", (20, 80), None, has_proxy=True)
     300
     """
+    is_cheap = [factored is not None and factored.is_cheap(modality) for modality in MODALITIES]
     if design != "crossed":
-        return WITH_PROXY if has_proxy else WITHOUT_PROXY
-    assert factored is not None
+        return JOINT_DEAR if has_proxy and not all(is_cheap) else JOINT_CHEAP
     n_audio, n_lyrics = (
-        max(cheap if factored.is_cheap(modality) else dear, FOR_EACH * n)
-        for modality, cheap, dear, n in zip(MODALITIES, CHEAP, DEAR, n_columns, strict=True)
+        max(many if cheap else few, FOR_EACH * n)
+        for cheap, many, few, n in zip(is_cheap, CHEAP, DEAR, n_columns, strict=True)
     )
     return n_audio, n_lyrics
