@@ -15,11 +15,13 @@ Global: interactions of recordings that were cut into clips, which are alike, te
 import argparse
 
 import numpy as np
+from _proxies import fit_by_masks
 from _results import write_results
 from joblib import Parallel, delayed
 from scipy import stats
 
 from sklearn_musiclime.neighbourhood import draw_neighbourhood
+from sklearn_musiclime.proxy import interactions_with_proxy
 from sklearn_musiclime.surrogate import fit_interactions, fit_neighbourhood
 
 CASES = (
@@ -27,11 +29,15 @@ CASES = (
     ("crossed", "exponential", (20, 30), 1000),
     ("paired", "exponential", (20, 30), 1000),
     ("paired", "exponential", (20, 30), 5000),
+    ("paired, proxy", "exponential", (20, 30), 300),
+    ("paired, proxy", "exponential", (20, 30), 1000),
     ("independent", "exponential", (20, 30), 1000),
     ("independent", "exponential", (20, 30), 5000),
     ("exhaustive", "exponential", (5, 5), 2000),
     ("exhaustive", "shapley", (5, 5), 2000),
 )
+PROXY = ", proxy"
+"""Designs with a proxy of a function of masks, whose songs can't be heard."""
 PLANTED = {"none": 0.0, "weak": 0.25, "strong": 1.0}
 N_PAIRS = 3
 
@@ -54,15 +60,19 @@ def one(design, kernel, sizes, n_samples, size, seed):
         return np.tanh(heard) + np.exp(read / 4) + size * (x[:, audio] * x[:, words]).sum(axis=1)
 
     drawn = draw_neighbourhood(
-        design, n_audio, n_lyrics, n_samples, rng, kernel=kernel, with_grid=True
+        design.removesuffix(PROXY), n_audio, n_lyrics, n_samples, rng, kernel=kernel, with_grid=True
     )
     pairs = drawn.all_pairs
     masks = np.hstack([drawn.audio_masks[pairs[:, 0]], drawn.lyric_masks[pairs[:, 1]]])
     answers = drawn.split(model(masks)[:, np.newaxis])
-    surrogate = fit_neighbourhood(drawn, answers.pairs, kernel=kernel)
-    found = fit_interactions(
-        drawn, answers.pairs, surrogate, answers.grid, which="cross", kernel=kernel
-    )
+    if design.endswith(PROXY):
+        surrogate, predictions = fit_by_masks(drawn, answers.pairs)
+        found = interactions_with_proxy(predictions, surrogate, which="cross")
+    else:
+        surrogate = fit_neighbourhood(drawn, answers.pairs, kernel=kernel)
+        found = fit_interactions(
+            drawn, answers.pairs, surrogate, answers.grid, which="cross", kernel=kernel
+        )
     real = {tuple(p) for p in found.pairs[found.q_values[0] <= 0.05].tolist()}
     planted = set(zip(audio.tolist(), words.tolist(), strict=True)) if size else set()
     return len(real), len(real & planted), len(planted)

@@ -7,6 +7,7 @@ are enumerated. Each is explained with every design, number of masks, kernel and
 0.3 of the largest alone; "warned": share of runs that warned of too few masks, or of a few that
 decide; "of the rest": "large" of the runs that did not. Weights without error (what a design takes
 out) and without interval (fewer masks than 1.5 a component, which warns) are not counted.
+"proxy": with the proxy that a function of masks alone has, whose songs can't be heard.
 "verdict": "ok" where "all" and "large" are from 0.92 to 0.98, "exact" where nothing has an error,
 "warned" where three quarters of the runs or more warn, else "MISSED".
 
@@ -25,6 +26,7 @@ from pathlib import Path
 import numpy as np
 from _cases import SONGS, Case, load_songs
 from _games import MODELS, N_AUDIO, N_LYRICS, scores, true_shapley, true_weights
+from _proxies import fit_by_masks
 from _results import write_results
 from joblib import Parallel, delayed
 
@@ -38,11 +40,12 @@ DESIGNS = {
     "paired": (100, 200, 1000),
     "independent": (100, 200, 1000),
 }
+WITH_PROXY = (100, 200, 500)
 WIDTHS = (0.1, 0.25, np.inf)
 LARGE = 0.3
 
 
-def cell(name, design, n_samples, kernel, width, n_seeds):
+def cell(name, design, n_samples, kernel, width, n_seeds, has_proxy=False):
     """One row of the table."""
     model = MODELS[name]
     truth = true_shapley(model) if kernel == "shapley" else true_weights(model, width)
@@ -52,9 +55,11 @@ def cell(name, design, n_samples, kernel, width, n_seeds):
     for seed in range(n_seeds):
         rng = np.random.default_rng([seed, 1])
         drawn = draw_neighbourhood(design, N_AUDIO, N_LYRICS, n_samples, rng, kernel=kernel)
-        found = fit_neighbourhood(
-            drawn, scores(model, drawn.masks), kernel=kernel, kernel_width=width
-        )
+        kernels, answers = {"kernel": kernel, "kernel_width": width}, scores(model, drawn.masks)
+        if has_proxy:
+            found, _ = fit_by_masks(drawn, answers, **kernels)
+        else:
+            found = fit_neighbourhood(drawn, answers, **kernels)
         low, high = (bound[0] for bound in found.bounds())
         # What cancels out of a design altogether is exact, and what has no interval has none.
         has_error = np.isfinite(low) & (found.std_err[0] > rounding)
@@ -75,7 +80,7 @@ def cell(name, design, n_samples, kernel, width, n_seeds):
         verdict = "warned" if warned.mean() >= 0.75 else "MISSED"
     return {
         "model": name,
-        "design": design,
+        "design": f"{design}, proxy" if has_proxy else design,
         "n_samples": str(n_samples),
         "kernel": "Shapley" if kernel == "shapley" else f"width {width:g}",
         "all": all_,
@@ -100,7 +105,17 @@ def game_rows(n_seeds):
         for design in ("paired", "independent")
         for n_samples in DESIGNS[design]
     ]
-    return Parallel(n_jobs=-1)(delayed(cell)(*c, n_seeds) for c in cells)
+    with_proxy = [
+        (name, "paired", n_samples, kernel, 0.25)
+        for name in MODELS
+        for n_samples in WITH_PROXY
+        for kernel in ("exponential", "shapley")
+    ]
+    return Parallel(n_jobs=-1)(
+        delayed(cell)(*c, n_seeds, has_proxy=has_proxy)
+        for has_proxy, some in ((False, cells), (True, with_proxy))
+        for c in some
+    )
 
 
 def summary(rows):

@@ -7,23 +7,26 @@ Designs. The default, ``design="auto"``, chooses
   audio and of the lyrics are drawn separately, encoded once and combined. The error of 5,000
   independent masks is reached with 2,582 encodings of each modality
   (``benchmarks/results/speed.json``);
-- "paired" for a *black box*: each mask comes with its complement. With several times as many
-  samples as components this is better than "independent": the error of 5,000 independent masks is
-  reached with 4,464 calls (``speed.json``). With about as many samples as components it is worse:
-  with about 75 components the error is 0.55 against 0.44 at 125 samples, and 0.16 against 0.18 at
-  500 (``benchmarks/results/planted.json``). Choose "independent" if calls are so expensive;
+- "paired" for a *black box*: each mask comes with its complement, and a proxy makes the most of few
+  calls (:mod:`sklearn_musiclime.proxy`). Without one (``proxy=None``), pairs are better than
+  "independent" with several times as many samples as components: the error of 5,000 independent
+  masks is reached with 4,464 calls. With about as many samples as components they are worse: with
+  about 75 components the error is 0.55 against 0.44 at 125 samples, and 0.16 against 0.18 at 500
+  (``benchmarks/results/planted.json``);
 - an enumeration of all masks, if there are at most `n_samples` of them. There is no sampling error
   then, and standard errors are 0. The crossed design decides this for each modality.
 
 Masks of up to 20 components are drawn without replacement, and standard errors take this into
 account.
 
-Number of samples. Errors fall with the square root of `n_samples`: four times the samples give half
-the error. In ``planted.json`` all planted components are ranked first from 250 samples on, where
-the error of the weights is 0.28; with 1,000, the default, it is 0.10. For a song of your own it is
-shown by the standard errors, and ``tol=0.1`` draws more masks until none is above a tenth of the
-largest weight. Two numbers give the cheaper modality more samples: ``n_samples=(2000, 150)`` for
-audio features that come from a table of frames and lyrics that a sentence encoder reads.
+Number of samples. By default there are many masks where they cost little, and few where they are
+dear (:mod:`~sklearn_musiclime.neighbourhood.amounts`). Errors fall with the square root of
+`n_samples`: four times the samples give half the error. In ``planted.json``, without a proxy, all
+planted components are ranked first from 250 samples on, where the error of the weights is 0.28;
+with 1,000 it is 0.10. For a song of your own it is shown by the standard errors, and ``tol=0.1``
+draws more masks until none is above a tenth of the largest weight. Two numbers give the cheaper
+modality more samples: ``n_samples=(2000, 150)`` for audio features that come from a table of frames
+and lyrics that a sentence encoder reads.
 
 Costs. For a song of S sources and an `n_samples` of n, or (n, m):
 
