@@ -94,8 +94,8 @@ def row_of(name, n_calls, runs):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, default=20, help="draws (default: 20)")
-    parser.add_argument("--clips", type=int, default=3, help="clips (default: 3)")
+    parser.add_argument("--seeds", type=int, default=10, help="draws (default: 10)")
+    parser.add_argument("--clips", type=int, default=2, help="clips (default: 2)")
     parser.add_argument("--folder", type=Path, default=SONGS, help="a JamendoLyrics folder")
     options = parser.parse_args()
     folder = options.folder if options.folder.is_dir() else None
@@ -116,7 +116,7 @@ def main():
             _, components = take_apart(model, full, int(np.argmax(n_words)))
             runs = compare(model, components, options.seeds, (FULL_CALLS,))[FULL_CALLS]
             rows.append(row_of(f"{name}, {len(components)} components", FULL_CALLS, runs))
-    is_whole = options.seeds == 20 and options.clips == 3
+    is_whole = options.seeds == 10 and options.clips == 2
     name = "proxy" if is_whole else "proxy-quick"
     write_results(name, rows, songs="JamendoLyrics" if folder else "made", seeds=options.seeds)
 

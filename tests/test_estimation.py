@@ -138,7 +138,7 @@ def test_the_explainer_says_that_masks_are_too_few():
     X = words(" ".join(f"w{i}" for i in range(40)))
     explainer = MusicLimeExplainer(
         lambda X: [float(len(text.split()) % 3) for _, text in X], modality="lyrics",
-        n_samples=60, random_state=0,
+        n_samples=60, random_state=0, proxy=None,
     ).fit(X)  # fmt: skip
     with pytest.warns(ConvergenceWarning, match="row 0: .* too few masks .* shrunk by a penalty"):
         explanation = explainer.explain(X)[0]
