@@ -72,12 +72,21 @@ def joint_interactions(
         )
         return exact_interactions(pairs, without_rounding(weights, floors[:, np.newaxis]))
     coded, response, basis = folded(masks, scores, design)
-    if known is None:
-        known = AllPairs.none(scores.shape[1], masks.shape[1])
+    added = AllPairs.none(scores.shape[1], masks.shape[1]) if known is None else known
     parts = [
-        _screened(coded, r, basis, pairs, floor, 1 - fraction, known_weights, known_variance)
-        for r, floor, known_weights, known_variance in zip(
-            response.T, floors, known.weights, known.variance, strict=True
+        _screened(
+            coded,
+            r,
+            basis,
+            pairs,
+            floor,
+            1 - fraction,
+            weights,
+            variance,
+            shrinks=known is not None,
+        )
+        for r, floor, weights, variance in zip(
+            response.T, floors, added.weights, added.variance, strict=True
         )
     ]
     return Interactions(pairs, *(np.stack(values) for values in zip(*parts, strict=True)))
@@ -92,13 +101,16 @@ def _screened(
     left_to_chance: float,
     known: np.ndarray,
     known_variance: float,
+    *,
+    shrinks: bool,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Weights, standard errors, q-values and degrees of freedom of pairs, for a single label.
 
     This is the estimator for joint masks of the package's docstring. `coded` are the masks as -1/2
     and 1/2, `response` the scores; the columns of `basis` are orthonormal and are regressed out of
     the scores and of the products. `left_to_chance` is the finite population correction. `known`,
-    (n_components, n_components), are interactions to add, each of variance `known_variance`.
+    (n_components, n_components), are interactions to add, each of variance `known_variance`; with
+    `shrinks`, what is added to them is shrunk unless it makes the sum significant.
     """
     n, p = coded.shape
     n_free = n - basis.shape[1]
@@ -149,8 +161,8 @@ def _screened(
     # otherwise let more false ones pass.
     dof = n_free - len(chosen)
     q_values = compute_q_values(weights[asked], std_err[asked], dof)
-    if known_variance > 0:
-        others = np.setdiff1d(np.arange(len(offset)), chosen)
+    others = np.setdiff1d(np.arange(len(offset)), chosen)
+    if shrinks and len(others):
         noise = np.mean(np.square(std_err[others]) - known_variance)
         spread = max(np.mean(np.square(correction[others])) - noise, 0.0)
         weights[others] = offset[others] + correction[others] * spread / (spread + noise or 1.0)
