@@ -253,7 +253,6 @@ def test_of_a_proxy_that_predicts_nothing_the_correction_is_left(population, ker
     free = draw_neighbourhood("paired", *sizes, 20_000, rng(1), kernel=kernel)
     predictions = Predictions(drawn, own, free, [(np.zeros_like(own), np.zeros((len(free), 1)))])
     monkeypatch.setattr(weights_module, "N_CHOICES", 0)
-    monkeypatch.setattr(weights_module, "MOST_SHIFTED", 0)
     variances = iter([1.0, 0.0, 2.0, 2.0, 2.0])  # of no proxy and of four factors
     monkeypatch.setattr(weights_module, "_variance", lambda _: np.array([next(variances)]))
     found = fit_with_proxy(fit, correct, predictions)

@@ -7,6 +7,9 @@ at a few hundred calls. Their significance is tested as without a proxy.
 
 from __future__ import annotations
 
+from dataclasses import replace
+from functools import partial
+
 import numpy as np
 
 from sklearn_musiclime.proxy.predictions import Predictions
@@ -32,6 +35,8 @@ def interactions_with_proxy(
     Returns
     -------
     Interactions
+        Of labels whose standard errors are smaller without a proxy, those without: a few pairs that
+        are significant may be all there is.
     """
     scored, free = predictions.scored, predictions.free
     masks = scored.masks[scored.n_known :]
@@ -40,9 +45,14 @@ def interactions_with_proxy(
         response = folded(masks, left[scored.n_known :], scored.design)[1]
         return np.square(response).mean(axis=0)
 
+    fit = partial(fit_interactions, scored, which=which, kernel="exponential", grid=None)
+    plain = fit(predictions.scores, surrogate)
     expected, of_free = predictions.best(variance)
     known = AllPairs.fit(free.masks[free.n_known :], of_free[free.n_known :], design=free.design)
-    return fit_interactions(
-        scored, predictions.scores - expected, surrogate, None,
-        which=which, kernel="exponential", known=known,
-    )  # fmt: skip
+    found = fit(predictions.scores - expected, surrogate, known=known)
+    is_better = np.square(found.std_err).sum(axis=1) < np.square(plain.std_err).sum(axis=1)
+    chosen = {
+        name: np.where(is_better[:, np.newaxis], getattr(found, name), getattr(plain, name))
+        for name in ("weights", "std_err", "q_values", "dof")
+    }
+    return replace(found, **chosen)

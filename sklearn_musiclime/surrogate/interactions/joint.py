@@ -51,8 +51,7 @@ def joint_interactions(
         Fraction of all masks that was drawn, without replacement. 0: drawn with replacement.
     known : AllPairs or None, default=None
         Interactions of what was subtracted from the scores: of a proxy's predictions. They are
-        added to those of `scores`, which are then corrections. What is significant is corrected in
-        full; other corrections are mostly noise, and are shrunk as far as they vary by no more.
+        added to those of `scores`, which are then corrections.
 
     Returns
     -------
@@ -72,21 +71,12 @@ def joint_interactions(
         )
         return exact_interactions(pairs, without_rounding(weights, floors[:, np.newaxis]))
     coded, response, basis = folded(masks, scores, design)
-    added = AllPairs.none(scores.shape[1], masks.shape[1]) if known is None else known
+    if known is None:
+        known = AllPairs.none(scores.shape[1], masks.shape[1])
     parts = [
-        _screened(
-            coded,
-            r,
-            basis,
-            pairs,
-            floor,
-            1 - fraction,
-            weights,
-            variance,
-            shrinks=known is not None,
-        )
+        _screened(coded, r, basis, pairs, floor, 1 - fraction, weights, variance)
         for r, floor, weights, variance in zip(
-            response.T, floors, added.weights, added.variance, strict=True
+            response.T, floors, known.weights, known.variance, strict=True
         )
     ]
     return Interactions(pairs, *(np.stack(values) for values in zip(*parts, strict=True)))
@@ -101,16 +91,13 @@ def _screened(
     left_to_chance: float,
     known: np.ndarray,
     known_variance: float,
-    *,
-    shrinks: bool,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
     """Weights, standard errors, q-values and degrees of freedom of pairs, for a single label.
 
     This is the estimator for joint masks of the package's docstring. `coded` are the masks as -1/2
     and 1/2, `response` the scores; the columns of `basis` are orthonormal and are regressed out of
     the scores and of the products. `left_to_chance` is the finite population correction. `known`,
-    (n_components, n_components), are interactions to add, each of variance `known_variance`; with
-    `shrinks`, what is added to them is shrunk unless it makes the sum significant.
+    (n_components, n_components), are interactions to add, each of variance `known_variance`.
     """
     n, p = coded.shape
     n_free = n - basis.shape[1]
@@ -133,8 +120,7 @@ def _screened(
     for _ in range(MAX_ROUNDS):
         # Each product is fitted alone, since the others are nearly orthogonal to it.
         products = coded[:, firsts].T @ (coded[:, seconds] * residual[:, np.newaxis])
-        correction = products[first_at, second_at] / squares
-        weights = without_rounding(offset + correction, floor)
+        weights = without_rounding(offset + products[first_at, second_at] / squares, floor)
         dof = n_free - len(chosen)
         variance = left_to_chance * np.sum(np.square(residual)) / max(dof, 1)
         std_err = np.sqrt(variance / squares + known_variance)
@@ -161,11 +147,6 @@ def _screened(
     # otherwise let more false ones pass.
     dof = n_free - len(chosen)
     q_values = compute_q_values(weights[asked], std_err[asked], dof)
-    others = np.setdiff1d(np.arange(len(offset)), chosen)
-    if shrinks and len(others):
-        noise = np.mean(np.square(std_err[others]) - known_variance)
-        spread = max(np.mean(np.square(correction[others])) - noise, 0.0)
-        weights[others] = offset[others] + correction[others] * spread / (spread + noise or 1.0)
     return weights[asked], std_err[asked], q_values, np.full(len(pairs), float(dof))
 
 
