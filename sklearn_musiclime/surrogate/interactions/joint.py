@@ -52,7 +52,8 @@ def joint_interactions(
     known : AllPairs or None, default=None
         Interactions of what was subtracted from the scores: of a proxy's predictions. They are
         added to those of `scores`, which are then corrections. What is significant is corrected in
-        full; other corrections are mostly noise, and are shrunk as far as they vary by no more.
+        full; the others are mostly noise, and they and their corrections are each shrunk as far as
+        they vary by no more.
 
     Returns
     -------
@@ -110,13 +111,13 @@ def _screened(
     and 1/2, `response` the scores; the columns of `basis` are orthonormal and are regressed out of
     the scores and of the products. `left_to_chance` is the finite population correction. `known`,
     (n_components, n_components), are interactions to add, each of variance `known_variance`; with
-    `shrinks`, what is added to them is shrunk unless it makes the sum significant.
+    `shrinks`, they and what is added to them are shrunk unless the sum is significant.
     """
     n, p = coded.shape
     n_free = n - basis.shape[1]
     if n_free < 1:
         unknown = np.zeros(len(pairs))
-        return known[tuple(pairs.T)], unknown, np.ones(len(pairs)), unknown
+        return unknown, unknown, np.ones(len(pairs)), unknown
     if p * (p - 1) // 2 <= MAX_SCREENED:
         everyone = np.triu_indices(p, 1)
         place = np.zeros((p, p), dtype=int)
@@ -163,10 +164,16 @@ def _screened(
     q_values = compute_q_values(weights[asked], std_err[asked], dof)
     others = np.setdiff1d(np.arange(len(offset)), chosen)
     if shrinks and len(others):
-        noise = np.mean(np.square(std_err[others]) - known_variance)
-        spread = max(np.mean(np.square(correction[others])) - noise, 0.0)
-        weights[others] = offset[others] + correction[others] * spread / (spread + noise or 1.0)
+        noise = float(np.mean(np.square(std_err[others]) - known_variance))
+        weights[others] = _shrunk(offset[others], known_variance)
+        weights[others] += _shrunk(correction[others], noise)
     return weights[asked], std_err[asked], q_values, np.full(len(pairs), float(dof))
+
+
+def _shrunk(values: np.ndarray, noise: float) -> np.ndarray:
+    """Shrink estimates as far as they vary by no more than their noise (empirical Bayes)."""
+    spread = max(float(np.mean(np.square(values))) - noise, 0.0)
+    return values * (spread / (spread + noise or 1.0))
 
 
 def _free_squares(
