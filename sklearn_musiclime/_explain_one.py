@@ -537,8 +537,10 @@ class SongExplainer:
         n_samples = self.n_samples
         if isinstance(n_samples, str):
             n_samples = automatic_n_samples(
-                design, n_columns, scorer.factored, has_proxy=self._takes_proxy(design)
-            )
+                design, n_columns, scorer.factored,
+                has_proxy=self._takes_proxy(design),
+                most=None if self.tol is None else self.max_samples,
+            )  # fmt: skip
         rng = song_generator(self.seed, scorer.song, components)
         return Drawing(
             design, n_columns, n_samples, rng, self.kernel, self.interactions is not None

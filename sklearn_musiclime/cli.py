@@ -191,6 +191,18 @@ def _opening(command: argparse.ArgumentParser) -> None:
 
 def _explaining(command: argparse.ArgumentParser) -> None:
     command.add_argument("--out", type=Path, default=Path("demo"), metavar="DIR", help="results")
-    command.add_argument("--n-samples", type=int, default="auto", help="perturbed songs")
+    command.add_argument(
+        "--n-samples", type=_n_samples, default="auto", metavar="N",
+        help="perturbed songs (default: many where they are cheap, few where they are dear)",
+    )  # fmt: skip
     command.add_argument("--n-jobs", type=int, default=None, help="workers")
     command.add_argument("--random-state", type=int, default=0, help="seed")
+
+
+def _n_samples(text: str) -> int | str:
+    if text == "auto":
+        return text
+    try:
+        return int(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"must be a whole number or auto, got {text!r}") from None

@@ -22,7 +22,7 @@ from sklearn_musiclime import (
     SpectralStatistics,
     make_fusion_pipeline,
 )
-from sklearn_musiclime.cli import main
+from sklearn_musiclime.cli import _parser, main
 from sklearn_musiclime.commands import demo_model
 from sklearn_musiclime.datasets import save_songs
 
@@ -59,6 +59,16 @@ def explain(saved, out, *options, model="model.skops", audio="song.wav", lyrics=
     files = {"--model": model, "--audio": audio, "--lyrics": lyrics}
     paths = [part for option, name in files.items() for part in (option, str(saved / name))]
     return main(["explain", *paths, "--out", str(out), "--n-samples", "60", *options])
+
+
+def test_the_number_of_songs_is_chosen_unless_it_is_given(capsys):
+    for command in (["demo"], ["explain", "--model", "m", "--audio", "a", "--lyrics", "l"]):
+        assert _parser().parse_args(command).n_samples == "auto"
+        assert _parser().parse_args([*command, "--n-samples", "auto"]).n_samples == "auto"
+        assert _parser().parse_args([*command, "--n-samples", "60"]).n_samples == 60
+    with pytest.raises(SystemExit):
+        _parser().parse_args(["demo", "--n-samples", "many"])
+    assert "a whole number or auto, got 'many'" in capsys.readouterr().err
 
 
 @pytest.mark.slow

@@ -22,7 +22,12 @@ JOINT_CHEAP, JOINT_DEAR = 1000, 300
 
 
 def automatic_n_samples(
-    design: str, n_columns: tuple[int, int], factored: FactoredModel | None, *, has_proxy: bool
+    design: str,
+    n_columns: tuple[int, int],
+    factored: FactoredModel | None,
+    *,
+    has_proxy: bool,
+    most: int | None = None,
 ) -> int | tuple[int, int]:
     """Choose the number of masks of a song.
 
@@ -36,6 +41,8 @@ def automatic_n_samples(
         The model as encoders and head. None: a black box.
     has_proxy : bool
         Whether the scores have a proxy.
+    most : int or None, default=None
+        Upper bound; in the crossed design, of audio masks and lyric masks together. None: no bound.
 
     Returns
     -------
@@ -50,9 +57,13 @@ def automatic_n_samples(
     """
     is_cheap = [factored is not None and factored.is_cheap(modality) for modality in MODALITIES]
     if design != "crossed":
-        return JOINT_DEAR if has_proxy and not all(is_cheap) else JOINT_CHEAP
+        n_samples = JOINT_DEAR if has_proxy and not all(is_cheap) else JOINT_CHEAP
+        return n_samples if most is None else min(n_samples, most)
     n_audio, n_lyrics = (
         max(many if cheap else few, FOR_EACH * n)
         for cheap, many, few, n in zip(is_cheap, CHEAP, DEAR, n_columns, strict=True)
     )
+    if most is not None and n_audio + n_lyrics > most:
+        n_audio = most * n_audio // (n_audio + n_lyrics)
+        n_audio, n_lyrics = max(n_audio, 2), max(most - n_audio, 2)
     return n_audio, n_lyrics

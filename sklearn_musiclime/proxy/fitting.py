@@ -85,9 +85,10 @@ class ProxyFit:
         Returns
         -------
         Interactions or None
-            None without a proxy.
+            None without a proxy, and where there are no such pairs.
         """
-        if self.predictions is None:
+        has_pairs = which == "all" or 0 < self.components.n_audio < len(self.components)
+        if self.predictions is None or not has_pairs:
             return None
         return interactions_with_proxy(self.predictions, surrogate, which=which)
 

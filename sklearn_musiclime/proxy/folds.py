@@ -48,10 +48,9 @@ def fit_in_folds(
     >>> predicted.round(2)
     array([[-2.]])
     """
+    folds = list(GroupKFold(N_FOLDS).split(features, groups=clusters))
     left_out, predicted = np.empty_like(targets), np.empty((len(new), targets.shape[1]))
     for label, target in enumerate(targets.T):
-        left_out[:, label] = cross_val_predict(
-            regressor, features, target, groups=clusters, cv=GroupKFold(N_FOLDS)
-        )
+        left_out[:, label] = cross_val_predict(regressor, features, target, cv=folds)
         predicted[:, label] = clone(regressor).fit(features, target).predict(new)
     return left_out, predicted

@@ -15,7 +15,7 @@ import numpy as np
 from sklearn.base import BaseEstimator
 
 from sklearn_musiclime.neighbourhood import Neighbourhood, Scores
-from sklearn_musiclime.proxy.predictions import fit_proxies
+from sklearn_musiclime.proxy.predictions import MOST_FITTED, fit_proxies
 from sklearn_musiclime.surrogate import Shares
 from sklearn_musiclime.surrogate.fidelity import negligible
 from sklearn_musiclime.surrogate.moments import FEWEST_CLUSTERS
@@ -58,7 +58,7 @@ def shares_with_proxy(
     Shares
     """
     swaps, n_known = neighbourhood.swaps, neighbourhood.n_known
-    others = np.setdiff1d(np.arange(n_known, len(neighbourhood)), swaps)
+    others = np.setdiff1d(np.arange(n_known, len(neighbourhood)), swaps)[:MOST_FITTED]
     clusters = neighbourhood.sampling.sides[0].clusters[others]
     if not len(swaps) or len(np.unique(clusters)) < FEWEST_CLUSTERS:
         return plain

@@ -71,6 +71,8 @@ def fit_with_proxy(fit: Fit, correct: Fit, predictions: Predictions) -> Surrogat
     least = _variance(best) if best.is_sufficient else np.full(scores.shape[1], np.inf)
     for expected, of_free in predictions.of_proxies:
         known = fit(predictions.free, of_free)
+        if not known.is_sufficient:  # a very narrow kernel, to which a ridge was fitted
+            continue
         for factor in FACTORS:
             of_rest = correct(scored, scores - factor * expected)
             combined = _combined(of_rest, known, factor, scored, expected, scores)

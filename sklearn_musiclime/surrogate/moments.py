@@ -101,7 +101,7 @@ def fit_by_moments(
         mean, own, shared = _moments(p, kernel_width)
         about = masks - mean
         # The inverse of a matrix with own + shared on its diagonal and shared elsewhere.
-        common = about.sum(axis=1, keepdims=True) * shared / (own + p * shared)
+        common = about.sum(axis=1, keepdims=True) * shared / ((own + p * shared) or 1.0)
         directions = (about - common) / own
         fixed = np.zeros((n_labels, p))
     weight = weight / (weight.sum() or 1.0)
@@ -114,8 +114,8 @@ def fit_by_moments(
     weights, std_err, dof = fixed.copy(), np.empty_like(fixed), np.empty_like(fixed)
     moves = np.empty_like(scores)  # of the fit to a sample, when its cluster is left out
     # Scores are taken about the mean of the other clusters, which has no part of them.
-    moved = sum_by_cluster(weight[:, np.newaxis] * (scores - centre), cluster)[cluster]
-    moved *= (1 - side.fraction) / np.maximum(rest, TINY)[:, np.newaxis]
+    moved = sum_by_cluster(weight[:, np.newaxis] * (scores - centre), cluster)
+    moved = (moved * side.left_to_chance)[cluster] / np.maximum(rest, TINY)[:, np.newaxis]
     for label, score in enumerate((scores - centre + moved).T):
         shares = directions * (weight * score)[:, np.newaxis]
         varying = shares.sum(axis=0)

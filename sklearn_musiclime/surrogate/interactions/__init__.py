@@ -21,7 +21,7 @@ the scores and of the products. Products of two columns are nearly orthogonal to
 interaction is first estimated by itself. Those that are significant are then fitted jointly and
 subtracted, and the others are tested again on what remains. With a proxy
 (:mod:`sklearn_musiclime.proxy`) these are corrections of the interactions of its predictions, which
-are fitted all together.
+are fitted all together where they are enough.
 
 *All masks.* On an enumeration the fit is exact. Shapley's interaction index is computed in this
 case only: a sample that is drawn for Shapley values leaves out components by other chances than

@@ -103,7 +103,7 @@ def _screened(
     n_free = n - basis.shape[1]
     if n_free < 1:
         unknown = np.zeros(len(pairs))
-        return known[tuple(pairs.T)], unknown, np.ones(len(pairs)), unknown
+        return unknown, unknown, np.ones(len(pairs)), unknown
     if p * (p - 1) // 2 <= MAX_SCREENED:
         everyone = np.triu_indices(p, 1)
         place = np.zeros((p, p), dtype=int)
