@@ -77,6 +77,8 @@ from sklearn_musiclime.surrogate import (
 
 FEW_DOF = 20
 """Fewest degrees of freedom of a large weight for which its interval is trusted."""
+FEW_DOF_WITH_PROXY = 8
+"""The same with a proxy, which leaves a few large errors and many small ones."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -405,7 +407,7 @@ class SongExplainer:
         surrogate, converged, name = fit(neighbourhood, answers.pairs), None, scorer.song.name
         while self.tol is not None:
             # Errors are unreliable with too few masks, or if a few masks determine a large weight.
-            is_told = surrogate.is_sufficient and surrogate.fewest_dof() >= FEW_DOF
+            is_told = surrogate.is_sufficient and surrogate.fewest_dof() >= _few_dof(surrogate)
             error = float(surrogate.relative_error.max(initial=0.0))
             converged = bool(is_told and error <= self.tol)
             if converged or neighbourhood.is_exhaustive:
@@ -600,7 +602,7 @@ class SongExplainer:
             if surrogate.penalty.any():
                 message += ", so they are shrunk by a penalty and have no intervals"
             message += ". Draw more, or use fewer segments or larger lyric_units"
-        elif surrogate.fewest_dof() < FEW_DOF:
+        elif surrogate.fewest_dof() < _few_dof(surrogate):
             message = (
                 f"{name}: a few of n_samples={n_samples} masks decide on a large weight, as if "
                 f"there were {surrogate.fewest_dof():.0f}: its interval may be too narrow. Draw "
@@ -640,6 +642,11 @@ class SongExplainer:
             "sampling_rate": self.sampling_rate,
             "seed": self.seed,
         }
+
+
+def _few_dof(surrogate: Surrogate) -> int:
+    has_proxy = surrogate.proxy_factor is not None and bool((surrogate.proxy_factor > 0).all())
+    return FEW_DOF_WITH_PROXY if has_proxy else FEW_DOF
 
 
 def _ask(

@@ -144,13 +144,15 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         tells that it was reached first, and ``explanation.settings["converged"]`` is False. In the
         crossed design: number of audio and lyric masks together.
     proxy : "auto", estimator or None, default="auto"
-        "auto": in the joint designs, and so for every black box, weights, interactions and shares
-        are estimated with a proxy, a cheap model of how the perturbed songs sound
-        (:mod:`sklearn_musiclime.proxy`), which may save nine of ten calls of the model. Standard
-        errors include it. ``explanation.settings["proxy_factor"]`` tells how much of it was used
-        for each label's weights, from 0 to 1. Estimator: a regressor of your own, which is fitted
-        to log-mel statistics and masks. The crossed design, a `regressor` and a `feature_selection`
-        take no proxy. None: no proxy.
+        "auto": in the designs "paired" and "independent", and so for every black box, weights,
+        interactions and shares are estimated with a proxy, a cheap model of how the perturbed songs
+        sound (:mod:`sklearn_musiclime.proxy`), which may save nine of ten calls of the model.
+        Standard errors include it. ``explanation.settings["proxy_factor"]`` tells how much of it
+        was used for each label's weights, from 0 to 1. Estimator: a regressor of your own. It is
+        fitted to log-mel statistics and masks, label by label, once to the scores and, if they are
+        between 0 and 1, once to their log-odds; give it a scaler if it needs one, and a seed if it
+        takes one. Other designs, a `regressor` and a `feature_selection` take no proxy. None: no
+        proxy.
     sampling_rate : int or None, default=None
         Rate, in Hz, at which audio is perturbed and passed to the model. None: the attribute
         ``sampling_rate`` or ``required_sampling_rate`` of the fitted model or of a part of it, else
