@@ -282,6 +282,7 @@ def sizes(data):
         n_samples=data.draw(st.sampled_from([40, 200])),
         kernel_width=data.draw(st.sampled_from([0.25, np.inf])),
         kernel=data.draw(st.sampled_from(["exponential", "shapley"])),
+        proxy=data.draw(st.sampled_from(["auto", None])),
         random_state=0,
     ).fit(X)
     with warnings.catch_warnings(record=True) as caught:
@@ -290,7 +291,11 @@ def sizes(data):
         explanation = ours.explain(X)[0]
     told = [str(w.message) for w in caught]
     n_pairs, n_weights = explanation.settings["n_samples"] // 2, n_audio + n_lyrics
-    if explanation.settings["design"] == "exhaustive" or n_pairs > 4 * n_weights:
+    if explanation.settings["design"] == "exhaustive":
+        assert not told, told
+    elif ours.proxy is not None:  # which needs no more masks than components
+        assert all("masks decide" in text for text in told), told
+    elif n_pairs > 4 * n_weights:
         assert not told, told
     elif n_pairs < 1.5 * n_weights:
         assert len(told) == 1, told
