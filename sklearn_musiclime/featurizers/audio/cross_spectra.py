@@ -148,7 +148,7 @@ def cross_spectra(
     frames = sliding_window_view(parts, n_fft, axis=1)[:, ::hop_length]
     window = scipy.signal.get_window("hann", n_fft).astype(basis.dtype)
 
-    cross = np.empty((n_parts * (n_parts + 1) // 2, group.n_frames, basis.shape[0]))
+    cross = np.empty((n_cross_spectra(group, n_sources), group.n_frames, basis.shape[0]))
     n_block = max(BLOCK_SPECTRA // n_parts, 1)
     for first in range(0, group.n_frames, n_block):
         some = slice(first, first + n_block)
