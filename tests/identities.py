@@ -41,6 +41,8 @@ from sklearn.svm import SVC
 
 from sklearn_musiclime._runtime.fingerprint import fingerprint
 
+# A module written twice in a second, with as many bytes, would be loaded from the first's cache.
+sys.dont_write_bytecode = True
 DIFFERENT, EQUAL = {}, {}
 FOLDER = Path(sys.argv[1])
 TEXTS = ["la la lo", "love is all", "metal and fire", "all you need is fire"]

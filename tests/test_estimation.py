@@ -149,7 +149,8 @@ def test_the_explainer_says_that_masks_are_too_few():
     assert "penalty" not in enough
 
 
-def test_a_few_masks_that_decide_are_noticed(tmp_path):
+@pytest.mark.parametrize(("proxy", "n_samples"), [(None, 300), ("auto", 100)])
+def test_a_few_masks_that_decide_are_noticed(proxy, n_samples):
     """A score that is 0 but for one mask in 64: who knows it from 100 masks?"""
 
     def rare(X):
@@ -157,8 +158,10 @@ def test_a_few_masks_that_decide_are_noticed(tmp_path):
         return np.array(there) * 1.0
 
     X = words(" ".join(f"w{i}" for i in range(25)))
-    explainer = MusicLimeExplainer(rare, modality="lyrics", n_samples=300, random_state=1).fit(X)
-    with pytest.warns(ConvergenceWarning, match="a few of n_samples=300 masks decide"):
+    explainer = MusicLimeExplainer(
+        rare, modality="lyrics", n_samples=n_samples, proxy=proxy, random_state=1
+    ).fit(X)
+    with pytest.warns(ConvergenceWarning, match=f"a few of n_samples={n_samples} masks decide"):
         explainer.explain(X)
     with warnings.catch_warnings():
         warnings.simplefilter("error")
