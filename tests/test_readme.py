@@ -71,7 +71,7 @@ def test_tables_are_those_of_the_benchmarks(name):
     assert lines == measured(name, head)
 
 
-@pytest.mark.parametrize("name", ["speed", "truth"])
+@pytest.mark.parametrize("name", ["peers", "speed", "truth"])
 def test_extracts_are_lines_of_the_tables(name):
     head, lines = table(f"{name}-extract")
     expected = iter(measured(name, head))
