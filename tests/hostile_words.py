@@ -96,7 +96,8 @@ LRC_PIECES = st.one_of(
     st.sampled_from(
         ["[00:01]", "[00:02.50]", "[1:2.3]", "<00:01.5>", "<00:00>", "[offset:-500]", "[offset:]",
          "[offset:nan]", "[offset:1e99]", "[ti:x]", "[99999999999:00]", "[:]", "[", "]", "[00:٣٣]",
-         "[00:01]" * 50, "la " * 50, "\n", "\r\n", "\ufeff", "<00:01>a" * 50, "[00:61.999]"]
+         "[00:01]" * 50, "la " * 50, "\n", "\r\n", "\ufeff", "<00:01>a" * 50, "[00:61.999]",
+         "[1:00:02.5]", "[00:02,5]", "[00:02.123456]", "F: ", "[bg:", "la [00:03]la", "la - la-la"]
     ),
     st.builds("[{:02d}:{:02d}.{}]".format, st.integers(0, 99), st.integers(0, 99),
               st.integers(0, 999)),
@@ -125,7 +126,8 @@ def check_lrc(text: str, whole: bool = True) -> str:
     assert (times[:, 0] <= times[:, 1]).all()
     assert (times <= end - start).all()
     if len(times):
-        split_lyrics(found.text, word_times=read_word_times(found.word_times))
+        parts = split_lyrics(found.text, "word_positions", word_times=read_word_times(found.cell()))
+        assert list(parts.times) == found.word_times
     return LEGAL
 
 
