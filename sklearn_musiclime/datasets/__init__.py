@@ -1,10 +1,12 @@
 """Synthetic songs with known rules, loaders of public data sets, and of tables of your own."""
 
 from sklearn_musiclime.datasets.jamendo import load_jamendo_lyrics
-from sklearn_musiclime.datasets.lrc import TimedLyrics, read_lrc
+from sklearn_musiclime.datasets.lrc import read_lrc
+from sklearn_musiclime.datasets.lyric_files import read_lyrics_file
 from sklearn_musiclime.datasets.music4all import emotion, load_music4all
 from sklearn_musiclime.datasets.synthetic import PlantedRule, make_songs, save_songs
 from sklearn_musiclime.datasets.tables import load_songs
+from sklearn_musiclime.datasets.timed import TimedLyrics
 
 __all__ = [
     "PlantedRule",
@@ -15,5 +17,6 @@ __all__ = [
     "load_songs",
     "make_songs",
     "read_lrc",
+    "read_lyrics_file",
     "save_songs",
 ]

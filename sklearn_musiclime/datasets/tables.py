@@ -10,10 +10,8 @@ from typing import Any
 
 import pandas as pd
 
-from sklearn_musiclime.datasets.lrc import read_lrc
-from sklearn_musiclime.songs import InvalidSongError, check_file, read_text_file
-
-LYRIC_FILES = (".lrc", ".txt")
+from sklearn_musiclime.datasets.lyric_files import read_lyrics_file
+from sklearn_musiclime.songs import InvalidSongError, check_file, names_file
 
 
 def load_songs(
@@ -25,6 +23,7 @@ def load_songs(
     end: str | None = None,
     folder: str | PathLike[str] | None = None,
     sep: str | None = None,
+    encoding: str = "utf-8",
 ) -> pd.DataFrame:
     r"""Load a table of songs that refers to audio files and, optionally, to lyrics files.
 
@@ -37,17 +36,20 @@ def load_songs(
     audio : str, default="audio"
         Name of the column with the paths of the audio files.
     lyrics : str or None, default="lyrics"
-        Name of the column with the lyrics. A cell is either the text itself, or the path of a
-        ``.txt`` file (plain text) or a ``.lrc`` file (text with times, see
-        :func:`~sklearn_musiclime.datasets.read_lrc`). None: all songs get empty lyrics.
+        Name of the column with the lyrics. A cell is the path of a lyrics file, which is read as
+        :func:`~sklearn_musiclime.datasets.read_lyrics_file` says, if it names an existing file or
+        ends as such files do (``.txt``, ``.lrc``, ``.srt``, ``.json`` and others); else it is the
+        text itself. None: all songs get empty lyrics.
     start, end : str or None, default=None
         Names of the columns with the start and the end, in seconds, of a song that is a part of its
-        file, as in AudioSet. An empty cell means the start or the end of the file. Lyrics of
-        ``.lrc`` files are cut to the same part; other lyrics are kept whole.
+        file, as in AudioSet. An empty cell means the start or the end of the file. Lyrics of files
+        with times are cut to the same part; other lyrics are kept whole.
     folder : path-like or None, default=None
         Folder that relative paths refer to. None: the folder of the table.
     sep : str or None, default=None
         Separator of columns. None: a tab for ``.tsv`` and ``.tab`` files, else a comma.
+    encoding : str, default="utf-8"
+        Encoding of lyrics files, except those that begin with the mark of a UTF.
 
     Returns
     -------
@@ -64,8 +66,8 @@ def load_songs(
         The file can't be read as a table, a row has more cells than the header, or a column is
         missing.
     InvalidSongError
-        A lyrics file is missing, not UTF-8, or not valid LRC, or a start or end is not a number;
-        the message names the row.
+        A lyrics file is missing, not text in its encoding, or not what its suffix says, or a start
+        or end is not a number; the message names the row.
 
     Examples
     --------
@@ -97,7 +99,9 @@ def load_songs(
         ]
         text, word_times = "", None
         if lyrics is not None:
-            text, word_times = _read_lyrics(cells[lyrics].iat[row], folder, row, *span)
+            text, word_times = _read_lyrics(
+                cells[lyrics].iat[row], folder, row, *span, encoding=encoding
+            )
         file = str(folder / cells[audio].iat[row]) if cells[audio].iat[row] else None
         is_part = start is not None or end is not None
         files.append({"path": file, "start": span[0], "end": span[1]} if is_part else file)
@@ -163,22 +167,15 @@ def _seconds(value: Any, default: float, row: int) -> float:
 
 
 def _read_lyrics(
-    cell: str, folder: Path, row: int, start: float, end: float
-) -> tuple[str, list[tuple[float, float]] | None]:
-    """Return the text of a lyrics cell, read from its file if it is a path, and its word times."""
-    suffix = Path(cell.strip()).suffix.lower() if "\n" not in cell.strip() else ""
-    if suffix not in LYRIC_FILES:
+    cell: str, folder: Path, row: int, start: float, end: float, *, encoding: str
+) -> tuple[str, list[tuple] | None]:
+    """Return the text of a lyrics cell, read from its file if it names one, and its word times."""
+    if not names_file(cell, folder):
         return cell, None
     file = folder / cell.strip()
     check_file(file, row, "lyrics")
     try:
-        text = read_text_file(file, "utf-8-sig")
-    except ValueError as error:
+        lyrics = read_lyrics_file(file, start=start, end=end, encoding=encoding)
+    except (OSError, ValueError) as error:
         raise InvalidSongError(row, "lyrics", f"file {error}") from error
-    if suffix != ".lrc":
-        return text, None
-    try:
-        timed = read_lrc(text, start=start, end=end)
-    except ValueError as error:
-        raise InvalidSongError(row, "lyrics", f"file {str(file)!r}: {error}") from error
-    return timed.text, timed.word_times
+    return lyrics.text, lyrics.cell()

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import codecs
 import math
-import numbers
+import os
 from collections.abc import Mapping, Sequence, Sized
 from os import PathLike
 from pathlib import Path
@@ -15,7 +16,27 @@ import pandas as pd
 
 from sklearn_musiclime.songs.decoding import PCM_SCALES, check_length, check_rate, decode_file
 from sklearn_musiclime.songs.errors import InvalidSongError
+from sklearn_musiclime.songs.timed_words import (
+    TimedWords,
+    as_seconds,
+    holds_words,
+    read_timed_words,
+)
 
+LYRICS_SUFFIXES = (
+    *(".txt", ".lrc", ".elrc", ".srt", ".vtt", ".ttml", ".dfxp", ".json"),
+    *(".ass", ".ssa", ".smi", ".sub"),
+)
+"""How names of lyrics files end."""
+MAX_NAME = 4096
+"""Longest text that is looked up as the name of a file."""
+_MARKS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),  # before UTF-16, whose mark it begins with
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
 MAX_CHANNELS = 64
 """Channels of a 2-D array; one with more rows was probably transposed by mistake."""
 
@@ -172,17 +193,10 @@ def part_of_file(cell: Mapping[str, Any]) -> tuple[float, float]:
     """
     start, end = cell.get("start"), cell.get("end")
     start, end = 0.0 if _is_missing(start) else start, math.inf if _is_missing(end) else end
-    return _as_seconds(start), _as_seconds(end)
+    return as_seconds(start), as_seconds(end)
 
 
-def _as_seconds(value: Any) -> float:
-    try:
-        return float(value) if isinstance(value, numbers.Real) else math.nan
-    except OverflowError:
-        return math.inf if value > 0 else -math.inf
-
-
-def read_lyrics(cell: Any, *, row: int = 0) -> str:
+def read_lyrics(cell: Any, *, row: int = 0, perturbed: bool = False) -> str:
     """Read one lyrics cell.
 
     Parameters
@@ -191,6 +205,9 @@ def read_lyrics(cell: Any, *, row: int = 0) -> str:
         The lyrics; an empty string for an instrumental.
     row : int, default=0
         The row that an error names.
+    perturbed : bool, default=False
+        Whether what is left of lyrics may stand here, such as a single word, which is then no name
+        of a file.
 
     Returns
     -------
@@ -200,7 +217,8 @@ def read_lyrics(cell: Any, *, row: int = 0) -> str:
     Raises
     ------
     InvalidSongError
-        The cell is not text.
+        The cell is not text, or the name of a lyrics file, see :func:`names_file`: a model that is
+        handed it would take the name for the lyrics.
 
     Examples
     --------
@@ -210,64 +228,117 @@ def read_lyrics(cell: Any, *, row: int = 0) -> str:
         ...
     sklearn_musiclime.songs.errors.InvalidSongError: row 7: lyrics: 3.5 where text should be
     """
-    if isinstance(cell, str):
+    if isinstance(cell, str) and (perturbed or not names_file(cell)):
         return str(cell)
     if _is_missing(cell):
         reason = f"missing ({cell!r}); give an instrumental the empty string"
     elif isinstance(cell, (bytes, bytearray)):
         reason = "bytes where text should be; decode them first"
+    elif isinstance(cell, (str, PathLike)):
+        reason = (
+            f"{str(cell)!r:.200} is the name of a file, not lyrics; datasets.load_songs and "
+            "datasets.read_lyrics_file read it"
+        )
     else:
         reason = f"{cell!r:.80} where text should be"
     raise InvalidSongError(row, "lyrics", reason)
 
 
+def names_file(text: str, folder: str | PathLike[str] = "") -> bool:
+    """Say whether a text is the name of a lyrics file rather than lyrics.
+
+    Parameters
+    ----------
+    text : str
+        The content of a cell.
+    folder : path-like, default=""
+        Folder that relative paths refer to.
+
+    Returns
+    -------
+    bool
+        Whether it is a line that ends in one of :data:`LYRICS_SUFFIXES`, or names an existing file.
+    """
+    name = text.strip()
+    if not name or len(name.splitlines()) > 1 or "\0" in name:
+        return False
+    if name.lower().endswith(LYRICS_SUFFIXES):
+        return True
+    try:
+        return len(name) < MAX_NAME and os.path.isfile(os.path.join(folder, name))
+    except ValueError:  # half a surrogate pair, which no name has
+        return False
+
+
 def read_text_file(path: Path, encoding: str = "utf-8") -> str:
-    """Read a file of text.
+    r"""Read a file of text.
 
     Parameters
     ----------
     path : Path
         The file.
-    encoding : {"utf-8", "utf-8-sig"}, default="utf-8"
-        The second takes a mark of the byte order away.
+    encoding : str, default="utf-8"
+        Its encoding, unless it begins with the mark of a UTF, which is heeded and taken away.
 
     Returns
     -------
     str
+        The text, with line breaks as ``\n``.
 
     Raises
     ------
     ValueError
-        The file is not UTF-8 text.
+        The encoding is not known, or the file is not text in it.
     """
+    content = path.read_bytes()
+    marked = next((name for mark, name in _MARKS if content.startswith(mark)), encoding)
+    shown = marked.upper() if marked.lower().startswith("utf") else marked
     try:
-        return path.read_text(encoding=encoding)
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{str(path)!r} is not UTF-8 text: {error}") from error
+        text = content.decode(marked)
+    except LookupError as error:
+        raise ValueError(f"there is no encoding {encoding!r}") from error
+    except UnicodeError as error:
+        raise ValueError(
+            f"{str(path)!r} is not {shown} text: {error}. Its encoding can be given (encoding=)"
+        ) from error
+    if "\0" in text:
+        raise ValueError(f"{str(path)!r} is not {shown} text but perhaps UTF-16 (encoding=)")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
 
 
-def read_word_times(cell: Any, *, row: int = 0) -> np.ndarray | None:
+def read_word_times(cell: Any, *, row: int = 0) -> np.ndarray | TimedWords | None:
     """Read one cell of word times.
 
     Parameters
     ----------
-    cell : sequence of (start, end), or None
-        Seconds at which each word begins and ends, in reading order.
+    cell : sequence of (start, end), (word, start, end) or mappings, or None
+        Seconds at which each word begins and ends, in reading order. Mappings have "word", "start"
+        and "end", as WhisperX writes them. Words that are named are found in the lyrics by their
+        text, and may go without times (None, NaN, or no such keys).
     row : int, default=0
         The row that an error names.
 
     Returns
     -------
-    ndarray of shape (n_words, 2), or None
-        None where the song has no word times.
+    ndarray of shape (n_words, 2), TimedWords, or None
+        TimedWords where the cell names its words, None where the song has no word times.
 
     Raises
     ------
     InvalidSongError
-        The cell is not a list of pairs of finite numbers with ``start <= end``.
+        The cell holds other things, or numbers that are not finite or not ``start <= end``.
+
+    Examples
+    --------
+    >>> from sklearn_musiclime.songs import read_word_times
+    >>> read_word_times([{"word": "la", "start": 0.5, "end": 1.0}, {"word": "24"}])
+    TimedWords(words=('la', '24'), times=array([[0.5, 1. ],
+           [nan, nan]]))
     """
     if _is_missing(cell) or (isinstance(cell, Sized) and not _has_no_axes(cell) and len(cell) == 0):
         return None
+    if holds_words(cell):
+        return read_timed_words(cell, row)
     times = _as_array(cell, row, "word_times")
     if times.dtype.kind not in "fiu":
         raise InvalidSongError(row, "word_times", f"not numbers, but {times.dtype}")

@@ -13,6 +13,7 @@ import pandas as pd
 
 from sklearn_musiclime._runtime.polars import as_polars
 from sklearn_musiclime.songs.errors import row_name
+from sklearn_musiclime.songs.timed_words import TimedWords
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ class Song:
         None if X has no lyrics column.
     sampling_rate : float
         Samples a second of the waveform.
-    word_times : ndarray of shape (n_words, 2) or None
+    word_times : ndarray of shape (n_words, 2), TimedWords or None
         Start and end of each word in seconds.
     path : Path or None
         Where the audio came from, if from a file.
@@ -52,7 +53,7 @@ class Song:
     waveform: np.ndarray | None
     lyrics: str | None
     sampling_rate: float
-    word_times: np.ndarray | None
+    word_times: np.ndarray | TimedWords | None
     path: Path | None
     span: tuple[float, float] | None
     template: Any

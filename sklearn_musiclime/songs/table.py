@@ -25,6 +25,7 @@ from sklearn_musiclime.songs.cells import (
 )
 from sklearn_musiclime.songs.errors import InvalidSongError, is_position, row_name
 from sklearn_musiclime.songs.song import Song, own_copies
+from sklearn_musiclime.songs.timed_words import TimedWords
 
 
 class SongTable:
@@ -225,7 +226,7 @@ class SongTable:
                     lyrics = read_lyrics(self.cell(row, "lyrics"), row=self.first_row + row)
                 yield lyrics
 
-    def check(self, row: int) -> tuple[str | None, np.ndarray | None]:
+    def check(self, row: int) -> tuple[str | None, np.ndarray | TimedWords | None]:
         """Check a row as far as that goes without decoding audio.
 
         Parameters
@@ -237,7 +238,7 @@ class SongTable:
         -------
         lyrics : str or None
             The song's lyrics; None if X has no such column.
-        word_times : ndarray of shape (n_words, 2) or None
+        word_times : ndarray of shape (n_words, 2), TimedWords or None
             Its word times.
         """
         at, lyrics = self.first_row + row, None
