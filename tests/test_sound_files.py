@@ -336,8 +336,9 @@ def data_set(tmp_path):
         {"bytes": content, "path": "song.wav"},
     ]
     features = datasets.Features({"audio": datasets.Audio(), "lyrics": datasets.Value("string")})
-    songs = {"audio": cells, "lyrics": ["la lo", "li"]}
-    return datasets.Dataset.from_dict(songs, features=features)
+    pa = pytest.importorskip("pyarrow")
+    table = pa.table({"audio": cells, "lyrics": ["la lo", "li"]}, features.arrow_schema)
+    return datasets.Dataset(table, info=datasets.DatasetInfo(features=features), fingerprint="0")
 
 
 def test_a_data_set_of_hugging_face_is_X(tmp_path):

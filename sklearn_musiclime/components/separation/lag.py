@@ -10,7 +10,7 @@ LONGEST = 0.1
 ALIKE = 0.5
 """Part of the stems' energy that the song must hold for the stems to be of it."""
 STEPS = 16
-"""Steps of a sample in which the lag is found."""
+"""Steps of a sample in which the correlation is looked at."""
 
 
 def find_lag(stems: np.ndarray, mix: np.ndarray, sampling_rate: float) -> tuple[float, bool]:
@@ -53,4 +53,38 @@ def find_lag(stems: np.ndarray, mix: np.ndarray, sampling_rate: float) -> tuple[
     fine = lag + np.arange(-STEPS, STEPS + 1) / STEPS
     turns = 2 * np.pi * np.arange(len(spectrum)) / size
     values = [np.vdot(np.exp(-1j * turns * at), spectrum).real for at in fine]
-    return float(fine[int(np.argmax(values))]) / sampling_rate, True
+    top = min(max(int(np.argmax(values)), 1), len(fine) - 2)
+    before, peak, after = values[top - 1 : top + 2]
+    beside = (before - after) / (before - 2 * peak + after) / 2  # the vertex of a parabola
+    return float(fine[top] + beside / STEPS) / sampling_rate, True
+
+
+def delayed(waveform: np.ndarray, n_samples: float) -> np.ndarray:
+    """Return a waveform that begins later, by samples and parts of one; silence comes first.
+
+    Parameters
+    ----------
+    waveform : ndarray of shape (n_samples_before,)
+        The waveform.
+    n_samples : float
+        By how many samples, 0 or more.
+
+    Returns
+    -------
+    ndarray of shape (n_samples_before + ceil(n_samples),), dtype float32
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from sklearn_musiclime.components.separation.lag import delayed
+    >>> delayed(np.ones(2, dtype=np.float32), 1.0)
+    array([0., 1., 1.], dtype=float32)
+    """
+    whole = int(np.ceil(n_samples))
+    padded = np.concatenate([np.zeros(whole, dtype=np.float32), waveform])
+    if whole == n_samples:
+        return padded
+    size = fft.next_fast_len(len(padded), real=True)
+    turns = 2 * np.pi * np.arange(size // 2 + 1) / size
+    spectrum = fft.rfft(padded, size) * np.exp(1j * turns * (whole - n_samples))
+    return fft.irfft(spectrum, size)[: len(padded)].astype(np.float32)

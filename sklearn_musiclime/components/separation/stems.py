@@ -12,7 +12,7 @@ import librosa
 import numpy as np
 from sklearn.base import BaseEstimator
 
-from sklearn_musiclime.components.separation.lag import find_lag
+from sklearn_musiclime.components.separation.lag import delayed, find_lag
 from sklearn_musiclime.components.separation.sources import RESIDUAL, Sources
 from sklearn_musiclime.songs import InvalidSongError, read_audio
 
@@ -155,7 +155,7 @@ class StemSeparator(BaseEstimator):
     ) -> np.ndarray:
         """Read the stems from `begin` to `end`, in seconds; before their beginning is silence."""
         stems = []
-        n_before = max(round(-begin * sampling_rate), 0)
+        n_before = max(-begin * sampling_rate, 0.0)
         for source, stem_path in self.stem_paths(path).items():
             if not stem_path.is_file():
                 raise ValueError(f"there is no {source!r} stem at {str(stem_path)!r}")
@@ -164,7 +164,8 @@ class StemSeparator(BaseEstimator):
                 stem = read_audio(cell, sampling_rate)
             except InvalidSongError as error:  # its row is meaningless: stems are not rows of X
                 raise ValueError(f"the {source!r} stem: {error.reason}") from error
-            stem = np.concatenate([np.zeros(n_before, dtype=np.float32), stem])
+            if n_before:
+                stem = delayed(stem, n_before)
             # Encoders pad, so lengths may differ slightly; a larger difference is another song.
             if abs(len(stem) - len(waveform)) > 0.1 * sampling_rate:
                 raise ValueError(
