@@ -234,7 +234,7 @@ class SongExplainer:
             "proxy_factor": None if factor is None else factor.tolist(),
         }
         explanation = replace(explanation, title=table.title(0), settings=about)
-        return explanation, blind_spots(scorer, first, scores)
+        return explanation, scorer.song.doubts() | blind_spots(scorer, first, scores)
 
     def read(self, table: SongTable) -> tuple[Song, Decomposition]:
         """Read the song of a table and split it into components.

@@ -45,7 +45,7 @@ def tables(data: st.DataObject) -> str:
     if data.draw(st.booleans(), label="whole"):
         if any(names_file(text) for _, text in rows):
             return REFUSED
-        songs = load_songs(path)
+        songs = load_songs(path, check_audio=False)
         assert songs["lyrics"].tolist() == [text for _, text in rows]
         assert songs["audio"].tolist() == [str(folder() / audio) for audio, _ in rows]
         return LEGAL
@@ -59,7 +59,7 @@ def check_table(content: bytes) -> str:
     path = folder() / "table.csv"
     path.write_bytes(content)
     try:
-        songs = load_songs(path)
+        songs = load_songs(path, check_audio=False)
     except InvalidSongError as error:
         assert error.row >= 0
         return REFUSED
