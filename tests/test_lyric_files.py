@@ -214,7 +214,7 @@ def test_a_file_is_read_or_refused(name, tmp_path):
         (tmp_path / f"song.{suffix}").write_text(content)
     (tmp_path / "songs.csv").write_text(f"audio,lyrics\na.wav,song.{suffix}\n")
     with pytest.raises(InvalidSongError, match=f"row 0: lyrics: .*{match}"):
-        load_songs(tmp_path / "songs.csv")
+        load_songs(tmp_path / "songs.csv", check_audio=False)
 
 
 def test_lines_that_are_left_out_are_told():
@@ -238,7 +238,10 @@ def test_a_part_keeps_the_words_without_times_beside_its_own(tmp_path):
 def test_encodings(encoding, given, tmp_path):
     (tmp_path / "a.txt").write_bytes("café\r\nau lait".encode(encoding))
     (tmp_path / "songs.csv").write_text("audio,lyrics\na.wav,a.txt\n")
-    assert load_songs(tmp_path / "songs.csv", encoding=given)["lyrics"][0] == "café\nau lait"
+    assert (
+        load_songs(tmp_path / "songs.csv", encoding=given, check_audio=False)["lyrics"][0]
+        == "café\nau lait"
+    )
     (tmp_path / "b.txt").write_text("la")
     with pytest.raises(ValueError, match="no encoding 'martian'"):
         read_lyrics_file(tmp_path / "b.txt", encoding="martian")
@@ -247,7 +250,10 @@ def test_encodings(encoding, given, tmp_path):
 def test_a_name_is_never_lyrics(tmp_path, monkeypatch):
     (tmp_path / "001").write_text("la la")
     (tmp_path / "songs.csv").write_text("audio,lyrics\na.wav,001\nb.wav,002\n")
-    assert load_songs(tmp_path / "songs.csv")["lyrics"].tolist() == ["la la", "002"]
+    assert load_songs(tmp_path / "songs.csv", check_audio=False)["lyrics"].tolist() == [
+        "la la",
+        "002",
+    ]
     monkeypatch.chdir(tmp_path)
     noise = np.random.default_rng(0).normal(size=22050)
     explainer = MusicLimeExplainer(lambda X: np.zeros(len(X)), separator=None)

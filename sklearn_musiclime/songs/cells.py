@@ -19,6 +19,7 @@ import pandas as pd
 
 from sklearn_musiclime.songs.decoding import PCM_SCALES, check_length, check_rate, decode
 from sklearn_musiclime.songs.errors import InvalidSongError
+from sklearn_musiclime.songs.mix import Mix
 from sklearn_musiclime.songs.timed_words import (
     TimedWords,
     as_seconds,
@@ -40,7 +41,6 @@ _MARKS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
-from sklearn_musiclime.songs.mix import Mix
 
 SAMPLES, RATES = ("array", "waveform"), ("sampling_rate", "sample_rate")
 """Keys of a mapping's samples and of their rate."""

@@ -81,12 +81,13 @@ class Song:
         if self.waveform is None or self.word_times is None:
             return {}
         seconds = len(self.waveform) / self.sampling_rate
-        n_late = int((self.word_times[:, 1] > seconds + LATE).sum())
+        ends = np.asarray(self.word_times)[:, 1]  # NaN for a word without times
+        n_late = int((ends > seconds + LATE).sum())
         if not n_late:
             return {}
         message = (
-            f"{n_late} of {len(self.word_times)} words end after the audio, which lasts "
-            f"{seconds:.2f} s, the last one at {self.word_times[:, 1].max():.2f} s: are the times "
+            f"{n_late} of {len(ends)} words end after the audio, which lasts "
+            f"{seconds:.2f} s, the last one at {np.nanmax(ends):.2f} s: are the times "
             "in seconds, of this recording, and from its beginning?"
         )
         return {"late words": message}
