@@ -82,12 +82,14 @@ class Case:
     def converged(self):
         """What the weights become with ever more samples, nearly."""
         design, n_samples = self.converged_design, self.converged_samples
-        return self.explain(design, n_samples, CONVERGED_SEED).weights[0]
+        return self.explain(design, n_samples, CONVERGED_SEED, proxy=None).weights[0]
 
     def explain(self, design, n_samples, seed=0, **parameters):
         """Explain the song's predicted label with this package."""
         parameters.setdefault("model", FrozenEstimator(self.model))
         parameters.setdefault("interactions", None)  # the reference has none
+        if design == "independent":  # the reference's masks
+            parameters.setdefault("proxy", None)
         if "separator" not in parameters:  # setdefault would separate for nothing
             parameters["separator"] = self.separator
         explainer = MusicLimeExplainer(

@@ -60,13 +60,16 @@ from sklearn_musiclime.neighbourhood import compose_audio
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much of everything; pairs are (audio masks, lyric masks) of a crossed design."""
+    """How much of everything; pairs are (audio masks, lyric masks) of a crossed design.
+
+    "auto" is the explainer's default.
+    """
 
     reference: int = 5000
     reference_timed: int = 500
-    clip: tuple[int, int] = (2400, 240)
-    song: tuple[int, int] = (1200, 600)
-    sentences: tuple[int, int] = (2000, 150)
+    clip: tuple[int, int] | str = "auto"
+    song: tuple[int, int] | str = "auto"
+    sentences: tuple[int, int] | str = "auto"
     converged: int = 40_000
     converged_sentences: tuple[int, int] = (20_000, 2000)
     seeds: int = 3
@@ -74,7 +77,7 @@ class Sizes:
     repeats: int = 5
     few_and_many: tuple[int, int] = (500, 50_000)
     black_box: int = 600
-    search_from: int = 200
+    search_from: int = 40
     peer_calls: int = 1000
     clip_seconds: float | None = None
     song_seconds: float | None = None
@@ -140,10 +143,10 @@ class Bench:
         return Case(model, song, "paired", self.sizes.converged)
 
 
-def quality(cases, design, n_samples, n_seeds):
+def quality(cases, design, n_samples, n_seeds, **parameters):
     """Mean agreement with the converged weights, over cases and seeds."""
     rows = [
-        agreement(case.explain(design, n_samples, seed).weights[0], case.converged)
+        agreement(case.explain(design, n_samples, seed, **parameters).weights[0], case.converged)
         for case in cases
         for seed in range(n_seeds)
     ]
@@ -188,14 +191,14 @@ def versus(work, target, ours, reference, **columns):
 def compare(bench, work, target, cases, pair, *, n_timed, n_reference_seeds):
     """Compare with the reference procedure, without the separation and with it."""
     case, sizes = cases[0], bench.sizes
-
+    drawn = case.explain("crossed", pair).settings
     reference, weights = time_reference(bench, case, n_timed)
     errors = quality(cases, "crossed", pair, sizes.seeds)
     theirs = quality(cases, "independent", sizes.reference, n_reference_seeds)
     columns = {f"our {name}": value for name, value in errors.items()}
     columns |= {f"reference {name}": value for name, value in theirs.items()}
     columns |= {
-        "our calls": f"{pair[0]} audio, {pair[1]} lyrics",
+        "our calls": f"{drawn['n_audio_masks']} audio, {drawn['n_lyric_masks']} lyrics",
         "reference calls": f"{sizes.reference}",
     }
     note = f"reference timed on {min(n_timed, sizes.reference)} samples"
@@ -289,19 +292,21 @@ def row_composing(bench):
 def row_calls(bench):
     """Row 6: the fewest samples whose error is no larger than the reference's.
 
-    Searched in steps of a fifth. The weights are those of a black box; they are computed the fast
-    way, since the way does not change them.
+    Searched in steps of a fifth. The weights are those of a black box, with a proxy and without;
+    they are computed the fast way, since the way does not change them.
     """
     sizes, cases = bench.sizes, bench.clips
     target = quality(cases, "independent", sizes.reference, sizes.seeds)
     rows = []
-    for what, design, of in (
-        ("black box", "paired", lambda n: n),
-        ("factored, encoder calls a modality", "crossed", lambda n: (n, n)),
+    for what, design, proxy, of in (
+        ("black box", "paired", "auto", lambda n: n),
+        ("black box without a proxy", "paired", None, lambda n: n),
+        ("factored, encoder calls a modality", "crossed", None, lambda n: (n, n)),
     ):
         n_samples, error = sizes.search_from, np.inf
         while n_samples < sizes.reference:
-            found = quality(cases, design, of(n_samples - n_samples % 2), sizes.seeds)
+            n_masks = of(n_samples - n_samples % 2)
+            found = quality(cases, design, n_masks, sizes.seeds, proxy=proxy)
             error = found["error"]
             if error <= target["error"]:
                 break

@@ -5,7 +5,7 @@ from itertools import pairwise
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import song_array
+from conftest import VocalsAndRest, song_array
 from explaining import explainer, loudness_and_love
 from sklearn.compose import make_column_transformer
 from sklearn.exceptions import ConvergenceWarning
@@ -219,15 +219,6 @@ def test_shapley_values_add_up(X):
     sampled = sampled.fit(X).explain(X[:1], labels=[0])[0]
     assert sampled.settings["design"] == "paired"
     np.testing.assert_allclose(sampled.weights, explanation.weights, atol=1e-9)
-
-
-class VocalsAndRest:
-    """The first half of a waveform's level is sung."""
-
-    source_names = ("vocals", "rest")
-
-    def separate(self, waveform, sampling_rate):
-        return self.source_names, np.stack([0.25 * waveform, 0.75 * waveform])
 
 
 def test_linked_components_go_together(noise):

@@ -9,7 +9,7 @@ from itertools import combinations, product
 
 import numpy as np
 import pytest
-from conftest import song_array
+from conftest import VocalsAndRest, song_array
 from scipy.integrate import trapezoid
 from scipy.sparse import csr_array, issparse
 from sklearn.base import BaseEstimator, ClassifierMixin, clone
@@ -433,12 +433,6 @@ def test_networks_of_torch_are_shuffled():
 
 
 def test_linked_components_are_scored_linked(noise):
-    class VocalsAndRest:
-        source_names = ("vocals", "rest")
-
-        def separate(self, waveform, sampling_rate):
-            return self.source_names, np.stack([0.25 * waveform, 0.75 * waveform])
-
     times = [(i / 12, (i + 1) / 12) for i in range(12)]
     X = song_array((noise, TEXT, times))
     ours = MusicLimeExplainer(

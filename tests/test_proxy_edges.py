@@ -1,12 +1,17 @@
 """The proxy where samples are many, few, or nearly all that there are."""
 
+import pickle
+from pathlib import Path
+
 import numpy as np
 import pytest
-from conftest import song_array
+from conftest import VocalsAndRest, song_array
 from sklearn import config_context
 from sklearn.linear_model import Ridge
+from sklearn.model_selection import GridSearchCV
 
 from sklearn_musiclime import MusicLimeExplainer, UniformSegmenter
+from sklearn_musiclime.explanation import LocalExplanation
 from sklearn_musiclime.neighbourhood import Scores, draw_neighbourhood
 from sklearn_musiclime.neighbourhood.amounts import automatic_n_samples
 from sklearn_musiclime.proxy import Predictions, interactions_with_proxy, shares_with_proxy
@@ -196,3 +201,108 @@ def test_max_samples_bounds_the_first_draw():
         separator=None, sampling_rate=RATE, tol=0.5, max_samples=80, random_state=0,
     )  # fmt: skip
     assert explainer.fit(X).explain(X)[0].settings["n_samples"] <= 80
+
+
+# --- a proxy where explanations are kept, searched over, saved and linked ---
+
+
+def sound_and_words(X):
+    """Two columns of probabilities, by loudness and a word."""
+    loudness = np.array([np.log10(np.mean(np.square(cell)) + 1e-6) for cell in X[:, 0]])
+    score = 2 * (loudness + 2) + np.array(["red" in cell.split() for cell in X[:, 1]])
+    p = 1 / (1 + np.exp(-score))
+    return np.column_stack([1 - p, p])
+
+
+class Counting:
+    """A model that counts in a file, of whose folder it is told, the songs it is asked about."""
+
+    def __init__(self, folder):
+        self.folder = folder
+
+    def predict_proba(self, X):
+        with open(Path(self.folder) / "log", "a") as file:
+            file.write("x" * len(X))
+        return sound_and_words(X)
+
+    def n_songs(self):
+        return len((Path(self.folder) / "log").read_text())
+
+
+def noisy_songs(n_songs=1):
+    return song_array(
+        *((rng(i).normal(0, 0.1, RATE), "red sun over the hills") for i in range(n_songs))
+    )
+
+
+def with_ridge(model, alpha=1.0, **parameters):
+    settings = {"separator": None, "segmenter": UniformSegmenter(n_segments=4), "random_state": 0}
+    return MusicLimeExplainer(
+        model, proxy=Ridge(alpha=alpha), n_samples=60, sampling_rate=RATE, **settings | parameters
+    )
+
+
+def test_what_a_proxy_was_fitted_for_is_kept(tmp_path):
+    """Another penalty is another explanation, and the same one asks the model nothing."""
+    model, X, memory = Counting(tmp_path), noisy_songs(), tmp_path / "cache"
+    first = with_ridge(model, memory=memory).fit(X).explain(X)[0]
+    asked = model.n_songs()
+    assert asked >= 60
+    again = with_ridge(model, memory=memory).fit(X).explain(X)[0]
+    assert model.n_songs() == asked
+    np.testing.assert_array_equal(again.weights, first.weights)
+    other = with_ridge(model, alpha=1e6, memory=memory).fit(X).explain(X)[0]
+    assert model.n_songs() > asked
+    assert not np.array_equal(other.weights, first.weights)
+
+
+def test_a_search_over_penalties_of_a_proxy():
+    X = noisy_songs(4)
+    settings = [{"proxy": [None]}, {"proxy__alpha": [0.1, 1e9]}]
+    search = GridSearchCV(with_ridge(sound_and_words), settings, cv=2).fit(X)
+    scores = search.cv_results_["mean_test_score"]
+    assert scores[1] != pytest.approx(scores[0], rel=1e-3)
+    assert scores[2] == pytest.approx(scores[0], rel=1e-6)  # it predicts one number for all songs
+
+
+def test_an_explanation_with_a_proxy_outlives_pickling_and_files(tmp_path):
+    X = noisy_songs()
+    explainer = with_ridge(sound_and_words).fit(X)
+    explanation = explainer.explain(X)[0]
+    np.testing.assert_array_equal(
+        pickle.loads(pickle.dumps(explainer)).explain(X)[0].weights, explanation.weights
+    )
+    explanation.save(tmp_path / "song.json")
+    loaded = LocalExplanation.load(tmp_path / "song.json")
+    assert loaded.settings["proxy"] == "Ridge()"
+    assert loaded.settings["proxy_factor"] == explanation.settings["proxy_factor"]
+    np.testing.assert_array_equal(loaded.std_err, explanation.std_err)
+
+
+@pytest.mark.slow
+def test_linked_units_with_a_proxy_are_nearer_to_those_of_all_masks():
+    time = np.arange(2 * RATE) / RATE
+    tone = np.sin(2 * np.pi * 700 * time) * np.sin(2 * np.pi * 0.5 * time)
+    words = ["red", "sun", "over", "the", "blue", "hills", "and", "far"]
+    times = [(0.25 * i, 0.25 * i + 0.2) for i in range(len(words))]
+    X = song_array((rng().normal(0, 0.02, 2 * RATE) + 0.2 * tone, " ".join(words), times))
+    settings = {
+        "separator": VocalsAndRest(), "segmenter": UniformSegmenter(n_segments=4), "linked": True,
+        "lyric_units": "word_positions", "sampling_rate": RATE,
+    }  # fmt: skip
+
+    def weights(**parameters):
+        explainer = MusicLimeExplainer(sound_and_words, **settings, **parameters)
+        return explainer.fit(X).explain(X, labels=[1])[0]
+
+    exact = weights(design="exhaustive", n_samples=5000).weights[0]
+    errors, held = [], []
+    for seed in range(8):
+        proxied, plain = (
+            weights(n_samples=60, proxy=proxy, random_state=seed) for proxy in ("auto", None)
+        )
+        errors.append([np.square(e.weights[0] - exact).sum() for e in (proxied, plain)])
+        frame = proxied.to_frame()
+        held.append((frame["low"] <= exact) & (exact <= frame["high"]))
+    assert np.mean(errors, axis=0)[0] < np.mean(errors, axis=0)[1] / 2
+    assert np.mean(held) > 0.85

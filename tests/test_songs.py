@@ -3,6 +3,9 @@
 Over 400 lines since it is a list of cells, good ones and bad ones.
 """
 
+import copy
+from dataclasses import replace
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -431,6 +434,33 @@ def test_variants_of_mappings_are_mappings(noise):
     assert song.path.name == "b.wav"
     assert songs["audio"].iloc[0]["sampling_rate"] == RATE
     np.testing.assert_array_equal(songs["audio"].iloc[0]["array"], read_audio(cell, RATE))
+
+
+CHANGES = {
+    "tuples": ([(0.0, 1.0), (1.0, 2.0)], lambda cell: cell.pop()),
+    "lists": ([[0.0, 1.0], [1.0, 2.0]], lambda cell: cell[0].append(3)),
+    "mappings": ([{"start": 0.0}, {"start": 1.0}], lambda cell: cell[1].update(end=2)),
+    "lists in tuples": ([([0.0], 1.0), ([1.0], 2.0)], lambda cell: cell[0][0].append(3)),
+    "lists in mappings": ([{"at": [0.0, 1.0]}], lambda cell: cell[0]["at"].append(3)),
+    "a mapping": ({"at": [0.0, 1.0]}, lambda cell: cell["at"].append(3)),
+    "an array": (np.zeros((2, 2)), lambda cell: cell.fill(9)),
+}
+
+
+@pytest.mark.parametrize("as_frame", [True, False])
+@pytest.mark.parametrize("kind", CHANGES)
+def test_what_a_model_changes_in_a_song_stays_there(kind, as_frame, noise):
+    cell, change = CHANGES[kind]
+    X = np.empty((1, 3), dtype=object)
+    X[0] = [noise, "la la", copy.deepcopy(cell)]
+    if as_frame:
+        X = pd.DataFrame(X, columns=["audio", "lyrics", "more"])
+    song = replace(SongTable(song_array((noise, "la la"))).read(0, RATE), template=X)
+    first, second = np.asarray(song.variants(None, ["la", "lo"]))[:, 2]
+    change(first)
+    assert repr(first) != repr(cell)
+    assert repr(second) == repr(cell)
+    assert repr(np.asarray(X)[0, 2]) == repr(cell)
 
 
 def test_an_array_of_strings_holds_paths_and_lyrics(tmp_path, noise):

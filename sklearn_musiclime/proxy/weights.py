@@ -23,7 +23,7 @@ Angelopoulos, Bates, Fannjiang, Jordan, Zrnic, "Prediction-powered inference", S
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -69,10 +69,7 @@ def fit_with_proxy(fit: Fit, correct: Fit, predictions: Predictions) -> Surrogat
     scored, scores = predictions.scored, predictions.scores
     best, factors = fit(scored, scores), np.zeros(scores.shape[1])
     least = _variance(best) if best.is_sufficient else np.full(scores.shape[1], np.inf)
-    for expected, of_free in predictions.of_proxies:
-        known = fit(predictions.free, of_free)
-        if not known.is_sufficient:  # a very narrow kernel, to which a ridge was fitted
-            continue
+    for expected, known in _known(fit, predictions):
         for factor in FACTORS:
             of_rest = correct(scored, scores - factor * expected)
             combined = _combined(of_rest, known, factor, scored, expected, scores)
@@ -81,6 +78,21 @@ def fit_with_proxy(fit: Fit, correct: Fit, predictions: Predictions) -> Surrogat
             best = _choose(better, combined, best)
             least[better], factors[better] = error[better], factor
     return replace(best, proxy_factor=factors)
+
+
+def _known(fit: Fit, predictions: Predictions) -> Iterator[tuple[np.ndarray, Surrogate]]:
+    """Each proxy's predictions of the scored songs, and the surrogate of those of the free songs.
+
+    All are fitted at once, since the decomposition of the free masks takes longest. There is none
+    for a kernel so narrow that they don't suffice.
+    """
+    proxies = predictions.of_proxies
+    if not proxies:
+        return
+    known = fit(predictions.free, np.hstack([of_free for _, of_free in proxies]))
+    n_labels = predictions.scores.shape[1]
+    for number, (expected, _) in enumerate(proxies if known.is_sufficient else []):
+        yield expected, _labels(known, slice(number * n_labels, (number + 1) * n_labels))
 
 
 def _combined(
@@ -121,6 +133,17 @@ def _combined(
 def _variance(surrogate: Surrogate) -> np.ndarray:
     """Estimated squared error of each label's weights, (n_labels,)."""
     return np.square(surrogate.std_err).sum(axis=1)
+
+
+def _labels(surrogate: Surrogate, own: slice) -> Surrogate:
+    """The surrogate of some of the labels."""
+    parts = {
+        name: getattr(surrogate, name)[:, own]
+        if name == "left_out"
+        else getattr(surrogate, name)[own]
+        for name in BY_LABEL
+    }
+    return replace(surrogate, **parts)
 
 
 def _choose(better: np.ndarray, one: Surrogate, other: Surrogate) -> Surrogate:

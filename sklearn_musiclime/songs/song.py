@@ -161,4 +161,28 @@ def own_copies(one: Any, n_songs: int) -> Iterator[tuple[int, list[Any]]]:
     for at in range(one.shape[1]):
         cell = one.iat[0, at] if is_frame else one[0, at]
         if isinstance(cell, (list, dict, set, np.ndarray)):
-            yield at, [copy.deepcopy(cell) for _ in range(n_songs)]
+            yield at, _deep_copies(cell, n_songs)
+
+
+def _deep_copies(cell: Any, n_songs: int) -> list[Any]:
+    """Copies that share nothing that can be changed. Lists of word times take a quick way."""
+    if type(cell) is list:
+        if all(map(_is_immutable, cell)):
+            return [cell.copy() for _ in range(n_songs)]
+        if all(_holds_immutables(entry) for entry in cell):
+            return [[entry.copy() for entry in cell] for _ in range(n_songs)]
+    return [copy.deepcopy(cell) for _ in range(n_songs)]
+
+
+def _is_immutable(value: Any) -> bool:
+    """Whether a value is a number, a text, None or a tuple of such."""
+    if type(value) is tuple:
+        return all(map(_is_immutable, value))
+    return value is None or isinstance(value, (str, bytes, int, float, np.generic))
+
+
+def _holds_immutables(entry: Any) -> bool:
+    """Whether an entry is a list or mapping that a shallow copy copies whole."""
+    if type(entry) is dict:
+        return all(map(_is_immutable, entry.values()))
+    return type(entry) is list and all(map(_is_immutable, entry))
