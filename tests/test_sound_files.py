@@ -422,6 +422,16 @@ def test_words_that_end_after_the_audio_are_said_to():
     assert not SongTable(X).read(0, RATE).doubts()
 
 
+@pytest.mark.parametrize(("end", "n_late"), [(1.5, 0), (9.0, 1)])
+def test_words_without_times_end_nowhere(end, n_late):
+    words = [{"word": "la", "start": 0.5, "end": end}, {"word": "1999"}]
+    X = pd.DataFrame({"audio": pd.Series([melody()]), "lyrics": ["la 1999"]})
+    X["word_times"] = [words]
+    doubts = SongTable(X).read(0, RATE).doubts()
+    assert len(doubts) == n_late
+    assert all("1 of 2 words" in message and "at 9.00 s" in message for message in doubts.values())
+
+
 # Messages that name the cure.
 
 
