@@ -15,7 +15,8 @@ import numpy as np
 
 from sklearn_musiclime.components.decomposition import AudioComponents, Decomposition
 from sklearn_musiclime.components.lyrics import LyricComponents
-from sklearn_musiclime.songs import AudioForm, Song, as_cell
+from sklearn_musiclime.songs import Song, as_cell
+from sklearn_musiclime.songs.cells import AudioForm
 
 BLOCK_TEXTS = 256
 """Number of perturbed lyrics that are composed at a time."""

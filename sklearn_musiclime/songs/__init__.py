@@ -14,7 +14,6 @@ pipeline that is scored apart, gets it as pandas has it.
 from sklearn_musiclime.songs.cells import (
     LYRICS_SUFFIXES,
     MAX_CHANNELS,
-    AudioForm,
     as_cell,
     check_audio_cell,
     check_file,
@@ -37,7 +36,6 @@ __all__ = [
     "MAX_SAMPLES",
     "MIN_RATE",
     "PCM_SCALES",
-    "AudioForm",
     "InvalidSongError",
     "Song",
     "SongTable",
