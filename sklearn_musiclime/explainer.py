@@ -50,8 +50,8 @@ from sklearn_musiclime.results.summaries import (
     renamer,
     summarise,
 )
-from sklearn_musiclime.songs import InvalidSongError, SongTable
-from sklearn_musiclime.songs.corpus import Failure, failure_frame
+from sklearn_musiclime.songs import InvalidSongError, SongTable, lyrics_doubts, row_name
+from sklearn_musiclime.songs.corpus import Failure, Notes, failure_frame
 
 _DEFAULT_SEPARATOR = HPSSSeparator()
 _DEFAULT_SEGMENTER = UniformSegmenter()
@@ -682,15 +682,17 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
             check_labels(labels, known)
         table = self._table(X)
         failures = [] if failures is None else failures
-        rows = []
+        rows, notes = [], Notes()
         for row in range(len(table)):
             try:
-                self._check_song(table, row)
+                lyrics = self._check_song(table, row)
                 rows.append(row)
+                notes.add(row_name(row, table.track_id(row)), lyrics_doubts(lyrics or ""))
             except InvalidSongError as error:
                 if on_error == "raise":
                     raise
                 failures.append(Failure(row, table.track_id(row), table.title(row), error))
+        notes.warn()
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         cache = ResultCache(self.memory)
         is_kept = cache.is_kept and self.random_state is not None
@@ -731,12 +733,13 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
             sampling_rate=self.sampling_rate_, separator=separator,
         )  # fmt: skip
 
-    def _check_song(self, table: SongTable, row: int) -> None:
-        """Check those parts of a song that need no decoding of audio."""
+    def _check_song(self, table: SongTable, row: int) -> str | None:
+        """Check those parts of a song that need no decoding of audio, and return its lyrics."""
         lyrics, word_times = table.check(row)
         if lyrics is not None and word_times is not None:
             with table.naming(row):
                 split_lyrics(lyrics, self.lyric_units, word_times=word_times, row=row)
+        return lyrics
 
     def _matrix_columns(self) -> MatrixColumns:
         return MatrixColumns(

@@ -2,6 +2,7 @@
 
 import builtins
 import json
+import warnings
 
 import numpy as np
 import pandas as pd
@@ -10,7 +11,7 @@ import pytest
 from sklearn_musiclime import InvalidSongError, MusicLimeExplainer
 from sklearn_musiclime.components import split_lyrics, word_spans
 from sklearn_musiclime.datasets import load_songs, read_lrc, read_lyrics_file
-from sklearn_musiclime.songs import read_word_times
+from sklearn_musiclime.songs import lyrics_doubts, read_word_times
 
 APPLE = """<tt xmlns="http://www.w3.org/ns/ttml" xmlns:ttm="http://www.w3.org/ns/ttml#metadata">
 <head><metadata><ttm:agent type="person" xml:id="v1"/></metadata></head>
@@ -292,3 +293,37 @@ def test_subtitles_of_other_kinds_are_read_with_pysubs2(tmp_path, monkeypatch):
     path.write_text("nothing")
     with pytest.raises(ValueError, match="pysubs2 can't read it"):
         read_lyrics_file(path)
+
+
+PATHS = ("lyrics/001.docx", "https://example.org/song", "C:\\songs\\a.rtf", "001.pdf", " a/b/c ")
+WORDS = ("la la", "and/or", "word", "3.14", "hey...", "U.S.A.", "go to https://example.org", "")
+
+
+def test_lyrics_that_are_none_are_doubted_before_the_long_work(noise):
+    asked = []
+
+    def model(X):
+        asked.append(len(X))
+        return [float(len(text)) for text in X["lyrics"]]
+
+    lyrics = [*PATHS[:2], *WORDS[:3], "[00:12.34] la\n[00:13.34] lo", PATHS[2]]
+    X = pd.DataFrame({"audio": pd.Series([noise] * len(lyrics)), "lyrics": lyrics})
+    explainer = MusicLimeExplainer(model, modality="lyrics", n_samples=10).fit(X)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        asked.clear()
+        with pytest.raises(UserWarning, match=r"^row 0, row 1, row 6: the lyrics 'lyrics/001"):
+            explainer.explain(X)
+        with pytest.raises(UserWarning, match=r"^row 3: .* such as \[00:12.34\].*read_lrc"):
+            explainer.explain(X.iloc[2:6].reset_index(drop=True))
+        assert not asked
+
+
+@pytest.mark.parametrize("text", PATHS)
+def test_what_looks_like_a_path(text):
+    assert set(lyrics_doubts(text)) == {"path"}
+
+
+@pytest.mark.parametrize("text", [*WORDS, "[Chorus]\nla", "[4:20 in the morning] la"])
+def test_what_looks_like_words(text):
+    assert lyrics_doubts(text) == {}

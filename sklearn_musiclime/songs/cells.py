@@ -32,6 +32,12 @@ LYRICS_SUFFIXES = (
     *(".ass", ".ssa", ".smi", ".sub"),
 )
 """How names of lyrics files end."""
+_PATH = re.compile(
+    r"[A-Za-z][\w+.-]+://\S+|(?:[A-Za-z]:)?[/\\]?"
+    r"(?:(?:[\w.~-]+[/\\]){2,}[\w.-]+|(?:[\w.~-]+[/\\])*[\w-]+\.[A-Za-z]\w{1,3})"
+)
+"""An address, a path with folders, or a name with a suffix, as the whole of the lyrics."""
+_LRC_STAMP = re.compile(r"^\s*\[\d{1,3}:\d{2}(?:[.:,]\d{1,6})?\]", re.MULTILINE)
 MAX_NAME = 4096
 """Longest text that is looked up as the name of a file."""
 _MARKS = (
@@ -410,6 +416,41 @@ def read_lyrics(cell: Any, *, row: int = 0, perturbed: bool = False) -> str:
     else:
         reason = f"{cell!r:.80} where text should be"
     raise InvalidSongError(row, "lyrics", reason)
+
+
+def lyrics_doubts(lyrics: str) -> dict[str, str]:
+    """Return what is odd about lyrics although they can be explained.
+
+    Parameters
+    ----------
+    lyrics : str
+        The lyrics.
+
+    Returns
+    -------
+    dict of str to str
+        Messages by kind: "path" for lyrics that look like a path or an address, "stamps" for the
+        times of an LRC file.
+
+    Examples
+    --------
+    >>> from sklearn_musiclime.songs import lyrics_doubts
+    >>> print(lyrics_doubts("lyrics/001.docx")["path"])
+    the lyrics 'lyrics/001.docx' look like a path or an address; give the text that is there
+    """
+    doubts = {}
+    text = lyrics.strip()
+    if len(text) < MAX_NAME and _PATH.fullmatch(text):
+        doubts["path"] = (
+            f"the lyrics {text!r:.80} look like a path or an address; give the text that is there"
+        )
+    stamp = _LRC_STAMP.search(lyrics)
+    if stamp is not None:
+        doubts["stamps"] = (
+            f"the lyrics have times of an LRC file, such as {stamp.group().strip()}, which are "
+            "taken for words; datasets.read_lrc reads them"
+        )
+    return doubts
 
 
 def names_file(text: str, folder: str | PathLike[str] = "") -> bool:
