@@ -4,6 +4,7 @@ from sklearn_musiclime.datasets.cleaning import PageText, clean_lyrics, page_tex
 from sklearn_musiclime.datasets.jamendo import load_jamendo_lyrics
 from sklearn_musiclime.datasets.lrc import read_lrc
 from sklearn_musiclime.datasets.lyric_files import read_lyrics_file
+from sklearn_musiclime.datasets.mirdata import load_mirdata
 from sklearn_musiclime.datasets.music4all import emotion, load_music4all
 from sklearn_musiclime.datasets.synthetic import PlantedRule, make_songs, save_songs
 from sklearn_musiclime.datasets.tables import load_songs
@@ -16,6 +17,7 @@ __all__ = [
     "clean_lyrics",
     "emotion",
     "load_jamendo_lyrics",
+    "load_mirdata",
     "load_music4all",
     "load_songs",
     "make_songs",
