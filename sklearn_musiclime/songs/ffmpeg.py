@@ -191,6 +191,8 @@ class FFmpegFile:
             first = next(frames, None)
             self._rate = self._stream.rate if first is None else first.sample_rate
             self._blocks = self._at_one_rate(first, frames)
+            if self.duration is not None and "mp4" in self._container.format.name.split(","):
+                self._blocks = _without_padding(self._blocks, round(self.duration * self._rate))
         return self._blocks
 
     def _frames(self) -> Iterator[av.AudioFrame]:
@@ -226,6 +228,19 @@ class FFmpegFile:
             frame = next(others, None)
         if resampler is not None:
             yield from _samples_of(resampler.resample(None))
+
+
+def _without_padding(blocks: Iterator[np.ndarray], n_samples: int) -> Iterator[np.ndarray]:
+    """The blocks, the last of them up to `n_samples`: an encoder fills it up with silence."""
+    n_before, held = 0, None
+    for block in blocks:
+        if held is not None:
+            yield held
+            n_before += len(held)
+        held = block
+    if held is not None:
+        n_left = n_samples - n_before
+        yield held[:n_left] if 0 < n_left < len(held) else held
 
 
 def _samples_of(frames: list[av.AudioFrame]) -> Iterator[np.ndarray]:
