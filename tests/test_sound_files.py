@@ -25,6 +25,7 @@ from sklearn_musiclime import (
     UniformSegmenter,
 )
 from sklearn_musiclime.songs import InvalidSongError, SongTable, read_audio
+from sklearn_musiclime.songs import ffmpeg as ffmpeg_module
 
 RATE = 22050
 
@@ -469,6 +470,24 @@ def test_the_silence_that_fills_up_an_mp4_is_no_sound(tmp_path):
         decoded = sum(frame.samples for frame in file.decode(audio=0))
     assert decoded > len(x)
     assert len(read_audio(tmp_path / "song", RATE)) == len(x)
+
+
+@pytest.mark.parametrize("name", ["\x85", " ", "gone/ ", "\u3000.wav"])
+def test_names_of_blanks_are_names(name):
+    with pytest.raises(InvalidSongError, match=r"row 0: audio: file .* does not exist"):
+        read_audio(name, RATE)
+
+
+def test_what_libsndfile_takes_for_an_mp3_and_ffmpeg_does_not(tmp_path, monkeypatch):
+    """libsndfile reads it; that its frames can't be counted is one clear error."""
+    soundfile.write(tmp_path / "song.mp3", melody(), RATE)
+    monkeypatch.setattr(ffmpeg_module.FFmpegFile, "__init__", refuse)
+    with pytest.raises(InvalidSongError, match=r"by libsndfile \(FFmpeg finds no frames"):
+        read_audio(tmp_path / "song.mp3", RATE)
+
+
+def refuse(self, source):
+    raise av.error.EOFError(541478725, "nothing there")
 
 
 # Real songs in other formats, and their stems.

@@ -347,7 +347,8 @@ def _cure(path: Path, given: str) -> str:
                 f", but one whose name looks the same does, with accents as Unicode's {form} "
                 f"writes them; give unicodedata.normalize({form!r}, path)"
             )
-    if given != given.strip() and path.with_name(path.name.strip()).exists():
+    stripped = path.name.strip()
+    if given != given.strip() and stripped and path.with_name(stripped).exists():
         return ", but one without the spaces around its name does"
     return "" if path.is_absolute() else f"; it is relative to {os.getcwd()!r:.200}"
 

@@ -77,8 +77,11 @@ def decode(
         if not _lacks(len(waveform) / rate, start, end, claimed):
             return waveform, rate
         cause: Exception | None = None
-    # TypeError: what is called .raw could be read only if we knew what is in it.
-    except (soundfile.LibsndfileError, TypeError) as error:
+    except InvalidSongError:
+        raise
+    # TypeError: what is called .raw could be read only if we knew what is in it. ValueError: what
+    # libsndfile takes for an mp3 has no frames that FFmpeg could count.
+    except (soundfile.LibsndfileError, TypeError, ValueError) as error:
         cause, claimed = error, 0.0
     who = f"file {str(source)!r:.200}" if isinstance(source, Path) else f"the bytes{name}"
     try:

@@ -62,15 +62,20 @@ def mp3_lengths(source: Path | bytes) -> tuple[float, float]:
 
     Raises
     ------
-    av.FFmpegError, ValueError
+    ValueError
         FFmpeg finds no sound in it.
     """
-    with FFmpegFile(source) as file:
-        n_frames, counted = 0, 0.0
-        for packet in file.packets():
-            if packet.size and packet.duration and packet.time_base:
-                n_frames += 1
-                counted += float(packet.duration * packet.time_base)
+    import av
+
+    n_frames, counted = 0, 0.0
+    try:
+        with FFmpegFile(source) as file:
+            for packet in file.packets():
+                if packet.size and packet.duration and packet.time_base:
+                    n_frames += 1
+                    counted += float(packet.duration * packet.time_base)
+    except av.error.FFmpegError as error:
+        raise ValueError(f"FFmpeg finds no frames: {error}") from error
     with opened(source) as head:
         tag = head.read(ID3_BYTES)
         if tag[:3] == b"ID3" and len(tag) == ID3_BYTES:
