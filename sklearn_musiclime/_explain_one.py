@@ -35,6 +35,7 @@ from sklearn_musiclime.components.decomposition import (
     decompose,
     link_components,
 )
+from sklearn_musiclime.components.lyrics import LyricUnits
 from sklearn_musiclime.components.segmentation import Segmenter
 from sklearn_musiclime.components.separation import Separator
 from sklearn_musiclime.explanation import LocalExplanation
@@ -135,7 +136,7 @@ class SongExplainer:
     seed: int
     separator: Separator | None
     segmenter: Segmenter
-    lyric_units: str
+    lyric_units: LyricUnits
     mask_token: str | None
     modality: Modalities
     design: str
@@ -233,7 +234,7 @@ class SongExplainer:
             "proxy_factor": None if factor is None else factor.tolist(),
         }
         explanation = replace(explanation, title=table.title(0), settings=about)
-        return explanation, blind_spots(scorer, first, scores)
+        return explanation, scorer.song.doubts() | blind_spots(scorer, first, scores)
 
     def read(self, table: SongTable) -> tuple[Song, Decomposition]:
         """Read the song of a table and split it into components.
@@ -636,7 +637,11 @@ class SongExplainer:
             "linked": self.linked,
             "separator": None if self.separator is None else repr(self.separator),
             "segmenter": repr(self.segmenter),
-            "lyric_units": self.lyric_units,
+            "lyric_units": (
+                self.lyric_units
+                if isinstance(self.lyric_units, str)
+                else getattr(self.lyric_units, "__qualname__", repr(self.lyric_units))
+            ),
             "mask_token": self.mask_token,
             "modality": self.modality,
             "sampling_rate": self.sampling_rate,

@@ -29,7 +29,7 @@ CONSTRAINTS: dict[str, Any] = {
     "model": "no_validation",
     "separator": [HasMethods("separate"), None],
     "segmenter": [HasMethods("segment")],
-    "lyric_units": [StrOptions(set(LYRIC_UNITS))],
+    "lyric_units": [StrOptions(set(LYRIC_UNITS)), callable],
     "mask_token": [str, None],
     "modality": [StrOptions({"both", "audio", "lyrics"})],
     "design": [StrOptions({"auto", *DESIGNS})],

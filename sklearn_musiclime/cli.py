@@ -130,7 +130,13 @@ def _parser() -> argparse.ArgumentParser:
     command = commands.add_parser("explain", help="explain one song with a model that was saved")
     _with_model(command)
     command.add_argument("--audio", type=Path, required=True, help="the song's audio file")
-    command.add_argument("--lyrics", type=Path, required=True, help="a text file of its lyrics")
+    command.add_argument(
+        "--lyrics",
+        type=Path,
+        required=True,
+        help="a file of its lyrics, plain (.txt) or timed (.lrc, .srt, .vtt, .ttml, .json)",
+    )
+    _encoding(command)
     command.add_argument("--label", help="the class to explain (default: the one predicted)")
     _explaining(command)
     _opening(command)
@@ -145,7 +151,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     for name, default, what in (
         ("audio", "audio", "the audio files"),
-        ("lyrics", "lyrics", "the lyrics: text, or .txt or .lrc files"),
+        ("lyrics", "lyrics", "the lyrics: text, or files of it (.txt, .lrc, .srt, ...)"),
         ("start", None, "where a song begins in its file, in seconds"),
         ("end", None, "where it ends"),
         ("group", None, "what songs belong together, for intervals and tests"),
@@ -154,6 +160,7 @@ def _parser() -> argparse.ArgumentParser:
             f"--{name}-column", default=default, metavar="NAME",
             help=f"column with {what} (default: {default or 'none'})",
         )  # fmt: skip
+    _encoding(command)
     command.add_argument(
         "--min-count", type=int, default=2, help="songs of a class that must have a component"
     )
@@ -182,6 +189,12 @@ def _with_model(command: argparse.ArgumentParser) -> None:
         choices=("hpss", "demucs", "open-unmix", "none"),
         default="hpss",
         help="what makes the sources (default: %(default)s)",
+    )
+
+
+def _encoding(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--encoding", default="utf-8", help="of lyrics files (default: %(default)s)"
     )
 
 

@@ -25,14 +25,19 @@ from sklearn_musiclime import _api
 from sklearn_musiclime._runtime.files import replacing, write_text, write_waveform
 from sklearn_musiclime.components import HPSSSeparator, StemSeparator, TorchSeparator
 from sklearn_musiclime.components.separation import Separator
-from sklearn_musiclime.datasets import load_jamendo_lyrics, load_songs, make_songs, save_songs
+from sklearn_musiclime.datasets import (
+    load_jamendo_lyrics,
+    load_songs,
+    make_songs,
+    read_lyrics_file,
+    save_songs,
+)
 from sklearn_musiclime.explainer import MusicLimeExplainer
 from sklearn_musiclime.explanation import GlobalExplanation, LocalExplanation
 from sklearn_musiclime.fusion import TransformerFusionClassifier, make_fusion_pipeline
 from sklearn_musiclime.neighbourhood import ScoreFunction
 from sklearn_musiclime.report.sound import playable
 from sklearn_musiclime.report.terminal import print_global, print_local
-from sklearn_musiclime.songs import read_text_file
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -103,12 +108,14 @@ def explain(arguments: argparse.Namespace) -> None:
     Parameters
     ----------
     arguments : Namespace
-        ``audio``, ``lyrics``, ``label``, ``open``, ``model``, ``trust``, ``separator`` and the
-        options of all commands.
+        ``audio``, ``lyrics``, ``encoding``, ``label``, ``open``, ``model``, ``trust``,
+        ``separator`` and the options of all commands.
     """
     model = load_model(arguments.model, trust=arguments.trust)
-    lyrics = read_text_file(arguments.lyrics)
-    song = pd.DataFrame({"audio": [str(arguments.audio)], "lyrics": [lyrics]})
+    lyrics = read_lyrics_file(arguments.lyrics, encoding=arguments.encoding)
+    song = pd.DataFrame({"audio": [str(arguments.audio)], "lyrics": [lyrics.text]})
+    if lyrics.word_times is not None:
+        song["word_times"] = pd.Series([lyrics.cell()], dtype=object)
     separator = _separator(arguments.separator)
     _make_folder(arguments.out)
     explanation = _explain(model, song, arguments, separator=separator, label=arguments.label)
@@ -121,7 +128,8 @@ def explain_global(arguments: argparse.Namespace) -> None:
     Parameters
     ----------
     arguments : Namespace
-        ``songs``, the names of the table's columns (``audio_column`` and so on), ``min_count``,
+        ``songs``, the names of the table's columns (``audio_column`` and so on), ``encoding``,
+        ``min_count``,
         ``backend``, ``scheduler``, ``model``, ``trust``, ``separator`` and the options of all
         commands.
     """
@@ -132,6 +140,8 @@ def explain_global(arguments: argparse.Namespace) -> None:
         lyrics=arguments.lyrics_column,
         start=arguments.start_column,
         end=arguments.end_column,
+        encoding=arguments.encoding,
+        check_audio=False,  # one that is missing is a failure of that song
     )
     groups = None
     if arguments.group_column is not None:

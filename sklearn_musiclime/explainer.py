@@ -30,7 +30,7 @@ from sklearn_musiclime._runtime.cache import ResultCache
 from sklearn_musiclime._runtime.fingerprint import fingerprint
 from sklearn_musiclime._runtime.parallel import StreamingParallel
 from sklearn_musiclime._version import __version__
-from sklearn_musiclime.components.lyrics import split_lyrics
+from sklearn_musiclime.components.lyrics import LyricUnits, split_lyrics
 from sklearn_musiclime.components.segmentation import Segmenter, UniformSegmenter
 from sklearn_musiclime.components.separation import HPSSSeparator, RecallingSeparator, Separator
 from sklearn_musiclime.explanation import Explanations, GlobalExplanation, LocalExplanation
@@ -50,8 +50,8 @@ from sklearn_musiclime.results.summaries import (
     renamer,
     summarise,
 )
-from sklearn_musiclime.songs import InvalidSongError, SongTable
-from sklearn_musiclime.songs.corpus import Failure, failure_frame
+from sklearn_musiclime.songs import InvalidSongError, SongTable, lyrics_doubts, row_name
+from sklearn_musiclime.songs.corpus import Failure, Notes, failure_frame
 
 _DEFAULT_SEPARATOR = HPSSSeparator()
 _DEFAULT_SEGMENTER = UniformSegmenter()
@@ -75,9 +75,10 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         Separates the audio into sources. None: the whole mix is one source, "mix".
     segmenter : estimator with ``segment``, default=UniformSegmenter(n_segments=10)
         Divides the audio into segments of time.
-    lyric_units : {"words", "word_positions", "lines", "sections"}, default="words"
+    lyric_units : {"words", "word_positions", "lines", "sections"} or callable, default="words"
         Components of the lyrics: all occurrences of a word, a word at one position, a line or a
-        section. See :mod:`sklearn_musiclime.components.lyrics` for what a word is.
+        section. A function from a text to its words, such as ``jieba.cut``: all occurrences of
+        one of these. See :mod:`sklearn_musiclime.components.lyrics` for what a word is.
     mask_token : str or None, default=None
         Text that replaces lyrics that are left out, such as "[MASK]". None: they are removed.
     modality : {"both", "audio", "lyrics"}, default="both"
@@ -250,7 +251,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         *,
         separator: Separator | None = _DEFAULT_SEPARATOR,
         segmenter: Segmenter = _DEFAULT_SEGMENTER,
-        lyric_units: str = "words",
+        lyric_units: LyricUnits = "words",
         mask_token: str | None = None,
         modality: str = "both",
         design: str = "auto",
@@ -357,7 +358,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         sampling_rate = find_sampling_rate(model, self.sampling_rate)
         names = (split_lyrics(lyrics, self.lyric_units).names for lyrics in table.lyrics())
         self.vocabulary_ = tuple(dict.fromkeys(name for song in names for name in song))
-        if self.lyric_units == "words":
+        if self.lyric_units == "words" or callable(self.lyric_units):
             self.vocabulary_ = tuple(sorted(self.vocabulary_))
         if hasattr(model, "classes_"):
             self.classes_ = model.classes_
@@ -681,15 +682,17 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
             check_labels(labels, known)
         table = self._table(X)
         failures = [] if failures is None else failures
-        rows = []
+        rows, notes = [], Notes()
         for row in range(len(table)):
             try:
-                self._check_song(table, row)
+                lyrics = self._check_song(table, row)
                 rows.append(row)
+                notes.add(row_name(row, table.track_id(row)), lyrics_doubts(lyrics or ""))
             except InvalidSongError as error:
                 if on_error == "raise":
                     raise
                 failures.append(Failure(row, table.track_id(row), table.title(row), error))
+        notes.warn()
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         cache = ResultCache(self.memory)
         is_kept = cache.is_kept and self.random_state is not None
@@ -730,12 +733,13 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
             sampling_rate=self.sampling_rate_, separator=separator,
         )  # fmt: skip
 
-    def _check_song(self, table: SongTable, row: int) -> None:
-        """Check those parts of a song that need no decoding of audio."""
+    def _check_song(self, table: SongTable, row: int) -> str | None:
+        """Check those parts of a song that need no decoding of audio, and return its lyrics."""
         lyrics, word_times = table.check(row)
         if lyrics is not None and word_times is not None:
             with table.naming(row):
                 split_lyrics(lyrics, self.lyric_units, word_times=word_times, row=row)
+        return lyrics
 
     def _matrix_columns(self) -> MatrixColumns:
         return MatrixColumns(

@@ -21,6 +21,18 @@ def lrc(content: bytes) -> None:
     hostile_words.check_lrc(content.decode("utf-8", "surrogateescape"))
 
 
+def subtitles(content: bytes) -> None:
+    hostile_words.check_timed_file("vtt", content)
+
+
+def timed_xml(content: bytes) -> None:
+    hostile_words.check_timed_file("ttml", content)
+
+
+def transcript(content: bytes) -> None:
+    hostile_words.check_timed_file("json", content)
+
+
 def table(content: bytes) -> None:
     hostile_folders.check_table(content)
 
@@ -55,6 +67,9 @@ def global_arrays(content: bytes) -> None:
 
 PARSERS: dict[str, Callable[[bytes], None]] = {
     "lrc": lrc,
+    "subtitles": subtitles,
+    "ttml": timed_xml,
+    "transcript": transcript,
     "table": table,
     "local-document": local_document,
     "local-arrays": local_arrays,
@@ -67,6 +82,9 @@ def seeds(parser: str) -> bytes:
     """What mutations of a parser's input begin with."""
     return {
         "lrc": "[offset:-5]\n[00:01.50][00:10]<00:02>la <00:03>love\n[ti:x]\n[00:04]愛".encode(),
+        "subtitles": hostile_words.TIMED_FILES["vtt"].encode(),
+        "ttml": hostile_words.TIMED_FILES["ttml"].encode(),
+        "transcript": hostile_words.TIMED_FILES["json"].encode(),
         "table": b'audio,lyrics,year\na.wav,"la ""la""\nlo",1\nb.wav,NA,\n',
         "local-document": hostile_saved.saved_local()[0].encode(),
         "local-arrays": hostile_saved.saved_local()[1],

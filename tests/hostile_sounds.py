@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 from functools import cache
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -12,6 +13,7 @@ import soundfile
 from hostile import LEGAL, REFUSED, Kind
 from hypothesis import strategies as st
 from odd import ODD, RATE, TEXT, folder, mutated, random, refusal
+from test_sound_files import FORMATS
 
 from sklearn_musiclime import InvalidSongError
 from sklearn_musiclime.songs import MAX_CHANNELS, MAX_RATE, MIN_RATE, read_audio
@@ -129,7 +131,14 @@ def audio_cells(data: st.DataObject) -> str:
             ),
             label="rate",
         )
-        cell = {"array": array, "sampling_rate": rate}
+        decoded = SimpleNamespace(data=array[np.newaxis], sample_rate=rate)
+        cell = data.draw(
+            st.sampled_from([
+                {"array": array, "sampling_rate": rate}, {"waveform": array, "sample_rate": rate},
+                (array, rate), [array, rate], SimpleNamespace(get_all_samples=lambda: decoded),
+            ]),
+            label="cell",
+        )  # fmt: skip
         # pandas' and numpy's missing values are no numbers, True is none of Hz below 1.
         is_rate = isinstance(rate, (int, float, np.integer, np.floating))
         if is_rate and MIN_RATE <= rate <= MAX_RATE:
@@ -173,6 +182,10 @@ def sound_files() -> dict[str, bytes]:
         file = io.BytesIO()
         soundfile.write(file, sound, RATE, format=form, subtype=subtype)
         made[name] = file.getvalue()
+    for kind in ("m4a, aac", "m4a, alac", "mka, aac", "webm, opus", "wma", "aac, adts"):
+        FORMATS[kind][0](folder() / "made", sound[:, 0].astype(np.float32))
+        made[kind] = (folder() / "made").read_bytes()
+    made["joined mp3"] = made["mp3"] * 2
     return made
 
 
@@ -181,9 +194,11 @@ def audio_files(data: st.DataObject) -> str:
     name = data.draw(st.sampled_from(sorted(sound_files())), label="format")
     ending = data.draw(st.sampled_from([name, name, "wav", "mp3", "raw", "txt", "flac"]))
     path = folder() / f"song.{ending}"
-    path.write_bytes(mutated(data, sound_files()[name]))
+    content = mutated(data, sound_files()[name])
+    path.write_bytes(content)
+    as_bytes = {"bytes": content, "path": data.draw(st.sampled_from([None, "gone.wav", str(path)]))}
     try:
-        found = read_audio(path, RATE, row=2)
+        found = read_audio(data.draw(st.sampled_from([path, as_bytes])), RATE, row=2)
     except InvalidSongError as error:
         assert str(error).startswith("row 2: audio: ")
         return REFUSED

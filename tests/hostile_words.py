@@ -9,11 +9,11 @@ import numpy as np
 import pandas as pd
 from hostile import LEGAL, REFUSED, Kind
 from hypothesis import strategies as st
-from odd import NUMBERS, ODD, TEXT, random, refusal
+from odd import NUMBERS, ODD, TEXT, folder, mutated, random, refusal
 
 from sklearn_musiclime.components import split_lyrics
 from sklearn_musiclime.components.lyrics import LYRIC_UNITS, word_spans
-from sklearn_musiclime.datasets import read_lrc
+from sklearn_musiclime.datasets import read_lrc, read_lyrics_file
 from sklearn_musiclime.neighbourhood.perturbed import PerturbedLyrics
 from sklearn_musiclime.songs import read_lyrics, read_word_times
 
@@ -96,7 +96,8 @@ LRC_PIECES = st.one_of(
     st.sampled_from(
         ["[00:01]", "[00:02.50]", "[1:2.3]", "<00:01.5>", "<00:00>", "[offset:-500]", "[offset:]",
          "[offset:nan]", "[offset:1e99]", "[ti:x]", "[99999999999:00]", "[:]", "[", "]", "[00:٣٣]",
-         "[00:01]" * 50, "la " * 50, "\n", "\r\n", "\ufeff", "<00:01>a" * 50, "[00:61.999]"]
+         "[00:01]" * 50, "la " * 50, "\n", "\r\n", "\ufeff", "<00:01>a" * 50, "[00:61.999]",
+         "[1:00:02.5]", "[00:02,5]", "[00:02.123456]", "F: ", "[bg:", "la [00:03]la", "la - la-la"]
     ),
     st.builds("[{:02d}:{:02d}.{}]".format, st.integers(0, 99), st.integers(0, 99),
               st.integers(0, 999)),
@@ -125,7 +126,47 @@ def check_lrc(text: str, whole: bool = True) -> str:
     assert (times[:, 0] <= times[:, 1]).all()
     assert (times <= end - start).all()
     if len(times):
-        split_lyrics(found.text, word_times=read_word_times(found.word_times))
+        parts = split_lyrics(found.text, "word_positions", word_times=read_word_times(found.cell()))
+        assert list(parts.times) == found.word_times
+    return LEGAL
+
+
+TIMED_FILES = {
+    "srt": "1\n00:00:02,000 --> 00:00:04,000\n♪ <i>Silver</i> run ♪\n\n2\n"
+    "00:00:04,5 --> 00:00:06\n24\n",
+    "vtt": "WEBVTT\n\nNOTE x\n\n00:02.000 --> 00:04.000\n<00:02.000><c>Silver</c> <00:02.500>run\n",
+    "ttml": '<tt><body begin="1s"><p begin="2s" end="4.5s"><span begin="2s" end="0:03">Sil</span>'
+    '<span begin="3s" end="4s">ver</span><br/>run</p></body></tt>',
+    "json": '{"segments": [{"start": 2.0, "end": 4, "text": " Silver 24", '
+    '"words": [{"word": "Silver", "start": 2.0, "end": 2.4}, {"word": "24"}]}, '
+    '{"text": "a", "timestamp": [4.0, null]}]}',
+}
+
+
+def timed_files(data: st.DataObject) -> str:
+    """Subtitles and transcripts with anything broken: read as timed lyrics, or refused."""
+    suffix = data.draw(st.sampled_from(sorted(TIMED_FILES)))
+    return check_timed_file(suffix, mutated(data, TIMED_FILES[suffix].encode(), 60))
+
+
+def check_timed_file(suffix: str, content: bytes) -> str:
+    """All that must hold of what is read of bytes as a file of timed lyrics."""
+    path = folder() / f"song.{suffix}"
+    path.write_bytes(content)
+    try:
+        found = read_lyrics_file(path)
+    except ValueError as error:
+        assert str(path) in str(error)
+        return REFUSED
+    assert len(found.word_times) == len(word_spans(found.text))
+    times = np.array([pair for pair in found.word_times if pair is not None]).reshape(-1, 2)
+    assert np.isfinite(times).all()
+    assert (times >= 0).all()
+    assert (times[:, 0] <= times[:, 1]).all()
+    cell = read_word_times(found.cell())
+    if cell is not None:
+        parts = split_lyrics(found.text, "word_positions", word_times=cell)
+        assert list(parts.times) == found.word_times
     return LEGAL
 
 
@@ -133,4 +174,5 @@ KINDS = {
     "lyrics": Kind(lyrics),
     "word times": Kind(word_times),
     "timed lyrics (LRC)": Kind(lrc),
+    "timed lyrics (others)": Kind(timed_files),
 }

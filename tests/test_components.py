@@ -9,6 +9,7 @@ from types import SimpleNamespace
 import librosa
 import numpy as np
 import pytest
+import scipy.signal
 import soundfile
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -35,6 +36,7 @@ from sklearn_musiclime.components.lyrics import LYRIC_UNITS
 from sklearn_musiclime.components.separation import RecallingSeparator, hpss, read_beside
 from sklearn_musiclime.datasets import read_lrc
 from sklearn_musiclime.neighbourhood import compose_audio, compose_lyrics
+from sklearn_musiclime.songs import read_audio
 
 RATE = 22050
 
@@ -360,6 +362,45 @@ def test_stems_of_a_part_of_a_song(tmp_path, noise):
     )  # fmt: skip
     assert names == ("vocals", "other")
     np.testing.assert_allclose(sources[0], stems["vocals"][part], atol=1e-6)
+
+
+@pytest.mark.parametrize("late", [1105, -1105, 2257])
+@pytest.mark.parametrize("span", [None, (0.5, 2.5)])
+@pytest.mark.parametrize("rate", [44_100, 22_050, 16_000])
+def test_late_stems_are_moved_back(late, span, rate, tmp_path):
+    """As Demucs writes mp3: late by an odd number of samples at 44.1 kHz, whatever the rate."""
+    rng = np.random.default_rng(0)
+    sos = scipy.signal.butter(4, 2000, fs=44_100, output="sos")
+    voice, other = scipy.signal.sosfilt(sos, rng.normal(0, 0.1, (2, 3 * 44_100))).astype("float32")
+    ends = (late, 0) if late > 0 else (0, -late)
+    stems = {
+        name: np.pad(stem, ends)[max(-late, 0) :][: len(stem)]
+        for name, stem in (("vocals", voice), ("other", other))
+    }
+    path = write_stems(tmp_path, stems, 44_100)
+    soundfile.write(path, voice + other, 44_100, subtype="FLOAT")
+    cell = path if span is None else {"path": path, "start": span[0], "end": span[1]}
+    mix = read_audio(cell, rate)
+    separator = StemSeparator(sources=("vocals", "other"))
+    with pytest.warns(UserWarning, match=r"^stems come \d+\.\d ms (later|earlier) than"):
+        _, sources = separator.separate(mix, rate, path=path, span=span)
+    within = slice(rate // 10, -rate // 10)
+    left = (mix - sources.sum(axis=0))[within]
+    assert np.mean(left**2) < 1e-4 * np.mean(mix**2)
+
+
+def test_stems_of_another_song_are_said_to_be(tmp_path, noise, recwarn):
+    other = np.random.default_rng(9).normal(0, 0.1, len(noise)).astype(np.float32)
+    path = write_stems(tmp_path, {"vocals": other})
+    separator = StemSeparator(sources=("vocals",))
+    with pytest.warns(UserWarning, match="are no parts of the song"):
+        separator.separate(noise, RATE, path=path)
+    recwarn.clear()
+    separator.separate(noise + other, RATE, path=path)  # one of several
+    separator.separate(np.zeros_like(noise) + other, RATE, path=path)
+    soundfile.write(tmp_path / "song" / "vocals.wav", 0 * other, RATE)
+    separator.separate(noise, RATE, path=path)
+    assert not recwarn.list
 
 
 @pytest.mark.parametrize(

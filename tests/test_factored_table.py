@@ -90,7 +90,7 @@ def test_perturbed_audio_is_a_column(noise):
 
 def test_perturbed_audio_may_be_mappings(noise):
     neighbourhood = neighbourhood_of(noise)
-    mapped = AudioNeighbourhood(neighbourhood.audio, neighbourhood.masks, as_mapping=True)
+    mapped = AudioNeighbourhood(neighbourhood.audio, neighbourhood.masks, form="mapping")
     cell = PerturbedAudio(mapped)[1]
     assert cell["sampling_rate"] == RATE
     np.testing.assert_array_equal(cell["array"], PerturbedAudio(neighbourhood)[1])

@@ -69,7 +69,7 @@ def test_cells_are_those_of_pandas(kind, songs):
         np.testing.assert_array_equal(found.waveform, expected.waveform)
         assert found.lyrics == expected.lyrics
         np.testing.assert_array_equal(found.word_times, expected.word_times)
-        assert found.audio_as_mapping == expected.audio_as_mapping
+        assert found.audio_form == expected.audio_form
     if kind == "lists":  # not copied
         series = frame["audio"][3].to_numpy()
         assert np.shares_memory(ours.cell(3, "audio"), series)

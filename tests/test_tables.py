@@ -1,6 +1,9 @@
 """Tables of songs, timed lyrics, and the Music4All folder."""
 
+from pathlib import Path
+
 import numpy as np
+import pandas as pd
 import pytest
 import soundfile
 
@@ -120,6 +123,75 @@ def test_what_separates_columns(name, sep, given, folder):
     assert songs["genre"].tolist() == ["pop"]
 
 
+def test_ids_and_names_stay_text(folder):
+    table = write(
+        folder,
+        "audio,id,artist,label,year,rate\n"
+        "songs/a.wav,001,NA,NA,1999,NA\nsongs/a.wav,002,50,None,,0.5\nsongs/a.wav,010,,,0,0.25\n",
+    )
+    songs = load_songs(table, lyrics=None)
+    assert songs["id"].tolist() == ["001", "002", "010"]
+    assert songs["label"].tolist()[:2] == ["NA", "None"]
+    assert songs["label"].isna().tolist() == [False, False, True]
+    np.testing.assert_array_equal(songs["year"], [1999, np.nan, 0])
+    np.testing.assert_array_equal(songs["rate"], [np.nan, 0.5, 0.25])
+
+
+QUOTES = {
+    "mere text": ('a.wav\t"Heroes\t1\na.wav\tThe "B" Side\t2\na.wav\tTwo"\t3\n',
+                  ['"Heroes', 'The "B" Side', 'Two"']),
+    "around cells": ('a.wav\t"la ""la"""\t1\n"a.wav"\tlo\t2\n', ['la "la"', "lo"]),
+    "around lines": ('a.wav\t"la la\nlo\tlo"\t1\na.wav\tlo\t2\n', ["la la\nlo\tlo", "lo"]),
+    "text that looks closed": ('a.wav\t"a\t1\na.wav\tb"\t2\n', ['"a', 'b"']),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", QUOTES)
+def test_quotation_marks_between_tabs(kind, folder):
+    text, expected = QUOTES[kind]
+    table = folder / "songs" / "t.tsv"
+    table.write_text("audio\tlyrics\tn\n" + text)
+    songs = load_songs(table)
+    assert songs["lyrics"].tolist() == expected
+    assert songs["n"].tolist() == list(range(1, len(expected) + 1))
+
+
+def test_the_table_of_the_cases():
+    path = Path(__file__).parents[2] / "shared" / "cases" / "quotes.tsv"
+    if not path.is_file():
+        pytest.skip("no ../shared/cases")
+    songs = load_songs(path, audio="id", lyrics="song", check_audio=False)
+    assert songs["lyrics"].tolist() == ['"Heroes', "One", 'Two"', "Three"]
+    assert songs["artist"].tolist() == ["NA", 'The "B" Side', "None", "Last"]
+    assert [Path(cell).name for cell in songs["audio"]] == ["001", "002", "007", "008"]
+
+
+def test_a_data_frame(folder, monkeypatch):
+    content = (folder / "songs" / "a.wav").read_bytes()
+    table = pd.DataFrame(
+        {
+            "clip": ["songs/a.wav", {"bytes": content, "path": "gone.wav"}, None],
+            "words": ["songs/a.txt", "NA", None],
+            "id": ["001", "NA", "3"],
+        },
+        index=[7, 8, 9],
+    )
+    songs = load_songs(table, audio="clip", lyrics="words", folder=folder)
+    assert songs["audio"][0] == str(folder / "songs" / "a.wav")
+    assert songs["audio"][1]["bytes"] == content
+    assert songs["lyrics"].tolist() == ["text of\na file", "NA", ""]
+    assert songs["id"].tolist() == ["001", "NA", "3"]
+    monkeypatch.chdir(folder)
+    again = load_songs(table[["clip", "words"]], audio="clip", lyrics="words")
+    assert again["audio"][0] == songs["audio"][0]
+    parts = load_songs(table.assign(at=5.0), audio="clip", lyrics=None, start="at", folder=folder)
+    assert parts["audio"][1] == table["clip"][8] | {"start": 5.0, "end": np.inf}
+    with pytest.raises(InvalidSongError, match=r"row 0: audio: .* does not exist"):
+        load_songs(table, audio="clip", lyrics=None, folder=folder / "songs")
+    with pytest.raises(ValueError, match="no column 'audio'"):
+        load_songs(table)
+
+
 def test_segments_of_files_with_their_lyrics(folder):
     table = write(
         folder,
@@ -178,6 +250,10 @@ def test_tables_that_are_none(folder):
         load_songs(write(folder, f"audio,lyrics\na.wav,{'la ' * 200}.txt\n"))
     with pytest.raises(InvalidSongError, match="row 1: audio: 'soon' is no number"):
         load_songs(write(folder, "audio,lyrics,at\nsongs/a.wav,la,0\nx.wav,la,soon\n"), start="at")
+    with pytest.raises(InvalidSongError, match=r"row 1: audio: file .*x\.wav' does not exist"):
+        load_songs(write(folder, "audio,lyrics\nsongs/a.wav,la\nx.wav,la\n"))
+    songs = load_songs(write(folder, "audio,lyrics\nx.wav,la\n"), check_audio=False)
+    assert songs["audio"][0] == str(folder / "x.wav")
     songs = load_songs(write(folder, "audio,lyrics,at\nsongs/a.wav,la,\n,la,0\n"), start="at")
     explainer = MusicLimeExplainer(lambda X: np.zeros(len(X)), separator=None).fit(songs)
     with pytest.raises(InvalidSongError, match="row 1: audio"):

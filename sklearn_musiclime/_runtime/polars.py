@@ -1,7 +1,7 @@
-"""polars DataFrames as those of pandas, and back.
+"""polars DataFrames as those of pandas, and back; and data sets of Hugging Face.
 
-The package never imports polars to find out whether an object is one of its: where nobody has
-imported it, no object can be.
+The package never imports polars or datasets to find out whether an object is one of theirs: where
+nobody has imported them, no object can be.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import pandas as pd
 
 
 def as_pandas(X: Any) -> Any:
-    """Return a DataFrame or Series of polars as one of pandas, anything else as it is.
+    """Return a table of polars or Hugging Face as one of pandas, anything else as it is.
 
     Parameters
     ----------
@@ -26,8 +26,12 @@ def as_pandas(X: Any) -> Any:
     -------
     DataFrame, Series or object
         Lists and arrays of numbers are numpy arrays in it that share polars' memory, structs are
-        dicts.
+        dicts. Audio of a ``datasets.Dataset`` is not decoded: its cells are dicts with "bytes" and
+        "path".
     """
+    hugging_face = getattr(sys.modules.get("datasets"), "Dataset", ())
+    if isinstance(X, hugging_face):
+        return X.to_pandas()
     polars = sys.modules.get("polars")
     if polars is None or not isinstance(X, (polars.DataFrame, polars.Series)):
         return X

@@ -10,6 +10,7 @@ import scipy.sparse.csgraph
 
 from sklearn_musiclime.components.lyrics import (
     LyricComponents,
+    LyricUnits,
     split_lyrics,
     times_of_words,
     word_spans,
@@ -115,7 +116,7 @@ def decompose(
     *,
     separator: Separator | None,
     segmenter: Segmenter,
-    lyric_units: str = "words",
+    lyric_units: LyricUnits = "words",
     mask_token: str | None = None,
     modality: Modalities = "both",
 ) -> Decomposition:
@@ -129,7 +130,7 @@ def decompose(
         Separates the audio into sources. None: the whole mix is the only source.
     segmenter : estimator with ``segment``
         Cuts the audio into segments.
-    lyric_units : str, default="words"
+    lyric_units : str or callable, default="words"
         Unit of the lyric components, see
         :func:`~sklearn_musiclime.components.lyrics.split_lyrics`.
     mask_token : str or None, default=None
@@ -184,7 +185,7 @@ def link_components(components: Decomposition, song: Song) -> np.ndarray:
     Linked components are switched on and off together. A word is sung in the half-open interval
     from its start to its end, rounded to samples and at least one sample long. So a word that ends
     exactly where a segment begins is not sung in that segment, and a word whose times lie outside
-    of the song is not sung in any segment.
+    of the song, or that has none, is not sung in any segment.
 
     Parameters
     ----------
@@ -218,9 +219,14 @@ def link_components(components: Decomposition, song: Song) -> np.ndarray:
     first_vocals = audio.source_names.index(VOCALS) * audio.n_segments
     owner = lyrics.owners()
     words, links = word_spans(lyrics.text), []
-    times = times_of_words(lyrics.text, song.word_times, song.row)
-    for (at, _), (start, end) in zip(words, times, strict=True):
-        if owner[at] >= 0:
+    if lyrics.units in ("words", "word_positions"):  # perhaps the words of a function
+        words = [span for spans in lyrics.spans for span in spans]
+        times = [time for span_times in lyrics.span_times for time in span_times]
+    else:
+        times = times_of_words(lyrics.text, song.word_times, song.row)
+    for (at, _), sung in zip(words, times, strict=True):
+        if owner[at] >= 0 and sung is not None:
+            start, end = sung
             first = np.rint(start * audio.sampling_rate)
             stop = max(np.rint(end * audio.sampling_rate), first + 1)
             sung = (audio.borders[:-1] < stop) & (audio.borders[1:] > first)

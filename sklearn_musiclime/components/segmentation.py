@@ -16,6 +16,7 @@ from sklearn.base import BaseEstimator
 
 from sklearn_musiclime.components._protocol import call_with_known
 from sklearn_musiclime.components.lyrics import split_lyrics
+from sklearn_musiclime.songs import TimedWords
 
 
 class Segmenter(Protocol):
@@ -266,7 +267,7 @@ class LyricLineSegmenter(BaseEstimator):
         waveform: np.ndarray,
         sampling_rate: float,
         lyrics: str = "",
-        word_times: np.ndarray | None = None,
+        word_times: np.ndarray | TimedWords | None = None,
     ) -> np.ndarray:
         """Cut a waveform at the lines of its lyrics.
 
@@ -278,7 +279,7 @@ class LyricLineSegmenter(BaseEstimator):
             Its sampling rate in Hz.
         lyrics : str, default=""
             The lyrics. A song without lyrics is one segment.
-        word_times : ndarray of shape (n_words, 2), or None, default=None
+        word_times : ndarray of shape (n_words, 2), TimedWords or None, default=None
             Start and end of each word in seconds.
 
         Returns
@@ -317,7 +318,7 @@ def segment_audio(
     *,
     path: Path | None = None,
     lyrics: str | None = None,
-    word_times: np.ndarray | None = None,
+    word_times: np.ndarray | TimedWords | None = None,
 ) -> np.ndarray:
     """Cut a song with any segmenter, and check the boundaries that it returns.
 
@@ -333,8 +334,9 @@ def segment_audio(
         File of the song.
     lyrics : str or None, default=None
         Lyrics of the song.
-    word_times : ndarray of shape (n_words, 2), or None, default=None
-        Start and end of each word in seconds.
+    word_times : ndarray of shape (n_words, 2), TimedWords or None, default=None
+        Start and end of each word in seconds; the second, from which numpy makes the first, where
+        X names the words.
 
     Returns
     -------

@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from sklearn_musiclime.components.lyrics import word_times_cell
 from sklearn_musiclime.datasets.tables import read_table
 from sklearn_musiclime.songs import read_audio, read_text_file
 
@@ -39,7 +40,8 @@ def load_jamendo_lyrics(
     DataFrame
         One row per window: ``audio`` (a mapping with "array", "sampling_rate" and, for whole songs,
         "path"), ``lyrics`` (the words that begin in the window, with their line breaks),
-        ``word_times`` (start and end of each word in seconds from the beginning of the window),
+        ``word_times`` (start and end of each word in seconds from the beginning of the window,
+        after the word itself where pairs alone could be misunderstood),
         ``genre``, ``language``, ``song`` (artist and title) and ``start`` (seconds from the
         beginning of the song).
 
@@ -137,5 +139,7 @@ def _windows(
             word, breaks = words[i]
             # One blank line separates sections; further ones are dropped.
             lyrics += ("\n" * min(breaks, 2) or " ") * bool(lyrics) + word
-        word_times = [(float(a - start), float(min(b, stop) - start)) for a, b in times[inside]]
+        sung = [(float(a - start), float(min(b, stop) - start)) for a, b in times[inside]]
+        own = [words[i][0] for i in inside]
+        word_times = word_times_cell(lyrics, list(zip(own, sung, strict=True)))
         yield start, waveform[first : first + length], lyrics, word_times

@@ -3,52 +3,60 @@
 from __future__ import annotations
 
 import re
-from bisect import bisect_left, bisect_right
+import warnings
 from dataclasses import dataclass
-from itertools import accumulate
 
 import numpy as np
 
-from sklearn_musiclime.components.lyrics import word_spans
+from sklearn_musiclime.datasets.timed import (
+    MAX_CHARACTERS,
+    MAX_SECONDS,
+    Pieces,
+    SungLine,
+    TimedLyrics,
+    assemble,
+    sung_line,
+)
 
-_TIME = r"(\d+):(\d{1,2})(?:[.:](\d{1,3}))?"
-_LINE_TIMES = re.compile(rf"(?:\s*\[{_TIME}\])+")
-_LINE_TIME = re.compile(rf"\[{_TIME}\]")
-_WORD_TIME = re.compile(rf"<{_TIME}>")
+# Hours, minutes, seconds and a fraction, which a point or comma precedes; or minutes, seconds and
+# a fraction, which a colon may precede, too.
+_TIME = r"(?:(\d+):(\d{1,2}):(\d{1,2})[.,](\d+)|(\d+):(\d{1,2})(?:([.,:])(\d+))?)"
+_STAMP = re.compile(rf"\[\s*{_TIME}\s*\]|<\s*{_TIME}\s*>")
+_LINE_STAMPS = re.compile(rf"(?:\s*\[\s*{_TIME}\s*\])+")
 _TAG = re.compile(r"\s*\[([A-Za-z#]+):(.*)\]\s*")
-MAX_CHARACTERS = 2**22
-"""Longest lyrics that are read: lines with many times can make a short file arbitrarily long."""
-MAX_SECONDS = 1e9
-"""Latest time and largest offset that are accepted."""
+_BACKGROUND = re.compile(r"(\s*)\[bg:(.*)\]\s*", re.IGNORECASE)
+# Who sings: female, male, duet (Walaoke), in Chinese as well, and the voices of Apple Music.
+_SINGER = re.compile(r"\s*(?:[FMD]|[vV]\d{1,3}|男|女|合|男女|合唱)\s*[:：]\s*")
 LAST_LINE_SECONDS = 5.0
 """Duration of the last line, if there is no other line to estimate it from."""
-
-Line = tuple[float, list[tuple[float | None, str]]]
+SIMULTANEOUS_SECONDS = 0.05
+"""Lines whose times differ by less are sung at once: nobody sings a line so quickly."""
 
 
 @dataclass(frozen=True)
-class TimedLyrics:
-    """Lyrics with word times.
+class _Line:
+    """A line as it stands: when it begins, and its text, cut at the stamps of its words."""
 
-    Attributes
-    ----------
-    text : str
-        The lyrics, with an empty line where a line of the file has a time but no words.
-    word_times : list of (start, end)
-        Seconds, for each word of :func:`~sklearn_musiclime.components.lyrics.word_spans`.
-    """
+    begin: float
+    pieces: Pieces
 
-    text: str
-    word_times: list[tuple[float, float]]
+    @property
+    def last_stamp(self) -> float:
+        return max([self.begin, *(time for time, _ in self.pieces if time is not None)])
 
 
 def read_lrc(text: str, *, start: float = 0.0, end: float = np.inf) -> TimedLyrics:
     r"""Read the content of an LRC file.
 
-    A line ends where the next line begins; the last line has the median duration of the others. A
-    word has the times of its line, unless word times ``<mm:ss.xx>`` are given. A line with several
-    times is repeated at each of them. The tag ``[offset:...]`` shifts all times (in milliseconds,
-    positive values to earlier times); other tags, and lines without a time, are ignored.
+    A line ends at the stamp at its end or, without one, where the next line begins; the last line
+    has the median duration of the others. Lines on one stamp, such as translations and duets, are
+    sung at once. A word has the times of its line, unless it has stamps of its own, ``<mm:ss.xx>``
+    or ``[mm:ss.xx]``. A line with several times is repeated at each of them, together with the
+    stamps of its words. Stamps may have hours, ``[h:mm:ss.xx]``, any number of digits, and a comma.
+    Marks of singers, such as ``F:``, are left out.
+
+    The tag ``[offset:...]`` shifts all times (in milliseconds, positive values to earlier times);
+    other tags are ignored, and lines without a time are left out with a warning.
 
     Parameters
     ----------
@@ -80,85 +88,132 @@ def read_lrc(text: str, *, start: float = 0.0, end: float = np.inf) -> TimedLyri
     lines = _timed_lines(text)
     if not lines:
         raise ValueError("no line has a time, such as [01:23.45]")
-    begins = [begin for begin, _ in lines]
+    return assemble(_sung_lines(lines), start, end)
+
+
+def _sung_lines(lines: list[_Line]) -> list[SungLine]:
+    """Find where each of the lines, which are in the order of time, ends."""
+    begins = np.array([line.begin for line in lines])
     gaps = np.diff(begins)
-    last = float(np.median(gaps[gaps > 0])) if (gaps > 0).any() else LAST_LINE_SECONDS
-    ends = [*begins[1:], begins[-1] + last]
-    kept_lines, word_times = [], []
-    for (begin, pieces), line_end in zip(lines, ends, strict=True):
-        words = _words_of_line(begin, pieces, line_end)
-        kept = [(word, times) for word, times in words if start <= times[0] < end]
-        if kept or (not words and start <= begin < end):
-            whole = len(kept) == len(words)
-            line = "".join(piece for _, piece in pieces)
-            kept_lines.append(line.strip() if whole else " ".join(word for word, _ in kept))
-            word_times += [(a - start, min(b, end) - start) for _, (a, b) in kept]
-    return TimedLyrics("\n".join(kept_lines).strip("\n"), word_times)
+    gaps = gaps[gaps >= SIMULTANEOUS_SECONDS]
+    usual = float(np.median(gaps)) if len(gaps) else LAST_LINE_SECONDS
+    sung = []
+    for line in lines:
+        # Another voice may come in before the words of this one are over.
+        later = max(
+            np.searchsorted(begins, line.begin + SIMULTANEOUS_SECONDS, side="left"),
+            np.searchsorted(begins, line.last_stamp, side="right"),
+        )
+        if later < len(begins):
+            end = float(begins[later])
+        elif line.begin + usual > line.last_stamp:
+            end = line.begin + usual
+        else:
+            end = line.last_stamp + usual
+        sung.append(sung_line(line.begin, line.pieces, end))
+    return sung
 
 
-def _timed_lines(text: str) -> list[Line]:
-    """Return (time, pieces) of each sung line in the order of time; pieces are as in `_pieces`."""
-    offset, lines, length = 0.0, [], 0
-    for line in text.lstrip("\ufeff").splitlines():
-        stamps = _LINE_TIMES.match(line)
-        if stamps is None:
+def _timed_lines(text: str) -> list[_Line]:
+    """Return the lines that have a time, in the order of time."""
+    text = text.lstrip("\ufeff")
+    has_hours = any(_fields(stamp)[0] is not None for stamp in _STAMP.finditer(text))
+    offset, lines, length, left_out = 0.0, [], 0, []
+    for line in text.splitlines():
+        background = _BACKGROUND.fullmatch(line)
+        if background is not None:
+            line = background.group(2)
+        begins, pieces = _stamps_and_pieces(line, has_hours)
+        if not begins:
             tag = _TAG.fullmatch(line)
             if tag is not None and tag.group(1).lower() == "offset":
                 offset = _offset(tag.group(2).strip())
+            elif tag is None and line.strip():
+                left_out.append(line.strip())
             continue
-        pieces = _pieces(line[stamps.end() :])
-        begins = [_seconds(time) for time in _LINE_TIME.finditer(stamps.group())]
-        length += len(begins) * (len(line) - stamps.end() + 1)
+        length += len(begins) * (len(line) + 1)
         if length > MAX_CHARACTERS:
             raise ValueError(f"lyrics of more than {MAX_CHARACTERS} characters")
-        lines += [(begin, pieces) for begin in begins]
-    return [
-        (
-            max(begin - offset, 0.0),
-            [(t if t is None else max(t - offset, 0.0), p) for t, p in pieces],
+        lines += _repeated(begins, pieces)
+    if lines and left_out:
+        warnings.warn(
+            f"{len(left_out)} line(s) have no time and are left out, the first {left_out[0]!r:.80}",
+            stacklevel=4,
         )
-        for begin, pieces in sorted(lines, key=lambda line: line[0])
+    lines.sort(key=lambda line: line.begin)
+    return [_shifted(line, -offset) for line in lines]
+
+
+def _stamps_and_pieces(line: str, has_hours: bool) -> tuple[list[float], list]:
+    """Return the times at which a line begins, and the line cut at the stamps of its words."""
+    stamps = _LINE_STAMPS.match(line)
+    at = 0 if stamps is None else stamps.end()
+    begins = [_seconds(s, has_hours) for s in _STAMP.finditer(line, 0, at)]
+    cuts = list(_STAMP.finditer(line, at))
+    if not begins and (not cuts or line[: cuts[0].start()].strip()):
+        return [], []
+    inner = [_seconds(cut, has_hours) for cut in cuts]
+    stops = [*(cut.start() for cut in cuts), len(line)]
+    pieces: list[tuple[float | None, str]] = [(None, line[at : stops[0]])]
+    pieces += [
+        (time, line[cut.end() : stop])
+        for time, cut, stop in zip(inner, cuts, stops[1:], strict=True)
     ]
+    for number, (time, piece) in enumerate(pieces):
+        if piece.strip():
+            singer = _SINGER.match(piece)
+            pieces[number] = (time, piece if singer is None else piece[singer.end() :])
+            break
+    if not begins:  # the words alone have stamps
+        return inner[:1], pieces
+    has_square_words = any(
+        line[cut.start()] == "[" and text.strip()
+        for cut, (_, text) in zip(cuts, pieces[1:], strict=True)
+    )
+    if has_square_words and len(begins) == 2 and begins[0] <= begins[1] < inner[0]:
+        # [time of the line][time of its first word]word [time of the second]word
+        return begins[:1], [(begins[1], pieces[0][1]), *pieces[1:]]
+    return begins, pieces
 
 
-def _pieces(line: str) -> list[tuple[float | None, str]]:
-    """Cut a line at its word times into pieces (time or None, text)."""
-    cuts = list(_WORD_TIME.finditer(line))
-    if not cuts:
-        return [(None, line)]
-    ends = [cut.start() for cut in cuts[1:]] + [len(line)]
-    pieces = [(None, line[: cuts[0].start()])]
-    return pieces + [
-        (_seconds(cut), line[cut.end() : end]) for cut, end in zip(cuts, ends, strict=True)
-    ]
+def _repeated(begins: list[float], pieces: Pieces) -> list[_Line]:
+    """Return a line at each of its times, to which the stamps of its words move."""
+    inner = [time for time, _ in pieces if time is not None]
+    if not inner:
+        return [_Line(begin, pieces) for begin in begins]
+    written = max((b for b in begins if b <= inner[0]), default=min(begins))
+    return [_shifted(_Line(written, pieces), begin - written) for begin in begins]
 
 
-def _words_of_line(
-    begin: float, pieces: list[tuple[float | None, str]], line_end: float
-) -> list[tuple[str, tuple[float, float]]]:
-    """Return (word, (start, end)) of each word of a line."""
-    line = "".join(text for _, text in pieces)
-    at, places, times = 0, [], []  # character positions and times of the pieces with a time
-    for time, text in pieces:
-        if time is not None:
-            places.append(at)
-            times.append(time)
-        at += len(text)
-    latest = list(accumulate(times, max, initial=begin))
-    earliest = list(accumulate(reversed(times), min, initial=line_end))[::-1]
-    words = []
-    for first, last in word_spans(line):
-        start = latest[bisect_right(places, first)]
-        end = earliest[bisect_left(places, last)]
-        words.append((line[first:last], (start, max(start, end))))
-    return words
+def _shifted(line: _Line, seconds: float) -> _Line:
+    """Return a line moved to later times, but to none before the beginning of the song."""
+    return _Line(
+        max(line.begin + seconds, 0.0),
+        [(t if t is None else max(t + seconds, 0.0), piece) for t, piece in line.pieces],
+    )
 
 
-def _seconds(time: re.Match[str]) -> float:
-    minutes, seconds, fraction = time.groups()
-    found = 60 * float(minutes) + int(seconds) + float(f"0.{fraction or 0}")
+def _fields(stamp: re.Match[str]) -> tuple[str | None, ...]:
+    """Hours, minutes, seconds, fraction; minutes, seconds, what follows them, fraction."""
+    groups = stamp.groups()
+    return groups[:8] if stamp.group()[0] == "[" else groups[8:]
+
+
+def _seconds(stamp: re.Match[str], has_hours: bool) -> float:
+    """Return the time of a stamp.
+
+    The last of three numbers, as in ``[00:12:34]``, is a fraction, unless other stamps of the file
+    have hours.
+    """
+    hours, minutes, seconds, fraction, *short = _fields(stamp)
+    if minutes is None:
+        minutes, seconds, mark, fraction = short
+        if mark == ":" and has_hours:
+            hours, minutes, seconds, fraction = minutes, seconds, fraction, None
+    found = 3600 * float(hours or 0) + 60 * float(minutes or 0) + float(seconds or 0)
+    found += float(f"0.{fraction or 0}")
     if found > MAX_SECONDS:
-        raise ValueError(f"{time.group()[:40]} is no time of a song")
+        raise ValueError(f"{stamp.group()[:40]} is no time of a song")
     return found
 
 

@@ -131,7 +131,7 @@ def lyrics_cells(X: Any) -> list[str]:
         if X.ndim > 2 or (X.ndim == 2 and X.shape[1] != 1):
             raise ValueError(f"lyrics of shape {X.shape}, where one column should be")
         X = np.asarray(X, dtype=object).ravel()
-    return [read_lyrics(cell, row=row) for row, cell in enumerate(X)]
+    return [read_lyrics(cell, row=row, perturbed=True) for row, cell in enumerate(X)]
 
 
 def _numbers(X: np.ndarray) -> np.ndarray:

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from sklearn_musiclime.songs import SongTable, check_audio_cell, read_lyrics
 
 _MODALITIES = {"both": ("audio", "lyrics"), "audio": ("audio",), "lyrics": ("lyrics",)}
 """Columns that a model reads, by the value of its parameter `modality`."""
-_CHECKS = {"audio": check_audio_cell, "lyrics": read_lyrics}
+_CHECKS: dict[str, Callable[..., Any]] = {
+    "audio": check_audio_cell,
+    "lyrics": partial(read_lyrics, perturbed=True),
+}
 
 
 def modalities_of(modality: str) -> tuple[str, ...]:

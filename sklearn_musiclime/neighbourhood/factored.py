@@ -50,7 +50,7 @@ from sklearn_musiclime.neighbourhood.perturbed import (
 )
 from sklearn_musiclime.neighbourhood.responses import check_n_labels
 from sklearn_musiclime.neighbourhood.samples import Neighbourhood
-from sklearn_musiclime.songs import Song
+from sklearn_musiclime.songs import Song, as_cell
 
 TABLE_BATCH = 2048
 """Number of audio masks encoded at a time by encoders that don't compose the waveforms."""
@@ -288,11 +288,12 @@ def _encode_audio(
     """Encode the audio of masks, batch by batch."""
     song = factored.song
     if components.audio is None:
-        waveform = None if song.waveform is None else song.waveform.copy()
-        cell = {"array": waveform, "sampling_rate": song.sampling_rate}
-        cells = pd.Series([cell if song.audio_as_mapping else waveform], dtype=object)
+        cell = None
+        if song.waveform is not None:
+            cell = as_cell(song.waveform.copy(), song.sampling_rate, song.audio_form)
+        cells = pd.Series([cell], dtype=object)
         return _encode_batch(factored, "audio", cells)
-    neighbourhood = AudioNeighbourhood(components.audio, masks, song.audio_as_mapping)
+    neighbourhood = AudioNeighbourhood(components.audio, masks, song.audio_form)
     column = pd.Series(PerturbedAudio(neighbourhood))
     encoded, first = [], 0
     while first < len(masks):

@@ -15,7 +15,8 @@ import numpy as np
 
 from sklearn_musiclime.components.decomposition import AudioComponents, Decomposition
 from sklearn_musiclime.components.lyrics import LyricComponents
-from sklearn_musiclime.songs import Song
+from sklearn_musiclime.songs import Song, as_cell
+from sklearn_musiclime.songs.cells import AudioForm
 
 BLOCK_TEXTS = 256
 """Number of perturbed lyrics that are composed at a time."""
@@ -95,9 +96,8 @@ class AudioNeighbourhood:
         Sources and segments.
     masks : ndarray of shape (n_masks, n_components), dtype bool
         True where a component is kept.
-    as_mapping : bool, default=False
-        Whether audio cells are mappings with the keys "array" and "sampling_rate", as in X; else
-        they are waveforms.
+    form : {"array", "mapping", "waveform", "pair"}, default="array"
+        What audio cells look like, see :func:`as_cell`.
     composed : list of int
         Positions of the masks whose waveforms have been composed so far. It stays empty if a
         featurizer computes its features from sources and masks.
@@ -105,7 +105,7 @@ class AudioNeighbourhood:
 
     audio: AudioComponents
     masks: np.ndarray
-    as_mapping: bool = False
+    form: AudioForm = "array"
     composed: list[int] = field(default_factory=list, init=False)
 
     def cell(self, row: int) -> Any:
@@ -118,14 +118,12 @@ class AudioNeighbourhood:
 
         Returns
         -------
-        ndarray of shape (n_samples,), dtype float32, or dict
-            The waveform; with `as_mapping`, a mapping that holds it.
+        ndarray of shape (n_samples,), dtype float32, dict or tuple
+            The waveform, or what holds it.
         """
         self.composed.append(row)
         waveform = compose_audio(self.audio, self.masks[row])
-        if self.as_mapping:
-            return {"array": waveform, "sampling_rate": self.audio.sampling_rate}
-        return waveform
+        return as_cell(waveform, self.audio.sampling_rate, self.form)
 
 
 class PerturbedLyrics(Sequence):

@@ -12,11 +12,13 @@ pipeline that is scored apart, gets it as pandas has it.
 """
 
 from sklearn_musiclime.songs.cells import (
+    LYRICS_SUFFIXES,
     MAX_CHANNELS,
+    as_cell,
     check_audio_cell,
     check_file,
-    is_part_of_file,
-    part_of_file,
+    lyrics_doubts,
+    names_file,
     read_audio,
     read_lyrics,
     read_text_file,
@@ -26,8 +28,10 @@ from sklearn_musiclime.songs.decoding import MAX_RATE, MAX_SAMPLES, MIN_RATE, PC
 from sklearn_musiclime.songs.errors import InvalidSongError, row_name
 from sklearn_musiclime.songs.song import Song
 from sklearn_musiclime.songs.table import SongTable
+from sklearn_musiclime.songs.timed_words import TimedWords
 
 __all__ = [
+    "LYRICS_SUFFIXES",
     "MAX_CHANNELS",
     "MAX_RATE",
     "MAX_SAMPLES",
@@ -36,10 +40,12 @@ __all__ = [
     "InvalidSongError",
     "Song",
     "SongTable",
+    "TimedWords",
+    "as_cell",
     "check_audio_cell",
     "check_file",
-    "is_part_of_file",
-    "part_of_file",
+    "lyrics_doubts",
+    "names_file",
     "read_audio",
     "read_lyrics",
     "read_text_file",

@@ -1,19 +1,21 @@
-"""Decoding files of audio, block by block: by libsndfile, or else by audioread."""
+"""Decoding files of audio, block by block: by libsndfile, or else by FFmpeg."""
 
 from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Callable, Iterable
+import re
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
 
-import audioread
 import numpy as np
 import soundfile
 
 from sklearn_musiclime.songs.errors import InvalidSongError
+from sklearn_musiclime.songs.ffmpeg import FFmpegFile, mp3_lengths, opened
+from sklearn_musiclime.songs.mix import Mix
 
 MAX_SAMPLES = 2**30
 """A song of more samples than this is refused: 4 GiB, six hours and a half at 44.1 kHz."""
@@ -24,23 +26,38 @@ MAX_OFFSET = 2**60
 BLOCK_SAMPLES = 2**24
 """Samples of a file that are decoded at a time; a header may claim any number of them."""
 
+CUT = 0.25
+"""Seconds that a file may lack of what its header says; encoders' padding is less."""
+MPEG = "MP3"
+"""What soundfile calls MPEG audio, whose length libsndfile does not count."""
+CUT_CHUNK = re.compile(r"(?:data|SSND|Data Size|riff|Riff size) *: (\d+) \(should be (\d+)\)")
+"""What libsndfile's log says of a file that ends before its samples do."""
+UNFINISHED = 2**31 - 2**16
+"""Bytes of samples that a header claims, from here on, where its writer didn't know the number."""
+
 PCM_SCALES = {"uint8": (128.0, 128.0), "int16": (0.0, 2.0**15), "int32": (0.0, 2.0**31)}
 """Offset and scale of integer samples x, by type: (x - offset) / scale lies in [-1, 1)."""
 
 
-def decode_file(
-    path: Path, row: int, start: float = 0.0, end: float = math.inf
+def decode(
+    source: Path | bytes, row: int, start: float = 0.0, end: float = math.inf, name: str = ""
 ) -> tuple[np.ndarray, float]:
     """Decode a file of audio, or a part of it.
 
+    libsndfile decodes what it can. Of an mp3 it trusts the header, or guesses from the first frame
+    how long it is, and reads no further: where a count of the frames says otherwise, FFmpeg decodes
+    it.
+
     Parameters
     ----------
-    path : Path
-        The file.
+    source : Path or bytes
+        The file, or its content.
     row : int
         The row that an error names.
     start, end : float, default=0.0, inf
         Seconds at which the part begins and ends.
+    name : str, default=""
+        What errors call it, if it is bytes.
 
     Returns
     -------
@@ -52,61 +69,84 @@ def decode_file(
     Raises
     ------
     InvalidSongError
-        Neither libsndfile nor audioread can decode the file, or it is too long.
+        Neither libsndfile nor FFmpeg can decode the file, it is too long, or it was cut: it lacks
+        a quarter of a second, or more, of the part that its header says is there.
     """
     try:
-        with soundfile.SoundFile(path) as file:
-            check_rate(file.samplerate, row)
-            first, last = _sample_range(start, end, file.samplerate)
-            file.seek(min(first, file.frames))
-            read: Callable[[int], np.ndarray] = partial(file.read, dtype="float32", always_2d=True)
-            return _read_blocks(read, file.channels, 0, last - first, row), file.samplerate
-    # TypeError: what is called .raw could be read only if we knew what is in it.
-    except (soundfile.LibsndfileError, TypeError) as sndfile_error:
-        try:
-            with audioread.audio_open(str(path)) as stream:
-                check_rate(stream.samplerate, row)
-                first, last = _sample_range(start, end, stream.samplerate)
-                read = _PCMReader(stream, stream.channels).read
-                waveform = _read_blocks(read, stream.channels, first, last - first, row)
-                return waveform, stream.samplerate
-        except InvalidSongError:
-            raise
-        # Decoders of several projects: each raises of a broken file what it likes.
-        except Exception as error:
-            raise InvalidSongError(
-                row, "audio", f"file {str(path)!r:.200} can't be decoded: {sndfile_error}"
-            ) from error
+        waveform, rate, claimed = _by_libsndfile(source, row, start, end)
+        if not _lacks(len(waveform) / rate, start, end, claimed):
+            return waveform, rate
+        cause: Exception | None = None
+    except InvalidSongError:
+        raise
+    # TypeError: what is called .raw could be read only if we knew what is in it. ValueError: what
+    # libsndfile takes for an mp3 has no frames that FFmpeg could count.
+    except (soundfile.LibsndfileError, TypeError, ValueError) as error:
+        cause, claimed = error, 0.0
+    who = f"file {str(source)!r:.200}" if isinstance(source, Path) else f"the bytes{name}"
+    try:
+        waveform, rate, claimed_too = _by_ffmpeg(source, row, start, end)
+    except InvalidSongError:
+        raise
+    # PyAV raises of a broken file what FFmpeg says of it, and of odd ones what it likes.
+    except Exception as error:
+        raise InvalidSongError(
+            row,
+            "audio",
+            f"{who} can't be decoded, neither by libsndfile "
+            f"({getattr(cause, 'error_string', cause)}) nor by FFmpeg ({error})",
+        ) from error
+    claimed = max(claimed, claimed_too)
+    if len(waveform) and _lacks(len(waveform) / rate, start, end, claimed):
+        there = start + len(waveform) / rate
+        raise InvalidSongError(
+            row,
+            "audio",
+            f"{who} was cut or is damaged: it should last {claimed:.2f} s, and {there:.2f} s can "
+            'be read. Get it again, or take what is there: {"path": ..., "start": 0, '
+            f'"end": {math.floor(there * 100) / 100:g}}}',
+        )
+    return waveform, rate
 
 
-class _PCMReader:
-    """16-bit samples of all channels, from blocks of bytes that may end within a sample.
+def _by_libsndfile(
+    source: Path | bytes, row: int, start: float, end: float
+) -> tuple[np.ndarray, float, float]:
+    """Decode by libsndfile; also return how long the file should be, in seconds."""
+    with soundfile.SoundFile(source if isinstance(source, Path) else opened(source)) as file:
+        rate, log = file.samplerate, file.extra_info
+        check_rate(rate, row)
+        claimed = file.frames / rate
+        if file.format == MPEG:
+            counted, claimed = mp3_lengths(source)
+            if abs(counted - file.frames / rate) > CUT:
+                return np.empty(0, dtype=np.float32), rate, max(counted, claimed)
+        elif file.frames >= MAX_OFFSET:  # a stream that was never finished
+            claimed = 0.0
+        elif (sizes := CUT_CHUNK.search(log)) and int(sizes[1]) < UNFINISHED:
+            claimed *= int(sizes[1]) / max(int(sizes[2]), 1)
+        first, last = _sample_range(start, end, rate)
+        file.seek(min(first, file.frames))
+        read: Callable[[int], np.ndarray] = partial(file.read, dtype="float32", always_2d=True)
+        return _read_blocks(read, file.channels, 0, last - first, row), rate, claimed
 
-    Parameters
-    ----------
-    blocks : iterable of bytes
-        Little-endian values: of each sample one a channel.
-    n_channels : int
-        Number of channels.
-    """
 
-    def __init__(self, blocks: Iterable[bytes], n_channels: int):
-        self._blocks, self._n_channels, self._rest = iter(blocks), n_channels, b""
+def _by_ffmpeg(
+    source: Path | bytes, row: int, start: float, end: float
+) -> tuple[np.ndarray, float, float]:
+    """Decode by FFmpeg; also return how long the file should be, in seconds, 0 if unknown."""
+    with FFmpegFile(source) as file:
+        rate = file.samplerate
+        check_rate(rate, row)
+        first, last = _sample_range(start, end, rate)
+        waveform = _read_blocks(file.read, 1, first, last - first, row)
+        file.mix.warn(row)
+        return waveform, rate, file.duration or 0.0
 
-    def read(self, n_samples: int) -> np.ndarray:
-        """Return the next samples in [-1, 1), (n_samples, n_channels); fewer, where they end."""
-        parts, n_bytes = [self._rest], len(self._rest)
-        while n_bytes < 2 * n_samples * self._n_channels:
-            block = next(self._blocks, None)
-            if block is None:
-                break
-            parts.append(block)
-            n_bytes += len(block)
-        data = b"".join(parts)
-        n_values = min(n_samples, n_bytes // (2 * self._n_channels)) * self._n_channels
-        self._rest = data[2 * n_values :]
-        pcm = np.frombuffer(data, dtype="<i2", count=n_values).reshape(-1, self._n_channels)
-        return pcm.astype(np.float32) / np.float32(PCM_SCALES["int16"][1])
+
+def _lacks(n_seconds: float, start: float, end: float, claimed: float) -> bool:
+    """Say whether a part that was read is shorter than the file's header says."""
+    return n_seconds < min(end, claimed) - start - CUT
 
 
 def _read_blocks(
@@ -120,15 +160,17 @@ def _read_blocks(
     while first > 0 and (n_skipped := len(read(min(size, first)))):
         first -= n_skipped
     blocks: list[np.ndarray] = [np.empty(0, dtype=np.float32)]
-    n_read = 0
+    n_read, mix = 0, Mix()
     while n_read < n_samples:
         block = read(int(min(size, n_samples - n_read)))
         if not len(block):
             break
         with np.errstate(over="ignore", invalid="ignore"):  # found when all of it is there
             blocks.append(block.mean(axis=1))
+            mix.add(block.T, blocks[-1])
         n_read += len(block)
         check_length(n_read, row)
+    mix.warn(row)
     return np.concatenate(blocks)
 
 

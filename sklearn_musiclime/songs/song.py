@@ -12,7 +12,12 @@ import numpy as np
 import pandas as pd
 
 from sklearn_musiclime._runtime.polars import as_polars
+from sklearn_musiclime.songs.cells import AudioForm, as_cell
 from sklearn_musiclime.songs.errors import row_name
+from sklearn_musiclime.songs.timed_words import TimedWords
+
+LATE = 0.1
+"""Seconds by which a word may end after the audio; times are rounded."""
 
 
 @dataclass(frozen=True)
@@ -31,7 +36,7 @@ class Song:
         None if X has no lyrics column.
     sampling_rate : float
         Samples a second of the waveform.
-    word_times : ndarray of shape (n_words, 2) or None
+    word_times : ndarray of shape (n_words, 2), TimedWords or None
         Start and end of each word in seconds.
     path : Path or None
         Where the audio came from, if from a file.
@@ -41,8 +46,8 @@ class Song:
         The song's row of X without its audio.
     columns : dict of str to int
         Position in `template` of the columns "audio", "lyrics" and "word_times" that X has.
-    audio_as_mapping : bool
-        Whether X holds audio as mappings with "array" and "sampling_rate".
+    audio_form : {"array", "mapping", "waveform", "pair"}
+        What the song's audio cell looks like, see :func:`as_cell`.
     polars_schema : dict of str to DataType, or None
         Names and types of the columns of X, if it is a DataFrame of polars.
     """
@@ -52,12 +57,12 @@ class Song:
     waveform: np.ndarray | None
     lyrics: str | None
     sampling_rate: float
-    word_times: np.ndarray | None
+    word_times: np.ndarray | TimedWords | None
     path: Path | None
     span: tuple[float, float] | None
     template: Any
     columns: dict[str, int]
-    audio_as_mapping: bool
+    audio_form: AudioForm
     polars_schema: Mapping[str, Any] | None = None
 
     @property
@@ -65,14 +70,37 @@ class Song:
         """What messages call it, see :func:`row_name`."""
         return row_name(self.row, self.track_id)
 
+    def doubts(self) -> dict[str, str]:
+        """Return what is odd about the song although it can be explained.
+
+        Returns
+        -------
+        dict of str to str
+            Messages by kind: "late words" for word times that end after the audio.
+        """
+        if self.waveform is None or self.word_times is None:
+            return {}
+        seconds = len(self.waveform) / self.sampling_rate
+        ends = np.asarray(self.word_times)[:, 1]  # NaN for a word without times
+        n_late = int((ends > seconds + LATE).sum())
+        if not n_late:
+            return {}
+        message = (
+            f"{n_late} of {len(ends)} words end after the audio, which lasts "
+            f"{seconds:.2f} s, the last one at {np.nanmax(ends):.2f} s: are the times "
+            "in seconds, of this recording, and from its beginning?"
+        )
+        return {"late words": message}
+
     def variants(self, waveforms: Sequence[np.ndarray] | None, lyrics: Sequence[str] | None) -> Any:
         """Build songs that differ from this one in audio and lyrics alone.
 
         Parameters
         ----------
         waveforms : sequence of ndarray, or None
-            The audio of each new song, at the rate of this one. It stands in its cell as an array
-            or, where X holds mappings, as a mapping with "array" and "sampling_rate".
+            The audio of each new song, at the rate of this one. It stands in its cell in the form
+            that it has in X; where X holds other mappings or decoders, as a mapping with "array"
+            and "sampling_rate".
         lyrics : sequence of str, or None
             The lyrics of each new song.
 
@@ -84,10 +112,7 @@ class Song:
         """
         cells: dict[str, Sequence] = {}
         if waveforms is not None:
-            cells["audio"] = waveforms
-            if self.audio_as_mapping:
-                rate = self.sampling_rate
-                cells["audio"] = [{"array": w, "sampling_rate": rate} for w in waveforms]
+            cells["audio"] = [as_cell(w, self.sampling_rate, self.audio_form) for w in waveforms]
         if lyrics is not None:
             cells["lyrics"] = lyrics
         n_songs = len(next(iter(cells.values())))

@@ -16,8 +16,10 @@ import pandas as pd
 from sklearn_musiclime._runtime.fingerprint.files import file_digest
 from sklearn_musiclime._runtime.polars import as_pandas, as_polars, schema
 from sklearn_musiclime.songs.cells import (
+    audio_file,
+    audio_form,
+    audio_samples,
     check_audio_cell,
-    is_part_of_file,
     part_of_file,
     read_audio,
     read_lyrics,
@@ -25,6 +27,7 @@ from sklearn_musiclime.songs.cells import (
 )
 from sklearn_musiclime.songs.errors import InvalidSongError, is_position, row_name
 from sklearn_musiclime.songs.song import Song, own_copies
+from sklearn_musiclime.songs.timed_words import TimedWords
 
 
 class SongTable:
@@ -32,7 +35,7 @@ class SongTable:
 
     Parameters
     ----------
-    X : DataFrame, or object array of shape (n_songs, 2) or more
+    X : DataFrame, datasets.Dataset, or object array of shape (n_songs, 2) or more
         The songs.
     audio, lyrics, word_times : str, default="audio", "lyrics", "word_times"
         Names of the columns, if `X` is a DataFrame. In an array audio is column 0, lyrics column 1
@@ -43,7 +46,7 @@ class SongTable:
     Raises
     ------
     TypeError
-        `X` is neither a DataFrame nor an array of objects.
+        `X` is neither a DataFrame, a Dataset nor an array of objects.
     ValueError
         A column that is needed is missing, or there are no songs.
     """
@@ -76,10 +79,13 @@ class SongTable:
             if missing:
                 raise ValueError(f"X has {X.shape[1]} column(s); column 0 is audio, 1 is lyrics")
         else:
-            kind = f"{X.dtype} array of shape {X.shape}" if hasattr(X, "shape") else type(X)
+            is_array = hasattr(X, "shape") and hasattr(X, "dtype")
+            kind = f"{X.dtype} array of shape {X.shape}" if is_array else type(X)
+            split = f"; take one of its splits: {list(X)!r:.80}" if isinstance(X, Mapping) else ""
             raise TypeError(
-                "X must be a pandas or polars DataFrame with an audio and a lyrics column, or a "
-                f"numpy array of dtype object and shape (n_songs, 2); got {kind}"
+                "X must be a pandas or polars DataFrame or a datasets.Dataset with an audio and a "
+                "lyrics column, or a numpy array of dtype object and shape (n_songs, 2); got "
+                f"{kind}{split}"
             )
         if len(X) == 0:
             raise ValueError("X has no songs: 0 sample(s) where a minimum of 1 is required")
@@ -98,11 +104,30 @@ class SongTable:
         Returns
         -------
         SongTable
+            Audio that was a decoder is a mapping with "array" and "sampling_rate" in it.
         """
         one = copy.copy(self)
         one.X = _rows(self.X, row)
         one.first_row = self.first_row + row
+        if audio_form(audio := one.cell(0, "audio")) == "mapping" and not isinstance(
+            audio, Mapping
+        ):
+            one._decode(audio)
         return one
+
+    def _decode(self, decoder: Any) -> None:
+        """Replace the one song's decoder by its samples: no decoder reaches another process."""
+        try:
+            samples, rate = audio_samples(decoder)
+        except InvalidSongError:  # raised again where the song is read
+            return
+        cell = {"array": np.asarray(samples), "sampling_rate": rate}
+        at = self._where["audio"]
+        self.X = self.X.copy()
+        if isinstance(self.X, pd.DataFrame):
+            self.X.isetitem(at, pd.Series([cell], index=self.X.index, dtype=object))
+        else:
+            self.X[0, at] = cell
 
     def given(self, row: int) -> Any:
         """Return a row of X as it was given, in the container of X.
@@ -225,7 +250,7 @@ class SongTable:
                     lyrics = read_lyrics(self.cell(row, "lyrics"), row=self.first_row + row)
                 yield lyrics
 
-    def check(self, row: int) -> tuple[str | None, np.ndarray | None]:
+    def check(self, row: int) -> tuple[str | None, np.ndarray | TimedWords | None]:
         """Check a row as far as that goes without decoding audio.
 
         Parameters
@@ -237,7 +262,7 @@ class SongTable:
         -------
         lyrics : str or None
             The song's lyrics; None if X has no such column.
-        word_times : ndarray of shape (n_words, 2) or None
+        word_times : ndarray of shape (n_words, 2), TimedWords or None
             Its word times.
         """
         at, lyrics = self.first_row + row, None
@@ -267,6 +292,7 @@ class SongTable:
         if "audio" in self._where:
             with self.naming(row):
                 waveform = read_audio(audio, sampling_rate, row=self.first_row + row)
+        is_part = isinstance(audio, Mapping) and audio_file(audio) is not None
         return Song(
             row=self.first_row + row,
             track_id=self.track_id(row),
@@ -275,10 +301,10 @@ class SongTable:
             sampling_rate=sampling_rate,
             word_times=word_times,
             path=self.path(row),
-            span=part_of_file(audio) if is_part_of_file(audio) else None,
+            span=part_of_file(audio) if is_part else None,
             template=self.template(row),
             columns=self._where,
-            audio_as_mapping=isinstance(audio, Mapping),
+            audio_form=audio_form(audio),
             polars_schema=self._polars_schema,
         )
 
@@ -337,12 +363,12 @@ class SongTable:
         if "audio" in self._where:
             with self.naming(row):
                 check_audio_cell(audio, row=self.first_row + row)
-        if isinstance(audio, (str, PathLike)):
-            audio = file_digest(audio)
-        elif is_part_of_file(audio):
-            audio = (file_digest(audio["path"]), *part_of_file(audio))
-        elif isinstance(audio, Mapping):
-            audio = (audio["array"], audio["sampling_rate"])
+                source = audio_file(audio)
+                if source is None:
+                    audio = audio_samples(audio, row=self.first_row + row)
+                else:
+                    span = part_of_file(audio) if isinstance(audio, Mapping) else ()
+                    audio = (file_digest(source) if isinstance(source, Path) else source, *span)
         template = self.template(row)
         if isinstance(template, pd.DataFrame):
             cells = [template.iat[0, at] for at in range(template.shape[1])]
