@@ -166,7 +166,9 @@ def assert_linear(explanation, world, labels=None, rtol=1e-5):
     """The oracle's coefficients are found."""
     rows = explanation.labels if labels is None else labels
     for row, label in enumerate(rows):
-        c, scale = world.coefficients[label], np.abs(world.coefficients).max() + 1e-300
+        c = world.coefficients[label]
+        rounding = 1e-15 * np.abs(world.base).max()
+        scale = np.abs(world.coefficients).max() + rounding + 1e-300
         np.testing.assert_allclose(explanation.weights[row], c, atol=rtol * scale)
         intercept = explanation.intercept[row]
         np.testing.assert_allclose(intercept, world.base[label], atol=rtol * (scale + 1))
