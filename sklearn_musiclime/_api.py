@@ -1,7 +1,9 @@
 """The public names of the package."""
 
 from sklearn_musiclime.components import (
+    BandSeparator,
     BeatSegmenter,
+    ChainSeparator,
     HPSSSeparator,
     LyricLineSegmenter,
     StemSeparator,
@@ -21,7 +23,9 @@ from sklearn_musiclime.songs import InvalidSongError
 
 __all__ = [
     "AudioEmbedder",
+    "BandSeparator",
     "BeatSegmenter",
+    "ChainSeparator",
     "GlobalExplanation",
     "HPSSSeparator",
     "InvalidSongError",

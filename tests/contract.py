@@ -59,7 +59,9 @@ from sklearn.utils.estimator_checks import estimator_checks_generator
 
 from sklearn_musiclime import (
     AudioEmbedder,
+    BandSeparator,
     BeatSegmenter,
+    ChainSeparator,
     HPSSSeparator,
     LateFusionClassifier,
     LyricLineSegmenter,
@@ -194,6 +196,8 @@ def entries() -> tuple[Entry, ...]:
             **of_songs,
         ),
         Entry(HPSSSeparator(), WITHOUT_FIT),
+        Entry(BandSeparator(), WITHOUT_FIT),
+        Entry(ChainSeparator(HPSSSeparator(), BandSeparator()), WITHOUT_FIT),
         Entry(StemSeparator(sources=("drums",)), WITHOUT_FIT),
         Entry(UniformSegmenter(), WITHOUT_FIT),
         Entry(BeatSegmenter(beats=1), WITHOUT_FIT),

@@ -53,6 +53,8 @@ from sklearn_musiclime.components.segmentation import (
     segment_audio,
 )
 from sklearn_musiclime.components.separation import (
+    BandSeparator,
+    ChainSeparator,
     HPSSSeparator,
     StemSeparator,
     TorchSeparator,
@@ -61,7 +63,9 @@ from sklearn_musiclime.components.separation import (
 
 __all__ = [
     "AudioComponents",
+    "BandSeparator",
     "BeatSegmenter",
+    "ChainSeparator",
     "Decomposition",
     "HPSSSeparator",
     "LyricComponents",

@@ -10,6 +10,8 @@ explanations should name:
 - :class:`~sklearn_musiclime.HPSSSeparator`, the default, yields a harmonic and a percussive source.
   It needs no model weights and takes 1.1 s for a song of 148 s
   (``benchmarks/results/speed.json``). A voice is spread over both sources.
+- :class:`~sklearn_musiclime.BandSeparator` yields frequency bands, for models that may go by the
+  brightness or the bass of a song; :class:`~sklearn_musiclime.ChainSeparator` the bands of stems.
 - None keeps the whole mix as the only source: the fastest choice. The explanation then says which
   moments matter, for all instruments together.
 
@@ -43,6 +45,7 @@ that the sources always sum to the song:
 True
 """
 
+from sklearn_musiclime.components.separation.bands import BandSeparator, ChainSeparator
 from sklearn_musiclime.components.separation.hpss import HPSSSeparator
 from sklearn_musiclime.components.separation.neural import TorchSeparator
 from sklearn_musiclime.components.separation.sources import (
@@ -56,6 +59,8 @@ from sklearn_musiclime.components.separation.stems import StemSeparator
 
 __all__ = [
     "RESIDUAL",
+    "BandSeparator",
+    "ChainSeparator",
     "HPSSSeparator",
     "RecallingSeparator",
     "Separator",
