@@ -221,6 +221,25 @@ def test_a_file_that_was_cut_is_no_song(kind, tmp_path):
         read_audio(part | {"end": 5.0}, RATE)
 
 
+@pytest.mark.parametrize("kind", ["ogg vorbis", "opus"])
+@pytest.mark.parametrize("how", ["path", "bytes"])
+def test_an_ogg_that_ends_within_a_page_was_cut(kind, how, tmp_path):
+    """It does not say how long it lasts; what stands behind its last page is no loss."""
+    path = tmp_path / "song"
+    FORMATS[kind][0](path, melody(30.0))
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) // 2])
+    cell = {"path": str(path)} if how == "path" else {"bytes": path.read_bytes()}
+    with pytest.raises(InvalidSongError, match=r"was cut .* last page is not whole") as caught:
+        read_audio(cell, RATE)
+    there = float(re.search(r'"end": ([\d.]+)', str(caught.value))[1])
+    assert 10.0 < there < 20.0
+    part = read_audio(cell | {"start": 0, "end": there}, RATE)
+    assert len(part) / RATE == pytest.approx(there, abs=0.01)
+    path.write_bytes(data + b"tags of somebody's own")
+    assert len(read_audio(path, RATE)) / RATE == pytest.approx(30.0, abs=0.1)
+
+
 def test_a_wav_whose_writer_never_knew_its_length_is_read_whole(tmp_path):
     soundfile.write(tmp_path / "piped.wav", melody(), RATE, subtype="PCM_16")
     data = bytearray((tmp_path / "piped.wav").read_bytes())

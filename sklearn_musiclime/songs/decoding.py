@@ -32,6 +32,8 @@ MPEG = "MP3"
 """What soundfile calls MPEG audio, whose length libsndfile does not count."""
 CUT_CHUNK = re.compile(r"(?:data|SSND|Data Size|riff|Riff size) *: (\d+) \(should be (\d+)\)")
 """What libsndfile's log says of a file that ends before its samples do."""
+OGG_PAGE_BYTES = 27 + 255 + 255 * 255
+"""Most bytes of a page of an Ogg file."""
 UNFINISHED = 2**31 - 2**16
 """Bytes of samples that a header claims, from here on, where its writer didn't know the number."""
 
@@ -99,10 +101,12 @@ def decode(
     claimed = max(claimed, claimed_too)
     if len(waveform) and _lacks(len(waveform) / rate, start, end, claimed):
         there = start + len(waveform) / rate
+        is_known = math.isfinite(claimed)
+        should = f"it should last {claimed:.2f} s" if is_known else "its last page is not whole"
         raise InvalidSongError(
             row,
             "audio",
-            f"{who} was cut or is damaged: it should last {claimed:.2f} s, and {there:.2f} s can "
+            f"{who} was cut or is damaged: {should}, and {there:.2f} s can "
             'be read. Get it again, or take what is there: {"path": ..., "start": 0, '
             f'"end": {math.floor(there * 100) / 100:g}}}',
         )
@@ -121,6 +125,8 @@ def _by_libsndfile(
             counted, claimed = mp3_lengths(source)
             if abs(counted - file.frames / rate) > CUT:
                 return np.empty(0, dtype=np.float32), rate, max(counted, claimed)
+        elif file.format == "OGG" and _ends_in_a_page(source):
+            claimed = math.inf
         elif file.frames >= MAX_OFFSET:  # a stream that was never finished
             claimed = 0.0
         elif (sizes := CUT_CHUNK.search(log)) and int(sizes[1]) < UNFINISHED:
@@ -129,6 +135,21 @@ def _by_libsndfile(
         file.seek(min(first, file.frames))
         read: Callable[[int], np.ndarray] = partial(file.read, dtype="float32", always_2d=True)
         return _read_blocks(read, file.channels, 0, last - first, row), rate, claimed
+
+
+def _ends_in_a_page(source: Path | bytes) -> bool:
+    """Say whether an Ogg file, which does not say how long it lasts, ends within a page."""
+    with opened(source) as file:
+        n_bytes = file.seek(0, 2)
+        file.seek(max(n_bytes - OGG_PAGE_BYTES, 0))
+        tail = file.read()
+    at = tail.rfind(b"OggS")
+    n_segments = tail[at + 26] if 0 <= at < len(tail) - 26 else None
+    if at < 0:
+        return False
+    return n_segments is None or (
+        at + 27 + n_segments + sum(tail[at + 27 : at + 27 + n_segments]) > len(tail)
+    )
 
 
 def _by_ffmpeg(
