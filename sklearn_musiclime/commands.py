@@ -129,9 +129,8 @@ def explain_global(arguments: argparse.Namespace) -> None:
     ----------
     arguments : Namespace
         ``songs``, the names of the table's columns (``audio_column`` and so on), ``encoding``,
-        ``min_count``,
-        ``backend``, ``scheduler``, ``model``, ``trust``, ``separator`` and the options of all
-        commands.
+        ``min_count``, ``backend``, ``scheduler``, ``model``, ``trust``, ``separator`` and the
+        options of all commands.
     """
     model = load_model(arguments.model, trust=arguments.trust)
     songs = load_songs(

@@ -50,7 +50,7 @@ from sklearn_musiclime.results.summaries import (
     renamer,
     summarise,
 )
-from sklearn_musiclime.songs import InvalidSongError, SongTable, lyrics_doubts, row_name
+from sklearn_musiclime.songs import InvalidSongError, SongTable, lyrics_doubts
 from sklearn_musiclime.songs.corpus import Failure, Notes, failure_frame
 
 _DEFAULT_SEPARATOR = HPSSSeparator()
@@ -687,7 +687,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
             try:
                 lyrics = self._check_song(table, row)
                 rows.append(row)
-                notes.add(row_name(row, table.track_id(row)), lyrics_doubts(lyrics or ""))
+                notes.add(table.name(row), lyrics_doubts(lyrics or ""))
             except InvalidSongError as error:
                 if on_error == "raise":
                     raise

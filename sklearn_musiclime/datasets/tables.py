@@ -93,8 +93,7 @@ def load_songs(
         missing.
     InvalidSongError
         An audio or lyrics file is missing, a lyrics file is not text in its encoding or not what
-        its suffix says, or a start
-        or end is not a number; the message names the row.
+        its suffix says, or a start or end is not a number; the message names the row.
 
     Examples
     --------

@@ -9,14 +9,13 @@ from itertools import accumulate
 
 import numpy as np
 
-from sklearn_musiclime.components.lyrics import word_spans, word_times_cell
+from sklearn_musiclime.components.lyrics import Times, word_spans, word_times_cell
 
 MAX_CHARACTERS = 2**22
 """Longest lyrics that are read: lines with many times can make a short file arbitrarily long."""
 MAX_SECONDS = 1e9
 """Latest time and largest offset that are accepted."""
 
-Times = tuple[float, float]
 Pieces = Sequence[tuple[float | None, str]]
 """A line cut at its stamps: each piece has the time at which it begins, or None."""
 

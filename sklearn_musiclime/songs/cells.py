@@ -50,8 +50,6 @@ _MARKS = (
 
 SAMPLES, RATES = ("array", "waveform"), ("sampling_rate", "sample_rate")
 """Keys of a mapping's samples and of their rate."""
-DECODES = "get_all_samples"
-"""Method of a decoder, that returns an object with ``data`` and ``sample_rate``."""
 URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+:/")
 """The beginning of an address; a drive of Windows has one letter."""
 MAX_CHANNELS = 64
@@ -174,7 +172,7 @@ def audio_samples(cell: Any, *, row: int = 0) -> tuple[Any, float | None]:
         return cell[_key(cell, SAMPLES)], cell[_key(cell, RATES)]
     if _is_pair(cell):
         return cell
-    if not hasattr(cell, DECODES):
+    if not is_decoder(cell):
         return cell, None
     try:
         decoded = cell.get_all_samples()
@@ -184,6 +182,23 @@ def audio_samples(cell: Any, *, row: int = 0) -> tuple[Any, float | None]:
         raise InvalidSongError(row, "audio", f"{type(cell).__name__}: {error}") from error
     check_rate(rate, row)
     return samples, rate
+
+
+def is_decoder(cell: Any) -> bool:
+    """Say whether a cell is a decoder, as torchcodec's and ``datasets``' ``AudioDecoder``.
+
+    Parameters
+    ----------
+    cell : object
+        The cell.
+
+    Returns
+    -------
+    bool
+        Whether it has ``get_all_samples()``, which returns an object with ``data`` and
+        ``sample_rate``.
+    """
+    return hasattr(cell, "get_all_samples")
 
 
 def audio_form(cell: Any) -> AudioForm:
@@ -202,7 +217,7 @@ def audio_form(cell: Any) -> AudioForm:
         return "waveform" if _key(cell, SAMPLES) == "waveform" else "mapping"
     if _is_pair(cell):
         return "pair"
-    return "mapping" if hasattr(cell, DECODES) else "array"
+    return "mapping" if is_decoder(cell) else "array"
 
 
 def as_cell(waveform: np.ndarray, sampling_rate: float, form: AudioForm) -> Any:
@@ -284,7 +299,7 @@ def check_audio_cell(cell: Any, *, row: int = 0) -> None:
             "audio",
             'bytes where a path, an array or a mapping should be; give a file\'s as {"bytes": ...}',
         )
-    elif hasattr(cell, DECODES):
+    elif is_decoder(cell):
         return
     elif not (isinstance(cell, Sequence) or hasattr(cell, "__array__")) or _has_no_axes(cell):
         raise InvalidSongError(

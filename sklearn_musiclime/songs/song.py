@@ -119,12 +119,9 @@ class Song:
         if isinstance(self.template, pd.DataFrame):
             songs = self.template.iloc[[0] * n_songs]
             for at, copies in own_copies(self.template, n_songs):
-                songs.isetitem(at, pd.Series(copies, index=songs.index, dtype=object))
+                set_column(songs, at, copies)
             for kind, values in cells.items():
-                at = self.columns[kind]
-                is_text = isinstance(songs.dtypes.iloc[at], pd.StringDtype)
-                dtype = songs.dtypes.iloc[at] if is_text and kind == "lyrics" else object
-                songs.isetitem(at, pd.Series(list(values), index=songs.index, dtype=dtype))
+                set_column(songs, self.columns[kind], values, is_text=kind == "lyrics")
             if self.polars_schema is not None:
                 changed = [songs.columns[self.columns[kind]] for kind in cells]
                 return as_polars(songs, self.polars_schema, changed)
@@ -132,12 +129,36 @@ class Song:
         songs = np.empty((n_songs, self.template.shape[1]), dtype=object)
         songs[:] = self.template
         for at, copies in own_copies(self.template, n_songs):
-            for i, value in enumerate(copies):
-                songs[i, at] = value
+            set_column(songs, at, copies)
         for kind, values in cells.items():
-            for i, value in enumerate(values):
-                songs[i, self.columns[kind]] = value
+            set_column(songs, self.columns[kind], values)
         return songs
+
+
+def set_column(
+    songs: pd.DataFrame | np.ndarray, at: int, cells: Sequence, *, is_text: bool = False
+) -> None:
+    """Replace a column of songs, in place.
+
+    Parameters
+    ----------
+    songs : DataFrame or object array of shape (n_songs, n_columns)
+        The songs.
+    at : int
+        Position of the column.
+    cells : sequence of length n_songs
+        What stands in it then, whatever that is.
+    is_text : bool, default=False
+        Whether these are texts, so that a column of a DataFrame that has a type of text keeps it;
+        else it becomes one of objects.
+    """
+    if isinstance(songs, pd.DataFrame):
+        own = songs.dtypes.iloc[at]
+        dtype = own if is_text and isinstance(own, pd.StringDtype) else object
+        songs.isetitem(at, pd.Series(list(cells), index=songs.index, dtype=dtype))
+        return
+    for row, cell in enumerate(cells):  # at once, cells that are lists would become a table
+        songs[row, at] = cell
 
 
 def own_copies(one: Any, n_songs: int) -> Iterator[tuple[int, list[Any]]]:
@@ -178,7 +199,8 @@ def _is_immutable(value: Any) -> bool:
     """Whether a value is a number, a text, None or a tuple of such."""
     if type(value) is tuple:
         return all(map(_is_immutable, value))
-    return value is None or isinstance(value, (str, bytes, int, float, np.generic))
+    # Not any scalar of numpy: those of structured arrays can be changed.
+    return value is None or isinstance(value, (str, bytes, int, float, np.number, np.bool_))
 
 
 def _holds_immutables(entry: Any) -> bool:

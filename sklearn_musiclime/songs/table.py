@@ -20,13 +20,14 @@ from sklearn_musiclime.songs.cells import (
     audio_form,
     audio_samples,
     check_audio_cell,
+    is_decoder,
     part_of_file,
     read_audio,
     read_lyrics,
     read_word_times,
 )
 from sklearn_musiclime.songs.errors import InvalidSongError, is_position, row_name
-from sklearn_musiclime.songs.song import Song, own_copies
+from sklearn_musiclime.songs.song import Song, own_copies, set_column
 from sklearn_musiclime.songs.timed_words import TimedWords
 
 
@@ -109,9 +110,7 @@ class SongTable:
         one = copy.copy(self)
         one.X = _rows(self.X, row)
         one.first_row = self.first_row + row
-        if audio_form(audio := one.cell(0, "audio")) == "mapping" and not isinstance(
-            audio, Mapping
-        ):
+        if is_decoder(audio := one.cell(0, "audio")):
             one._decode(audio)
         return one
 
@@ -122,12 +121,8 @@ class SongTable:
         except InvalidSongError:  # raised again where the song is read
             return
         cell = {"array": np.asarray(samples), "sampling_rate": rate}
-        at = self._where["audio"]
         self.X = self.X.copy()
-        if isinstance(self.X, pd.DataFrame):
-            self.X.isetitem(at, pd.Series([cell], index=self.X.index, dtype=object))
-        else:
-            self.X[0, at] = cell
+        set_column(self.X, self._where["audio"], [cell])
 
     def given(self, row: int) -> Any:
         """Return a row of X as it was given, in the container of X.
@@ -145,12 +140,12 @@ class SongTable:
         own = _rows(self.X, row)
         if isinstance(own, np.ndarray):
             for at, copies in own_copies(own, 1):
-                own[0, at] = copies[0]
+                set_column(own, at, copies)
             return own
         own = own.copy()
         for at, copies in own_copies(own, 1):
             if pd.api.types.is_object_dtype(own.dtypes.iloc[at]):
-                own.isetitem(at, pd.Series(copies, index=own.index, dtype=object))
+                set_column(own, at, copies)
         return own if self._polars_schema is None else as_polars(own, self._polars_schema)
 
     def track_id(self, row: int) -> Hashable:
@@ -208,6 +203,20 @@ class SongTable:
             error.args = (error.row, error.column, error.reason, error.track_id)
             raise
 
+    def has(self, kind: str) -> bool:
+        """Say whether X has the column "audio", "lyrics" or "word_times".
+
+        Parameters
+        ----------
+        kind : {"audio", "lyrics", "word_times"}
+            Which column.
+
+        Returns
+        -------
+        bool
+        """
+        return kind in self._where
+
     def cell(self, row: int, kind: str) -> Any:
         """Return the cell of a row in the column "audio", "lyrics" or "word_times"; None if none.
 
@@ -222,7 +231,7 @@ class SongTable:
         -------
         object
         """
-        if kind not in self._where:
+        if not self.has(kind):
             return None
         at = self._where[kind]
         return self.X.iat[row, at] if isinstance(self.X, pd.DataFrame) else self.X[row, at]
@@ -242,9 +251,27 @@ class SongTable:
         at = self._where[kind]
         return self.X.iloc[:, at] if isinstance(self.X, pd.DataFrame) else self.X[:, at]
 
+    def with_columns(self, columns: Mapping[str, Sequence]) -> Any:
+        """Return a copy of X, in its container, with other cells in some of the columns.
+
+        Parameters
+        ----------
+        columns : mapping of str to sequence of length n_songs
+            The cells, by "audio", "lyrics" and "word_times", of columns that X has.
+
+        Returns
+        -------
+        DataFrame or object array
+            A ``datasets.Dataset`` becomes a DataFrame of pandas.
+        """
+        X = self.X.copy()
+        for kind, cells in columns.items():
+            set_column(X, self._where[kind], cells, is_text=kind == "lyrics")
+        return X if self._polars_schema is None else as_polars(X, self._polars_schema)
+
     def lyrics(self) -> Iterator[str]:
         """Yield the checked lyrics of every song; nothing if X has no lyrics column."""
-        if "lyrics" in self._where:
+        if self.has("lyrics"):
             for row in range(len(self)):
                 with self.naming(row):
                     lyrics = read_lyrics(self.cell(row, "lyrics"), row=self.first_row + row)
@@ -267,9 +294,9 @@ class SongTable:
         """
         at, lyrics = self.first_row + row, None
         with self.naming(row):
-            if "audio" in self._where:
+            if self.has("audio"):
                 check_audio_cell(self.cell(row, "audio"), row=at)
-            if "lyrics" in self._where:
+            if self.has("lyrics"):
                 lyrics = read_lyrics(self.cell(row, "lyrics"), row=at)
             return lyrics, read_word_times(self.cell(row, "word_times"), row=at)
 
@@ -289,7 +316,7 @@ class SongTable:
         """
         lyrics, word_times = self.check(row)
         audio, waveform = self.cell(row, "audio"), None
-        if "audio" in self._where:
+        if self.has("audio"):
             with self.naming(row):
                 waveform = read_audio(audio, sampling_rate, row=self.first_row + row)
         is_part = isinstance(audio, Mapping) and audio_file(audio) is not None
@@ -360,7 +387,7 @@ class SongTable:
             The file is no longer there.
         """
         audio = self.cell(row, "audio")
-        if "audio" in self._where:
+        if self.has("audio"):
             with self.naming(row):
                 check_audio_cell(audio, row=self.first_row + row)
                 source = audio_file(audio)
@@ -390,12 +417,12 @@ class SongTable:
         """
         if isinstance(self.X, pd.DataFrame):
             template = self.X.iloc[[row]]
-            if "audio" in self._where:
+            if self.has("audio"):
                 nothing = pd.Series([None], index=template.index, dtype=object)
                 template.isetitem(self._where["audio"], nothing)
             return template
         template = self.X[[row]].astype(object)
-        if "audio" in self._where:
+        if self.has("audio"):
             template[0, self._where["audio"]] = None
         return template
 
