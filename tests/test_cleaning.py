@@ -11,7 +11,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer
 
 from sklearn_musiclime import MusicLimeExplainer
-from sklearn_musiclime.datasets import clean_lyrics, page_text
+from sklearn_musiclime.components import word_spans
+from sklearn_musiclime.datasets import clean_lyrics, cleaning, page_text
 
 PAGES = {
     "header on the line of a mark": (
@@ -113,6 +114,43 @@ def test_songs_and_their_word_times():
     assert array[0, 1] == page
     with pytest.raises(ValueError, match="no column 'lyrics'"):
         clean_lyrics(X)
+
+
+def test_tables_of_polars_and_columns_of_other_types():
+    polars = pytest.importorskip("polars", reason="needs polars")
+    times = [[(0.0, 0.5), (0.5, 1.0), (1.0, 1.5)]]
+    X = polars.DataFrame({"audio": ["a.wav"], "lyrics": ["[Chorus]\nla la"], "word_times": times})
+    with pytest.warns(UserWarning, match=r"1 section mark\(s\)"):
+        found = clean_lyrics(X)
+    assert found.schema == X.schema
+    assert found["lyrics"].to_list() == ["la la"]
+    assert found["word_times"].to_list() == [[[0.5, 1.0], [1.0, 1.5]]]
+    for dtype in ("category", "string", object):
+        X = pd.DataFrame({"lyrics": pd.Series(["[Chorus]\nla", "lo"], dtype=dtype)})
+        with pytest.warns(UserWarning, match="1 song"):
+            assert clean_lyrics(X)["lyrics"].tolist() == ["la", "lo"]
+    assert len(clean_lyrics(X.iloc[:0])) == 0
+
+
+@pytest.mark.parametrize("X", [pd.Series(["la"]), [["a.wav", "la"]]])
+def test_what_is_no_table_of_songs(X):
+    with pytest.raises(TypeError, match="X must be a pandas or polars DataFrame"):
+        clean_lyrics(X)
+
+
+def test_many_marks_are_one_search(monkeypatch):
+    """Lyrics are cut into words once a kind of piece, however many pieces there are."""
+    cut = []
+    monkeypatch.setattr(cleaning, "word_spans", lambda text: cut.append(text) or word_spans(text))
+    page = "\n".join(["1 ContributorX Lyrics", *["[Chorus]\nla la"] * 300, "lo5Embed"])
+    times = [(float(i), i + 0.5) for i in range(len(word_spans(page)))]
+    X = pd.DataFrame({"lyrics": [page]})
+    X["word_times"] = [times]
+    with pytest.warns(UserWarning, match=r"300 section mark\(s\)"):
+        found = clean_lyrics(X)
+    assert len(cut) == 3
+    assert found["lyrics"][0] == "\n".join(["la la"] * 300 + ["lo"])
+    assert len(found["word_times"][0]) == 601
 
 
 def test_words_that_carry_their_times_are_found_after_cleaning(noise):

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 import warnings
+from bisect import bisect_right
 from collections import Counter
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import pandas as pd
-
 from sklearn_musiclime.components.lyrics import word_spans
+from sklearn_musiclime.songs import SongTable
 
 SECTIONS = (
     "intro|verse|pre-?chorus|chorus|post-?chorus|hook|refrain|bridge|interlude|break|breakdown|"
@@ -20,10 +21,10 @@ SECTIONS = (
 )
 """Names of sections, as marks in brackets have them."""
 _HEADER = re.compile(
-    r"\A\s*(?:\d+ Contributors?.*Lyrics(?=\S|[ \t]*(?:\n|\Z))|[^\n\[]*Lyrics(?=\[))"
+    r"\A\s*+(?:\d+ Contributors?.*Lyrics(?=\S|[ \t]*(?:\n|\Z))|[^\n\[]*Lyrics(?=\[))"
 )
 _FOOTER = re.compile(
-    r"(?:(?<=\S)|^)(?:\d[\d.,]*K?)?(?:Embed|EmbedShare URLCopyEmbedCopy)\s*\Z", re.MULTILINE
+    r"(?:(?<=\S)|^)(?:\d[\d.,]{0,12}K?)?(?:Embed|EmbedShare URLCopyEmbedCopy)\s*\Z", re.MULTILINE
 )
 _RELATED = re.compile(r"^You might also like(?=\S|\s*$)", re.MULTILINE)
 _TICKETS = re.compile(r"See .{1,80}? LiveGet tickets as low as \$\d+")
@@ -70,7 +71,7 @@ def clean_lyrics(X: Any, *, lyrics_column: str = "lyrics") -> Any:
 
     Parameters
     ----------
-    X : DataFrame, object array of shape (n_songs, 2) or more, or str
+    X : DataFrame, datasets.Dataset, object array of shape (n_songs, 2) or more, or str
         The songs, or the lyrics of one.
     lyrics_column : str, default="lyrics"
         Name of the column of lyrics. An array has them in its second column, and word times in its
@@ -79,7 +80,12 @@ def clean_lyrics(X: Any, *, lyrics_column: str = "lyrics") -> Any:
     Returns
     -------
     DataFrame, object array or str
-        A copy of X with clean lyrics.
+        A copy of X with clean lyrics; of a ``datasets.Dataset``, a DataFrame of pandas.
+
+    Raises
+    ------
+    TypeError, ValueError
+        X is no table of songs, or has no column of lyrics.
 
     Warns
     -----
@@ -107,40 +113,37 @@ def clean_lyrics(X: Any, *, lyrics_column: str = "lyrics") -> Any:
     >>> from sklearn.preprocessing import FunctionTransformer
     >>> cleaner = FunctionTransformer(clean_lyrics)
     """
-    taken: list[tuple[int, PageText]] = []
+    if not len(X):
+        return X
     if isinstance(X, str):
-        cleaned, _ = _clean(X, None, 0, taken)
+        cleaned, _, pieces = _clean(X, None)
+        taken = [(0, piece) for piece in pieces]
     else:
-        cleaned = X.copy()
-        is_frame = isinstance(X, pd.DataFrame)
-        if is_frame and lyrics_column not in X:
-            raise ValueError(f"X has no column {lyrics_column!r}; it has {list(X)}")
-        texts = X[lyrics_column] if is_frame else X[:, 1]
-        has_times = "word_times" in X if is_frame else X.shape[1] > 2
-        times = (X["word_times"] if is_frame else X[:, 2]) if has_times else [None] * len(X)
-        pairs = [
-            _clean(text, cell, row, taken)
-            for row, (text, cell) in enumerate(zip(texts, times, strict=True))
-        ]
-        columns = [[text for text, _ in pairs], [cell for _, cell in pairs]]
-        names = (lyrics_column, "word_times") if is_frame else (1, 2)
-        for name, column in zip(names[: 1 + has_times], columns, strict=False):
-            if is_frame:
-                dtype = X[name].dtype if name == lyrics_column else object
-                cleaned[name] = pd.Series(column, index=X.index, dtype=dtype)
-            else:
-                for row, cell in enumerate(column):
-                    cleaned[row, name] = cell
+        table = SongTable(X, lyrics=lyrics_column, modalities=("lyrics",))
+        columns: dict[str, list] = {"lyrics": [], "word_times": []}
+        taken = []
+        for row in range(len(table)):
+            text, times, pieces = _clean(table.cell(row, "lyrics"), table.cell(row, "word_times"))
+            columns["lyrics"].append(text)
+            columns["word_times"].append(times)
+            taken += [(row, piece) for piece in pieces]
+        if not table.has("word_times"):
+            del columns["word_times"]
+        cleaned = table.with_columns(columns)
     if taken:
-        counts = Counter(piece.kind for _, piece in taken)
-        first = {piece.kind: (row, piece.text) for row, piece in reversed(taken)}
-        told = "; ".join(
-            f"{count} {kind}(s), the first in row {first[kind][0]}: {first[kind][1].strip()!r:.60}"
-            for kind, count in counts.items()
-        )
-        n_songs = len({row for row, _ in taken})
-        warnings.warn(f"taken out of the lyrics of {n_songs} song(s): {told}", stacklevel=2)
+        warnings.warn(_told(taken), stacklevel=2)
     return cleaned
+
+
+def _told(taken: Sequence[tuple[int, PageText]]) -> str:
+    """What was taken: how much of each kind, and the first piece of it."""
+    counts = Counter(piece.kind for _, piece in taken)
+    first = {piece.kind: (row, piece.text.strip()) for row, piece in reversed(taken)}
+    kinds = "; ".join(
+        f"{count} {kind}(s), the first in row {first[kind][0]}: {first[kind][1]!r:.60}"
+        for kind, count in counts.items()
+    )
+    return f"taken out of the lyrics of {len({row for row, _ in taken})} song(s): {kinds}"
 
 
 def page_text(lyrics: str) -> list[PageText]:
@@ -162,31 +165,50 @@ def page_text(lyrics: str) -> list[PageText]:
     >>> page_text("[Hook]\nla la [la]")
     [PageText(kind='section mark', text='[Hook]')]
     """
-    taken: list[tuple[int, PageText]] = []
-    _clean(lyrics, None, 0, taken)
-    return [piece for _, piece in taken]
+    return _clean(lyrics, None)[2]
 
 
-def _clean(text: Any, times: Any, row: int, taken: list[tuple[int, PageText]]) -> tuple[Any, Any]:
-    """Clean lyrics and word times, piece by piece, and add the pieces to `taken`."""
+def _clean(text: Any, times: Any) -> tuple[Any, Any, list[PageText]]:
+    """Clean lyrics and word times; also return what was taken of the lyrics, in order.
+
+    All pieces of a kind go at once, and then the search begins anew, since what stands before or
+    behind them may be pieces by now.
+    """
+    taken: list[PageText] = []
     while isinstance(text, str):
-        found = ((kind, pattern.search(text)) for kind, pattern in _KINDS.items())
-        kind, match = next(((kind, match) for kind, match in found if match), ("", None))
-        if match is None:
+        found = ((kind, list(pattern.finditer(text))) for kind, pattern in _KINDS.items())
+        kind, matches = next(((kind, matches) for kind, matches in found if matches), ("", []))
+        if not matches:
             break
-        start, end = match.span()
-        taken.append((row, PageText(kind, match.group())))
-        words = word_spans(text)
-        if times is not None and hasattr(times, "__len__") and len(times) == len(words):
-            kept = [not (start <= first and last <= end) for first, last in words]
-            times = [cell for cell, keep in zip(times, kept, strict=True) if keep]
-        line_begins = text[:start].rpartition("\n")[2].strip() == ""
-        line_ends = text[end:].partition("\n")[0].strip() == ""
-        if line_begins and line_ends:  # nothing is left of the line
-            start = text.rfind("\n", 0, start) + 1
-            newline = text.find("\n", end)
-            end = len(text) if newline < 0 else newline + 1
-        text = text[:start] + text[end:]
+        taken += [PageText(kind, match.group()) for match in matches]
+        if times is not None:
+            times = _without_times(text, times, matches)
+        for match in reversed(matches):  # from the end, so that positions before it stay
+            text = _without(text, *match.span())
         if kind == "footer":
             text = text.rstrip("\n")
-    return text, times
+    return text, times, taken
+
+
+def _without_times(text: str, times: Any, matches: Sequence[re.Match[str]]) -> Any:
+    """The times of the words that no match holds, if there is one for each word in order."""
+    words = word_spans(text)
+    if not hasattr(times, "__len__") or len(times) != len(words):
+        return times
+    begins, ends = [match.start() for match in matches], [match.end() for match in matches]
+    kept = []
+    for (first, last), cell in zip(words, times, strict=True):
+        before = bisect_right(begins, first)  # matches that begin no later than the word
+        if before == 0 or last > ends[before - 1]:
+            kept.append(cell)
+    return kept
+
+
+def _without(text: str, start: int, end: int) -> str:
+    """A text without a piece, and without its line if nothing is left of that."""
+    line_begins = text.rfind("\n", 0, start) + 1
+    line_ends = text.find("\n", end)
+    line_ends = len(text) if line_ends < 0 else line_ends
+    if not (text[line_begins:start] + text[end:line_ends]).strip():
+        start, end = line_begins, line_ends + 1
+    return text[:start] + text[end:]
