@@ -295,6 +295,19 @@ def test_subtitles_of_other_kinds_are_read_with_pysubs2(tmp_path, monkeypatch):
         read_lyrics_file(path)
 
 
+@pytest.mark.parametrize(
+    "line", ["♪ ♪ Silver rivers ♪ ♪", "♪♪\xa0Silver rivers🎵 🎶", "Silver rivers ♪ \ufe0f"]
+)
+@pytest.mark.parametrize("suffix", ["srt", "vtt"])
+def test_all_music_signs_at_the_ends_of_a_line_are_left_out(line, suffix, tmp_path):
+    head, point = ("WEBVTT\n\n", ".") if suffix == "vtt" else ("1\n", ",")
+    text = f"{head}00:00:01{point}000 --> 00:00:02{point}000\n{line}\n"
+    (tmp_path / f"song.{suffix}").write_text(text, encoding="utf-8")
+    found = read_lyrics_file(tmp_path / f"song.{suffix}")
+    assert found.text == "Silver rivers"
+    assert found.word_times == [(1.0, 2.0)] * 2
+
+
 PATHS = ("lyrics/001.docx", "https://example.org/song", "C:\\songs\\a.rtf", "001.pdf", " a/b/c ")
 WORDS = ("la la", "and/or", "word", "3.14", "hey...", "U.S.A.", "go to https://example.org", "")
 

@@ -20,7 +20,8 @@ _TIMING = re.compile(rf"\s*{_TIME}\s*-->\s*{_TIME}(?:\s.*)?")
 _STAMP = re.compile(rf"<{_TIME}>")
 _TAG = re.compile(r"</?[a-zA-Z][^<>]*>|\{\\[^{}]*\}")
 _SIGNS = "♩♪♫♬🎵🎶\ufe0e\ufe0f"  # they say that somebody sings
-_EDGE_SIGNS = re.compile(rf"^[\s{_SIGNS}]*|[\s{_SIGNS}]*$")
+_FIRST_SIGNS = re.compile(rf"^[\s{_SIGNS}]+")
+_LAST_SIGNS = re.compile(rf"(?<![\s{_SIGNS}])[\s{_SIGNS}]+$")  # a run is looked at once
 
 
 def read_subtitles(text: str, *, start: float = 0.0, end: float = np.inf) -> TimedLyrics:
@@ -145,8 +146,8 @@ def _pieces(line: str) -> Pieces:
     texts = [line[: stops[0]]]
     texts += [line[stamp.end() : stop] for stamp, stop in zip(stamps, stops[1:], strict=True)]
     texts = [html.unescape(_TAG.sub("", text)).replace("\n", " ") for text in texts]
-    texts[0] = texts[0].lstrip().lstrip(_SIGNS).lstrip()
-    texts[-1] = texts[-1].rstrip().rstrip(_SIGNS).rstrip()
+    texts[0] = _FIRST_SIGNS.sub("", texts[0])
+    texts[-1] = _LAST_SIGNS.sub("", texts[-1])
     return list(zip([None, *(_seconds(stamp.groups()) for stamp in stamps)], texts, strict=True))
 
 
@@ -155,4 +156,4 @@ def _plain(pieces: Pieces) -> str:
 
 
 def _without_signs(line: str) -> str:
-    return _EDGE_SIGNS.sub("", line)
+    return _LAST_SIGNS.sub("", _FIRST_SIGNS.sub("", line))
