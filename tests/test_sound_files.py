@@ -240,6 +240,31 @@ def test_an_ogg_that_ends_within_a_page_was_cut(kind, how, tmp_path):
     assert len(read_audio(path, RATE)) / RATE == pytest.approx(30.0, abs=0.1)
 
 
+@pytest.mark.parametrize("kind", ["ogg vorbis", "opus"])
+@pytest.mark.parametrize("how", ["path", "bytes"])
+def test_joined_ogg_files_are_read_to_the_end_of_the_last(kind, how, tmp_path):
+    path, parts = tmp_path / "song", (melody(3.0), melody(4.0, seed=1))
+    data = b""
+    for part in parts:
+        FORMATS[kind][0](path, part)
+        data += path.read_bytes()
+
+    def cell(content):
+        path.write_bytes(content)
+        return {"path": str(path)} if how == "path" else {"bytes": content}
+
+    found = read_audio(cell(data), RATE)
+    assert len(found) / RATE == pytest.approx(7.0, abs=0.05)
+    lag, error = lag_and_error(found[-int(3.5 * RATE) :], parts[1][-int(3.5 * RATE) :])
+    assert abs(lag) < 0.03 * RATE
+    assert error < 0.2
+    across = read_audio(cell(data) | {"start": 2.0, "end": 5.0}, RATE)
+    inside = slice(100, -100)  # a part is resampled by itself, which its ends show
+    np.testing.assert_allclose(across[inside], found[2 * RATE : 5 * RATE][inside], atol=0.02)
+    with pytest.raises(InvalidSongError, match="its last page is not whole"):
+        read_audio(cell(data[:-500]), RATE)
+
+
 def test_a_wav_whose_writer_never_knew_its_length_is_read_whole(tmp_path):
     soundfile.write(tmp_path / "piped.wav", melody(), RATE, subtype="PCM_16")
     data = bytearray((tmp_path / "piped.wav").read_bytes())

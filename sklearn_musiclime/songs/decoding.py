@@ -32,8 +32,12 @@ MPEG = "MP3"
 """What soundfile calls MPEG audio, whose length libsndfile does not count."""
 CUT_CHUNK = re.compile(r"(?:data|SSND|Data Size|riff|Riff size) *: (\d+) \(should be (\d+)\)")
 """What libsndfile's log says of a file that ends before its samples do."""
-OGG_PAGE_BYTES = 27 + 255 + 255 * 255
-"""Most bytes of a page of an Ogg file."""
+OGG_HEADER_BYTES = 27
+"""Bytes of the header of a page of an Ogg file, the last of which counts the segments."""
+OGG_STREAM = slice(14, 18)
+"""Where a page's header has the serial number of its stream."""
+OGG_PAGE_BYTES = OGG_HEADER_BYTES + 255 + 255 * 255
+"""Most bytes of a page: each of its segments has a length of one byte."""
 UNFINISHED = 2**31 - 2**16
 """Bytes of samples that a header claims, from here on, where its writer didn't know the number."""
 
@@ -78,7 +82,7 @@ def decode(
         waveform, rate, claimed = _by_libsndfile(source, row, start, end)
         if not _lacks(len(waveform) / rate, start, end, claimed):
             return waveform, rate
-        cause: Exception | None = None
+        cause: object = f"{len(waveform) / rate:.2f} s can be read"
     except InvalidSongError:
         raise
     # TypeError: what is called .raw could be read only if we knew what is in it. ValueError: what
@@ -125,8 +129,12 @@ def _by_libsndfile(
             counted, claimed = mp3_lengths(source)
             if abs(counted - file.frames / rate) > CUT:
                 return np.empty(0, dtype=np.float32), rate, max(counted, claimed)
-        elif file.format == "OGG" and _ends_in_a_page(source):
-            claimed = math.inf
+        elif file.format == "OGG":
+            is_whole, is_one = _ogg_end(source)
+            if not is_whole:
+                claimed = math.inf
+            elif not is_one:
+                raise ValueError("it reads the first of several streams")
         elif file.frames >= MAX_OFFSET:  # a stream that was never finished
             claimed = 0.0
         elif (sizes := CUT_CHUNK.search(log)) and int(sizes[1]) < UNFINISHED:
@@ -137,19 +145,36 @@ def _by_libsndfile(
         return _read_blocks(read, file.channels, 0, last - first, row), rate, claimed
 
 
-def _ends_in_a_page(source: Path | bytes) -> bool:
-    """Say whether an Ogg file, which does not say how long it lasts, ends within a page."""
+def _ogg_end(source: Path | bytes) -> tuple[bool, bool]:
+    """Say of an Ogg file, which does not say how long it lasts, how it ends.
+
+    Parameters
+    ----------
+    source : Path or bytes
+        The file or its content.
+
+    Returns
+    -------
+    is_whole : bool
+        Whether it does not end within a page.
+    is_one : bool
+        Whether its last page is of the same stream as its first: files that are joined, as of a
+        radio's recordings, have one stream after the other, of which libsndfile reads one.
+
+    References
+    ----------
+    Pfeiffer, "The Ogg encapsulation format version 0", RFC 3533, 2003.
+    """
     with opened(source) as file:
+        first = file.read(OGG_HEADER_BYTES)
         n_bytes = file.seek(0, 2)
         file.seek(max(n_bytes - OGG_PAGE_BYTES, 0))
         tail = file.read()
-    at = tail.rfind(b"OggS")
-    n_segments = tail[at + 26] if 0 <= at < len(tail) - 26 else None
-    if at < 0:
-        return False
-    return n_segments is None or (
-        at + 27 + n_segments + sum(tail[at + 27 : at + 27 + n_segments]) > len(tail)
-    )
+    page = tail[max(tail.rfind(b"OggS"), 0) :]
+    n_segments = page[OGG_HEADER_BYTES - 1] if len(page) >= OGG_HEADER_BYTES else 0
+    segments = page[OGG_HEADER_BYTES : OGG_HEADER_BYTES + n_segments]
+    is_whole = OGG_HEADER_BYTES + n_segments + sum(segments) <= len(page)
+    return is_whole, page[OGG_STREAM] == first[OGG_STREAM]
 
 
 def _by_ffmpeg(
