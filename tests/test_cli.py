@@ -71,6 +71,32 @@ def test_the_number_of_songs_is_chosen_unless_it_is_given(capsys):
     assert "a whole number or auto, got 'many'" in capsys.readouterr().err
 
 
+TIMED = {
+    "srt": "1\n00:00:00,200 --> 00:00:00,900\nSilver rivières\n\n"
+           "2\n00:00:01,000 --> 00:00:01,800\nover stone\n",
+    "lrc": "[00:00.20]<00:00.20>Silver <00:00.50>rivières<00:00.90>\n"
+           "[00:01.00]<00:01.00>over <00:01.40>stone<00:01.80>\n",
+}  # fmt: skip
+SUNG = {
+    "srt": [(0.2, 0.9), (0.2, 0.9), (1.0, 1.8), (1.0, 1.8)],
+    "lrc": [(0.2, 0.5), (0.5, 0.9), (1.0, 1.4), (1.4, 1.8)],
+}
+
+
+@pytest.mark.parametrize("suffix", TIMED)
+def test_words_of_a_timed_file_have_its_times(saved, suffix, tmp_path):
+    lyrics = tmp_path / f"lyrics.{suffix}"
+    lyrics.write_text(TIMED[suffix], encoding="latin-1")
+    out = tmp_path / "out"
+    assert explain(saved, out, "--encoding", "latin-1", lyrics=lyrics) == 0
+    frame = LocalExplanation.load(out / "explanation.json").to_frame().set_index("component")
+    words = ["Silver", "rivières", "over", "stone"]
+    found = frame.loc[words, ["start", "end"]].to_numpy()
+    np.testing.assert_allclose(found, SUNG[suffix])
+    page = (out / "explanation.html").read_text(encoding="utf-8")
+    assert all(word in page for word in words)
+
+
 @pytest.mark.slow
 def test_demo_on_real_songs(real_path, tmp_path, capfd):
     """What the table says is what the files hold and play."""
