@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from sklearn.frozen import FrozenEstimator
 
+from sklearn_musiclime._runtime.compilation import compile_librosa
 from sklearn_musiclime.commands import demo_model
 from sklearn_musiclime.datasets import load_jamendo_lyrics, make_songs
 
@@ -19,6 +20,12 @@ collect_ignore = ["identities.py"]  # a script that takes its folder from the co
 
 RATE = 22050
 REAL_SONGS = Path(__file__).parents[2] / "shared" / "data" / "jamendolyrics"
+
+
+def pytest_configure(config):
+    """Compile before workers of pytest would do so at the same time."""
+    if getattr(config.option, "numprocesses", None):
+        compile_librosa()
 
 
 def pytest_itemcollected(item):

@@ -94,7 +94,7 @@ def test_words_of_a_timed_file_have_its_times(saved, suffix, tmp_path):
     found = frame.loc[words, ["start", "end"]].to_numpy()
     np.testing.assert_allclose(found, SUNG[suffix])
     page = (out / "explanation.html").read_text(encoding="utf-8")
-    assert all(word in page for word in words)
+    assert all(json.dumps(word) in page for word in words)
 
 
 @pytest.mark.slow

@@ -15,6 +15,8 @@ from joblib import Parallel, effective_n_jobs
 from joblib.parallel import get_active_backend
 from sklearn import config_context, get_config
 
+from sklearn_musiclime._runtime.compilation import compile_librosa
+
 BLOCK_TASKS = 8
 """Tasks a worker in each block that a backend without streaming gets."""
 
@@ -37,6 +39,7 @@ class StreamingParallel:
 
     def __init__(self, n_jobs: int | None = None):
         self._block, self._is_open = None, False
+        prepare_workers(n_jobs)
         try:
             self._parallel = Parallel(n_jobs=n_jobs, return_as="generator")
         except ValueError:  # ray's backend can't; its results come in blocks
@@ -75,6 +78,19 @@ class StreamingParallel:
     def __exit__(self, *error: object) -> None:
         self._is_open = False
         self._parallel.__exit__(*error)
+
+
+def prepare_workers(n_jobs: int | None) -> None:
+    """Do what has to be done once before processes of joblib's do it at the same time.
+
+    Parameters
+    ----------
+    n_jobs : int or None
+        Tasks at a time, on the joblib backend that is active.
+    """
+    is_of_threads = getattr(get_active_backend()[0], "supports_sharedmem", False)
+    if effective_n_jobs(n_jobs) > 1 and not is_of_threads:
+        compile_librosa()
 
 
 def _configured(config: dict[str, Any], task: Callable, *args: Any, **kwargs: Any) -> Any:

@@ -17,6 +17,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.parallel import Parallel, delayed
 from sklearn.utils.validation import check_is_fitted, has_fit_parameter, validate_data
 
+from sklearn_musiclime._runtime.parallel import prepare_workers
 from sklearn_musiclime.fusion._columns import modalities_of, read_columns
 from sklearn_musiclime.fusion._folds import split
 from sklearn_musiclime.fusion.early import default_featurizer
@@ -173,6 +174,7 @@ class LateFusionClassifier(ClassifierMixin, BaseEstimator):
         check_consistent_length(X, y, sample_weight, groups)
         self.classes_ = np.unique(y)
         weights = {modality: _weights(c, sample_weight) for modality, c in classifiers.items()}
+        prepare_workers(self.n_jobs)
         fitted = Parallel(n_jobs=self.n_jobs)(
             delayed(clone(classifier).fit)(columns[modality], y, **weights[modality])
             for modality, classifier in classifiers.items()

@@ -15,6 +15,7 @@ from joblib import Parallel, delayed
 from sklearn.base import BaseEstimator, TransformerMixin
 from sklearn.utils.validation import _check_feature_names_in
 
+from sklearn_musiclime._runtime.parallel import prepare_workers
 from sklearn_musiclime.featurizers.audio.cross_spectra import (
     log_mel_of_cases,
     mel_basis,
@@ -285,6 +286,7 @@ class SpectralStatistics(TransformerMixin, BaseEstimator):
             if pooled is not None:
                 return np.hstack([pooled[name][perturbed.rows] for name in self.statistics])
         cells, _ = audio_cells(X)
+        prepare_workers(self.n_jobs)
         rows = Parallel(n_jobs=self.n_jobs)(
             delayed(self._pooled)(cell, row) for row, cell in enumerate(cells)
         )
