@@ -35,6 +35,7 @@ from sklearn_musiclime.components.decomposition import (
     decompose,
     link_components,
 )
+from sklearn_musiclime.components.fills import Fill
 from sklearn_musiclime.components.lyrics import LyricUnits
 from sklearn_musiclime.components.segmentation import Segmenter
 from sklearn_musiclime.components.separation import Separator
@@ -138,6 +139,7 @@ class SongExplainer:
     segmenter: Segmenter
     lyric_units: LyricUnits
     mask_token: str | None
+    fill: Fill
     modality: Modalities
     design: str
     n_samples: int | tuple[int, int] | Literal["auto"]
@@ -213,8 +215,8 @@ class SongExplainer:
         if which is not None:
             check_n_pairs(scorer.components.n_audio, scorer.components.n_lyrics, which)
         labelled = self.choose_labels(scorer, table)
-        first, scores = self.first_answers(scorer, drawing, labelled)
-        if first.is_noisy:
+        first, scores, is_steady = self.first_answers(scorer, drawing, labelled)
+        if not is_steady:
             given = replace(labelled.given, is_steady=False)
         else:
             given = labelled.given.compare(scorer.song, labelled.scores, scores)
@@ -259,6 +261,7 @@ class SongExplainer:
             lyric_units=self.lyric_units,
             mask_token=self.mask_token,
             modality=self.modality,
+            fill=self.fill,
         )
 
     def scorer(self, table: SongTable, parallel: StreamingParallel, progress: tqdm) -> Scorer:
@@ -333,7 +336,7 @@ class SongExplainer:
 
     def first_answers(
         self, scorer: Scorer, drawing: Drawing, labelled: Labelled
-    ) -> tuple[Neighbourhood, np.ndarray]:
+    ) -> tuple[Neighbourhood, np.ndarray, bool]:
         """Draw the first masks and score them, and check whether the scores are deterministic.
 
         Parameters
@@ -351,11 +354,13 @@ class SongExplainer:
             The masks.
         scores : ndarray of shape (n_pairs, n_columns)
             Scores of all pairs of audio and lyric masks of the neighbourhood.
+        is_steady : bool
+            Whether the model gave the song itself the same scores twice.
         """
         first, scores = _ask(scorer, drawing.first(), labelled)
         scorer.check_parts(first, scores, labelled.scores)
         if is_same_answer(scores[0], labelled.scores, scores):
-            return first, scores
+            return first, scores, True
         warnings.warn(
             f"{scorer.song.name}: the model scored the same song {labelled.scores}, then "
             f"{scores[0]}. What is explained is the average of its answers; standard errors "
@@ -365,8 +370,8 @@ class SongExplainer:
             stacklevel=2,
         )
         if first.is_exhaustive and self.design != "exhaustive":  # draw with replacement
-            return _ask(scorer, drawing.first(replacement=True), labelled)
-        return replace(first, is_noisy=True), scores
+            return *_ask(scorer, drawing.first(replacement=True), labelled), False
+        return replace(first, is_noisy=True), scores, False
 
     def fit_surrogate(
         self,
@@ -541,13 +546,14 @@ class SongExplainer:
         if isinstance(n_samples, str):
             n_samples = automatic_n_samples(
                 design, n_columns, scorer.factored,
-                has_proxy=self._takes_proxy(design),
+                has_proxy=self._takes_proxy(design), n_fills=components.n_fills,
                 most=None if self.tol is None else self.max_samples,
             )  # fmt: skip
         rng = song_generator(self.seed, scorer.song, components)
         return Drawing(
-            design, n_columns, n_samples, rng, self.kernel, self.interactions is not None
-        )
+            design, n_columns, n_samples, rng, self.kernel, self.interactions is not None,
+            components.n_fills,
+        )  # fmt: skip
 
     def _fit(self, scorer: Scorer, drawing: Drawing) -> Fit:
         """Return the fit of the surrogate, with a proxy if it takes one."""
@@ -643,6 +649,7 @@ class SongExplainer:
                 else getattr(self.lyric_units, "__qualname__", repr(self.lyric_units))
             ),
             "mask_token": self.mask_token,
+            "fill": self.fill if isinstance(self.fill, str) else self.fill.name,
             "modality": self.modality,
             "sampling_rate": self.sampling_rate,
             "seed": self.seed,

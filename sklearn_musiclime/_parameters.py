@@ -15,6 +15,7 @@ from sklearn.utils._param_validation import (
     StrOptions,
 )
 
+from sklearn_musiclime.components.fills import FILLS, Donors
 from sklearn_musiclime.components.lyrics import LYRIC_UNITS
 from sklearn_musiclime.neighbourhood import DESIGNS, check_design
 from sklearn_musiclime.surrogate import (
@@ -31,6 +32,7 @@ CONSTRAINTS: dict[str, Any] = {
     "segmenter": [HasMethods("segment")],
     "lyric_units": [StrOptions(set(LYRIC_UNITS)), callable],
     "mask_token": [str, None],
+    "fill": [StrOptions(set(FILLS)), Donors],
     "modality": [StrOptions({"both", "audio", "lyrics"})],
     "design": [StrOptions({"auto", *DESIGNS})],
     "n_samples": [Interval(Integral, 2, None, closed="left"), "array-like", StrOptions({"auto"})],

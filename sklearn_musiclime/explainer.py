@@ -30,6 +30,7 @@ from sklearn_musiclime._runtime.cache import ResultCache
 from sklearn_musiclime._runtime.fingerprint import fingerprint
 from sklearn_musiclime._runtime.parallel import StreamingParallel
 from sklearn_musiclime._version import __version__
+from sklearn_musiclime.components.fills import Donors, Fill
 from sklearn_musiclime.components.lyrics import LyricUnits, split_lyrics
 from sklearn_musiclime.components.segmentation import Segmenter, UniformSegmenter
 from sklearn_musiclime.components.separation import HPSSSeparator, RecallingSeparator, Separator
@@ -81,6 +82,12 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         one of these. See :mod:`sklearn_musiclime.components.lyrics` for what a word is.
     mask_token : str or None, default=None
         Text that replaces lyrics that are left out, such as "[MASK]". None: they are removed.
+    fill : {"silence", "noise", "mean"} or Donors, default="silence"
+        What a source is replaced by where it is left out: silence; noise with its mean spectrum;
+        its mean magnitudes; or the same place of other songs,
+        :class:`~sklearn_musiclime.Donors`, whose words also replace lyrics if there is no
+        `mask_token`. See :mod:`sklearn_musiclime.components.fills`
+        for which to choose.
     modality : {"both", "audio", "lyrics"}, default="both"
         Modality whose components are explained. The other modality is never perturbed.
     design : {"auto", "crossed", "paired", "independent", "exhaustive"}, default="auto"
@@ -253,6 +260,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         segmenter: Segmenter = _DEFAULT_SEGMENTER,
         lyric_units: LyricUnits = "words",
         mask_token: str | None = None,
+        fill: Donors | Literal["silence", "noise", "mean"] = "silence",
         modality: str = "both",
         design: str = "auto",
         n_samples: int | tuple[int, int] | Literal["auto"] = "auto",
@@ -287,6 +295,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         self.segmenter = clone(segmenter) if segmenter is _DEFAULT_SEGMENTER else segmenter
         self.lyric_units = lyric_units
         self.mask_token = mask_token
+        self.fill = fill
         self.modality = modality
         self.design = design
         self.n_samples = n_samples
@@ -728,9 +737,15 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
             # A separator may hold a network, so it is hashed once instead of once per song.
             key = fingerprint(version=self.cache_version, separator=separator)
             separator = RecallingSeparator(separator, cache, key)
+        fill: Fill
+        if isinstance(self.fill, Donors):
+            donors = self._table(self.fill.songs)
+            fill = self.fill.read(donors, self.sampling_rate_, separator)
+        else:
+            fill = self.fill
         return SongExplainer.of(
             self, score=self._score_function(), model=self.model_, labels=labels, seed=seed,
-            sampling_rate=self.sampling_rate_, separator=separator,
+            sampling_rate=self.sampling_rate_, separator=separator, fill=fill,
         )  # fmt: skip
 
     def _check_song(self, table: SongTable, row: int) -> str | None:

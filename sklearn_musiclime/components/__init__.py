@@ -44,6 +44,7 @@ samples to draw.
 """
 
 from sklearn_musiclime.components.decomposition import AudioComponents, Decomposition, decompose
+from sklearn_musiclime.components.fills import Donors
 from sklearn_musiclime.components.lyrics import LyricComponents, split_lyrics, word_spans
 from sklearn_musiclime.components.segmentation import (
     BeatSegmenter,
@@ -67,6 +68,7 @@ __all__ = [
     "BeatSegmenter",
     "ChainSeparator",
     "Decomposition",
+    "Donors",
     "HPSSSeparator",
     "LyricComponents",
     "LyricLineSegmenter",

@@ -8,6 +8,7 @@ from typing import Literal
 import numpy as np
 import scipy.sparse.csgraph
 
+from sklearn_musiclime.components.fills import Fill, fill_audio, fill_lyrics
 from sklearn_musiclime.components.lyrics import (
     LyricComponents,
     LyricUnits,
@@ -21,6 +22,8 @@ from sklearn_musiclime.songs import InvalidSongError, Song
 
 Modalities = Literal["both", "audio", "lyrics"]
 """The modalities whose components are explained."""
+GROUND = "ground"
+"""Name of the sum of all fills, as a source that is always on."""
 VOCALS = "vocals"
 """Name of the source that contains the singing voice, for linking words with it."""
 
@@ -43,6 +46,9 @@ class AudioComponents:
         Boundaries of the segments in samples: segment i is ``[borders[i], borders[i + 1])``.
     sampling_rate : float
         Sampling rate in Hz.
+    fills : ndarray of shape (n_fills, n_sources, n_samples), dtype float32, or None
+        What each source is replaced by where it is left out, see
+        :mod:`sklearn_musiclime.components.fills`. None: silence.
     """
 
     mix: np.ndarray | None
@@ -50,6 +56,7 @@ class AudioComponents:
     sources: np.ndarray | None
     borders: np.ndarray
     sampling_rate: float
+    fills: np.ndarray | None = None
 
     @property
     def n_segments(self) -> int:
@@ -68,6 +75,29 @@ class AudioComponents:
 
     def __len__(self) -> int:
         return len(self.source_names) * self.n_segments
+
+    def over_fill(self, fill: int) -> AudioComponents:
+        """Return the same song as sources over a ground that is always there.
+
+        A source that is left out leaves its fill. So a perturbed song is the sum of all fills, the
+        ground, and of what each source that is kept adds to its fill.
+
+        Parameters
+        ----------
+        fill : int
+            Number of the fill.
+
+        Returns
+        -------
+        AudioComponents
+            A further source is the ground, the others are their differences from their fills.
+        """
+        assert self.sources is not None
+        assert self.fills is not None
+        own = self.fills[fill]
+        sources = np.vstack([self.sources - own, own.sum(axis=0, keepdims=True)])
+        names = (*self.source_names, GROUND)
+        return replace(self, source_names=names, sources=sources, fills=None)
 
 
 @dataclass(frozen=True)
@@ -104,11 +134,17 @@ class Decomposition:
     def __len__(self) -> int:
         return self.n_audio + self.n_lyrics
 
+    @property
+    def n_fills(self) -> int:
+        """Number of fills, one of which a mask takes for all that it leaves out."""
+        audio = 1 if self.audio is None or self.audio.fills is None else len(self.audio.fills)
+        return max(audio, 1 if self.lyrics is None else len(self.lyrics.fills))
+
     def without_waveforms(self) -> Decomposition:
         """Return a copy whose audio components have no waveforms, to save memory."""
         if self.audio is None:
             return self
-        return replace(self, audio=replace(self.audio, mix=None, sources=None))
+        return replace(self, audio=replace(self.audio, mix=None, sources=None, fills=None))
 
 
 def decompose(
@@ -119,6 +155,7 @@ def decompose(
     lyric_units: LyricUnits = "words",
     mask_token: str | None = None,
     modality: Modalities = "both",
+    fill: Fill = "silence",
 ) -> Decomposition:
     """Split a song into components.
 
@@ -137,6 +174,10 @@ def decompose(
         Text that replaces lyric components that are off. None: they are removed.
     modality : {"both", "audio", "lyrics"}, default="both"
         Which modality is split into components. The other one is always kept whole.
+    fill : {"silence", "noise", "mean"} or DonorSongs, default="silence"
+        What a source is replaced by where it is left out, see
+        :mod:`sklearn_musiclime.components.fills`. Donors replace lyrics as well, unless there is a
+        `mask_token`.
 
     Returns
     -------
@@ -149,6 +190,10 @@ def decompose(
         lyrics; the message names the row and the reason.
     """
     audio = lyrics = None
+    try:
+        own_fill = fill if isinstance(fill, str) else fill.of(song)
+    except ValueError as error:
+        raise InvalidSongError(song.row, "audio", str(error)) from error
     if modality != "lyrics":
         waveform, rate = song.waveform, song.sampling_rate
         assert waveform is not None  # X has the modality that is explained
@@ -164,9 +209,10 @@ def decompose(
                 lyrics=song.lyrics,
                 word_times=song.word_times,
             )
+            fills = fill_audio(own_fill, rate, names, sources, boundaries)
         except ValueError as error:
             raise InvalidSongError(song.row, "audio", str(error)) from error
-        audio = AudioComponents(waveform, names, sources, boundaries, rate)
+        audio = AudioComponents(waveform, names, sources, boundaries, rate, fills)
     if modality != "audio":
         assert song.lyrics is not None
         lyrics = split_lyrics(
@@ -175,6 +221,7 @@ def decompose(
             mask_token=mask_token,
             word_times=song.word_times,
             row=song.row,
+            fills=fill_lyrics(own_fill) if mask_token is None else (),
         )
     return Decomposition(audio, lyrics)
 

@@ -120,6 +120,9 @@ class LyricComponents:
     mask_token : str or None
         Text that replaces a component that is off. None removes the component together with the
         blanks that follow it and, for lines and sections, the line breaks.
+    fills : tuple of str
+        Lyrics of other songs, whose units replace components that are off: the first by the first,
+        and so on, from the start again where the other lyrics are shorter. Empty: none do.
     """
 
     text: str
@@ -128,6 +131,7 @@ class LyricComponents:
     spans: tuple[tuple[Span, ...], ...]
     span_times: tuple[tuple[tuple[float, float] | None, ...], ...]
     mask_token: str | None
+    fills: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.names)
@@ -188,15 +192,32 @@ class LyricComponents:
         chunks: list[tuple[int | None, str, str]] = []
         at = 0
         for start, end, component in self.occurrences():
-            gap = _GAPS[self.units].match(self.text, end)
-            assert gap is not None  # it may be empty
-            gap_end = gap.end()
-            off = "" if self.mask_token is None else self.mask_token + self.text[end:gap_end]
+            gap = self._gap(end)
+            off = "" if self.mask_token is None else self.mask_token + gap
             chunks.append((None, self.text[at:start], self.text[at:start]))
-            chunks.append((component, self.text[start:gap_end], off))
-            at = gap_end
+            chunks.append((component, self.text[start:end] + gap, off))
+            at = end + len(gap)
         chunks.append((None, self.text[at:], self.text[at:]))
         return tuple(chunks)
+
+    @cached_property
+    def fill_chunks(self) -> tuple[tuple[str, ...], ...]:
+        """The texts of `chunks` if off, (n_fills, n_chunks); at least those of one fill."""
+        if not self.fills:
+            return (tuple(off for _, _, off in self.chunks),)
+        gaps, texts = [self._gap(end) for _, end, _ in self.occurrences()], []
+        for lyrics in self.fills:
+            spans = _units_of(lyrics, "words" if self.units == "word_positions" else self.units)
+            units = [lyrics[start:end] for start, end in spans]
+            others = (units[i % len(units)] + gap if units else "" for i, gap in enumerate(gaps))
+            texts.append(tuple(off if c is None else next(others) for c, _, off in self.chunks))
+        return tuple(texts)
+
+    def _gap(self, end: int) -> str:
+        """White space that is left out together with the unit that ends before it."""
+        gap = _GAPS[self.units].match(self.text, end)
+        assert gap is not None  # it may be empty
+        return gap.group()
 
 
 def split_lyrics(
@@ -206,6 +227,7 @@ def split_lyrics(
     mask_token: str | None = None,
     word_times: np.ndarray | TimedWords | None = None,
     row: int = 0,
+    fills: Sequence[str] = (),
 ) -> LyricComponents:
     r"""Split lyrics into components.
 
@@ -225,6 +247,8 @@ def split_lyrics(
         Start and end in seconds of each word, see :func:`times_of_words`.
     row : int, default=0
         Row of the song in X, for error messages.
+    fills : sequence of str, default=()
+        Lyrics of other songs, whose units replace components that are off.
 
     Returns
     -------
@@ -259,15 +283,16 @@ def split_lyrics(
             found.setdefault(text[start:end], []).append((start, end))
         names, spans = list(found), [tuple(places) for places in found.values()]
     else:
-        singles = {"word_positions": words, "lines": _lines(text), "sections": _sections(text)}
-        spans = [(span,) for span in singles[units]]
+        spans = [(span,) for span in _units_of(text, units)]
         stem = units.removesuffix("s") if units != "word_positions" else "word"
         names = [f"{stem}[{i}]" for i in range(len(spans))]
     times = None
     if word_times is not None:
         times = times_of_words(text, word_times, row, words=words)
     span_times = _span_times(spans, words, times)
-    return LyricComponents(text, units, tuple(names), tuple(spans), span_times, mask_token)
+    return LyricComponents(
+        text, units, tuple(names), tuple(spans), span_times, mask_token, tuple(fills)
+    )
 
 
 def _words_of_function(text: str, cut: Callable[[str], Iterable], row: int) -> list[Span]:
@@ -289,6 +314,11 @@ def _words_of_function(text: str, cut: Callable[[str], Iterable], row: int) -> l
             at = start + len(word)
             spans.append((start, at))
     return spans
+
+
+def _units_of(text: str, units: str) -> list[Span]:
+    """Character positions of the words, lines or sections of a text."""
+    return {"lines": _lines, "sections": _sections}.get(units, word_spans)(text)
 
 
 def _lines(text: str) -> list[Span]:

@@ -27,6 +27,7 @@ def automatic_n_samples(
     factored: FactoredModel | None,
     *,
     has_proxy: bool,
+    n_fills: int = 1,
     most: int | None = None,
 ) -> int | tuple[int, int]:
     """Choose the number of masks of a song.
@@ -41,6 +42,8 @@ def automatic_n_samples(
         The model as encoders and head. None: a black box.
     has_proxy : bool
         Whether the scores have a proxy.
+    n_fills : int, default=1
+        Number of fills. Scores that vary with the fill as well take more lyric masks.
     most : int or None, default=None
         Upper bound; in the crossed design, of audio masks and lyric masks together. None: no bound.
 
@@ -59,9 +62,10 @@ def automatic_n_samples(
     if design != "crossed":
         n_samples = JOINT_DEAR if has_proxy and not all(is_cheap) else JOINT_CHEAP
         return n_samples if most is None else min(n_samples, most)
+    cheap_numbers = CHEAP if n_fills == 1 else (CHEAP[0], CHEAP[0])
     n_audio, n_lyrics = (
         max(many if cheap else few, FOR_EACH * n)
-        for cheap, many, few, n in zip(is_cheap, CHEAP, DEAR, n_columns, strict=True)
+        for cheap, many, few, n in zip(is_cheap, cheap_numbers, DEAR, n_columns, strict=True)
     )
     if most is not None and n_audio + n_lyrics > most:
         n_audio = most * n_audio // (n_audio + n_lyrics)

@@ -43,6 +43,7 @@ def score_black_box(
     song: Song,
     components: Decomposition,
     masks: np.ndarray,
+    fills: np.ndarray | None = None,
     *,
     batch_size: int,
     parallel: StreamingParallel,
@@ -62,6 +63,8 @@ def score_black_box(
         Its components.
     masks : ndarray of shape (n_masks, n_components), dtype bool
         True where a component is kept.
+    fills : ndarray of shape (n_masks, 2) of int, or None, default=None
+        Number of the fill of the audio, and of the lyrics, of each mask. None: the first.
     batch_size : int
         Number of perturbed songs in one call of the model; halved when memory runs out. Batches are
         the same for any number of workers, and so are results.
@@ -82,11 +85,14 @@ def score_black_box(
         first batch. Errors that the model raises get a note that names the batch.
     """
     order = by_length(masks[:, components.n_audio :])
-    batches = [masks[order[i : i + batch_size]] for i in range(0, len(masks), batch_size)]
+    fills = np.zeros((len(masks), 2), dtype=int) if fills is None else fills
+    batches = [order[i : i + batch_size] for i in range(0, len(masks), batch_size)]
     results = []
     for scores in parallel(
-        delayed(_score_batch)(score, song, components, batch, f"batch {i} of {len(batches)}")
-        for i, batch in enumerate(batches, 1)
+        delayed(_score_batch)(
+            score, song, components, masks[rows], fills[rows], f"batch {i} of {len(batches)}"
+        )
+        for i, rows in enumerate(batches, 1)
     ):
         results.append(scores)
         check_n_labels(scores, results[0].shape[1])
@@ -95,15 +101,20 @@ def score_black_box(
 
 
 def _score_batch(
-    score: ScoreFunction, song: Song, components: Decomposition, masks: np.ndarray, which: str
+    score: ScoreFunction,
+    song: Song,
+    components: Decomposition,
+    masks: np.ndarray,
+    fills: np.ndarray,
+    which: str,
 ) -> np.ndarray:
     keep_freed_memory()
+
+    def ask(rows: np.ndarray) -> np.ndarray:
+        return score(perturbed_songs(song, components, masks[rows], fills[rows]))
+
     try:
-        parts = list(
-            in_batches(
-                lambda some: score(perturbed_songs(song, components, some)), masks, len(masks)
-            )
-        )
+        parts = list(in_batches(ask, np.arange(len(masks)), len(masks)))
     except Exception as error:
         error.add_note(f"in {which} ({len(masks)} perturbed songs)")
         raise

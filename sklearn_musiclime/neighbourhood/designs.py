@@ -38,6 +38,7 @@ def draw_neighbourhood(
     with_shares: bool = False,
     replacement: bool = False,
     besides: Neighbourhood | None = None,
+    n_fills: int = 1,
 ) -> Neighbourhood:
     """Draw the neighbourhood of a song.
 
@@ -70,6 +71,9 @@ def draw_neighbourhood(
     besides : Neighbourhood or None, default=None
         An earlier draw, whose masks are not drawn again. A modality that it enumerates keeps its
         masks.
+    n_fills : int, default=1
+        Number of fills. If there are several, each mask, or mask with its complement, has one that
+        is drawn by chance, and masks are drawn with replacement.
 
     Returns
     -------
@@ -79,9 +83,21 @@ def draw_neighbourhood(
     Raises
     ------
     ValueError
-        See :func:`check_design` and, for joint designs, :func:`draw_masks`.
+        All masks are to be enumerated and there are several fills. See :func:`check_design` and,
+        for joint designs, :func:`draw_masks`.
     """
     check_design(design, n_samples)
+    if n_fills > 1:
+        if design == "exhaustive":
+            raise ValueError(
+                "design='exhaustive' has no sampling error, and donors are drawn by chance; use "
+                "design='paired'"
+            )
+        drawn = draw_neighbourhood(
+            design, n_audio, n_lyrics, n_samples, rng, kernel=kernel, with_grid=with_grid,
+            with_shares=with_shares, replacement=True,
+        )  # fmt: skip
+        return _with_fills(drawn, n_fills, rng)
     if design == "crossed":
         size = GRID_SAMPLES if with_grid else SHARES_GRID if with_shares else 0
         counts = np.broadcast_to(n_samples, 2)
@@ -99,6 +115,18 @@ def draw_neighbourhood(
     )
     wants_swaps = with_shares and kernel == "exponential" and min(n_audio, n_lyrics) > 0
     return replace(drawn, swaps=_swaps(drawn)) if wants_swaps else drawn
+
+
+def _with_fills(drawn: Neighbourhood, n_fills: int, rng: np.random.Generator) -> Neighbourhood:
+    """Draw a fill for each mask, the same for a mask and its complement."""
+    together = 1 if drawn.design == "independent" else 2
+
+    def draw(n_masks: int) -> np.ndarray:
+        return rng.integers(n_fills, size=-(-n_masks // together)).repeat(together)[:n_masks]
+
+    audio = draw(len(drawn.audio_masks))
+    lyrics = draw(len(drawn.lyric_masks)) if drawn.design == "crossed" else audio
+    return replace(drawn, fills=(audio, lyrics), n_fills=n_fills)
 
 
 def _swaps(drawn: Neighbourhood) -> np.ndarray:

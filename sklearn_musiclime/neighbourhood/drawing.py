@@ -31,6 +31,8 @@ class Drawing:
         The kernel of the surrogate, which some designs draw for.
     with_interactions : bool
         Whether interactions are to be estimated.
+    n_fills : int, default=1
+        Number of fills of what is left out.
     """
 
     design: str
@@ -39,6 +41,7 @@ class Drawing:
     rng: np.random.Generator
     kernel: str
     with_interactions: bool
+    n_fills: int = 1
 
     def first(self, *, replacement: bool = False) -> Neighbourhood:
         """Draw the first masks, with those that interactions and shares need.
@@ -55,6 +58,7 @@ class Drawing:
         return draw_neighbourhood(
             self.design, *self.n_columns, self.n_samples, self.rng, kernel=self.kernel,
             with_grid=self.with_interactions, with_shares=True, replacement=replacement,
+            n_fills=self.n_fills,
         )  # fmt: skip
 
     def more(self, n_samples: int | tuple[int, int], drawn: Neighbourhood) -> Neighbourhood:
@@ -74,7 +78,7 @@ class Drawing:
         return draw_neighbourhood(
             self.design, *self.n_columns, n_samples, self.rng, kernel=self.kernel,
             with_grid=False, with_shares=False, replacement=drawn.is_noisy,
-            besides=None if drawn.is_noisy else drawn,
+            besides=None if drawn.is_noisy else drawn, n_fills=self.n_fills,
         )  # fmt: skip
 
     def free(self, n_samples: int) -> Neighbourhood:
@@ -90,8 +94,9 @@ class Drawing:
         Neighbourhood
         """
         return draw_neighbourhood(
-            self.design, *self.n_columns, n_samples, self.rng.spawn(1)[0], kernel=self.kernel
-        )
+            self.design, *self.n_columns, n_samples, self.rng.spawn(1)[0], kernel=self.kernel,
+            n_fills=self.n_fills,
+        )  # fmt: skip
 
 
 def song_generator(seed: int, song: Song, components: Decomposition) -> np.random.Generator:

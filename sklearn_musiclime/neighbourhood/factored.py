@@ -40,7 +40,7 @@ from sklearn_musiclime.neighbourhood.encodings import (
     encoding_width,
     stack_encodings,
 )
-from sklearn_musiclime.neighbourhood.masks import distinct_rows
+from sklearn_musiclime.neighbourhood.masks import distinct_masks
 from sklearn_musiclime.neighbourhood.methods import RESPONSE_METHODS
 from sklearn_musiclime.neighbourhood.models import ScoreFunction
 from sklearn_musiclime.neighbourhood.perturbed import (
@@ -254,14 +254,19 @@ def score_factored(
     ndarray of shape (n_samples, n_labels)
         Scores of ``neighbourhood.pairs``.
     """
-    audio_masks, which_audio = distinct_rows(neighbourhood.audio_masks)
-    lyric_masks, which_lyrics = distinct_rows(neighbourhood.lyric_masks)
+    (audio_masks, audio_fills, which_audio), (lyric_masks, lyric_fills, which_lyrics) = (
+        distinct_masks(masks, fills)
+        for masks, fills in zip(
+            neighbourhood.both_masks, neighbourhood.fills or (None, None), strict=True
+        )
+    )
     order = by_length(lyric_masks)
     lyric_masks, which_lyrics = lyric_masks[order], np.argsort(order)[which_lyrics]
+    lyric_fills = None if lyric_fills is None else lyric_fills[order]
     lyrics: Sequence[str | None] = [factored.song.lyrics]
     if components.lyrics is not None:
-        lyrics = list(PerturbedLyrics(components.lyrics, lyric_masks))
-    encoded = _encode_audio(factored, components, audio_masks, batch_size)
+        lyrics = list(PerturbedLyrics(components.lyrics, lyric_masks, lyric_fills))
+    encoded = _encode_audio(factored, components, audio_masks, audio_fills, batch_size)
     encoded |= _encode_batch(factored, "lyrics", pd.Series(lyrics))
     encoded |= factored.encode(None, pd.Series([None]))
     rows: dict[Modality, np.ndarray] = {
@@ -283,6 +288,7 @@ def _encode_audio(
     factored: FactoredModel,
     components: Decomposition,
     masks: np.ndarray,
+    fills: np.ndarray | None,
     batch_size: int,
 ) -> dict[int, Any]:
     """Encode the audio of masks, batch by batch."""
@@ -293,7 +299,7 @@ def _encode_audio(
             cell = as_cell(song.waveform.copy(), song.sampling_rate, song.audio_form)
         cells = pd.Series([cell], dtype=object)
         return _encode_batch(factored, "audio", cells)
-    neighbourhood = AudioNeighbourhood(components.audio, masks, song.audio_form)
+    neighbourhood = AudioNeighbourhood(components.audio, masks, song.audio_form, fills)
     column = pd.Series(PerturbedAudio(neighbourhood))
     encoded, first = [], 0
     while first < len(masks):

@@ -29,7 +29,7 @@ class MaskFunction:
     components : Decomposition
         Components of the song, the columns of a mask.
     n_calls : int
-        Number of masks that have been scored.
+        Number of perturbed songs that have been scored.
     """
 
     def __init__(self, scorer: Scorer):
@@ -38,7 +38,7 @@ class MaskFunction:
         self._scorer = replace(scorer, links=None)
 
     def __call__(self, masks: np.ndarray) -> np.ndarray:
-        """Score the perturbed songs of masks.
+        """Score the perturbed songs of masks. With donors, each mask has their mean score.
 
         Parameters
         ----------
@@ -50,16 +50,22 @@ class MaskFunction:
         ndarray of shape (n_masks, n_labels)
             The model's scores.
         """
-        masks = np.asarray(masks, dtype=bool)
-        self.n_calls += len(masks)
-        n_audio = self.components.n_audio
-        drawn = Neighbourhood.joint("independent", masks, n_audio)
+        masks, n_fills = np.asarray(masks, dtype=bool), self.components.n_fills
+        n_songs = n_fills * len(masks)
+        self.n_calls += n_songs
+        fills = np.arange(n_fills).repeat(len(masks))
+        drawn = Neighbourhood.joint(
+            "independent", np.tile(masks, (n_fills, 1)), self.components.n_audio
+        )
+        if n_fills > 1:
+            drawn = replace(drawn, fills=(fills, fills), n_fills=n_fills)
         try:
-            return self._scorer.score_pairs(drawn, drawn.pairs)
+            scores = self._scorer.score_pairs(drawn, drawn.pairs)
         except NotApartError as error:
             self._scorer = self._scorer.whole(str(error))
-            warnings.warn(fallback_message(str(error), len(masks)), UserWarning)
-            return self._scorer.score_pairs(drawn, drawn.pairs)
+            warnings.warn(fallback_message(str(error), n_songs), UserWarning)
+            scores = self._scorer.score_pairs(drawn, drawn.pairs)
+        return scores.reshape(n_fills, len(masks), -1).mean(axis=0)
 
     def column(self, label: Hashable) -> int:
         """Return the column of a label's scores. The unperturbed song is scored for it.

@@ -200,6 +200,54 @@ def distinct_rows(masks: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     return masks[first], which
 
 
+def distinct_masks(
+    masks: np.ndarray, fills: np.ndarray | None
+) -> tuple[np.ndarray, np.ndarray | None, np.ndarray]:
+    """Find the distinct masks, with their fills.
+
+    Parameters
+    ----------
+    masks : ndarray of shape (n_masks, n_components), dtype bool
+        The masks.
+    fills : ndarray of shape (n_masks,) of int, or None
+        Number of the fill of each mask. None: they have no fills.
+
+    Returns
+    -------
+    masks : ndarray of shape (n_distinct, n_components), dtype bool
+        The distinct masks.
+    fills : ndarray of shape (n_distinct,) of int, or None
+        Their fills.
+    which : ndarray of shape (n_masks,) of int
+        Position of each mask among the distinct ones.
+    """
+    if fills is None or masks.shape[1] == 0:
+        distinct, which = distinct_rows(masks)
+        return distinct, None, which
+    states, which = distinct_rows(with_fills(masks, fills))
+    distinct, digits = np.split(states, [masks.shape[1]], axis=1)
+    return distinct, digits @ (1 << np.arange(digits.shape[1])), which
+
+
+def with_fills(masks: np.ndarray, fills: np.ndarray | None) -> np.ndarray:
+    """Append to masks the binary digits of their fills, so that rows differ if perturbed songs do.
+
+    Parameters
+    ----------
+    masks : ndarray of shape (n_masks, n_components), dtype bool
+        The masks.
+    fills : ndarray of shape (n_masks,) of int, or None
+        Number of the fill of each mask. None: they have no fills.
+
+    Returns
+    -------
+    ndarray of shape (n_masks, n_components or more), dtype bool
+    """
+    if fills is None:
+        return masks
+    return np.hstack([masks, _masks_of(fills, int(fills.max(initial=0)).bit_length())])
+
+
 def _exhaustive(n_components: int) -> np.ndarray:
     if n_components > MAX_EXHAUSTIVE:
         raise ValueError(

@@ -22,7 +22,7 @@ BLOCK_TEXTS = 256
 """Number of perturbed lyrics that are composed at a time."""
 
 
-def compose_audio(audio: AudioComponents, mask: np.ndarray) -> np.ndarray:
+def compose_audio(audio: AudioComponents, mask: np.ndarray, fill: int = 0) -> np.ndarray:
     """Compose the waveform of a mask over the audio components.
 
     Parameters
@@ -31,12 +31,14 @@ def compose_audio(audio: AudioComponents, mask: np.ndarray) -> np.ndarray:
         Sources and segments.
     mask : ndarray of shape (n_sources * n_segments,), dtype bool
         True where a component is kept; source by source.
+    fill : int, default=0
+        Number of the fill of those that are not, if the components have fills.
 
     Returns
     -------
     ndarray of shape (n_samples,), dtype float32
-        In each segment, the sum of the sources that are kept: the mix itself where all are, silence
-        where none is.
+        In each segment, the sum of the sources that are kept, and of the fills of the others: the
+        mix itself where all are kept, silence where none is and there are no fills.
     """
     kept = np.asarray(mask, dtype=bool).reshape(len(audio.source_names), audio.n_segments)
     mix, sources = audio.mix, audio.sources
@@ -53,10 +55,13 @@ def compose_audio(audio: AudioComponents, mask: np.ndarray) -> np.ndarray:
         block[:] = 0 if first is None else sources[first, start:stop]
         for source in others:
             block += sources[source, start:stop]
+        if audio.fills is not None:
+            for source in np.flatnonzero(~on):
+                block += audio.fills[fill, source, start:stop]
     return waveform
 
 
-def compose_lyrics(lyrics: LyricComponents, mask: np.ndarray) -> str:
+def compose_lyrics(lyrics: LyricComponents, mask: np.ndarray, fill: int = 0) -> str:
     """Compose the lyrics of a mask over the lyric components.
 
     Parameters
@@ -65,12 +70,14 @@ def compose_lyrics(lyrics: LyricComponents, mask: np.ndarray) -> str:
         The lyrics, split into components.
     mask : ndarray of shape (n_components,), dtype bool
         True where a component is kept.
+    fill : int, default=0
+        Number of the fill of those that are not, if the components have fills.
 
     Returns
     -------
     str
-        The lyrics without the other components, or with a mask token in their place; equal to the
-        original text if all are kept.
+        The lyrics without the other components, or with their fills or a mask token in their place;
+        equal to the original text if all are kept.
 
     Examples
     --------
@@ -81,8 +88,10 @@ def compose_lyrics(lyrics: LyricComponents, mask: np.ndarray) -> str:
     'Fly _, fly _ to the _'
     """
     kept = np.asarray(mask, dtype=bool).tolist()  # faster to index than an array
+    offs = lyrics.fill_chunks[fill % len(lyrics.fill_chunks)]
     return "".join(
-        on if component is None or kept[component] else off for component, on, off in lyrics.chunks
+        on if component is None or kept[component] else off
+        for (component, on, _), off in zip(lyrics.chunks, offs, strict=True)
     )
 
 
@@ -98,6 +107,8 @@ class AudioNeighbourhood:
         True where a component is kept.
     form : {"array", "mapping", "waveform", "pair"}, default="array"
         What audio cells look like, see :func:`as_cell`.
+    fills : ndarray of shape (n_masks,) of int, or None, default=None
+        Number of the fill of each mask. None: the first.
     composed : list of int
         Positions of the masks whose waveforms have been composed so far. It stays empty if a
         featurizer computes its features from sources and masks.
@@ -106,6 +117,7 @@ class AudioNeighbourhood:
     audio: AudioComponents
     masks: np.ndarray
     form: AudioForm = "array"
+    fills: np.ndarray | None = None
     composed: list[int] = field(default_factory=list, init=False)
 
     def cell(self, row: int) -> Any:
@@ -122,8 +134,31 @@ class AudioNeighbourhood:
             The waveform, or what holds it.
         """
         self.composed.append(row)
-        waveform = compose_audio(self.audio, self.masks[row])
+        fill = 0 if self.fills is None else int(self.fills[row])
+        waveform = compose_audio(self.audio, self.masks[row], fill)
         return as_cell(waveform, self.audio.sampling_rate, self.form)
+
+    def by_fill(self) -> Iterator[tuple[np.ndarray, AudioNeighbourhood]]:
+        """Yield the masks of each fill, as masks of sources that leave silence.
+
+        Yields
+        ------
+        rows : ndarray of int
+            Positions of the masks.
+        neighbourhood : AudioNeighbourhood
+            The same perturbed songs. If there are fills, a further source that is always on is the
+            ground, see :meth:`AudioComponents.over_fill
+            <sklearn_musiclime.components.AudioComponents.over_fill>`.
+        """
+        if self.audio.fills is None:
+            yield np.arange(len(self.masks)), self
+            return
+        fills = np.zeros(len(self.masks), dtype=int) if self.fills is None else self.fills
+        for fill in np.unique(fills):
+            rows = np.flatnonzero(fills == fill)
+            always = np.ones((len(rows), self.audio.n_segments), dtype=bool)
+            masks = np.hstack([self.masks[rows], always])
+            yield rows, AudioNeighbourhood(self.audio.over_fill(int(fill)), masks, self.form)
 
 
 class PerturbedLyrics(Sequence):
@@ -135,6 +170,8 @@ class PerturbedLyrics(Sequence):
         The lyrics, split into components.
     masks : ndarray of shape (n_masks, n_components), dtype bool
         True where a component is kept.
+    fills : ndarray of shape (n_masks,) of int, or None, default=None
+        Number of the fill of each mask. None: the first.
 
     Examples
     --------
@@ -145,31 +182,35 @@ class PerturbedLyrics(Sequence):
     ['la ', 'lo']
     """
 
-    def __init__(self, lyrics: LyricComponents, masks: np.ndarray):
+    def __init__(self, lyrics: LyricComponents, masks: np.ndarray, fills: np.ndarray | None = None):
         self.lyrics = lyrics
         self.masks = masks
+        self.fills = np.zeros(len(masks), dtype=int) if fills is None else fills
 
     def __len__(self) -> int:
         return len(self.masks)
 
     def __getitem__(self, item: Any) -> str | PerturbedLyrics:
         if isinstance(item, (int, np.integer)):
-            return compose_lyrics(self.lyrics, self.masks[item])
-        return type(self)(self.lyrics, self.masks[item])
+            return compose_lyrics(self.lyrics, self.masks[item], self.fills[item])
+        return type(self)(self.lyrics, self.masks[item], self.fills[item])
 
     def __iter__(self) -> Iterator[str]:
         # As compose_lyrics, for a block of masks at a time. A further column of masks, always on,
         # is for the text between components.
-        components, texts, tokens = zip(*self.lyrics.chunks, strict=True)
+        components, texts, _ = zip(*self.lyrics.chunks, strict=True)
         which = [-1 if component is None else component for component in components]
-        on, off = np.array(texts, dtype=object), np.array(tokens, dtype=object)
+        on, off = np.array(texts, dtype=object), np.array(self.lyrics.fill_chunks, dtype=object)
         for first in range(0, len(self), BLOCK_TEXTS):
             kept = self.masks[first : first + BLOCK_TEXTS]
             kept = np.column_stack([kept, np.ones(len(kept), dtype=bool)])[:, which]
-            yield from map("".join, np.where(kept, on, off).tolist())
+            fills = self.fills[first : first + BLOCK_TEXTS] % len(off)
+            yield from map("".join, np.where(kept, on, off[fills]).tolist())
 
 
-def perturbed_songs(song: Song, components: Decomposition, masks: np.ndarray) -> Any:
+def perturbed_songs(
+    song: Song, components: Decomposition, masks: np.ndarray, fills: np.ndarray | None = None
+) -> Any:
     """Compose the perturbed songs of masks, in the container of X.
 
     Parameters
@@ -180,6 +221,8 @@ def perturbed_songs(song: Song, components: Decomposition, masks: np.ndarray) ->
         Components of the song.
     masks : ndarray of shape (n_masks, n_components), dtype bool
         True where a component is kept.
+    fills : ndarray of shape (n_masks, 2) of int, or None, default=None
+        Number of the fill of the audio, and of the lyrics, of each mask. None: the first.
 
     Returns
     -------
@@ -187,13 +230,18 @@ def perturbed_songs(song: Song, components: Decomposition, masks: np.ndarray) ->
         The songs. A modality without components, and all other columns, are those of `song`.
     """
     waveforms = lyrics = None
+    fills = np.zeros((len(masks), 2), dtype=int) if fills is None else fills
     if components.audio is not None:
         audio_masks = masks[:, : components.n_audio]
-        waveforms = [compose_audio(components.audio, mask) for mask in audio_masks]
+        waveforms = [
+            compose_audio(components.audio, mask, fill)
+            for mask, fill in zip(audio_masks, fills[:, 0], strict=True)
+        ]
     elif song.waveform is not None:
         waveforms = [song.waveform.copy() for _ in masks]  # a model may change its input
     if components.lyrics is not None:
-        lyrics = list(PerturbedLyrics(components.lyrics, masks[:, components.n_audio :]))
+        lyric_masks = masks[:, components.n_audio :]
+        lyrics = list(PerturbedLyrics(components.lyrics, lyric_masks, fills[:, 1]))
     elif song.lyrics is not None:
         lyrics = [song.lyrics] * len(masks)
     return song.variants(waveforms, lyrics)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from itertools import product
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from sklearn_musiclime.neighbourhood.masks import (
     n_of_size,
     shapley_strata,
     shapley_weights,
+    with_fills,
 )
 from sklearn_musiclime.neighbourhood.sampling import Sampling, Side
 
@@ -49,9 +51,13 @@ class Neighbourhood:
         In a joint design, couples of samples that are scored a second time with their lyrics
         exchanged, for shares. In the paired design the samples of couple ``2 * i + 1`` are the
         complements of those of couple ``2 * i``.
-    corner_pairs : ndarray of shape (4, 2) of int, or (0, 2)
-        Pairs of the song itself, its audio alone, its lyrics alone, and neither, if they were added
-        by :meth:`with_corners`.
+    corner_pairs : ndarray of shape (4 * n_fills, 2) of int, or (0, 2)
+        Pairs of the song itself, its audio alone, its lyrics alone, and neither, with each fill, if
+        they were added by :meth:`with_corners`.
+    fills : (ndarray of shape (n_audio_masks,) of int, the same of the lyrics), or None
+        Number of the fill of each mask. None: there is one fill for all.
+    n_fills : int
+        Number of fills that there are.
     """
 
     design: str
@@ -65,6 +71,8 @@ class Neighbourhood:
     grid: tuple[np.ndarray, np.ndarray] | None = None
     swaps: np.ndarray = field(default_factory=lambda: np.empty((0, 2), dtype=np.intp))
     corner_pairs: np.ndarray = field(default_factory=lambda: np.empty((0, 2), dtype=np.intp))
+    fills: tuple[np.ndarray, np.ndarray] | None = None
+    n_fills: int = 1
 
     @classmethod
     def joint(
@@ -117,6 +125,21 @@ class Neighbourhood:
         return np.hstack([self.audio_masks[self.pairs[:, 0]], self.lyric_masks[self.pairs[:, 1]]])
 
     @property
+    def pair_fills(self) -> np.ndarray | None:
+        """Number of the audio's fill and of the lyrics' fill of each pair, (n_samples, 2)."""
+        if self.fills is None:
+            return None
+        return np.stack([own[at] for own, at in zip(self.fills, self.pairs.T, strict=True)], axis=1)
+
+    @property
+    def states(self) -> np.ndarray:
+        """Masks over all components and fills: rows that differ where perturbed songs do."""
+        fills = self.pair_fills
+        if fills is None:
+            return self.masks
+        return with_fills(self.masks, fills[:, 0] * self.n_fills + fills[:, 1])
+
+    @property
     def both_masks(self) -> tuple[np.ndarray, np.ndarray]:
         """Masks of the audio and masks of the lyrics, which `pairs` combine."""
         return self.audio_masks, self.lyric_masks
@@ -141,12 +164,14 @@ class Neighbourhood:
             digest.update(repr(masks.shape).encode())
             digest.update(np.packbits(masks).tobytes())
         digest.update(self.pairs.astype("<i8").tobytes())
+        for fills in self.fills or ():
+            digest.update(fills.astype("<i8").tobytes())
         return digest.hexdigest()
 
     @property
     def n_masks(self) -> tuple[int, int]:
         """Number of audio masks and of lyric masks, without those of the corners."""
-        n_corners = 2 if len(self.corner_pairs) else 0
+        n_corners = 2 * self.n_fills if len(self.corner_pairs) else 0
         return len(self.audio_masks) - n_corners, len(self.lyric_masks) - n_corners
 
     @property
@@ -277,6 +302,8 @@ class Neighbourhood:
         sizes = [len(self.pairs), len(self.grid_pairs), len(self.swap_pairs)]
         of_pairs, of_grid, swapped, corners = np.split(scores, np.cumsum(sizes))
         grid = None if self.grid is None else of_grid.reshape(*map(len, self.grid), -1)
+        if len(corners):
+            corners = corners.reshape(4, self.n_fills, -1).mean(axis=1)
         return Scores(of_pairs, grid, swapped.reshape(-1, 2, scores.shape[1]), corners)
 
     def with_corners(self) -> Neighbourhood:
@@ -286,15 +313,22 @@ class Neighbourhood:
         -------
         Neighbourhood
             The same neighbourhood with `corner_pairs` in this order, and with two further masks of
-            each modality that they refer to.
+            each modality that they refer to, for each fill.
         """
-        n, m = len(self.audio_masks), len(self.lyric_masks)
+        k, sizes = self.n_fills, (len(self.audio_masks), len(self.lyric_masks))
         audio, lyrics = (
-            np.vstack([masks, np.ones_like(masks[:1]), np.zeros_like(masks[:1])])
+            np.vstack([masks, *(np.full_like(masks[:1], on).repeat(k, axis=0) for on in (1, 0))])
             for masks in self.both_masks
         )
-        corners = np.array([[n, m], [n, m + 1], [n + 1, m], [n + 1, m + 1]])
-        return replace(self, audio_masks=audio, lyric_masks=lyrics, corner_pairs=corners)
+        fill = np.arange(k)[:, np.newaxis]
+        corners = np.vstack([sizes + fill + k * np.array(off) for off in product((0, 1), (0, 1))])
+        fills = self.fills
+        if fills is not None:
+            both = np.tile(np.arange(k), 2)
+            fills = np.concatenate([fills[0], both]), np.concatenate([fills[1], both])
+        return replace(
+            self, audio_masks=audio, lyric_masks=lyrics, corner_pairs=corners, fills=fills
+        )
 
     def extended(self, other: Neighbourhood) -> Neighbourhood:
         """Add the masks of a second draw, without its fixed ones.
@@ -312,15 +346,20 @@ class Neighbourhood:
             The pairs of this neighbourhood, then those of the other; grid and swaps of this one.
         """
         pairs, masks = other.pairs[other.n_known :].copy(), []
+        fills: list[np.ndarray] = []
         for side, (before, after) in enumerate(zip(self.both_masks, other.both_masks, strict=True)):
             if self.design == "crossed" and self.sampling.sides[side].is_complete:
                 masks.append(before)  # both draws enumerate the same masks
                 continue
             pairs[:, side] += len(before) - other.known[side]
             masks.append(np.vstack([before, after[other.known[side] :]]))
+            if self.fills is not None and other.fills is not None:
+                new = other.fills[side][other.known[side] :]
+                fills.append(np.concatenate([self.fills[side], new]))
         return replace(
-            self, audio_masks=masks[0], lyric_masks=masks[1], pairs=np.vstack([self.pairs, pairs])
-        )
+            self, audio_masks=masks[0], lyric_masks=masks[1], pairs=np.vstack([self.pairs, pairs]),
+            fills=(fills[0], fills[1]) if fills else None,
+        )  # fmt: skip
 
     def drawn_masks(self, side: int | None = None) -> np.ndarray:
         """Return the masks that were drawn, without the fixed ones.

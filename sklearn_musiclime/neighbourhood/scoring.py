@@ -143,13 +143,15 @@ class Scorer:
             error.add_note("in the scoring of the song itself")
             raise
 
-    def score_masks(self, masks: np.ndarray) -> np.ndarray:
+    def score_masks(self, masks: np.ndarray, fills: np.ndarray | None = None) -> np.ndarray:
         """Score the perturbed songs of masks by the whole model.
 
         Parameters
         ----------
         masks : ndarray of shape (n_masks, n_components), dtype bool
             True where a component is kept.
+        fills : ndarray of shape (n_masks, 2) of int, or None, default=None
+            Number of the fill of the audio, and of the lyrics, of each mask. None: the first.
 
         Returns
         -------
@@ -162,6 +164,7 @@ class Scorer:
             self.song,
             self.components,
             masks,
+            fills,
             batch_size=self.batch_size,
             parallel=self.parallel,
             progress=self.progress.update,
@@ -194,7 +197,8 @@ class Scorer:
         parts = self.parts
         if parts is None:
             masks = drawn.masks
-            return self.score_masks(masks if self.links is None else masks[:, self.links])
+            masks = masks if self.links is None else masks[:, self.links]
+            return self.score_masks(masks, drawn.pair_fills)
         self.progress.total = (self.progress.total or 0) + len(pairs)
         try:
             return score_factored(
@@ -235,8 +239,8 @@ class Scorer:
         # The score of the song itself may be saturated near 1, where differences don't show.
         middle = most_telling(scores[: len(neighbourhood)])
         for row in (0, middle):
-            mask = neighbourhood.masks[[row]]
-            whole = own_scores if row == 0 else self.score_masks(mask)[0]
+            one = replace(neighbourhood, pairs=neighbourhood.pairs[[row]])
+            whole = own_scores if row == 0 else self.score_masks(one.masks, one.pair_fills)[0]
             if not is_same_answer(scores[row], whole, scores):
                 raise NotApartError(
                     f"the whole model scores {_rounded(whole)} where its parts put together score "

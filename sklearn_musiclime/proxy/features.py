@@ -44,7 +44,9 @@ MOST_WORK = 1_500_000
 """Most work for a table, in microseconds of one core and for 20,000 masks, as `_work` counts."""
 
 
-def sound_features(components: Decomposition, audio_masks: np.ndarray) -> np.ndarray:
+def sound_features(
+    components: Decomposition, audio_masks: np.ndarray, fills: np.ndarray | None = None
+) -> np.ndarray:
     """Compute pooled log-mel statistics of perturbed songs.
 
     Parameters
@@ -53,6 +55,8 @@ def sound_features(components: Decomposition, audio_masks: np.ndarray) -> np.nda
         Components of the song.
     audio_masks : ndarray of shape (n_masks, n_audio), dtype bool
         True where a component of the audio is kept.
+    fills : ndarray of shape (n_masks,) of int, or None, default=None
+        Number of the fill of each mask. None: the first.
 
     Returns
     -------
@@ -63,8 +67,17 @@ def sound_features(components: Decomposition, audio_masks: np.ndarray) -> np.nda
     if audio is None:
         return np.empty((len(audio_masks), 0))
     framing = {"n_fft": N_FFT, "hop_length": hop_length(audio)}
+    values = np.empty((len(audio_masks), len(STATISTICS) * N_MELS))
+    for rows, neighbourhood in AudioNeighbourhood(audio, audio_masks, fills=fills).by_fill():
+        values[rows] = _pooled_log_mel(neighbourhood, framing)
+    return values
+
+
+def _pooled_log_mel(neighbourhood: AudioNeighbourhood, framing: dict[str, int]) -> np.ndarray:
+    """Pooled log-mel statistics of masks of sources that leave silence."""
+    audio = neighbourhood.audio
     groups = frame_groups(audio, **framing)
-    cases, which = drawn_cases(AudioNeighbourhood(audio, audio_masks), groups)
+    cases, which = drawn_cases(neighbourhood, groups)
     # A proxy doesn't need the digits that transforms in float64 keep where sources cancel.
     basis = mel_basis(audio.sampling_rate, N_FFT, N_MELS).astype(np.float32)
 
@@ -89,9 +102,12 @@ def hop_length(audio: AudioComponents) -> int:
         The least multiple of `HOP_LENGTH` whose work is at most `MOST_WORK`; it does not depend on
         masks. If there is none, one so large that the song has a single frame.
     """
+    n_fills, n_sources = 1, len(audio.source_names)
+    if audio.fills is not None:
+        n_fills, n_sources = len(audio.fills), n_sources + 1  # the ground
     for times in count(1):
         groups = frame_groups(audio, N_FFT, times * HOP_LENGTH)
-        work = sum(_work(group, len(audio.source_names)) for group in groups)
+        work = n_fills * sum(_work(group, n_sources) for group in groups)
         if work <= MOST_WORK or sum(group.n_frames for group in groups) == 1:
             break
     return times * HOP_LENGTH

@@ -118,9 +118,11 @@ class ProxyFit:
         return self._sample(self.free)
 
     def _sample(self, neighbourhood: Neighbourhood) -> Sample:
-        return Sample(neighbourhood, self._features(neighbourhood.masks))
+        return Sample(neighbourhood, self._features(neighbourhood.masks, neighbourhood.pair_fills))
 
-    def _features(self, masks: np.ndarray) -> np.ndarray:
+    def _features(self, masks: np.ndarray, fills: np.ndarray | None) -> np.ndarray:
         of_components = masks if self.links is None else masks[:, self.links]
-        sound = sound_features(self.components, of_components[:, : self.components.n_audio])
+        audio_masks = of_components[:, : self.components.n_audio]
+        audio_fills = None if fills is None else fills[:, 0]
+        sound = sound_features(self.components, audio_masks, audio_fills)
         return np.hstack([sound, masks])

@@ -102,7 +102,9 @@ class Predictions:
         clusters = scored.neighbourhood.sampling.sides[0].clusters[fitted]
         if len(np.unique(clusters)) < FEWEST_CLUSTERS:
             return cls(*both, [])
-        _, which = distinct_rows(np.vstack([scored.neighbourhood.masks, free.neighbourhood.masks]))
+        _, which = distinct_rows(
+            np.vstack([scored.neighbourhood.states, free.neighbourhood.states])
+        )
         place = np.full(len(which), -1)
         place[which[fitted]] = fitted
         met = place[which[len(scores) :]]

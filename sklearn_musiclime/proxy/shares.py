@@ -31,7 +31,7 @@ N_GRID = 100
 
 
 def shares_with_proxy(
-    features: Callable[[np.ndarray], np.ndarray],
+    features: Callable[[np.ndarray, np.ndarray | None], np.ndarray],
     neighbourhood: Neighbourhood,
     scores: Scores,
     plain: Shares,
@@ -42,7 +42,7 @@ def shares_with_proxy(
     Parameters
     ----------
     features : callable
-        Computes what the proxy sees of masks over all components.
+        Computes what the proxy sees of masks over all components, and of their fills.
     neighbourhood : Neighbourhood
         The masks, of a joint design.
     scores : Scores
@@ -63,12 +63,18 @@ def shares_with_proxy(
     if not len(swaps) or len(np.unique(clusters)) < FEWEST_CLUSTERS:
         return plain
     n_audio, n_grid = neighbourhood.audio_masks.shape[1], N_GRID
-    coins = np.random.default_rng(0).integers(0, 2, (n_grid // 2, neighbourhood.masks.shape[1]))
+    rng = np.random.default_rng(0)
+    coins = rng.integers(0, 2, (n_grid // 2, neighbourhood.masks.shape[1]))
     both = np.stack([coins, 1 - coins], axis=1).reshape(n_grid, -1).astype(bool)
     audio, lyrics = np.divmod(np.arange(n_grid**2), n_grid)
     grid = np.hstack([both[audio, :n_audio], both[lyrics, n_audio:]])
-    swapped = replace(neighbourhood, pairs=neighbourhood.swap_pairs).masks
-    rows = features(np.vstack([neighbourhood.masks, swapped, grid]))
+    swapped = replace(neighbourhood, pairs=neighbourhood.swap_pairs)
+    fills = None
+    if neighbourhood.fills is not None:
+        drawn = rng.integers(neighbourhood.n_fills, size=n_grid // 2).repeat(2)[audio]
+        by_row = [neighbourhood.pair_fills, swapped.pair_fills, np.stack([drawn, drawn], axis=1)]
+        fills = np.vstack([own for own in by_row if own is not None])
+    rows = features(np.vstack([neighbourhood.masks, swapped.masks, grid]), fills)
     values, std_err = plain.values.copy(), plain.std_err.copy()
     dof = plain.dof.copy()
     floor = np.square(negligible(scores.pairs))

@@ -295,9 +295,26 @@ class AudioEncoder:
         return np.stack([vectors[row] for row in range(len(songs))])
 
     def _encode_perturbed(self, column: PerturbedAudio, batch_size: int) -> np.ndarray:
-        """Encode perturbed songs (n_rows, n_dimensions), each distinct window once."""
-        windows = self._windows(column.neighbourhood)
-        drawn = [np.unique(window.which[column.rows], return_inverse=True) for window, _ in windows]
+        """Encode perturbed songs (n_rows, n_dimensions), fill by fill."""
+        parts, encoded = self._windows(column.neighbourhood), []
+        places = []
+        for rows, windows in parts:
+            row_of = np.full(len(column.neighbourhood.masks), -1)
+            row_of[rows] = np.arange(len(rows))
+            own = row_of[column.rows]
+            if (own >= 0).any():
+                places.append(np.flatnonzero(own >= 0))
+                encoded.append(self._encode_windows(windows, own[own >= 0], batch_size))
+        return np.concatenate(encoded)[np.argsort(np.concatenate(places))]
+
+    def _encode_windows(
+        self,
+        windows: list[tuple[PerturbedWindow, WindowTable | None]],
+        rows: np.ndarray,
+        batch_size: int,
+    ) -> np.ndarray:
+        """Encode the masks of one fill (n_rows, n_dimensions), each distinct window once."""
+        drawn = [np.unique(window.which[rows], return_inverse=True) for window, _ in windows]
         known = [dict(window.vectors) for window, _ in windows]
         new = [
             (number, int(case))
@@ -341,8 +358,8 @@ class AudioEncoder:
 
     def _windows(
         self, neighbourhood: AudioNeighbourhood
-    ) -> list[tuple[PerturbedWindow, WindowTable | None]]:
-        """Return the windows of a neighbourhood, which all slices of a perturbed column share."""
+    ) -> list[tuple[np.ndarray, list[tuple[PerturbedWindow, WindowTable | None]]]]:
+        """Return the masks of each fill and their windows, which all slices of a column share."""
         rate, needed = neighbourhood.audio.sampling_rate, self.extractor.sampling_rate
         if rate != needed:
             raise ValueError(f"perturbed audio at {rate} Hz where {needed} Hz is needed")
@@ -353,8 +370,12 @@ class AudioEncoder:
         if key not in kept:
             if self.long == "truncate":
                 self._warn_of_long([n_samples])
-            windows = [PerturbedWindow.of(neighbourhood, int(start), size) for start in starts]
-            kept[key] = [(window, self._table(window, neighbourhood)) for window in windows]
+            kept[key] = []
+            for rows, part in neighbourhood.by_fill():
+                windows = [PerturbedWindow.of(part, int(start), size) for start in starts]
+                kept[key].append(
+                    (rows, [(window, self._table(window, part)) for window in windows])
+                )
         return kept[key]
 
     def _table(

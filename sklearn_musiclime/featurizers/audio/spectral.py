@@ -368,6 +368,19 @@ class SpectralStatistics(TransformerMixin, BaseEstimator):
         return known[key]
 
     def _pool_masks(self, neighbourhood: AudioNeighbourhood) -> dict[str, np.ndarray] | None:
+        parts = []
+        for rows, part in neighbourhood.by_fill():
+            pooled = self._pool_fill(part)
+            if pooled is None:
+                return None
+            parts.append((rows, pooled))
+        order = np.argsort(np.concatenate([rows for rows, _ in parts]))
+        return {
+            name: np.concatenate([pooled[name] for _, pooled in parts])[order]
+            for name in self.statistics
+        }
+
+    def _pool_fill(self, neighbourhood: AudioNeighbourhood) -> dict[str, np.ndarray] | None:
         audio = neighbourhood.audio
         framing = {"n_fft": self.n_fft, "hop_length": self.hop_length}
         groups = frame_groups(audio, **framing)
