@@ -227,6 +227,8 @@ class SongExplainer:
             fit, scorer, drawing, first, first.split(linked(scores)), linked
         )
         corners = first.split(scores[:, labelled.columns]).corners
+        if scorer.links is not None:  # which are of both modalities
+            corners = corners[:0]
         explanation = self.explanation(
             fit, scorer, labelled, neighbourhood, answers, surrogate, corners, linked.exponents
         )
@@ -665,7 +667,8 @@ def _ask(
     scorer: Scorer, drawn: Neighbourhood, labelled: Labelled
 ) -> tuple[Neighbourhood, np.ndarray]:
     """Score masks, to which the corners are added: masks without a modality or without both."""
-    drawn = drawn.with_corners() if scorer.links is None else drawn
+    if scorer.links is None or drawn.fills is not None:
+        drawn = drawn.with_corners()
     scores = scorer.score_pairs(drawn, drawn.all_pairs)
     check_n_labels(scores, len(labelled.scores))
     return drawn, scores

@@ -22,8 +22,6 @@ from sklearn_musiclime.songs import InvalidSongError, Song
 
 Modalities = Literal["both", "audio", "lyrics"]
 """The modalities whose components are explained."""
-GROUND = "ground"
-"""Name of the sum of all fills, as a source that is always on."""
 VOCALS = "vocals"
 """Name of the source that contains the singing voice, for linking words with it."""
 
@@ -76,11 +74,13 @@ class AudioComponents:
     def __len__(self) -> int:
         return len(self.source_names) * self.n_segments
 
-    def over_fill(self, fill: int) -> AudioComponents:
-        """Return the same song as sources over a ground that is always there.
+    @property
+    def n_waveforms(self) -> int:
+        """Number of waveforms that a segment is made of: those of sources, and of their fills."""
+        return len(self.source_names) * (1 if self.fills is None else 2)
 
-        A source that is left out leaves its fill. So a perturbed song is the sum of all fills, the
-        ground, and of what each source that is kept adds to its fill.
+    def with_fill(self, fill: int) -> AudioComponents:
+        """Return a copy with one of the fills.
 
         Parameters
         ----------
@@ -90,14 +90,8 @@ class AudioComponents:
         Returns
         -------
         AudioComponents
-            A further source is the ground, the others are their differences from their fills.
         """
-        assert self.sources is not None
-        assert self.fills is not None
-        own = self.fills[fill]
-        sources = np.vstack([self.sources - own, own.sum(axis=0, keepdims=True)])
-        names = (*self.source_names, GROUND)
-        return replace(self, source_names=names, sources=sources, fills=None)
+        return self if self.fills is None else replace(self, fills=self.fills[[fill]])
 
 
 @dataclass(frozen=True)
@@ -135,10 +129,10 @@ class Decomposition:
         return self.n_audio + self.n_lyrics
 
     @property
-    def n_fills(self) -> int:
-        """Number of fills, one of which a mask takes for all that it leaves out."""
+    def n_fills(self) -> tuple[int, int]:
+        """Number of fills of the audio, and of the lyrics, at least 1."""
         audio = 1 if self.audio is None or self.audio.fills is None else len(self.audio.fills)
-        return max(audio, 1 if self.lyrics is None else len(self.lyrics.fills))
+        return audio, 1 if self.lyrics is None else max(len(self.lyrics.fills), 1)
 
     def without_waveforms(self) -> Decomposition:
         """Return a copy whose audio components have no waveforms, to save memory."""

@@ -223,7 +223,7 @@ class Donors(BaseEstimator):
         if not match:
             rows = rows[: self.n_donors + 1]  # one may be the song itself
         donors = []
-        for row in rows:
+        for row in rows.tolist():
             try:
                 with table.naming(row):
                     song = table.read(row, sampling_rate)

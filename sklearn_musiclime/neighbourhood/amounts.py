@@ -27,7 +27,7 @@ def automatic_n_samples(
     factored: FactoredModel | None,
     *,
     has_proxy: bool,
-    n_fills: int = 1,
+    n_fills: tuple[int, int] = (1, 1),
     most: int | None = None,
 ) -> int | tuple[int, int]:
     """Choose the number of masks of a song.
@@ -42,8 +42,9 @@ def automatic_n_samples(
         The model as encoders and head. None: a black box.
     has_proxy : bool
         Whether the scores have a proxy.
-    n_fills : int, default=1
-        Number of fills. Scores that vary with the fill as well take more lyric masks.
+    n_fills : (int, int), default=(1, 1)
+        Number of fills of the audio and of the lyrics. Scores that vary with the fill as well take
+        more masks of lyrics.
     most : int or None, default=None
         Upper bound; in the crossed design, of audio masks and lyric masks together. None: no bound.
 
@@ -62,7 +63,7 @@ def automatic_n_samples(
     if design != "crossed":
         n_samples = JOINT_DEAR if has_proxy and not all(is_cheap) else JOINT_CHEAP
         return n_samples if most is None else min(n_samples, most)
-    cheap_numbers = CHEAP if n_fills == 1 else (CHEAP[0], CHEAP[0])
+    cheap_numbers = CHEAP if n_fills[1] == 1 else (CHEAP[0], CHEAP[0])
     n_audio, n_lyrics = (
         max(many if cheap else few, FOR_EACH * n)
         for cheap, many, few, n in zip(is_cheap, cheap_numbers, DEAR, n_columns, strict=True)

@@ -38,7 +38,7 @@ def draw_neighbourhood(
     with_shares: bool = False,
     replacement: bool = False,
     besides: Neighbourhood | None = None,
-    n_fills: int = 1,
+    n_fills: tuple[int, int] = (1, 1),
 ) -> Neighbourhood:
     """Draw the neighbourhood of a song.
 
@@ -71,9 +71,10 @@ def draw_neighbourhood(
     besides : Neighbourhood or None, default=None
         An earlier draw, whose masks are not drawn again. A modality that it enumerates keeps its
         masks.
-    n_fills : int, default=1
-        Number of fills. If there are several, each mask, or mask with its complement, has one that
-        is drawn by chance, and masks are drawn with replacement.
+    n_fills : (int, int), default=(1, 1)
+        Number of fills of the audio and of the lyrics. If there are several, each mask, or mask
+        with its complement, has one of either that are drawn by chance, independently of each
+        other, and masks are drawn with replacement.
 
     Returns
     -------
@@ -87,7 +88,7 @@ def draw_neighbourhood(
         for joint designs, :func:`draw_masks`.
     """
     check_design(design, n_samples)
-    if n_fills > 1:
+    if max(n_fills) > 1:
         if design == "exhaustive":
             raise ValueError(
                 "design='exhaustive' has no sampling error, and donors are drawn by chance; use "
@@ -117,16 +118,19 @@ def draw_neighbourhood(
     return replace(drawn, swaps=_swaps(drawn)) if wants_swaps else drawn
 
 
-def _with_fills(drawn: Neighbourhood, n_fills: int, rng: np.random.Generator) -> Neighbourhood:
+def _with_fills(
+    drawn: Neighbourhood, n_fills: tuple[int, int], rng: np.random.Generator
+) -> Neighbourhood:
     """Draw a fill for each mask, the same for a mask and its complement."""
     together = 1 if drawn.design == "independent" else 2
 
-    def draw(n_masks: int) -> np.ndarray:
-        return rng.integers(n_fills, size=-(-n_masks // together)).repeat(together)[:n_masks]
+    def draw(side: int) -> np.ndarray:
+        n_masks = len(drawn.both_masks[side])
+        fills = rng.integers(n_fills[side], size=-(-n_masks // together)).repeat(together)
+        fills[: drawn.known[side]] = 0  # those of any two draws are alike
+        return fills[:n_masks]
 
-    audio = draw(len(drawn.audio_masks))
-    lyrics = draw(len(drawn.lyric_masks)) if drawn.design == "crossed" else audio
-    return replace(drawn, fills=(audio, lyrics), n_fills=n_fills)
+    return replace(drawn, fills=(draw(0), draw(1)), n_fills=n_fills)
 
 
 def _swaps(drawn: Neighbourhood) -> np.ndarray:

@@ -31,8 +31,8 @@ class Drawing:
         The kernel of the surrogate, which some designs draw for.
     with_interactions : bool
         Whether interactions are to be estimated.
-    n_fills : int, default=1
-        Number of fills of what is left out.
+    n_fills : (int, int), default=(1, 1)
+        Number of fills of the audio and of the lyrics.
     """
 
     design: str
@@ -41,7 +41,7 @@ class Drawing:
     rng: np.random.Generator
     kernel: str
     with_interactions: bool
-    n_fills: int = 1
+    n_fills: tuple[int, int] = (1, 1)
 
     def first(self, *, replacement: bool = False) -> Neighbourhood:
         """Draw the first masks, with those that interactions and shares need.

@@ -38,7 +38,7 @@ class MaskFunction:
         self._scorer = replace(scorer, links=None)
 
     def __call__(self, masks: np.ndarray) -> np.ndarray:
-        """Score the perturbed songs of masks. With donors, each mask has their mean score.
+        """Score the perturbed songs of masks. With donors: their mean scores.
 
         Parameters
         ----------
@@ -51,21 +51,22 @@ class MaskFunction:
             The model's scores.
         """
         masks, n_fills = np.asarray(masks, dtype=bool), self.components.n_fills
-        n_songs = n_fills * len(masks)
+        n_each = n_fills[0] * n_fills[1]
+        n_songs = n_each * len(masks)
         self.n_calls += n_songs
-        fills = np.arange(n_fills).repeat(len(masks))
         drawn = Neighbourhood.joint(
-            "independent", np.tile(masks, (n_fills, 1)), self.components.n_audio
+            "independent", np.tile(masks, (n_each, 1)), self.components.n_audio
         )
-        if n_fills > 1:
-            drawn = replace(drawn, fills=(fills, fills), n_fills=n_fills)
+        if n_each > 1:
+            audio, lyrics = np.divmod(np.arange(n_each).repeat(len(masks)), n_fills[1])
+            drawn = replace(drawn, fills=(audio, lyrics), n_fills=n_fills)
         try:
             scores = self._scorer.score_pairs(drawn, drawn.pairs)
         except NotApartError as error:
             self._scorer = self._scorer.whole(str(error))
             warnings.warn(fallback_message(str(error), n_songs), UserWarning)
             scores = self._scorer.score_pairs(drawn, drawn.pairs)
-        return scores.reshape(n_fills, len(masks), -1).mean(axis=0)
+        return scores.reshape(n_each, len(masks), -1).mean(axis=0)
 
     def column(self, label: Hashable) -> int:
         """Return the column of a label's scores. The unperturbed song is scored for it.

@@ -139,26 +139,20 @@ class AudioNeighbourhood:
         return as_cell(waveform, self.audio.sampling_rate, self.form)
 
     def by_fill(self) -> Iterator[tuple[np.ndarray, AudioNeighbourhood]]:
-        """Yield the masks of each fill, as masks of sources that leave silence.
+        """Yield the masks of each fill, as a neighbourhood with this fill alone.
 
         Yields
         ------
         rows : ndarray of int
             Positions of the masks.
         neighbourhood : AudioNeighbourhood
-            The same perturbed songs. If there are fills, a further source that is always on is the
-            ground, see :meth:`AudioComponents.over_fill
-            <sklearn_musiclime.components.AudioComponents.over_fill>`.
+            Their perturbed songs.
         """
-        if self.audio.fills is None:
-            yield np.arange(len(self.masks)), self
-            return
         fills = np.zeros(len(self.masks), dtype=int) if self.fills is None else self.fills
         for fill in np.unique(fills):
             rows = np.flatnonzero(fills == fill)
-            always = np.ones((len(rows), self.audio.n_segments), dtype=bool)
-            masks = np.hstack([self.masks[rows], always])
-            yield rows, AudioNeighbourhood(self.audio.over_fill(int(fill)), masks, self.form)
+            audio = self.audio.with_fill(int(fill))
+            yield rows, AudioNeighbourhood(audio, self.masks[rows], self.form)
 
 
 class PerturbedLyrics(Sequence):

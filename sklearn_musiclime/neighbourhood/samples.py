@@ -51,13 +51,14 @@ class Neighbourhood:
         In a joint design, couples of samples that are scored a second time with their lyrics
         exchanged, for shares. In the paired design the samples of couple ``2 * i + 1`` are the
         complements of those of couple ``2 * i``.
-    corner_pairs : ndarray of shape (4 * n_fills, 2) of int, or (0, 2)
-        Pairs of the song itself, its audio alone, its lyrics alone, and neither, with each fill, if
-        they were added by :meth:`with_corners`.
+    corner_pairs : ndarray of shape (n_corners, 2) of int, or (0, 2)
+        Pairs of the song itself, its audio alone, its lyrics alone, and neither, if they were added
+        by :meth:`with_corners`: one of each or, with several fills, one with each fill of what is
+        left out.
     fills : (ndarray of shape (n_audio_masks,) of int, the same of the lyrics), or None
         Number of the fill of each mask. None: there is one fill for all.
-    n_fills : int
-        Number of fills that there are.
+    n_fills : (int, int)
+        Number of fills of the audio and of the lyrics that there are.
     """
 
     design: str
@@ -72,7 +73,7 @@ class Neighbourhood:
     swaps: np.ndarray = field(default_factory=lambda: np.empty((0, 2), dtype=np.intp))
     corner_pairs: np.ndarray = field(default_factory=lambda: np.empty((0, 2), dtype=np.intp))
     fills: tuple[np.ndarray, np.ndarray] | None = None
-    n_fills: int = 1
+    n_fills: tuple[int, int] = (1, 1)
 
     @classmethod
     def joint(
@@ -137,7 +138,7 @@ class Neighbourhood:
         fills = self.pair_fills
         if fills is None:
             return self.masks
-        return with_fills(self.masks, fills[:, 0] * self.n_fills + fills[:, 1])
+        return with_fills(self.masks, fills[:, 0] * self.n_fills[1] + fills[:, 1])
 
     @property
     def both_masks(self) -> tuple[np.ndarray, np.ndarray]:
@@ -171,8 +172,8 @@ class Neighbourhood:
     @property
     def n_masks(self) -> tuple[int, int]:
         """Number of audio masks and of lyric masks, without those of the corners."""
-        n_corners = 2 * self.n_fills if len(self.corner_pairs) else 0
-        return len(self.audio_masks) - n_corners, len(self.lyric_masks) - n_corners
+        audio, lyrics = (1 + n if len(self.corner_pairs) else 0 for n in self.n_fills)
+        return len(self.audio_masks) - audio, len(self.lyric_masks) - lyrics
 
     @property
     def repeats(self) -> float:
@@ -297,13 +298,18 @@ class Neighbourhood:
         Returns
         -------
         Scores
-            The same scores, by their purpose.
+            The same scores, by their purpose. Those of the corners are means over fills.
         """
         sizes = [len(self.pairs), len(self.grid_pairs), len(self.swap_pairs)]
         of_pairs, of_grid, swapped, corners = np.split(scores, np.cumsum(sizes))
         grid = None if self.grid is None else of_grid.reshape(*map(len, self.grid), -1)
         if len(corners):
-            corners = corners.reshape(4, self.n_fills, -1).mean(axis=1)
+            audio, lyrics = self.n_fills
+            by_corner = np.split(corners, np.cumsum([1, lyrics, audio]))
+            corners = np.stack([some.mean(axis=0) for some in by_corner])
+        if len(corners) and self.fills is not None and self.n_known == 2:
+            # Shapley values add up to the difference from this mean.
+            of_pairs = np.vstack([of_pairs[:1], corners[3:], of_pairs[2:]])
         return Scores(of_pairs, grid, swapped.reshape(-1, 2, scores.shape[1]), corners)
 
     def with_corners(self) -> Neighbourhood:
@@ -312,23 +318,29 @@ class Neighbourhood:
         Returns
         -------
         Neighbourhood
-            The same neighbourhood with `corner_pairs` in this order, and with two further masks of
-            each modality that they refer to, for each fill.
+            The same neighbourhood with `corner_pairs` in this order, and with further masks of each
+            modality that they refer to: the whole of it, and nothing of it with each fill.
         """
-        k, sizes = self.n_fills, (len(self.audio_masks), len(self.lyric_masks))
         audio, lyrics = (
-            np.vstack([masks, *(np.full_like(masks[:1], on).repeat(k, axis=0) for on in (1, 0))])
-            for masks in self.both_masks
+            np.vstack([masks, np.ones_like(masks[:1]), *[np.zeros_like(masks[:1])] * n])
+            for masks, n in zip(self.both_masks, self.n_fills, strict=True)
         )
-        fill = np.arange(k)[:, np.newaxis]
-        corners = np.vstack([sizes + fill + k * np.array(off) for off in product((0, 1), (0, 1))])
+        sides = [
+            (np.array([len(masks)]), len(masks) + 1 + np.arange(n))
+            for masks, n in zip(self.both_masks, self.n_fills, strict=True)
+        ]
+        corners = [
+            np.stack(np.meshgrid(a, b, indexing="ij"), axis=-1).reshape(-1, 2)
+            for a, b in product(*sides)
+        ]
         fills = self.fills
         if fills is not None:
-            both = np.tile(np.arange(k), 2)
-            fills = np.concatenate([fills[0], both]), np.concatenate([fills[1], both])
+            new = [np.array([0, *range(n)]) for n in self.n_fills]
+            fills = np.concatenate([fills[0], new[0]]), np.concatenate([fills[1], new[1]])
         return replace(
-            self, audio_masks=audio, lyric_masks=lyrics, corner_pairs=corners, fills=fills
-        )
+            self, audio_masks=audio, lyric_masks=lyrics, corner_pairs=np.vstack(corners),
+            fills=fills,
+        )  # fmt: skip
 
     def extended(self, other: Neighbourhood) -> Neighbourhood:
         """Add the masks of a second draw, without its fixed ones.

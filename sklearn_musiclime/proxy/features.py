@@ -74,7 +74,7 @@ def sound_features(
 
 
 def _pooled_log_mel(neighbourhood: AudioNeighbourhood, framing: dict[str, int]) -> np.ndarray:
-    """Pooled log-mel statistics of masks of sources that leave silence."""
+    """Pooled log-mel statistics of masks of one fill."""
     audio = neighbourhood.audio
     groups = frame_groups(audio, **framing)
     cases, which = drawn_cases(neighbourhood, groups)
@@ -102,20 +102,18 @@ def hop_length(audio: AudioComponents) -> int:
         The least multiple of `HOP_LENGTH` whose work is at most `MOST_WORK`; it does not depend on
         masks. If there is none, one so large that the song has a single frame.
     """
-    n_fills, n_sources = 1, len(audio.source_names)
-    if audio.fills is not None:
-        n_fills, n_sources = len(audio.fills), n_sources + 1  # the ground
+    n_fills = 1 if audio.fills is None else len(audio.fills)
     for times in count(1):
         groups = frame_groups(audio, N_FFT, times * HOP_LENGTH)
-        work = n_fills * sum(_work(group, n_sources) for group in groups)
+        work = n_fills * sum(_work(group, audio) for group in groups)
         if work <= MOST_WORK or sum(group.n_frames for group in groups) == 1:
             break
     return times * HOP_LENGTH
 
 
-def _work(group: Group, n_sources: int) -> float:
+def _work(group: Group, audio: AudioComponents) -> float:
     """Work for a group, in microseconds: pooling, entries, and their frames by their parts."""
-    n_parts = n_sources * len(group.segments)
+    n_parts = len(audio.source_names) * len(group.segments)
     n_cases = min(2**n_parts, MOST_CASES)
-    a_frame = 1.5 * n_cases + 8 * n_parts + 3 * n_cross_spectra(group, n_sources)
+    a_frame = 1.5 * n_cases + 8 * n_parts + 3 * n_cross_spectra(group, audio.n_waveforms)
     return 3000 + 2.5 * n_cases + group.n_frames * a_frame

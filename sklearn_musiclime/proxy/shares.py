@@ -71,7 +71,7 @@ def shares_with_proxy(
     swapped = replace(neighbourhood, pairs=neighbourhood.swap_pairs)
     fills = None
     if neighbourhood.fills is not None:
-        drawn = rng.integers(neighbourhood.n_fills, size=n_grid // 2).repeat(2)[audio]
+        drawn = rng.integers(neighbourhood.n_fills[0], size=n_grid // 2).repeat(2)[audio]
         by_row = [neighbourhood.pair_fills, swapped.pair_fills, np.stack([drawn, drawn], axis=1)]
         fills = np.vstack([own for own in by_row if own is not None])
     rows = features(np.vstack([neighbourhood.masks, swapped.masks, grid]), fills)

@@ -1,6 +1,7 @@
 """Mel power of every case of a group of frames, without composing samples.
 
-A *part* of a frame is one source in one segment, with silence around it. The Fourier transform is
+A *part* of a frame is one source in one segment, with silence around it, or what fills the segment
+where the source is left out. The Fourier transform is
 linear, so the spectrum of a case is the sum of the spectra X_i of its parts, and its power in a mel
 band with weights w_b is a quadratic form in the band's cross-spectra C::
 
@@ -19,6 +20,7 @@ nothing but this rounding, are therefore computed from composed samples.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 
 import librosa
@@ -89,27 +91,29 @@ def log_mel_of_cases(
     """
     cross = cross_spectra(audio, group, basis, n_fft=n_fft, hop_length=hop_length)
     n_cases = max(BLOCK_FRAMES // group.n_frames, 1)
+    if audio.fills is not None:
+        cases = np.hstack([cases, ~cases])
     for first in range(0, len(cases), n_cases):
         power = case_power(cross, cases[first : first + n_cases])
         yield librosa.power_to_db(power, top_db=None)
 
 
-def n_cross_spectra(group: Group, n_sources: int) -> int:
+def n_cross_spectra(group: Group, n_waveforms: int) -> int:
     """Count the cross-spectra of a frame, each of which takes about as long as a case.
 
     Parameters
     ----------
     group : Group
         The group of the frame.
-    n_sources : int
-        Number of sources.
+    n_waveforms : int
+        Number of sources, and of their fills if there are any.
 
     Returns
     -------
     int
         Number of pairs of parts, those of a part with itself included.
     """
-    n_parts = n_sources * len(group.segments)
+    n_parts = n_waveforms * len(group.segments)
     return n_parts * (n_parts + 1) // 2
 
 
@@ -139,16 +143,21 @@ def cross_spectra(
     ndarray of shape (n_pairs, n_frames, n_mels), dtype float64
         For each pair of parts i <= j, in the order of :func:`numpy.triu_indices`. Parts are ordered
         as the cases of :func:`~sklearn_musiclime.featurizers.audio.table.drawn_cases`, segment by
-        segment within each source.
+        segment within each source; those of the fills follow.
     """
     n_sources, n_segments = len(audio.source_names), len(group.segments)
-    n_parts = n_sources * n_segments
-    alone = np.eye(n_parts, dtype=bool).reshape(n_parts, n_sources, n_segments)
-    parts = case_waveforms(audio, group, alone, *stretch(group, n_fft, hop_length))
+    alone = np.eye(n_sources * n_segments, dtype=bool).reshape(-1, n_sources, n_segments)
+    sounds = [replace(audio, fills=None)]
+    if audio.fills is not None:
+        (fill,) = audio.fills
+        sounds.append(replace(audio, mix=fill.sum(axis=0), sources=fill, fills=None))
+    within = stretch(group, n_fft, hop_length)
+    parts = np.concatenate([case_waveforms(sound, group, alone, *within) for sound in sounds])
+    n_parts = len(parts)
     frames = sliding_window_view(parts, n_fft, axis=1)[:, ::hop_length]
     window = scipy.signal.get_window("hann", n_fft).astype(basis.dtype)
 
-    cross = np.empty((n_cross_spectra(group, n_sources), group.n_frames, basis.shape[0]))
+    cross = np.empty((n_cross_spectra(group, audio.n_waveforms), group.n_frames, basis.shape[0]))
     n_block = max(BLOCK_SPECTRA // n_parts, 1)
     for first in range(0, group.n_frames, n_block):
         some = slice(first, first + n_block)
@@ -173,8 +182,8 @@ def case_power(cross: np.ndarray, cases: np.ndarray) -> np.ndarray:
     ----------
     cross : ndarray of shape (n_pairs, n_frames, n_mels)
         Cross-spectra of the parts.
-    cases : ndarray of shape (n_cases, n_sources, n_segments_of_group), dtype bool
-        The cases.
+    cases : ndarray of shape (n_cases, n_waveforms, n_segments_of_group), dtype bool
+        The parts that are in each case.
 
     Returns
     -------

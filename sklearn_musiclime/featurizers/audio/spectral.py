@@ -388,7 +388,7 @@ class SpectralStatistics(TransformerMixin, BaseEstimator):
         composed = composed_cases(audio, self._frame_features, **framing)
 
         def of_mel_power(group: Group, cases: np.ndarray) -> Iterator[np.ndarray]:
-            if n_cross_spectra(group, len(audio.source_names)) > len(cases):
+            if n_cross_spectra(group, audio.n_waveforms) > len(cases):
                 yield from composed(group, cases)
                 return
             basis = mel_basis(self.sampling_rate, self.n_fft, self.n_mels)

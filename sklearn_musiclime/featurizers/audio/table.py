@@ -336,7 +336,7 @@ def composed_cases(
         n_cases = max(BLOCK_FRAMES // group.n_frames, 1)
         for first in range(0, len(cases), n_cases):
             some = cases[first : first + n_cases]
-            sounds = some.any(axis=(1, 2))
+            sounds = some.any(axis=(1, 2)) | (audio.fills is not None)
             values = np.repeat(np.repeat(silence, len(some), axis=0), group.n_frames, axis=2)
             if sounds.any():
                 values[sounds] = features(case_waveforms(audio, group, some[sounds], start, stop))
@@ -372,7 +372,7 @@ def case_waveforms(
     Parameters
     ----------
     audio : AudioComponents
-        Sources and segments.
+        Sources and segments, with at most one fill.
     group : Group
         The group of frames; the stretch lies in its segments.
     cases : ndarray of shape (n_cases, n_sources, n_segments_of_group), dtype bool
@@ -394,5 +394,8 @@ def case_waveforms(
         # The order of addition is that of composed songs, so that samples agree to the last bit.
         for source, samples in enumerate(audio.sources[:, a:b]):
             block[on[:, source]] += samples
+        if audio.fills is not None:
+            for source, samples in enumerate(audio.fills[0, :, a:b]):
+                block[~on[:, source]] += samples
         block[on.all(axis=1)] = audio.mix[a:b]
     return waveforms
