@@ -16,6 +16,7 @@ from sklearn_musiclime.results.dataframes import (
     largest_first,
     pair_dataframe,
 )
+from sklearn_musiclime.results.fills import compare_fills
 from sklearn_musiclime.surrogate import margin, share_bounds
 from sklearn_musiclime.surrogate.confidence import CONFIDENCE_LEVEL, MOST_DOF
 from sklearn_musiclime.surrogate.interactions import FALSE_DISCOVERIES, Interactions
@@ -255,6 +256,62 @@ class LocalResult:
             high=terms.weights[index] + reach,
             q_value=terms.q_values[index],
         )
+
+    def compare_fills(
+        self,
+        *others: LocalResult,
+        label: Hashable | None = None,
+        interval: float = CONFIDENCE_LEVEL,
+    ) -> pd.DataFrame:
+        """Compare the weights with those of other fills: what stands whatever the fill.
+
+        Parameters
+        ----------
+        *others : LocalExplanation
+            Explanations of the same song by explainers with another `fill`.
+        label : label or None, default=None
+            One of `labels`. None: the first.
+        interval : float, default=0.95
+            Probability of the intervals that tell a weight from 0.
+
+        Returns
+        -------
+        DataFrame
+            One row a component: ``component`` to ``text`` of :meth:`to_frame`; the weight with each
+            fill, in a column with its name; and ``finding``: "stands" if the weight is told from 0
+            by its interval with every fill and has the same sign, "depends" if it is so with some
+            fills, "none" if with none. What stands comes first, in descending order of the weight
+            with the fill where it is nearest to 0.
+
+        Raises
+        ------
+        ValueError
+            No other fill is given, two are the same, or an explanation has other components or does
+            not explain the label.
+
+        Examples
+        --------
+        A model that goes by loudness hears what is left out as silence, but not as noise:
+
+        >>> import numpy as np
+        >>> from sklearn_musiclime import MusicLimeExplainer, UniformSegmenter
+        >>> def is_loud(X):
+        ...     return [float(np.std(y) > 0.6) + ("love" in words) for y, words in X]
+        >>> X = np.empty((1, 2), dtype=object)
+        >>> X[0] = [np.sin(np.arange(2000.0)), "all you need is love"]
+        >>> explainer = MusicLimeExplainer(
+        ...     is_loud, separator=None, segmenter=UniformSegmenter(1), kernel_width=np.inf
+        ... )
+        >>> silence = explainer.fit(X).explain(X)[0]
+        >>> noise = explainer.set_params(fill="noise").fit(X).explain(X)[0]
+        >>> table = silence.compare_fills(noise)
+        >>> table[["component", "silence", "noise", "finding"]].round(1).head(2)
+          component  silence  noise  finding
+        0      love      1.0    1.0   stands
+        1     mix@0      1.0    0.0  depends
+        """
+        label = self.labels[0] if label is None else label
+        return compare_fills([self, *others], label, interval)
 
     def modality_share(
         self, label: Hashable | None = None, *, interval: float = CONFIDENCE_LEVEL
