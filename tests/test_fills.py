@@ -472,3 +472,70 @@ def test_a_memory_tells_fills_apart(songs, made_model, tmp_path):
         weights.append(explainer.fit(X).explain(X)[0].weights)
     for i, one in enumerate(weights):
         assert not any(np.array_equal(one, other) for other in weights[:i])
+
+
+# What stands whatever the fill.
+
+
+def goes_by_loudness_and_love(X):
+    return [float(np.std(audio) > 0.6) + ("love" in words) for audio, words in X]
+
+
+@pytest.fixture(scope="module")
+def by_fill():
+    X = song_array((np.sin(np.arange(2000.0)), "all you need is love <b>"))
+    explainer = MusicLimeExplainer(
+        goes_by_loudness_and_love, separator=None, segmenter=UniformSegmenter(2),
+        kernel_width=np.inf, output_names=["<i>"],
+    )  # fmt: skip
+    return {f: explainer.set_params(fill=f).fit(X).explain(X)[0] for f in FILLS}
+
+
+def test_what_stands_whatever_the_fill(by_fill):
+    table = by_fill["silence"].compare_fills(by_fill["noise"], by_fill["mean"])
+    assert table.columns[-4:].tolist() == ["silence", "noise", "mean", "finding"]
+    findings = table.set_index("component")["finding"].to_dict()
+    assert findings.pop("love") == "stands"
+    assert {findings.pop("mix@0"), findings.pop("mix@1")} == {"depends"}
+    assert set(findings.values()) == {"none"}
+    assert table["component"][0] == "love"
+    for fill, explanation in by_fill.items():
+        weights = explanation.to_frame().set_index("component")["weight"]
+        assert (table.set_index("component")[fill] == weights[table["component"]]).all()
+
+
+def test_a_sign_that_turns_depends(by_fill):
+    from dataclasses import replace
+
+    one = by_fill["noise"]
+    table = one.compare_fills(replace(by_fill["mean"], weights=-by_fill["mean"].weights))
+    assert (table["finding"] != "stands").all()
+
+
+@pytest.mark.parametrize(("others", "message"), [
+    ((), "two explanations or more"), (("silence",), "unlike fills"),
+])  # fmt: skip
+def test_fills_that_are_not_compared(others, message, by_fill):
+    with pytest.raises(ValueError, match=message):
+        by_fill["silence"].compare_fills(*(by_fill[name] for name in others))
+
+
+def test_fills_of_other_songs_are_not_compared(by_fill):
+    X = song_array((np.sin(np.arange(2000.0)), "other words"))
+    explainer = MusicLimeExplainer(
+        goes_by_loudness_and_love, separator=None, segmenter=UniformSegmenter(2), fill="noise"
+    )
+    with pytest.raises(ValueError, match="has other components than"):
+        by_fill["silence"].compare_fills(explainer.fit(X).explain(X)[0])
+
+
+def test_the_page_shows_what_stands(by_fill, tmp_path):
+    page = by_fill["silence"].to_html(tmp_path / "page.html", fills=[by_fill["noise"]])
+    text = page.read_text(encoding="utf-8")
+    assert "<caption>&lt;i&gt;</caption>" in text
+    rows = dict(zip(*[iter(["love", "stands", "mix@0", "depends"])] * 2, strict=True))
+    for component, finding in rows.items():
+        row = text[text.index(f"<bdi>{component}</bdi>") :].split("</tr>")[0]
+        assert row.endswith(f"<td>{finding}</td>")
+    plain = by_fill["silence"].to_html(tmp_path / "plain.html").read_text(encoding="utf-8")
+    assert "Whatever takes its place" not in plain

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Sequence
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -109,7 +109,7 @@ class LocalExplanation(LocalResult):
         """
         return plot_local(self, label, n=n)
 
-    def to_html(self, path: str | PathLike[str]) -> Path:
+    def to_html(self, path: str | PathLike[str], *, fills: Sequence[LocalExplanation] = ()) -> Path:
         """Write the explanation to an HTML page with sound.
 
         The page is one file that opens from disk without a network. A click on a component of the
@@ -121,13 +121,16 @@ class LocalExplanation(LocalResult):
         ----------
         path : path-like
             The HTML file.
+        fills : sequence of LocalExplanation, default=()
+            Explanations of the same song with other fills. A table tells which weights stand
+            whatever the fill, see :meth:`compare_fills`.
 
         Returns
         -------
         Path
             The HTML file.
         """
-        return write_local_page(self, path)
+        return write_local_page(self, path, fills)
 
     def save(self, path: str | PathLike[str]) -> None:
         """Save the explanation to a JSON file, and its waveforms to an ``.npz`` file beside it.

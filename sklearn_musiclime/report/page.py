@@ -11,6 +11,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
+from collections.abc import Sequence
 from importlib.resources import files
 from os import PathLike
 from pathlib import Path
@@ -37,13 +38,16 @@ if TYPE_CHECKING:
 MAX_CLASSES = 10
 MAX_INTERACTIONS = 12
 MAX_WORDS = 40
+MAX_BY_FILL = 30
 ENVELOPE_SPANS = 500
 
 Piece = tuple[str, int | None, float | None, float | None]
 """Text, number of its component, and start and end in seconds; None where there are none."""
 
 
-def write_local_page(explanation: LocalResult, path: str | PathLike[str]) -> Path:
+def write_local_page(
+    explanation: LocalResult, path: str | PathLike[str], fills: Sequence[LocalResult] = ()
+) -> Path:
     """Write a local explanation to an HTML file.
 
     Parameters
@@ -52,6 +56,8 @@ def write_local_page(explanation: LocalResult, path: str | PathLike[str]) -> Pat
         The explanation, with its waveforms.
     path : path-like
         The HTML file.
+    fills : sequence of LocalExplanation, default=()
+        Explanations of the same song with other fills.
 
     Returns
     -------
@@ -59,7 +65,7 @@ def write_local_page(explanation: LocalResult, path: str | PathLike[str]) -> Pat
         The HTML file.
     """
     path = Path(path)
-    write_text(path, local_page(explanation), errors="backslashreplace")
+    write_text(path, local_page(explanation, fills), errors="backslashreplace")
     return path
 
 
@@ -112,13 +118,15 @@ def write_global_page(
     return path
 
 
-def local_page(explanation: LocalResult) -> str:
+def local_page(explanation: LocalResult, fills: Sequence[LocalResult] = ()) -> str:
     """Render a local explanation as an HTML document.
 
     Parameters
     ----------
     explanation : LocalExplanation
         The explanation, with its waveforms.
+    fills : sequence of LocalExplanation, default=()
+        Explanations of the same song with other fills.
 
     Returns
     -------
@@ -128,7 +136,8 @@ def local_page(explanation: LocalResult) -> str:
     Raises
     ------
     ValueError
-        The explanation has audio components without waveforms.
+        The explanation has audio components without waveforms, or those with other fills can't be
+        compared with it.
     """
     audio, lyrics = explanation.components.audio, explanation.components.lyrics
     return (
@@ -139,6 +148,7 @@ def local_page(explanation: LocalResult) -> str:
             **_own_code("local_page.js"),
             has_audio=audio is not None,
             has_lyrics=lyrics is not None,
+            by_fill=_by_fill(explanation, fills) if fills else [],
             in_log_odds=explanation.settings.get("link") == "logit",
             settings=[(name, str(value)) for name, value in explanation.settings.items()],
             data={
@@ -283,6 +293,23 @@ def _label(explanation: LocalResult, index: int) -> dict[str, Any]:
         "reach": _numbers(frame["high"] - frame["weight"]),
         "interactions": pairs,
     }
+
+
+def _by_fill(explanation: LocalResult, fills: Sequence[LocalResult]) -> list[dict[str, Any]]:
+    """Return for each label the fills, and rows of a component, its weights and the finding."""
+    tables = []
+    for label in explanation.labels:
+        table = explanation.compare_fills(*fills, label=label)
+        found = table[table["finding"] != "none"].head(MAX_BY_FILL)
+        names = found.columns[found.columns.get_loc("text") + 1 : -1].tolist()
+        rows = [
+            (component, [f"{weight:+.3g}" for weight in weights], finding)
+            for component, weights, finding in zip(
+                found["component"], found[names].to_numpy(), found["finding"], strict=True
+            )
+        ]
+        tables.append({"label": str(label), "fills": names, "rows": rows})
+    return tables
 
 
 def _audio(audio: AudioComponents) -> dict[str, Any]:
