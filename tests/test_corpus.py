@@ -62,7 +62,8 @@ def songs(made_songs):
 
 
 def explainer(model=length_of_lyrics, **parameters):
-    defaults = {"separator": None, "n_samples": 40, "random_state": 0}
+    """Without a proxy, which takes nine tenths of the time, unless the test is of workers."""
+    defaults = {"separator": None, "n_samples": 40, "random_state": 0, "proxy": None}
     return MusicLimeExplainer(model, **(defaults | parameters))
 
 
@@ -104,6 +105,7 @@ def test_each_part_of_the_key_counts(songs, tmp_path):
     assert n_new(batch_size=3) == 0
     assert n_new(n_samples=50) == 5
     assert n_new(random_state=1) == 5
+    assert n_new(proxy="auto") == 5
     assert n_new(kernel_width=0.5) == 5
     assert n_new(labels=[1]) == 5
     assert n_new(run_songs=songs.assign(lyrics="other words")) == 5
@@ -380,7 +382,7 @@ def check_backend(songs, tmp_path, **config):
     """The same result as without workers, although one is killed in the middle."""
 
     def explained(model, **parameters):
-        ours = explainer(model, separator=HPSSSeparator(), **parameters).fit(songs)
+        ours = explainer(model, separator=HPSSSeparator(), proxy="auto", **parameters).fit(songs)
         return ours.explain_global(songs, keep_explanations=True)
 
     expected = explained(length_of_lyrics)

@@ -90,7 +90,7 @@ def explainer(log, **parameters):
     first = parameters.pop("first", None)
     separator = Halves(str(log.parent), log.name, first)
     return MusicLimeExplainer(
-        scores, separator=separator, n_samples=200, random_state=0, **parameters
+        scores, separator=separator, n_samples=200, random_state=0, proxy=None, **parameters
     )
 
 
@@ -107,9 +107,9 @@ def explain(songs, log, **parameters):
     return weights, [message for message in messages if "count for nothing" not in message]
 
 
-@pytest.fixture
-def expected(songs, tmp_path):
-    return explain(songs, tmp_path / "undisturbed")[0]
+@pytest.fixture(scope="module")
+def expected(songs, tmp_path_factory):
+    return explain(songs, tmp_path_factory.mktemp("expected") / "undisturbed")[0]
 
 
 @contextmanager
