@@ -7,7 +7,6 @@ from sklearn.frozen import FrozenEstimator
 
 from sklearn_musiclime import MusicLimeExplainer, UniformSegmenter
 
-
 # Without proxies, which take most of the time; that they are the same is tested in test_proxy.py.
 DEFAULTS = {"n_samples": 80, "random_state": 0, "segmenter": UniformSegmenter(4), "proxy": None}
 
