@@ -446,7 +446,10 @@ def test_ctrl_c_in_a_parallel_run(backend, undisturbed, tmp_path):
     command = [sys.executable, "-c", script, str(cache), str(log), str(tmp_path / "out"), "2"]
     status, _, error = signalled(
         command, signal.SIGINT, lambda: len(list(cache.rglob("explanation/*/output.pkl"))) >= 4,
-        env={"PYTHONPATH": os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])},
+        env={
+            "PYTHONPATH": os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")]),
+            "SECONDS_A_BATCH": "0.1",
+        },
     )  # fmt: skip
     assert status == -signal.SIGINT
     assert error.rstrip().count("\nKeyboardInterrupt") == 1
