@@ -54,7 +54,7 @@ def threads():
 def explained(model, X, labels=None, **parameters):
     defaults = {
         "n_samples": 40, "random_state": 0, "segmenter": UniformSegmenter(3), "separator": None,
-        "sampling_rate": RATE,
+        "sampling_rate": RATE, "proxy": None,
     }  # fmt: skip
     explainer = MusicLimeExplainer(model, **(defaults | parameters)).fit(X)
     with warnings.catch_warnings():
