@@ -7,10 +7,12 @@ from sklearn.frozen import FrozenEstimator
 
 from sklearn_musiclime import MusicLimeExplainer, UniformSegmenter
 
+# Without proxies, which take most of the time; that they are the same is tested in test_proxy.py.
+DEFAULTS = {"n_samples": 80, "random_state": 0, "segmenter": UniformSegmenter(4), "proxy": None}
+
 
 def explained(model, X, y=None, **parameters):
-    defaults = {"n_samples": 80, "random_state": 0, "segmenter": UniformSegmenter(4)}
-    return MusicLimeExplainer(model, **(defaults | parameters)).fit(X, y).explain(X[:1])[0]
+    return MusicLimeExplainer(model, **(DEFAULTS | parameters)).fit(X, y).explain(X[:1])[0]
 
 
 def assert_as_black_box(model, X, n_samples=80, **parameters):
@@ -34,9 +36,8 @@ def assert_as_black_box(model, X, n_samples=80, **parameters):
 
 
 def explained_label(model, X, column, **parameters):
-    defaults = {"n_samples": 80, "random_state": 0, "segmenter": UniformSegmenter(4)}
     return (
-        MusicLimeExplainer(model, **(defaults | parameters))
+        MusicLimeExplainer(model, **(DEFAULTS | parameters))
         .fit(X)
         .explain(X[:1], [column] if isinstance(column, int) else column)[0]
     )

@@ -133,7 +133,9 @@ def entries() -> tuple[Entry, ...]:
         make_pipeline(Powers(), LogisticRegression()),
         make_pipeline(TfidfVectorizer(), LogisticRegression()),
     )
+    # A proxy would take most of the time; tests of their own have them in workers and files.
     quick = {"separator": None, "segmenter": UniformSegmenter(2), "n_samples": 8, "random_state": 0}
+    quick["proxy"] = None
     spectra = {
         "check_n_features_in_after_fitting": ANY_LENGTH,
         "check_get_feature_names_out_error": "it has nothing to learn and works without fit",

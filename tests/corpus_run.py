@@ -8,6 +8,9 @@ With places the run is not brought to its end. It is begun once for each of them
 halts there and is killed: at ``song:2`` as it begins its second song, at ``batch:2`` in the middle
 of that song, at ``entry:2`` while a result is written from that song on. Places are printed as
 they are reached.
+
+With SECONDS_A_BATCH in its environment the model sleeps so long each time that it is asked, so that
+there is time to disturb a run without much work.
 """
 
 import os
@@ -44,6 +47,7 @@ def logged_scores(folder, name, songs):
     if len(songs) == 1:
         with Path(folder, name).open("a") as file:
             file.write(f"{os.getpid()} {songs.index[0]}\n")
+    time.sleep(float(os.environ.get("SECONDS_A_BATCH", 0)))
     if "HALT_AT" in os.environ:  # and not in what the model is made of, which results are kept by
         halt_if_due(Path(folder, name), "song" if len(songs) == 1 else "batch")
     return np.array(scores)
@@ -84,7 +88,7 @@ def main(cache, log, out, n_jobs=1):
     scores = partial(logged_scores, str(Path(log).parent), Path(log).name)
     explainer = MusicLimeExplainer(
         scores, segmenter=UniformSegmenter(4), n_samples=200, random_state=0, memory=cache,
-        n_jobs=int(n_jobs),
+        n_jobs=int(n_jobs), proxy=None,
     )  # fmt: skip
     songs = made_songs()
     found = explainer.fit(songs).explain_global(songs, keep_explanations=True)

@@ -101,7 +101,7 @@ def words(classifier):
 
 
 def explainer(model, **parameters):
-    defaults = {"separator": None, "n_samples": 16, "random_state": 0}
+    defaults = {"separator": None, "n_samples": 16, "random_state": 0, "proxy": None}
     return MusicLimeExplainer(model, **(defaults | parameters))
 
 

@@ -62,7 +62,8 @@ def songs(made_songs):
 
 
 def explainer(model=length_of_lyrics, **parameters):
-    defaults = {"separator": None, "n_samples": 40, "random_state": 0}
+    """Without a proxy, which takes nine tenths of the time, unless the test is of workers."""
+    defaults = {"separator": None, "n_samples": 40, "random_state": 0, "proxy": None}
     return MusicLimeExplainer(model, **(defaults | parameters))
 
 
@@ -104,6 +105,7 @@ def test_each_part_of_the_key_counts(songs, tmp_path):
     assert n_new(batch_size=3) == 0
     assert n_new(n_samples=50) == 5
     assert n_new(random_state=1) == 5
+    assert n_new(proxy="auto") == 5
     assert n_new(kernel_width=0.5) == 5
     assert n_new(labels=[1]) == 5
     assert n_new(run_songs=songs.assign(lyrics="other words")) == 5
@@ -184,7 +186,7 @@ def test_fingerprints_hold_in_other_processes(tmp_path):
             [sys.executable, str(script)], env=os.environ | {"PYTHONHASHSEED": str(seed)},
             capture_output=True, check=True, text=True,
         ).stdout
-        for seed in range(3)
+        for seed in range(2)
     }  # fmt: skip
     assert len(prints) == 1
 
@@ -262,9 +264,11 @@ def test_a_run_killed_at_many_places_goes_on(n_jobs, places, undisturbed, tmp_pa
 
 
 @pytest.mark.long
-def test_two_processes_share_a_cache(undisturbed, tmp_path):
+def test_two_processes_share_a_cache(undisturbed, tmp_path, monkeypatch):
+    monkeypatch.setenv("SECONDS_A_BATCH", "0.05")  # for as long as both are there
     processes = [run_script(tmp_path, f"run{i}", wait=False) for i in range(2)]
     assert [process.wait(timeout=300) for process in processes] == [0, 0]
+    monkeypatch.delenv("SECONDS_A_BATCH")
     for i in range(2):
         found = np.load(tmp_path / f"run{i}.npz")
         np.testing.assert_allclose(found["weights"], undisturbed["weights"], rtol=1e-10)
@@ -376,11 +380,11 @@ def test_workers_that_always_die_end_the_run(songs):
         explainer(always_killed, n_jobs=2).fit(songs).explain_global(songs)
 
 
-def check_backend(songs, tmp_path, **config):
+def check_backend(songs, tmp_path, proxy=None, **config):
     """The same result as without workers, although one is killed in the middle."""
 
     def explained(model, **parameters):
-        ours = explainer(model, separator=HPSSSeparator(), **parameters).fit(songs)
+        ours = explainer(model, separator=HPSSSeparator(), proxy=proxy, **parameters).fit(songs)
         return ours.explain_global(songs, keep_explanations=True)
 
     expected = explained(length_of_lyrics)
@@ -407,7 +411,7 @@ def local_cluster(monkeypatch):
 
 @pytest.mark.long
 def test_dask_local_cluster(local_cluster, songs, tmp_path):
-    check_backend(songs, tmp_path, backend="dask")
+    check_backend(songs, tmp_path, proxy="auto", backend="dask")
 
 
 @pytest.mark.slow
@@ -519,8 +523,9 @@ def test_a_song_leaves_little_behind():
         noise = rng.normal(0, 0.1, 20_000).astype(np.float32)
         for row in range(n_songs):
             songs[row] = [noise, " ".join(rng.choice(words, 10))]
-        ours = explainer(lambda X: np.array([len(lyrics) for lyrics in X[:, 1]]), n_samples=20)
-        ours.fit(songs)
+        ours = explainer(
+            lambda X: np.array([len(lyrics) for lyrics in X[:, 1]]), n_samples=20, proxy="auto"
+        ).fit(songs)
         tracemalloc.start()
         ours.explain_global(songs)
         _, peak = tracemalloc.get_traced_memory()
@@ -528,8 +533,8 @@ def test_a_song_leaves_little_behind():
         return peak
 
     peak(10)
-    few, many = peak(30), peak(130)
-    assert (many - few) / 100 < 8000  # bytes a song; its waveform has 80,000
+    few, many = peak(20), peak(80)
+    assert (many - few) / 60 < 8000  # bytes a song; its waveform has 80,000
 
 
 def test_progress_counts_songs(songs, capsys):

@@ -90,7 +90,7 @@ def explainer(log, **parameters):
     first = parameters.pop("first", None)
     separator = Halves(str(log.parent), log.name, first)
     return MusicLimeExplainer(
-        scores, separator=separator, n_samples=200, random_state=0, **parameters
+        scores, separator=separator, n_samples=200, random_state=0, proxy=None, **parameters
     )
 
 
@@ -107,9 +107,9 @@ def explain(songs, log, **parameters):
     return weights, [message for message in messages if "count for nothing" not in message]
 
 
-@pytest.fixture
-def expected(songs, tmp_path):
-    return explain(songs, tmp_path / "undisturbed")[0]
+@pytest.fixture(scope="module")
+def expected(songs, tmp_path_factory):
+    return explain(songs, tmp_path_factory.mktemp("expected") / "undisturbed")[0]
 
 
 @contextmanager
@@ -446,7 +446,10 @@ def test_ctrl_c_in_a_parallel_run(backend, undisturbed, tmp_path):
     command = [sys.executable, "-c", script, str(cache), str(log), str(tmp_path / "out"), "2"]
     status, _, error = signalled(
         command, signal.SIGINT, lambda: len(list(cache.rglob("explanation/*/output.pkl"))) >= 4,
-        env={"PYTHONPATH": os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")])},
+        env={
+            "PYTHONPATH": os.pathsep.join([str(TESTS), os.environ.get("PYTHONPATH", "")]),
+            "SECONDS_A_BATCH": "0.1",
+        },
     )  # fmt: skip
     assert status == -signal.SIGINT
     assert error.rstrip().count("\nKeyboardInterrupt") == 1

@@ -54,7 +54,7 @@ def threads():
 def explained(model, X, labels=None, **parameters):
     defaults = {
         "n_samples": 40, "random_state": 0, "segmenter": UniformSegmenter(3), "separator": None,
-        "sampling_rate": RATE,
+        "sampling_rate": RATE, "proxy": None,
     }  # fmt: skip
     explainer = MusicLimeExplainer(model, **(defaults | parameters)).fit(X)
     with warnings.catch_warnings():
@@ -305,7 +305,7 @@ def test_parts_that_are_not_the_whole_are_fallen_back_from(kind, reason, table):
     model = kind().fit(X, y)
     explainer = MusicLimeExplainer(
         FrozenEstimator(model), n_samples=40, random_state=0, segmenter=UniformSegmenter(3),
-        separator=None, sampling_rate=RATE,
+        separator=None, sampling_rate=RATE, proxy=None,
     ).fit(X)  # fmt: skip
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
