@@ -1,5 +1,6 @@
 """What takes the place of what is left out: silence, noise, mean spectra, and other songs."""
 
+from dataclasses import replace
 from itertools import product
 
 import numpy as np
@@ -505,15 +506,13 @@ def test_what_stands_whatever_the_fill(by_fill):
 
 
 def test_a_sign_that_turns_depends(by_fill):
-    from dataclasses import replace
-
     one = by_fill["noise"]
     table = one.compare_fills(replace(by_fill["mean"], weights=-by_fill["mean"].weights))
     assert (table["finding"] != "stands").all()
 
 
 @pytest.mark.parametrize(("others", "message"), [
-    ((), "two explanations or more"), (("silence",), "unlike fills"),
+    ((), "with another fill is needed"), (("silence",), "two explanations have silence"),
 ])  # fmt: skip
 def test_fills_that_are_not_compared(others, message, by_fill):
     with pytest.raises(ValueError, match=message):

@@ -26,8 +26,9 @@ Units of lyrics (:mod:`~sklearn_musiclime.components.lyrics`):
 - "lines", "sections": fewer and larger units, for long lyrics in which single words have little
   effect.
 
-``mask_token="[MASK]"`` puts that token in the place of lyrics that are left out, for models that
-were trained with such a token. With None, the default, the gap is closed.
+Audio that is left out leaves silence; :mod:`~sklearn_musiclime.components.fills` has what else may
+take its place. ``mask_token="[MASK]"`` puts that token in the place of lyrics that are left out,
+for models that were trained with such a token. With None, the default, the gap is closed.
 
 More components need more samples: with about 75 components and 60 samples, an explanation misses a
 quarter of the planted effects (``benchmarks/results/planted.json``). So start with coarse

@@ -16,7 +16,7 @@ from sklearn_musiclime.results.dataframes import (
     largest_first,
     pair_dataframe,
 )
-from sklearn_musiclime.results.fills import compare_fills
+from sklearn_musiclime.results.fills import tabulate_fills
 from sklearn_musiclime.surrogate import margin, share_bounds
 from sklearn_musiclime.surrogate.confidence import CONFIDENCE_LEVEL, MOST_DOF
 from sklearn_musiclime.surrogate.interactions import FALSE_DISCOVERIES, Interactions
@@ -311,7 +311,20 @@ class LocalResult:
         1     mix@0      1.0    0.0  depends
         """
         label = self.labels[0] if label is None else label
-        return compare_fills([self, *others], label, interval)
+        frames: dict[str, pd.DataFrame] = {}
+        for explanation in (self, *others):
+            fill = explanation.settings.get("fill", "silence")
+            if fill in frames:
+                raise ValueError(f"fills are compared, and two explanations have {fill}")
+            if explanation.components.names != self.components.names:
+                raise ValueError(
+                    f"{explanation.title!r} with {fill} has other components than {self.title!r}: "
+                    "they must be of the same song, separator, segmenter and lyric_units"
+                )
+            frames[fill] = explanation.to_frame(label, interval=interval)
+        if not others:
+            raise ValueError("an explanation with another fill is needed to compare this one with")
+        return tabulate_fills(frames)
 
     def modality_share(
         self, label: Hashable | None = None, *, interval: float = CONFIDENCE_LEVEL
