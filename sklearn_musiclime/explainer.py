@@ -523,7 +523,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         Returns
         -------
         ndarray of shape (n_songs, n_components)
-            One row per song. Columns are sources x segments, then the vocabulary, see
+            One row per song. Columns are sources x segments, the vocabulary, and `columns`, see
             :meth:`get_feature_names_out`. Components that a song lacks have weight 0; words that
             `fit` has not seen are left out. If several labels of a song are explained, the weights
             are those of the first.
@@ -562,8 +562,9 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         Returns
         -------
         ndarray of str objects
-            ``source@segment``, source by source, then the vocabulary. With a segmenter whose number
-            of segments is not fixed, each source has 10 columns, each for a tenth of the segments.
+            ``source@segment``, source by source, the vocabulary, and ``column[name]`` for each of
+            `columns`. With a segmenter whose number of segments is not fixed, each source has 10
+            columns, each for a tenth of the segments.
 
         Raises
         ------
@@ -801,6 +802,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
             source_names=self._source_names() if "audio" in self._modalities() else (),
             n_segments=self._n_segment_columns(),
             vocabulary=self.vocabulary_ if "lyrics" in self._modalities() else (),
+            beside=tuple(str(label) for label in self._beside()),
         )
 
     def _source_names(self) -> tuple[str, ...]:

@@ -139,7 +139,10 @@ class ColumnComponents:
 def _together(own: pd.Series, others: pd.Series) -> pd.Series:
     """Values in the type of the first ones if that holds them all, else in one that does."""
     both = pd.concat([own, others], ignore_index=True)
-    if both.dtype == own.dtype:
+    is_category = isinstance(own.dtype, pd.CategoricalDtype)
+    if both.dtype == own.dtype or (
+        is_category and not both.dropna().isin(own.cat.categories).all()
+    ):
         return both
     try:
         cast = both.astype(own.dtype)

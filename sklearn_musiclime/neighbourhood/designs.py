@@ -93,9 +93,10 @@ def draw_neighbourhood(
     check_design(design, n_samples)
     if max(n_fills) > 1:
         if design == "exhaustive":
+            what = "donors" if max(n_fills[:2]) > 1 else "other values of columns"
             raise ValueError(
-                "design='exhaustive' has no sampling error, and donors and other values of columns "
-                "are drawn by chance; use design='paired'"
+                f"design='exhaustive' has no sampling error, and {what} are drawn by chance; use "
+                "design='paired'"
             )
         drawn = draw_neighbourhood(
             design, n_audio, n_lyrics, n_samples, rng, kernel=kernel, with_grid=with_grid,

@@ -104,10 +104,10 @@ class LocalResult:
             "columns"); ``source`` and ``segment`` (audio only); ``start`` and ``end`` in seconds
             (of the segment, or of the first time that the words are sung, if known); ``text`` (of
             lyrics, or the song's value in a column); ``weight``; ``std_err``; ``low`` and ``high``,
-            the bounds of the interval, NaN where there are too few masks for one. If there were too few masks for least squares,
-            also ``penalty``: the penalty of the ridge regression that shrinks the weights. If
-            components were linked, also ``unit``: the number of the linked unit, whose weight is
-            divided equally among its components.
+            the bounds of the interval, NaN where there are too few masks for one. If there were too
+            few masks for least squares, also ``penalty``: the penalty of the ridge regression that
+            shrinks the weights. If components were linked, also ``unit``: the number of the linked
+            unit, whose weight is divided equally among its components.
 
         Raises
         ------
