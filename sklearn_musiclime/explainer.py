@@ -140,8 +140,8 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         Number of components selected for each label by `feature_selection`.
     interactions : {"auto", "cross", "all"} or None, default="auto"
         Pairs of components whose interaction is estimated
-        (:mod:`sklearn_musiclime.surrogate.interactions`): "cross" pairs an audio with a lyric
-        component, "all" takes all pairs, None takes none. In the crossed design the model's head
+        (:mod:`sklearn_musiclime.surrogate.interactions`): "cross" pairs components of different
+        modalities, "all" takes all pairs, None takes none. In the crossed design the model's head
         scores up to 40,000 combinations for them; joint designs need no further calls, but estimate
         them less precisely. With ``kernel="shapley"`` interactions need all masks,
         ``design="exhaustive"``. "auto": "cross", where they can be estimated.

@@ -2,7 +2,23 @@
 
 A column that is left out has the value of another song, one of the *background*: songs that the
 explainer was fitted to. All columns that a mask leaves out have the values of the same song, so
-that what belongs together, such as artist and genre, stays together.
+that what belongs together, such as artist and genre, stays together. Each mask, or mask with its
+complement, has a song that is drawn for it, so that weights are those of the scores averaged over
+the background.
+
+Examples
+--------
+>>> import pandas as pd
+>>> from sklearn_musiclime import MusicLimeExplainer
+>>> songs = pd.DataFrame({"lyrics": ["love", "rain"] * 5, "year": range(1960, 2060, 10)})
+>>> def scores(X):  # which are higher for love, and for what is new
+...     return [("love" in words) + (year - 1960) / 200 for words, year in X.to_numpy()]
+>>> explainer = MusicLimeExplainer(scores, modality="lyrics", columns=["year"], random_state=0)
+>>> explanation = explainer.fit(songs).explain(songs[8:9])[0]
+>>> explanation.top()[["component", "modality", "text", "weight"]].round(1)
+      component modality  text  weight
+0          love   lyrics  love     1.0
+1  column[year]  columns  2040     0.2
 """
 
 from __future__ import annotations
