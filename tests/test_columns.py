@@ -15,6 +15,7 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from sklearn_musiclime import (
+    Donors,
     GlobalExplanation,
     LocalExplanation,
     MusicLimeExplainer,
@@ -22,6 +23,7 @@ from sklearn_musiclime import (
     UniformSegmenter,
 )
 from sklearn_musiclime.components.columns import MAX_BACKGROUND, ColumnComponents
+from sklearn_musiclime.metrics import deletion_auc, fidelity, insertion_auc, stability
 from sklearn_musiclime.neighbourhood import draw_neighbourhood
 from sklearn_musiclime.neighbourhood.masks import MOST_COMBINATIONS, fill_combinations
 from sklearn_musiclime.report.terminal import print_global, print_local
@@ -492,6 +494,32 @@ def test_songs_without_what_is_not_explained(modality):
 def test_a_model_that_does_not_see_the_columns():
     with pytest.warns(UserWarning, match="other values of the columns move no score"):
         small_explainer(lambda X: X["lyrics"].str.len()).explain(small_songs()[:1])
+
+
+def test_metrics_of_explanations_with_columns():
+    X = small_songs()[:1]
+    explainer = small_explainer(n_samples=200)
+    assert fidelity(explainer, X)[0] > 0.8
+    assert insertion_auc(explainer, X) > deletion_auc(explainer, X)
+    assert 0 < stability(explainer, X, n_runs=2)[0] <= 1
+
+
+def test_sampling_goes_on_until_errors_are_small():
+    explainer = small_explainer(n_samples=60, tol=0.1, max_samples=4000)
+    explanation = explainer.explain(small_songs()[:1])[0]
+    assert explanation.settings["converged"]
+    assert explanation.settings["n_samples"] > 60
+
+
+def test_columns_beside_donors():
+    """Where all is left out, the scores of some combinations of donors and songs are averaged."""
+    songs = small_songs()
+    explainer = small_explainer(fill=Donors(songs[["audio", "lyrics"]], n_donors=3))
+    (function,) = explainer.mask_functions(songs[:1])
+    function(np.zeros((1, 6)))
+    assert function.n_calls == 3 * 3 * 5
+    shares = explainer.explain(songs[:1])[0].modality_share()["share"]
+    assert shares.sum() == pytest.approx(1)
 
 
 def test_linked_vocals_leave_columns_by_themselves():

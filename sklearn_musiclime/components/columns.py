@@ -4,7 +4,8 @@ A column that is left out has the value of another song, one of the *background*
 explainer was fitted to. All columns that a mask leaves out have the values of the same song, so
 that what belongs together, such as artist and genre, stays together. Each mask, or mask with its
 complement, has a song that is drawn for it, so that weights are those of the scores averaged over
-the background.
+the background. What the scores vary with that song no linear model of the masks foretells, so that
+fidelity is lower for it; standard errors include it.
 
 Examples
 --------

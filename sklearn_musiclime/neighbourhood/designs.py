@@ -65,7 +65,7 @@ def draw_neighbourhood(
     with_shares : bool, default=False
         Whether to add what modality shares are estimated from: in the crossed design a grid of
         50 x 50, unless `with_grid` adds a larger one; in joint designs swaps, a twentieth of
-        `n_samples`, at least 12 and at most 50; half of that with three modalities.
+        `n_samples`, at least 12 and at most 50; with three modalities half as many, but 12.
     replacement : bool, default=False
         Whether to draw masks with replacement and enumerate none, for models whose scores are
         noisy.
@@ -145,7 +145,7 @@ def _swaps(drawn: Neighbourhood) -> np.ndarray:
     together = 2 if drawn.design == "paired" else 1
     n_wanted = int(np.clip(drawn.n_samples // SWAP_EVERY, MIN_SWAPS, MAX_SWAPS)) // together
     if len(drawn.swap_sides) > 2:  # each couple is scored six times more instead of twice
-        n_wanted = n_wanted // 2
+        n_wanted = max(n_wanted // 2, MIN_SWAPS // together)
     first = np.arange(drawn.n_known, len(drawn) - 2 * together + 1, 2 * together)[:n_wanted]
     return np.concatenate(
         [np.stack([first + k, first + together + k], axis=1) for k in range(together)], axis=1

@@ -303,10 +303,8 @@ class Neighbourhood:
 
     @property
     def swap_pairs(self) -> np.ndarray:
-        """Pairs of the swaps: for each couple, all combinations of its masks but the two samples.
-
-        Of two sides: a couple's first audio with its second lyrics, then the reverse.
-        """
+        """Pairs of the swaps: all combinations of each couple's masks but the two samples."""
+        # Of two sides: a couple's first audio with its second lyrics, then the reverse.
         n_sides, exchanged = len(self.sides), self.swap_sides
         if not len(self.swaps):
             return np.empty((0, n_sides), dtype=np.intp)
