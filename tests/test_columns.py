@@ -174,6 +174,17 @@ def test_one_song_of_background_is_enumerated():
     np.testing.assert_allclose(explanation.modality_share()["share"], expected, atol=1e-6)
 
 
+@pytest.mark.parametrize("columns", [["year", "mood"], None])
+@pytest.mark.parametrize("kernel", ["exponential", "shapley"])
+def test_shares_of_masks_that_were_all_drawn(kernel, columns):
+    songs = small_songs()
+    parameters = {"songs": songs[1:2], "columns": columns, "kernel": kernel, "proxy": None}
+    drawn = small_explainer(n_samples=8, tol=1e-9, **parameters).explain(songs[:1])[0]
+    exact = small_explainer(design="exhaustive", **parameters).explain(songs[:1])[0]
+    assert drawn.settings["converged"]
+    np.testing.assert_allclose(drawn.shares, exact.shares, atol=1e-9)
+
+
 def shares_by_hand():
     """Sobol's indices of three modalities; columns have a mask and a song of the background."""
     songs = small_songs()

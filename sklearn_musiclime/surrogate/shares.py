@@ -371,19 +371,19 @@ def _left_out_variances(
 
 
 def _of_all_masks(neighbourhood: Neighbourhood, scores: np.ndarray) -> np.ndarray:
-    """Scores of all masks as a grid, (n_audio_masks, n_lyric_masks, n_labels)."""
-    masks = neighbourhood.masks[neighbourhood.n_known :]
-    n_audio = neighbourhood.audio_masks.shape[1]
+    """Scores of all masks as a grid, with an axis for each modality and one for labels."""
+    masks, first = neighbourhood.masks, neighbourhood.n_known
+    if len(masks) - first < 2 ** masks.shape[1]:
+        first = 0  # those that are known for Shapley values are not drawn again
+    masks, scores = masks[first:], scores[first:]
     # Sorted by the audio components first; without any component there is a single mask.
     order = np.lexsort(masks.T[::-1]) if masks.shape[1] else [0]
-    return scores[neighbourhood.n_known :][order].reshape(2**n_audio, -1, scores.shape[1])
+    return scores[order].reshape(*(2**n for n in neighbourhood.sizes), scores.shape[1])
 
 
 def _exact_shares(neighbourhood: Neighbourhood, scores: np.ndarray) -> Shares:
     """Shares of any number of modalities, from the scores of all masks."""
-    masks, n_labels = neighbourhood.masks, scores.shape[1]
-    order = np.lexsort(masks.T[::-1]) if masks.shape[1] else [0]
-    grid = scores[order].reshape(*(2**n for n in neighbourhood.sizes), n_labels)
+    grid, n_labels = _of_all_masks(neighbourhood, scores), scores.shape[1]
     axes = tuple(range(grid.ndim - 1))
     parts = [
         grid.mean(axis=tuple(other for other in axes if other != axis)).var(axis=0) for axis in axes
