@@ -169,6 +169,7 @@ def result_key(
     labels: Any,
     seed: int,
     sampling_rate: float,
+    background: Any = None,
 ) -> str:
     """Hash everything but the song that an explanation depends on.
 
@@ -184,6 +185,8 @@ def result_key(
         Seed of the masks.
     sampling_rate : float
         Rate, in Hz, at which songs are perturbed.
+    background : DataFrame or None, default=None
+        Values of other songs in the columns that are explained.
 
     Returns
     -------
@@ -192,6 +195,6 @@ def result_key(
     """
     decisive = {name: value for name, value in parameters.items() if name not in NOT_DECISIVE}
     return fingerprint(
-        __version__, model_digest, labels, seed, sampling_rate,
+        __version__, model_digest, labels, seed, sampling_rate, background,
         version=parameters["cache_version"], **decisive,
     )  # fmt: skip

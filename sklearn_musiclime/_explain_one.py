@@ -24,6 +24,7 @@ from functools import partial
 from typing import Any, Literal, Self
 
 import numpy as np
+import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
 from tqdm.auto import tqdm
@@ -125,6 +126,8 @@ class SongExplainer:
     separator : estimator with ``separate``, or None
         Separates the sources, with a cache if it is a
         :class:`~sklearn_musiclime.components.separation.RecallingSeparator`.
+    background : DataFrame or None
+        Values of other songs in the columns that are explained. None: none are.
 
     The other attributes are parameters of
     :class:`~sklearn_musiclime.MusicLimeExplainer` with the same names.
@@ -136,6 +139,7 @@ class SongExplainer:
     labels: Any
     seed: int
     separator: Separator | None
+    background: pd.DataFrame | None
     segmenter: Segmenter
     lyric_units: LyricUnits
     mask_token: str | None
@@ -213,7 +217,8 @@ class SongExplainer:
         drawing = self._drawing(scorer)
         which = self._which_interactions(scorer.links)
         if which is not None:
-            check_n_pairs(scorer.components.n_audio, scorer.components.n_lyrics, which)
+            n_audio, n_lyrics = scorer.components.n_audio, scorer.components.n_lyrics
+            check_n_pairs(n_audio, n_lyrics, which, n_columns=scorer.components.n_columns)
         labelled = self.choose_labels(scorer, table)
         first, scores, is_steady = self.first_answers(scorer, drawing, labelled)
         if not is_steady:
@@ -226,7 +231,7 @@ class SongExplainer:
         neighbourhood, answers, surrogate, converged = self.fit_surrogate(
             fit, scorer, drawing, first, first.split(linked(scores)), linked
         )
-        corners = first.split(scores[:, labelled.columns]).corners
+        corners = first.split(scores[:, labelled.columns]).corners[:4]
         if scorer.links is not None:  # which are of both modalities
             corners = corners[:0]
         explanation = self.explanation(
@@ -264,6 +269,7 @@ class SongExplainer:
             mask_token=self.mask_token,
             modality=self.modality,
             fill=self.fill,
+            background=self.background,
         )
 
     def scorer(self, table: SongTable, parallel: StreamingParallel, progress: tqdm) -> Scorer:
@@ -283,7 +289,9 @@ class SongExplainer:
         Scorer
         """
         song, components = self.read(table)
-        factored, reason = find_factored(self.model, song)
+        factored, reason = None, "it is given columns beside audio and lyrics, which are explained"
+        if components.columns is None:
+            factored, reason = find_factored(self.model, song)
         return Scorer(
             self.score,
             factored,
@@ -466,7 +474,8 @@ class SongExplainer:
         surrogate : Surrogate
             The surrogate, fitted to these scores.
         corners : ndarray of shape (4, n_explained)
-            Scores of the song, of its audio alone, of its lyrics alone and of neither.
+            Scores of the song, of its audio alone, of its lyrics alone and of neither; columns are
+            the song's.
         exponents : ndarray of shape (n_explained,) of int
             Exponents of the powers of two that the scores were divided by.
 
@@ -541,19 +550,19 @@ class SongExplainer:
                 f"n_samples={self.n_samples} is for design='crossed', and design={self.design!r} "
                 f"is {design!r} for this model"
             )
-        n_columns = components.n_audio, components.n_lyrics
+        sizes = components.sizes
         if links is not None:
-            n_columns = int(links.max(initial=-1)) + 1, 0
+            sizes = (int(links.max(initial=-1)) + 1, *[0] * (len(sizes) - 1))
         n_samples = self.n_samples
         if isinstance(n_samples, str):
             n_samples = automatic_n_samples(
-                design, n_columns, scorer.factored,
+                design, sizes, scorer.factored,
                 has_proxy=self._takes_proxy(design), n_fills=components.n_fills,
                 most=None if self.tol is None else self.max_samples,
             )  # fmt: skip
         rng = song_generator(self.seed, scorer.song, components)
         return Drawing(
-            design, n_columns, n_samples, rng, self.kernel, self.interactions is not None,
+            design, sizes, n_samples, rng, self.kernel, self.interactions is not None,
             components.n_fills,
         )  # fmt: skip
 
@@ -653,6 +662,7 @@ class SongExplainer:
             "mask_token": self.mask_token,
             "fill": self.fill if isinstance(self.fill, str) else self.fill.name,
             "modality": self.modality,
+            "columns": None if self.background is None else [str(c) for c in self.background],
             "sampling_rate": self.sampling_rate,
             "seed": self.seed,
         }
@@ -666,7 +676,7 @@ def _few_dof(surrogate: Surrogate) -> int:
 def _ask(
     scorer: Scorer, drawn: Neighbourhood, labelled: Labelled
 ) -> tuple[Neighbourhood, np.ndarray]:
-    """Score masks, to which the corners are added: masks without a modality or without both."""
+    """Score masks, to which the corners are added: masks without a modality or without all."""
     if scorer.links is None or drawn.fills is not None:
         drawn = drawn.with_corners()
     scores = scorer.score_pairs(drawn, drawn.all_pairs)

@@ -33,7 +33,8 @@ CONSTRAINTS: dict[str, Any] = {
     "lyric_units": [StrOptions(set(LYRIC_UNITS)), callable],
     "mask_token": [str, None],
     "fill": [StrOptions(set(FILLS)), Donors],
-    "modality": [StrOptions({"both", "audio", "lyrics"})],
+    "modality": [StrOptions({"both", "audio", "lyrics", "columns"})],
+    "columns": ["array-like", None],
     "design": [StrOptions({"auto", *DESIGNS})],
     "n_samples": [Interval(Integral, 2, None, closed="left"), "array-like", StrOptions({"auto"})],
     "kernel": [StrOptions(set(KERNELS))],
@@ -108,6 +109,14 @@ def check_parameters(explainer: Any) -> None:
         )
     if explainer.linked and explainer.modality != "both":
         raise ValueError(f"linked=True needs modality='both', got {explainer.modality!r}")
+    has_columns = explainer.columns is not None and len(explainer.columns) > 0
+    if explainer.modality == "columns" and not has_columns:
+        raise ValueError("modality='columns' needs columns, the names of those that are explained")
+    if explainer.design == "crossed" and has_columns:
+        raise ValueError(
+            "design='crossed' combines audio and lyrics, and columns are neither; use "
+            "design='paired'"
+        )
     is_bounded = is_given and explainer.tol is not None
     if is_bounded and explainer.max_samples < np.max(explainer.n_samples):
         raise ValueError(

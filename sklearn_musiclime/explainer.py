@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
+import pandas as pd
 from joblib import Memory
 from sklearn import get_config
 from sklearn.base import BaseEstimator, TransformerMixin, clone
@@ -30,6 +31,7 @@ from sklearn_musiclime._runtime.cache import ResultCache
 from sklearn_musiclime._runtime.fingerprint import fingerprint
 from sklearn_musiclime._runtime.parallel import StreamingParallel
 from sklearn_musiclime._version import __version__
+from sklearn_musiclime.components.columns import MAX_BACKGROUND
 from sklearn_musiclime.components.fills import Donors, Fill
 from sklearn_musiclime.components.lyrics import LyricUnits, split_lyrics
 from sklearn_musiclime.components.segmentation import Segmenter, UniformSegmenter
@@ -88,8 +90,16 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         :class:`~sklearn_musiclime.Donors`, whose words also replace lyrics if there is no
         `mask_token`. See :mod:`sklearn_musiclime.components.fills`
         for which to choose.
-    modality : {"both", "audio", "lyrics"}, default="both"
-        Modality whose components are explained. The other modality is never perturbed.
+    modality : {"both", "audio", "lyrics", "columns"}, default="both"
+        Modality whose components are explained, beside those of `columns`. The other modality is
+        never perturbed. "columns": neither audio nor lyrics are, and X needs none.
+    columns : sequence of label, or None, default=None
+        Further columns of X that are explained, such as ``["year", "artist"]``; their positions, if
+        X is an array. Each is a component: on, it has the song's value; off, that of another song,
+        one of up to 64 songs of `fit`, which is drawn for each mask and the same for all columns
+        that are off. Weights are those of the scores averaged over these songs. The design is
+        joint: "auto" is "paired", and the model a black box. See
+        :mod:`sklearn_musiclime.components.columns`. None: no further columns.
     design : {"auto", "crossed", "paired", "independent", "exhaustive"}, default="auto"
         How masks are drawn, see
         :func:`~sklearn_musiclime.neighbourhood.draw_neighbourhood`. "auto": "crossed" for a
@@ -130,8 +140,8 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         Number of components selected for each label by `feature_selection`.
     interactions : {"auto", "cross", "all"} or None, default="auto"
         Pairs of components whose interaction is estimated
-        (:mod:`sklearn_musiclime.surrogate.interactions`): "cross" pairs an audio with a lyric
-        component, "all" takes all pairs, None takes none. In the crossed design the model's head
+        (:mod:`sklearn_musiclime.surrogate.interactions`): "cross" pairs components of different
+        modalities, "all" takes all pairs, None takes none. In the crossed design the model's head
         scores up to 40,000 combinations for them; joint designs need no further calls, but estimate
         them less precisely. With ``kernel="shapley"`` interactions need all masks,
         ``design="exhaustive"``. "auto": "cross", where they can be estimated.
@@ -214,6 +224,8 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         Sampling rate of the perturbed audio, in Hz.
     vocabulary_ : tuple of str
         Names of the lyric components of all songs seen during `fit`.
+    background_ : DataFrame or None
+        Values of songs seen during `fit` in the columns that are explained; None if none are.
     n_features_in_ : int
         Number of columns of X.
     feature_names_in_ : ndarray of str objects
@@ -262,6 +274,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         mask_token: str | None = None,
         fill: Donors | Literal["silence", "noise", "mean"] = "silence",
         modality: str = "both",
+        columns: Sequence[Hashable] | None = None,
         design: str = "auto",
         n_samples: int | tuple[int, int] | Literal["auto"] = "auto",
         kernel: str = "exponential",
@@ -297,6 +310,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         self.mask_token = mask_token
         self.fill = fill
         self.modality = modality
+        self.columns = columns
         self.design = design
         self.n_samples = n_samples
         self.kernel = kernel
@@ -369,6 +383,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         self.vocabulary_ = tuple(dict.fromkeys(name for song in names for name in song))
         if self.lyric_units == "words" or callable(self.lyric_units):
             self.vocabulary_ = tuple(sorted(self.vocabulary_))
+        self.background_ = table.background(MAX_BACKGROUND) if self._beside() else None
         if hasattr(model, "classes_"):
             self.classes_ = model.classes_
         self.model_ = model
@@ -508,7 +523,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         Returns
         -------
         ndarray of shape (n_songs, n_components)
-            One row per song. Columns are sources x segments, then the vocabulary, see
+            One row per song. Columns are sources x segments, the vocabulary, and `columns`, see
             :meth:`get_feature_names_out`. Components that a song lacks have weight 0; words that
             `fit` has not seen are left out. If several labels of a song are explained, the weights
             are those of the first.
@@ -547,8 +562,9 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         Returns
         -------
         ndarray of str objects
-            ``source@segment``, source by source, then the vocabulary. With a segmenter whose number
-            of segments is not fixed, each source has 10 columns, each for a tenth of the segments.
+            ``source@segment``, source by source, the vocabulary, and ``column[name]`` for each of
+            `columns`. With a segmenter whose number of segments is not fixed, each source has 10
+            columns, each for a tenth of the segments.
 
         Raises
         ------
@@ -662,13 +678,23 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         self._validate_params()
         check_parameters(self)
 
-    def _table(self, X: Any) -> SongTable:
+    def _beside(self) -> tuple[Hashable, ...]:
+        """Columns of X that are explained beside audio and lyrics."""
+        return () if self.columns is None else tuple(self.columns)
+
+    def _modalities(self) -> tuple[str, ...]:
+        """Those of audio and lyrics that are explained."""
+        both = ("audio", "lyrics")
+        return both if self.modality == "both" else tuple({self.modality}.intersection(both))
+
+    def _table(self, X: Any, *, beside: Sequence[Hashable] | None = None) -> SongTable:
         return SongTable(
             X,
             audio=self.audio_column,
             lyrics=self.lyrics_column,
             word_times=self.word_times_column,
-            modalities=("audio", "lyrics") if self.modality == "both" else (self.modality,),
+            modalities=self._modalities(),
+            beside=self._beside() if beside is None else beside,
         )
 
     def _explanations(
@@ -709,8 +735,9 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         key = None
         if is_kept:
             key = result_key(
-                self.get_params(deep=False), model_digest, labels, seed, self.sampling_rate_
-            )
+                self.get_params(deep=False), model_digest, labels, seed, self.sampling_rate_,
+                self._background(),
+            )  # fmt: skip
         task = KeptExplanations(
             explainer=self._song_explainer(cache, labels, seed),
             cache=cache,
@@ -739,14 +766,28 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
             separator = RecallingSeparator(separator, cache, key)
         fill: Fill
         if isinstance(self.fill, Donors):
-            donors = self._table(self.fill.songs)
+            donors = self._table(self.fill.songs, beside=())
             fill = self.fill.read(donors, self.sampling_rate_, separator)
         else:
             fill = self.fill
         return SongExplainer.of(
             self, score=self._score_function(), model=self.model_, labels=labels, seed=seed,
             sampling_rate=self.sampling_rate_, separator=separator, fill=fill,
+            background=self._background(),
         )  # fmt: skip
+
+    def _background(self) -> pd.DataFrame | None:
+        """Values of songs of the fit in the columns that are explained; None if none are."""
+        beside, known = list(self._beside()), self.background_
+        if not beside:
+            return None
+        unknown = [label for label in beside if known is None or label not in known]
+        if known is None or unknown:
+            raise ValueError(
+                f"fit remembered no values of column {unknown[0]!r}, which replace a song's where "
+                "it is left out; call fit again after setting columns"
+            )
+        return known[beside]
 
     def _check_song(self, table: SongTable, row: int) -> str | None:
         """Check those parts of a song that need no decoding of audio, and return its lyrics."""
@@ -758,9 +799,10 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
 
     def _matrix_columns(self) -> MatrixColumns:
         return MatrixColumns(
-            source_names=() if self.modality == "lyrics" else self._source_names(),
+            source_names=self._source_names() if "audio" in self._modalities() else (),
             n_segments=self._n_segment_columns(),
-            vocabulary=() if self.modality == "audio" else self.vocabulary_,
+            vocabulary=self.vocabulary_ if "lyrics" in self._modalities() else (),
+            beside=tuple(str(label) for label in self._beside()),
         )
 
     def _source_names(self) -> tuple[str, ...]:

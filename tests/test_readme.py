@@ -37,6 +37,16 @@ def test_the_quickstart_runs(made_songs, tmp_path, monkeypatch):
     assert explanation.labels[0] in ("calm", "wild")
 
 
+def test_the_example_with_columns_runs(made_songs):
+    X, y, _, _ = made_songs
+    n = len(X)
+    songs = X.assign(genre=y, artist=["Ann", "Bob", "Cy"] * (n // 3), year=range(1990, 1990 + n))
+    names = {}
+    imports, _, lines = block("quickstart").partition('songs = pd.read_csv("songs.csv")')
+    exec(imports + lines.splitlines()[1], names)
+    exec(block("columns"), names | {"songs": songs})
+
+
 def test_files_that_it_shows_are_there():
     headings = re.findall(r"^## (.+)$", README, flags=re.MULTILINE)
     anchors = {"#" + re.sub(r"[^\w -]", "", head).lower().replace(" ", "-") for head in headings}

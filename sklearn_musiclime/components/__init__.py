@@ -26,6 +26,8 @@ Units of lyrics (:mod:`~sklearn_musiclime.components.lyrics`):
 - "lines", "sections": fewer and larger units, for long lyrics in which single words have little
   effect.
 
+Further columns of X, such as an artist or a year: :mod:`~sklearn_musiclime.components.columns`.
+
 Audio that is left out leaves silence; :mod:`~sklearn_musiclime.components.fills` has what else may
 take its place. ``mask_token="[MASK]"`` puts that token in the place of lyrics that are left out,
 for models that were trained with such a token. With None, the default, the gap is closed.

@@ -1,4 +1,4 @@
-"""Decomposition of a song into interpretable components: sources x segments, and lyric units."""
+"""Decomposition of a song into components: sources x segments, lyric units, and columns."""
 
 from __future__ import annotations
 
@@ -6,8 +6,10 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import numpy as np
+import pandas as pd
 import scipy.sparse.csgraph
 
+from sklearn_musiclime.components.columns import ColumnComponents
 from sklearn_musiclime.components.fills import Fill, fill_audio, fill_lyrics
 from sklearn_musiclime.components.lyrics import (
     LyricComponents,
@@ -20,8 +22,10 @@ from sklearn_musiclime.components.segmentation import Segmenter, segment_audio
 from sklearn_musiclime.components.separation import Separator, separate_sources
 from sklearn_musiclime.songs import InvalidSongError, Song
 
-Modalities = Literal["both", "audio", "lyrics"]
-"""The modalities whose components are explained."""
+Modalities = Literal["both", "audio", "lyrics", "columns"]
+"""The modalities whose components are explained: audio and lyrics, one of them, or neither."""
+MODALITIES = ("audio", "lyrics", "columns")
+"""The modalities, in the order of the components."""
 VOCALS = "vocals"
 """Name of the source that contains the singing voice, for linking words with it."""
 
@@ -96,7 +100,7 @@ class AudioComponents:
 
 @dataclass(frozen=True)
 class Decomposition:
-    """The components of a song: those of the audio first, then those of the lyrics.
+    """The components of a song: those of the audio, then those of the lyrics, then columns.
 
     Attributes
     ----------
@@ -104,10 +108,13 @@ class Decomposition:
         None if the audio is not explained.
     lyrics : LyricComponents or None
         None if the lyrics are not explained.
+    columns : ColumnComponents or None, default=None
+        None if no further columns of X are explained.
     """
 
     audio: AudioComponents | None
     lyrics: LyricComponents | None
+    columns: ColumnComponents | None = None
 
     @property
     def n_audio(self) -> int:
@@ -120,25 +127,70 @@ class Decomposition:
         return 0 if self.lyrics is None else len(self.lyrics)
 
     @property
-    def names(self) -> tuple[str, ...]:
-        """Names of all components, in the order of the columns of a mask."""
-        parts = [part.names for part in (self.audio, self.lyrics) if part is not None]
-        return tuple(name for part in parts for name in part)
-
-    def __len__(self) -> int:
-        return self.n_audio + self.n_lyrics
+    def n_columns(self) -> int:
+        """Number of columns."""
+        return 0 if self.columns is None else len(self.columns)
 
     @property
-    def n_fills(self) -> tuple[int, int]:
-        """Number of fills of the audio, and of the lyrics, at least 1."""
+    def sizes(self) -> tuple[int, ...]:
+        """Number of components of the audio, of the lyrics and, if there are any, of columns."""
+        both = self.n_audio, self.n_lyrics
+        return both if self.columns is None else (*both, self.n_columns)
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of all components, in the order of the columns of a mask."""
+        parts = (self.audio, self.lyrics, self.columns)
+        return tuple(name for part in parts if part is not None for name in part.names)
+
+    @property
+    def shown(self) -> tuple[str, ...]:
+        """What plots call the components: the text of lyrics, ``year = 1994`` for a column."""
+        audio = () if self.audio is None else self.audio.names
+        lyrics = () if self.lyrics is None else self.lyrics.texts()
+        return (*audio, *lyrics, *(() if self.columns is None else self.columns.shown))
+
+    @property
+    def modalities(self) -> tuple[str, ...]:
+        """Modality of each component."""
+        return tuple(
+            name for name, n in zip(MODALITIES, self.sizes, strict=False) for _ in range(n)
+        )
+
+    def place(self, modality: str) -> slice:
+        """Return the positions of a modality's components.
+
+        Parameters
+        ----------
+        modality : {"audio", "lyrics", "columns"}
+            The modality.
+
+        Returns
+        -------
+        slice
+        """
+        at = MODALITIES.index(modality)
+        sizes = self.n_audio, self.n_lyrics, self.n_columns
+        return slice(sum(sizes[:at]), sum(sizes[: at + 1]))
+
+    def __len__(self) -> int:
+        return sum(self.sizes)
+
+    @property
+    def n_fills(self) -> tuple[int, ...]:
+        """Number of fills of the audio, of the lyrics and, if any, of columns; at least 1."""
         audio = 1 if self.audio is None or self.audio.fills is None else len(self.audio.fills)
-        return audio, 1 if self.lyrics is None else max(len(self.lyrics.fills), 1)
+        both = audio, 1 if self.lyrics is None else max(len(self.lyrics.fills), 1)
+        return both if self.columns is None else (*both, self.columns.n_fills)
 
     def without_waveforms(self) -> Decomposition:
-        """Return a copy whose audio components have no waveforms, to save memory."""
-        if self.audio is None:
-            return self
-        return replace(self, audio=replace(self.audio, mix=None, sources=None, fills=None))
+        """Return a copy without waveforms and values of columns, to save memory."""
+        audio, columns = self.audio, self.columns
+        if audio is not None:
+            audio = replace(audio, mix=None, sources=None, fills=None)
+        return replace(
+            self, audio=audio, columns=None if columns is None else columns.without_values()
+        )
 
 
 def decompose(
@@ -150,6 +202,7 @@ def decompose(
     mask_token: str | None = None,
     modality: Modalities = "both",
     fill: Fill = "silence",
+    background: pd.DataFrame | None = None,
 ) -> Decomposition:
     """Split a song into components.
 
@@ -166,12 +219,15 @@ def decompose(
         :func:`~sklearn_musiclime.components.lyrics.split_lyrics`.
     mask_token : str or None, default=None
         Text that replaces lyric components that are off. None: they are removed.
-    modality : {"both", "audio", "lyrics"}, default="both"
-        Which modality is split into components. The other one is always kept whole.
+    modality : {"both", "audio", "lyrics", "columns"}, default="both"
+        Which modality is split into components. The other one is always kept whole. "columns":
+        neither.
     fill : {"silence", "noise", "mean"} or DonorSongs, default="silence"
         What a source is replaced by where it is left out, see
         :mod:`sklearn_musiclime.components.fills`. Donors replace lyrics as well, unless there is a
         `mask_token`.
+    background : DataFrame of shape (n_songs, n_columns), or None, default=None
+        Values of other songs in those columns of X that are components. None: none are.
 
     Returns
     -------
@@ -188,7 +244,7 @@ def decompose(
         own_fill = fill if isinstance(fill, str) else fill.of(song)
     except ValueError as error:
         raise InvalidSongError(song.row, "audio", str(error)) from error
-    if modality != "lyrics":
+    if modality in ("both", "audio"):
         waveform, rate = song.waveform, song.sampling_rate
         assert waveform is not None  # X has the modality that is explained
         try:
@@ -207,7 +263,7 @@ def decompose(
         except ValueError as error:
             raise InvalidSongError(song.row, "audio", str(error)) from error
         audio = AudioComponents(waveform, names, sources, boundaries, rate, fills)
-    if modality != "audio":
+    if modality in ("both", "lyrics"):
         assert song.lyrics is not None
         lyrics = split_lyrics(
             song.lyrics,
@@ -217,7 +273,10 @@ def decompose(
             row=song.row,
             fills=fill_lyrics(own_fill) if mask_token is None else (),
         )
-    return Decomposition(audio, lyrics)
+    columns = None
+    if background is not None:
+        columns = ColumnComponents.of(song.template, song.beside, background)
+    return Decomposition(audio, lyrics, columns)
 
 
 def link_components(components: Decomposition, song: Song) -> np.ndarray:

@@ -30,7 +30,7 @@ class GlobalExplanation(GlobalResult):
         The classes, sorted; for regressors the outputs.
     components : list of Component
         Name, modality, source and relative segment of each component. Audio components come first,
-        by source and segment, then lyric components in the order of their text.
+        by source and segment, then lyric components in the order of their text, then columns.
     sums : ndarray of shape (n_labels, n_components)
         Sums of the positive parts of the weights over the explanations of each class.
     counts : ndarray of shape (n_labels, n_components)
@@ -38,8 +38,8 @@ class GlobalExplanation(GlobalResult):
     songs : DataFrame or None
         One row per explanation: ``title``, ``row`` (position in X), ``track_id`` (label in the
         index of X), ``group`` (of the song; equal to ``row`` if no groups were given), ``label``,
-        ``score`` of the model, ``fidelity``, and the modality shares ``audio``, ``lyrics`` and
-        ``interaction``. None if made from totals.
+        ``score`` of the model, ``fidelity``, and the modality shares ``audio``, ``lyrics``,
+        ``columns`` if any are explained, and ``interaction``. None if made from totals.
     weights : csr_array of shape (n_explanations, n_components), or None
         The weights that were summed. A stored entry, even a zero, means that the song contains the
         component. None if made from totals.
@@ -93,7 +93,8 @@ class GlobalExplanation(GlobalResult):
         """Plot the most important components of each class.
 
         Each class has one row: a heat map of the importance of sources x relative segments, and
-        bars for the most important words, with their 95 % intervals if `songs` is not None.
+        bars for the most important words, and for columns if any are explained, with their 95 %
+        intervals if `songs` is not None.
 
         Parameters
         ----------

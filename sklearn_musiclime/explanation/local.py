@@ -51,7 +51,7 @@ class LocalExplanation(LocalResult):
         NaN for components that ``feature_selection`` left out.
     interaction_terms : Interactions or None
         Interactions of pairs of components, see :meth:`interactions`. None: not estimated.
-    shares, shares_std_err : ndarray of shape (n_labels, 3)
+    shares, shares_std_err : ndarray of shape (n_labels, 3), or (n_labels, 4) with columns
         Modality shares and their standard errors, see :meth:`modality_share`.
     corner_scores : ndarray of shape (n_labels, 4)
         Scores of the song, of its audio alone, of its lyrics alone and of neither, see

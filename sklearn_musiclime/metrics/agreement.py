@@ -164,7 +164,9 @@ def _levels(values: np.ndarray) -> np.ndarray:
 def reseeded(explainer: MusicLimeExplainer, seed: int) -> MusicLimeExplainer:
     """Return a fitted copy of an explainer with another seed, which shares the model."""
     copy = clone(explainer).set_params(random_state=seed)
-    for name in ("model_", "classes_", "vocabulary_", "sampling_rate_", "n_features_in_"):
+    for name in (
+        "model_", "classes_", "vocabulary_", "background_", "sampling_rate_", "n_features_in_",
+    ):  # fmt: skip
         if hasattr(explainer, name):
             setattr(copy, name, getattr(explainer, name))
     return copy

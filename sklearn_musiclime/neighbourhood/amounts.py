@@ -23,11 +23,11 @@ JOINT_CHEAP, JOINT_DEAR = 1000, 300
 
 def automatic_n_samples(
     design: str,
-    n_columns: tuple[int, int],
+    sizes: tuple[int, ...],
     factored: FactoredModel | None,
     *,
     has_proxy: bool,
-    n_fills: tuple[int, int] = (1, 1),
+    n_fills: tuple[int, ...] = (1, 1),
     most: int | None = None,
 ) -> int | tuple[int, int]:
     """Choose the number of masks of a song.
@@ -36,14 +36,14 @@ def automatic_n_samples(
     ----------
     design : str
         How masks are drawn; not "auto".
-    n_columns : (int, int)
-        Components of the audio and of the lyrics.
+    sizes : tuple of int
+        Number of components of each modality.
     factored : FactoredModel or None
         The model as encoders and head. None: a black box.
     has_proxy : bool
         Whether the scores have a proxy.
-    n_fills : (int, int), default=(1, 1)
-        Number of fills of the audio and of the lyrics. Scores that vary with the fill as well take
+    n_fills : tuple of int, default=(1, 1)
+        Number of fills of each modality. Scores that vary with the fill as well take
         more masks of lyrics.
     most : int or None, default=None
         Upper bound; in the crossed design, of audio masks and lyric masks together. None: no bound.
@@ -66,7 +66,7 @@ def automatic_n_samples(
     cheap_numbers = CHEAP if n_fills[1] == 1 else (CHEAP[0], CHEAP[0])
     n_audio, n_lyrics = (
         max(many if cheap else few, FOR_EACH * n)
-        for cheap, many, few, n in zip(is_cheap, cheap_numbers, DEAR, n_columns, strict=True)
+        for cheap, many, few, n in zip(is_cheap, cheap_numbers, DEAR, sizes, strict=True)
     )
     if most is not None and n_audio + n_lyrics > most:
         n_audio = most * n_audio // (n_audio + n_lyrics)

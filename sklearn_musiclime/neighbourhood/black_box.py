@@ -63,8 +63,8 @@ def score_black_box(
         Its components.
     masks : ndarray of shape (n_masks, n_components), dtype bool
         True where a component is kept.
-    fills : ndarray of shape (n_masks, 2) of int, or None, default=None
-        Number of the fill of the audio, and of the lyrics, of each mask. None: the first.
+    fills : ndarray of shape (n_masks, n_modalities) of int, or None, default=None
+        Number of the fill of each modality of each mask. None: the first.
     batch_size : int
         Number of perturbed songs in one call of the model; halved when memory runs out. Batches are
         the same for any number of workers, and so are results.
@@ -84,8 +84,9 @@ def score_black_box(
         The model returned something other than scores, or another number of labels than in the
         first batch. Errors that the model raises get a note that names the batch.
     """
-    order = by_length(masks[:, components.n_audio :])
-    fills = np.zeros((len(masks), 2), dtype=int) if fills is None else fills
+    order = by_length(masks[:, components.place("lyrics")])
+    if fills is None:
+        fills = np.zeros((len(masks), len(components.n_fills)), dtype=int)
     batches = [order[i : i + batch_size] for i in range(0, len(masks), batch_size)]
     results = []
     for scores in parallel(

@@ -25,7 +25,7 @@ def blind_spots(scorer: Scorer, neighbourhood: Neighbourhood, scores: np.ndarray
     -------
     dict of str to str
         Messages by kind: "no audio" and "no lyrics" for a modality that no encoder of a factored
-        model reads; "unmoved audio" and "unmoved lyrics" for one without effect on any score.
+        model reads; "unmoved audio" and so on for one without effect on any score.
     """
     found = {}
     for modality in scorer.unread:
@@ -33,8 +33,14 @@ def blind_spots(scorer: Scorer, neighbourhood: Neighbourhood, scores: np.ndarray
             f"no branch of the model reads the {modality}: weights of 0 there mean that it can't "
             "see them, not that they count for nothing"
         )
-    for modality in unmoved_modalities(neighbourhood, scores, scorer.components):
-        if modality not in scorer.unread:
+    unmoved = unmoved_modalities(neighbourhood, scores, scorer.components)
+    for modality in unmoved:
+        if modality == "columns":
+            found["unmoved columns"] = (
+                "other values of the columns move no score where audio and lyrics are left out: "
+                "perhaps the model does not get to see them"
+            )
+        elif modality not in scorer.unread:
             found[f"unmoved {modality}"] = (
                 f"taking out all of the {modality} moves no score: perhaps the model does not get "
                 "to see them. Weights of 0 then do not say that they count for nothing"
@@ -59,12 +65,13 @@ def unmoved_modalities(
     Returns
     -------
     tuple of str
-        A subset of "audio" and "lyrics"; empty if the neighbourhood has no corners.
+        A subset of "audio", "lyrics" and "columns"; empty if the neighbourhood has no corners.
+        Columns are left out without audio and lyrics alone.
     """
     corners = neighbourhood.split(scores).corners
     if not len(corners):
         return ()
-    both, audio, lyrics, neither = corners
+    both, audio, lyrics, neither, *nothing = corners
     rounding = 32 * np.finfo(np.float32).eps * np.abs(scores).max(axis=0)
 
     def is_same(some: np.ndarray, others: np.ndarray) -> bool:
@@ -73,5 +80,6 @@ def unmoved_modalities(
     unmoved = {
         "audio": components.n_audio and is_same(both, lyrics) and is_same(audio, neither),
         "lyrics": components.n_lyrics and is_same(both, audio) and is_same(lyrics, neither),
+        "columns": components.n_columns and is_same(neither, nothing[0]),
     }
     return tuple(modality for modality, is_unmoved in unmoved.items() if is_unmoved)

@@ -38,7 +38,8 @@ def draw_neighbourhood(
     with_shares: bool = False,
     replacement: bool = False,
     besides: Neighbourhood | None = None,
-    n_fills: tuple[int, int] = (1, 1),
+    n_columns: int | None = None,
+    n_fills: tuple[int, ...] = (1, 1),
 ) -> Neighbourhood:
     """Draw the neighbourhood of a song.
 
@@ -64,17 +65,19 @@ def draw_neighbourhood(
     with_shares : bool, default=False
         Whether to add what modality shares are estimated from: in the crossed design a grid of
         50 x 50, unless `with_grid` adds a larger one; in joint designs swaps, a twentieth of
-        `n_samples`, at least 12 and at most 50.
+        `n_samples`, at least 12 and at most 50; with three modalities half as many, but 12.
     replacement : bool, default=False
         Whether to draw masks with replacement and enumerate none, for models whose scores are
         noisy.
     besides : Neighbourhood or None, default=None
         An earlier draw, whose masks are not drawn again. A modality that it enumerates keeps its
         masks.
-    n_fills : (int, int), default=(1, 1)
-        Number of fills of the audio and of the lyrics. If there are several, each mask, or mask
-        with its complement, has one of either that are drawn by chance, independently of each
-        other, and masks are drawn with replacement.
+    n_columns : int or None, default=None
+        Number of columns of X that are components, in joint designs. None: there are none.
+    n_fills : tuple of int, default=(1, 1)
+        Number of fills of the audio, of the lyrics and, if any, of columns. If there are several,
+        each mask, or mask with its complement, has one of each that are drawn by chance,
+        independently of each other, and masks are drawn with replacement.
 
     Returns
     -------
@@ -90,13 +93,14 @@ def draw_neighbourhood(
     check_design(design, n_samples)
     if max(n_fills) > 1:
         if design == "exhaustive":
+            what = "donors" if max(n_fills[:2]) > 1 else "other values of columns"
             raise ValueError(
-                "design='exhaustive' has no sampling error, and donors are drawn by chance; use "
+                f"design='exhaustive' has no sampling error, and {what} are drawn by chance; use "
                 "design='paired'"
             )
         drawn = draw_neighbourhood(
             design, n_audio, n_lyrics, n_samples, rng, kernel=kernel, with_grid=with_grid,
-            with_shares=with_shares, replacement=True,
+            with_shares=with_shares, replacement=True, n_columns=n_columns,
         )  # fmt: skip
         return _with_fills(drawn, n_fills, rng)
     if design == "crossed":
@@ -104,7 +108,7 @@ def draw_neighbourhood(
         counts = np.broadcast_to(n_samples, 2)
         return _crossed((n_audio, n_lyrics), counts, rng, size, replacement, besides)
     assert not isinstance(n_samples, tuple)  # two numbers are for the crossed design alone
-    p = n_audio + n_lyrics
+    p = n_audio + n_lyrics + (n_columns or 0)
     if besides is None and not replacement and _are_few(p, n_samples):
         design = "exhaustive"
     masks = draw_masks(
@@ -112,25 +116,26 @@ def draw_neighbourhood(
         besides=None if besides is None else besides.drawn_masks(),
     )  # fmt: skip
     drawn = Neighbourhood.joint(
-        design, masks, n_audio, kernel=kernel, is_noisy=replacement, n_samples=n_samples
-    )
-    wants_swaps = with_shares and kernel == "exponential" and min(n_audio, n_lyrics) > 0
+        design, masks, n_audio, n_columns,
+        kernel=kernel, is_noisy=replacement, n_samples=n_samples,
+    )  # fmt: skip
+    wants_swaps = with_shares and kernel == "exponential" and len(drawn.swap_sides) > 1
     return replace(drawn, swaps=_swaps(drawn)) if wants_swaps else drawn
 
 
 def _with_fills(
-    drawn: Neighbourhood, n_fills: tuple[int, int], rng: np.random.Generator
+    drawn: Neighbourhood, n_fills: tuple[int, ...], rng: np.random.Generator
 ) -> Neighbourhood:
     """Draw a fill for each mask, the same for a mask and its complement."""
     together = 1 if drawn.design == "independent" else 2
 
     def draw(side: int) -> np.ndarray:
-        n_masks = len(drawn.both_masks[side])
+        n_masks = len(drawn.sides[side])
         fills = rng.integers(n_fills[side], size=-(-n_masks // together)).repeat(together)
         fills[: drawn.known[side]] = 0  # those of any two draws are alike
         return fills[:n_masks]
 
-    return replace(drawn, fills=(draw(0), draw(1)), n_fills=n_fills)
+    return replace(drawn, fills=tuple(map(draw, range(len(n_fills)))), n_fills=n_fills)
 
 
 def _swaps(drawn: Neighbourhood) -> np.ndarray:
@@ -139,6 +144,8 @@ def _swaps(drawn: Neighbourhood) -> np.ndarray:
         return np.empty((0, 2), dtype=np.intp)
     together = 2 if drawn.design == "paired" else 1
     n_wanted = int(np.clip(drawn.n_samples // SWAP_EVERY, MIN_SWAPS, MAX_SWAPS)) // together
+    if len(drawn.swap_sides) > 2:  # each couple is scored six times more instead of twice
+        n_wanted = max(n_wanted // 2, MIN_SWAPS // together)
     first = np.arange(drawn.n_known, len(drawn) - 2 * together + 1, 2 * together)[:n_wanted]
     return np.concatenate(
         [np.stack([first + k, first + together + k], axis=1) for k in range(together)], axis=1
@@ -166,7 +173,7 @@ def _crossed(
     for side, (p, n) in enumerate(zip(n_components, n_samples.tolist(), strict=True)):
         if besides is not None and besides.sampling.sides[side].is_complete:
             n_known.append(besides.known[side])
-            both_masks.append(besides.both_masks[side])
+            both_masks.append(besides.sides[side])
             usual.append(np.unique(besides.pairs[besides.n_known :, side]))
             continue
         is_sampled = p > 0 and (replacement or besides is not None or not _are_few(p, n))

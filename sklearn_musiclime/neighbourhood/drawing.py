@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
@@ -21,8 +22,8 @@ class Drawing:
     ----------
     design : str
         How masks are drawn.
-    n_columns : (int, int)
-        Columns of a mask that belong to the audio, and to the lyrics.
+    sizes : tuple of int
+        Number of components of the audio, of the lyrics and, if any are explained, of columns.
     n_samples : int or (int, int)
         How many masks are drawn first.
     rng : numpy.random.Generator
@@ -31,17 +32,17 @@ class Drawing:
         The kernel of the surrogate, which some designs draw for.
     with_interactions : bool
         Whether interactions are to be estimated.
-    n_fills : (int, int), default=(1, 1)
-        Number of fills of the audio and of the lyrics.
+    n_fills : tuple of int, default=(1, 1)
+        Number of fills of each of them.
     """
 
     design: str
-    n_columns: tuple[int, int]
+    sizes: tuple[int, ...]
     n_samples: int | tuple[int, int]
     rng: np.random.Generator
     kernel: str
     with_interactions: bool
-    n_fills: tuple[int, int] = (1, 1)
+    n_fills: tuple[int, ...] = (1, 1)
 
     def first(self, *, replacement: bool = False) -> Neighbourhood:
         """Draw the first masks, with those that interactions and shares need.
@@ -55,10 +56,9 @@ class Drawing:
         -------
         Neighbourhood
         """
-        return draw_neighbourhood(
-            self.design, *self.n_columns, self.n_samples, self.rng, kernel=self.kernel,
+        return self._draw(
+            self.n_samples, self.rng,
             with_grid=self.with_interactions, with_shares=True, replacement=replacement,
-            n_fills=self.n_fills,
         )  # fmt: skip
 
     def more(self, n_samples: int | tuple[int, int], drawn: Neighbourhood) -> Neighbourhood:
@@ -75,10 +75,9 @@ class Drawing:
         -------
         Neighbourhood
         """
-        return draw_neighbourhood(
-            self.design, *self.n_columns, n_samples, self.rng, kernel=self.kernel,
-            with_grid=False, with_shares=False, replacement=drawn.is_noisy,
-            besides=None if drawn.is_noisy else drawn, n_fills=self.n_fills,
+        return self._draw(
+            n_samples, self.rng, replacement=drawn.is_noisy,
+            besides=None if drawn.is_noisy else drawn,
         )  # fmt: skip
 
     def free(self, n_samples: int) -> Neighbourhood:
@@ -93,9 +92,15 @@ class Drawing:
         -------
         Neighbourhood
         """
+        return self._draw(n_samples, self.rng.spawn(1)[0])
+
+    def _draw(
+        self, n_samples: int | tuple[int, int], rng: np.random.Generator, **how: Any
+    ) -> Neighbourhood:
+        n_audio, n_lyrics, *n_columns = self.sizes
         return draw_neighbourhood(
-            self.design, *self.n_columns, n_samples, self.rng.spawn(1)[0], kernel=self.kernel,
-            n_fills=self.n_fills,
+            self.design, n_audio, n_lyrics, n_samples, rng, kernel=self.kernel,
+            n_columns=n_columns[0] if n_columns else None, n_fills=self.n_fills, **how,
         )  # fmt: skip
 
 

@@ -257,7 +257,7 @@ def score_factored(
     (audio_masks, audio_fills, which_audio), (lyric_masks, lyric_fills, which_lyrics) = (
         distinct_masks(masks, fills)
         for masks, fills in zip(
-            neighbourhood.both_masks, neighbourhood.fills or (None, None), strict=True
+            neighbourhood.sides, neighbourhood.fills or (None, None), strict=True
         )
     )
     order = by_length(lyric_masks)

@@ -9,6 +9,7 @@ from dataclasses import replace
 import numpy as np
 
 from sklearn_musiclime.neighbourhood.containers import NotApartError
+from sklearn_musiclime.neighbourhood.masks import fill_combinations
 from sklearn_musiclime.neighbourhood.samples import Neighbourhood
 from sklearn_musiclime.neighbourhood.scoring import Scorer, fallback_message
 
@@ -38,7 +39,10 @@ class MaskFunction:
         self._scorer = replace(scorer, links=None)
 
     def __call__(self, masks: np.ndarray) -> np.ndarray:
-        """Score the perturbed songs of masks. With donors: their mean scores.
+        """Score the perturbed songs of masks.
+
+        What is left out has the mean score of its fills: of the donors and of the songs that
+        columns have their values from, or of 256 combinations of these if there are more.
 
         Parameters
         ----------
@@ -50,16 +54,18 @@ class MaskFunction:
         ndarray of shape (n_masks, n_labels)
             The model's scores.
         """
-        masks, n_fills = np.asarray(masks, dtype=bool), self.components.n_fills
-        n_each = n_fills[0] * n_fills[1]
+        masks, components = np.asarray(masks, dtype=bool), self.components
+        of_fills = fill_combinations(components.n_fills)
+        n_each = len(of_fills)
         n_songs = n_each * len(masks)
         self.n_calls += n_songs
         drawn = Neighbourhood.joint(
-            "independent", np.tile(masks, (n_each, 1)), self.components.n_audio
-        )
+            "independent", np.tile(masks, (n_each, 1)), components.n_audio,
+            None if components.columns is None else components.n_columns,
+        )  # fmt: skip
         if n_each > 1:
-            audio, lyrics = np.divmod(np.arange(n_each).repeat(len(masks)), n_fills[1])
-            drawn = replace(drawn, fills=(audio, lyrics), n_fills=n_fills)
+            fills = tuple(of_fills.repeat(len(masks), axis=0).T)
+            drawn = replace(drawn, fills=fills, n_fills=components.n_fills)
         try:
             scores = self._scorer.score_pairs(drawn, drawn.pairs)
         except NotApartError as error:

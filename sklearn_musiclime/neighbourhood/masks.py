@@ -10,13 +10,15 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from itertools import combinations
-from math import comb
+from math import comb, prod
 
 import numpy as np
 import scipy.special
 
 MAX_EXHAUSTIVE = 20
 """Largest number of components that are enumerated: they have 2 ** 20 masks, about a million."""
+MOST_COMBINATIONS = 256
+"""Largest number of combinations of fills whose scores are averaged; of more, as many are drawn."""
 
 
 def draw_masks(
@@ -246,6 +248,32 @@ def with_fills(masks: np.ndarray, fills: np.ndarray | None) -> np.ndarray:
     if fills is None:
         return masks
     return np.hstack([masks, _masks_of(fills, int(fills.max(initial=0)).bit_length())])
+
+
+def fill_combinations(n_fills: tuple[int, ...]) -> np.ndarray:
+    """List the combinations of fills whose scores are averaged.
+
+    Parameters
+    ----------
+    n_fills : tuple of int
+        Number of fills of each modality.
+
+    Returns
+    -------
+    ndarray of shape (n_combinations, n_modalities) of int
+        All combinations. With columns, of more than `MOST_COMBINATIONS` as many that are drawn by
+        chance: a background is larger than the few donors of a song.
+
+    Examples
+    --------
+    >>> from sklearn_musiclime.neighbourhood.masks import fill_combinations
+    >>> fill_combinations((2, 1, 2)).tolist()
+    [[0, 0, 0], [0, 0, 1], [1, 0, 0], [1, 0, 1]]
+    """
+    numbers = np.arange(prod(n_fills))
+    if len(n_fills) > 2 and len(numbers) > MOST_COMBINATIONS:
+        numbers = np.random.default_rng(0).permutation(len(numbers))[:MOST_COMBINATIONS]
+    return np.stack(np.unravel_index(numbers, n_fills), axis=1)
 
 
 def _exhaustive(n_components: int) -> np.ndarray:

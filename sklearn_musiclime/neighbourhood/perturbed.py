@@ -215,16 +215,17 @@ def perturbed_songs(
         Components of the song.
     masks : ndarray of shape (n_masks, n_components), dtype bool
         True where a component is kept.
-    fills : ndarray of shape (n_masks, 2) of int, or None, default=None
-        Number of the fill of the audio, and of the lyrics, of each mask. None: the first.
+    fills : ndarray of shape (n_masks, n_modalities) of int, or None, default=None
+        Number of the fill of the audio, of the lyrics and of columns of each mask. None: the first.
 
     Returns
     -------
     DataFrame or object array with n_masks rows
         The songs. A modality without components, and all other columns, are those of `song`.
     """
-    waveforms = lyrics = None
-    fills = np.zeros((len(masks), 2), dtype=int) if fills is None else fills
+    waveforms = lyrics = columns = None
+    if fills is None:
+        fills = np.zeros((len(masks), len(components.n_fills)), dtype=int)
     if components.audio is not None:
         audio_masks = masks[:, : components.n_audio]
         waveforms = [
@@ -234,11 +235,13 @@ def perturbed_songs(
     elif song.waveform is not None:
         waveforms = [song.waveform.copy() for _ in masks]  # a model may change its input
     if components.lyrics is not None:
-        lyric_masks = masks[:, components.n_audio :]
+        lyric_masks = masks[:, components.place("lyrics")]
         lyrics = list(PerturbedLyrics(components.lyrics, lyric_masks, fills[:, 1]))
     elif song.lyrics is not None:
         lyrics = [song.lyrics] * len(masks)
-    return song.variants(waveforms, lyrics)
+    if components.columns is not None:
+        columns = components.columns.compose(masks[:, components.place("columns")], fills[:, 2])
+    return song.variants(waveforms, lyrics, columns)
 
 
 def by_length(lyric_masks: np.ndarray) -> np.ndarray:

@@ -6,10 +6,12 @@ import hashlib
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import product
+from typing import Any
 
 import numpy as np
 
 from sklearn_musiclime.neighbourhood.masks import (
+    fill_combinations,
     fraction_of_all,
     n_known_masks,
     n_of_size,
@@ -22,7 +24,10 @@ from sklearn_musiclime.neighbourhood.sampling import Sampling, Side
 
 @dataclass(frozen=True, eq=False)
 class Neighbourhood:
-    """The masks of a song's audio and of its lyrics, and how they are combined.
+    """The masks of a song's modalities, and how they are combined.
+
+    There are two sides, the audio and the lyrics, and in joint designs a third one if columns of X
+    are explained.
 
     Attributes
     ----------
@@ -32,13 +37,14 @@ class Neighbourhood:
         Masks of the audio: True where a component is kept.
     lyric_masks : ndarray of shape (n_lyric_masks, n_lyric_components), dtype bool
         Masks of the lyrics: True where a component is kept.
-    pairs : ndarray of shape (n_samples, 2), dtype int
-        The audio mask and the lyric mask of each perturbed song. Song 0 keeps everything.
+    pairs : ndarray of shape (n_samples, n_sides), dtype int
+        The audio mask and the lyric mask (and the mask of columns) of each perturbed song. Song 0
+        keeps everything.
     kernel : {"exponential", "shapley"}
         Kernel of the surrogate that the masks are for.
-    known : (int, int)
-        Number of fixed masks of the audio and of the lyrics, which come first and are no part of
-        the draw: the song itself and, in some designs, silence. 0 for an enumeration.
+    known : tuple of int
+        Number of fixed masks of each side, which come first and are no part of the draw: the song
+        itself and, in some designs, silence. 0 for an enumeration.
     is_noisy : bool
         Whether the model's scores are noisy, so that even an enumeration has a sampling error.
     n_samples : int
@@ -48,17 +54,20 @@ class Neighbourhood:
         combinations are scored, for interactions and shares. Each mask is followed by its
         complement.
     swaps : ndarray of shape (n_swaps, 2) of int
-        In a joint design, couples of samples that are scored a second time with their lyrics
-        exchanged, for shares. In the paired design the samples of couple ``2 * i + 1`` are the
-        complements of those of couple ``2 * i``.
-    corner_pairs : ndarray of shape (n_corners, 2) of int, or (0, 2)
+        In a joint design, couples of samples that are scored again with their lyrics exchanged, and
+        likewise with columns, for shares. In the paired design the samples of couple ``2 * i + 1``
+        are the complements of those of couple ``2 * i``.
+    corner_pairs : ndarray of shape (n_corners, n_sides) of int, or (0, n_sides)
         Pairs of the song itself, its audio alone, its lyrics alone, and neither, if they were added
-        by :meth:`with_corners`: one of each or, with several fills, one with each fill of what is
-        left out.
-    fills : (ndarray of shape (n_audio_masks,) of int, the same of the lyrics), or None
-        Number of the fill of each mask. None: there is one fill for all.
-    n_fills : (int, int)
-        Number of fills of the audio and of the lyrics that there are.
+        by :meth:`with_corners`, and with columns a fifth that lacks these, too: one of each or,
+        with several fills, some with different fills of what is left out.
+    fills : tuple of ndarray of shape (n_masks,) of int, or None
+        Number of the fill of each mask of each side. None: there is one fill for all.
+    n_fills : tuple of int
+        Number of fills of each side that there are.
+    column_masks : ndarray of shape (n_column_masks, n_columns), dtype bool, or None
+        Masks of further columns of X: True where a column has the song's value. None: there are
+        two sides.
     """
 
     design: str
@@ -66,14 +75,15 @@ class Neighbourhood:
     lyric_masks: np.ndarray
     pairs: np.ndarray
     kernel: str = "exponential"
-    known: tuple[int, int] = (0, 0)
+    known: tuple[int, ...] = (0, 0)
     is_noisy: bool = False
     n_samples: int = 0
     grid: tuple[np.ndarray, np.ndarray] | None = None
     swaps: np.ndarray = field(default_factory=lambda: np.empty((0, 2), dtype=np.intp))
     corner_pairs: np.ndarray = field(default_factory=lambda: np.empty((0, 2), dtype=np.intp))
-    fills: tuple[np.ndarray, np.ndarray] | None = None
-    n_fills: tuple[int, int] = (1, 1)
+    fills: tuple[np.ndarray, ...] | None = None
+    n_fills: tuple[int, ...] = (1, 1)
+    column_masks: np.ndarray | None = None
 
     @classmethod
     def joint(
@@ -81,6 +91,7 @@ class Neighbourhood:
         design: str,
         masks: np.ndarray,
         n_audio: int,
+        n_columns: int | None = None,
         *,
         kernel: str = "exponential",
         is_noisy: bool = False,
@@ -96,25 +107,29 @@ class Neighbourhood:
             Masks over all components, those of the audio first.
         n_audio : int
             Number of audio components.
+        n_columns : int or None, default=None
+            Number of columns of X, which come last. None: there are two sides.
         kernel, is_noisy, n_samples
             Attributes of the class.
 
         Returns
         -------
         Neighbourhood
-            Sample i has audio mask i and lyric mask i.
+            Sample i has mask i of each side.
         """
-        pairs = np.repeat(np.arange(len(masks))[:, np.newaxis], 2, axis=1)
-        known = n_known_masks(design, kernel)
+        end = masks.shape[1] - (n_columns or 0)
+        n_sides = 2 if n_columns is None else 3
         return cls(
             design,
             masks[:, :n_audio],
-            masks[:, n_audio:],
-            pairs,
+            masks[:, n_audio:end],
+            np.repeat(np.arange(len(masks))[:, np.newaxis], n_sides, axis=1),
             kernel=kernel,
-            known=(known, known),
+            known=(n_known_masks(design, kernel),) * n_sides,
             is_noisy=is_noisy,
             n_samples=n_samples,
+            n_fills=(1,) * n_sides,
+            column_masks=None if n_columns is None else masks[:, end:],
         )
 
     def __len__(self) -> int:
@@ -123,11 +138,11 @@ class Neighbourhood:
     @property
     def masks(self) -> np.ndarray:
         """Masks over all components, shape (n_samples, n_components)."""
-        return np.hstack([self.audio_masks[self.pairs[:, 0]], self.lyric_masks[self.pairs[:, 1]]])
+        return np.hstack([own[at] for own, at in zip(self.sides, self.pairs.T, strict=True)])
 
     @property
     def pair_fills(self) -> np.ndarray | None:
-        """Number of the audio's fill and of the lyrics' fill of each pair, (n_samples, 2)."""
+        """Number of each side's fill of each pair, (n_samples, n_sides)."""
         if self.fills is None:
             return None
         return np.stack([own[at] for own, at in zip(self.fills, self.pairs.T, strict=True)], axis=1)
@@ -138,12 +153,18 @@ class Neighbourhood:
         fills = self.pair_fills
         if fills is None:
             return self.masks
-        return with_fills(self.masks, fills[:, 0] * self.n_fills[1] + fills[:, 1])
+        return with_fills(self.masks, np.ravel_multi_index(tuple(fills.T), self.n_fills))
 
     @property
-    def both_masks(self) -> tuple[np.ndarray, np.ndarray]:
-        """Masks of the audio and masks of the lyrics, which `pairs` combine."""
-        return self.audio_masks, self.lyric_masks
+    def sides(self) -> tuple[np.ndarray, ...]:
+        """Masks of the audio, of the lyrics and, if any, of columns, which `pairs` combine."""
+        both = self.audio_masks, self.lyric_masks
+        return both if self.column_masks is None else (*both, self.column_masks)
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Number of components of each side."""
+        return tuple(masks.shape[1] for masks in self.sides)
 
     @property
     def grid_masks(self) -> tuple[np.ndarray, np.ndarray]:
@@ -161,7 +182,7 @@ class Neighbourhood:
             32 hexadecimal digits.
         """
         digest = hashlib.blake2b(digest_size=16)
-        for masks in self.both_masks:
+        for masks in self.sides:
             digest.update(repr(masks.shape).encode())
             digest.update(np.packbits(masks).tobytes())
         digest.update(self.pairs.astype("<i8").tobytes())
@@ -170,10 +191,13 @@ class Neighbourhood:
         return digest.hexdigest()
 
     @property
-    def n_masks(self) -> tuple[int, int]:
-        """Number of audio masks and of lyric masks, without those of the corners."""
-        audio, lyrics = (1 + n if len(self.corner_pairs) else 0 for n in self.n_fills)
-        return len(self.audio_masks) - audio, len(self.lyric_masks) - lyrics
+    def n_masks(self) -> tuple[int, ...]:
+        """Number of masks of each side, without those of the corners."""
+        has_corners = len(self.corner_pairs) > 0
+        return tuple(
+            len(masks) - (1 + n) * has_corners
+            for masks, n in zip(self.sides, self.n_fills, strict=True)
+        )
 
     @property
     def repeats(self) -> float:
@@ -190,10 +214,6 @@ class Neighbourhood:
         """Number of fixed pairs, such as the song itself, that come first and were not drawn."""
         return int(any(self.known)) if self.design == "crossed" else self.known[0]
 
-    @property
-    def _n_components(self) -> tuple[int, int]:
-        return self.audio_masks.shape[1], self.lyric_masks.shape[1]
-
     @cached_property
     def sampling(self) -> Sampling:
         """The sampling design, from which weights, errors, interactions and shares are computed."""
@@ -201,7 +221,7 @@ class Neighbourhood:
         if self.design != "crossed":
             sampling = self._joint_sampling(is_drawn)
         else:
-            n_audio = self._n_components[0]
+            n_audio = self.sizes[0]
             drawn = [np.unique(rows) for rows in self.pairs[is_drawn].T]
             sides = tuple(
                 Side(columns, rows // 2, fraction_of_all(len(own), p))
@@ -209,7 +229,7 @@ class Neighbourhood:
                     (slice(n_audio), slice(n_audio, None)),
                     self.pairs.T,
                     drawn,
-                    self._n_components,
+                    self.sizes,
                     strict=True,
                 )
             )
@@ -223,8 +243,7 @@ class Neighbourhood:
         if self.grid is None:
             return 0.0, 0.0
         audio, lyrics = (
-            fraction_of_all(len(rows), p)
-            for rows, p in zip(self.grid, self._n_components, strict=True)
+            fraction_of_all(len(rows), p) for rows, p in zip(self.grid, self.sizes, strict=True)
         )
         return audio, lyrics
 
@@ -233,7 +252,7 @@ class Neighbourhood:
         clusters = np.arange(len(self)) // (2 if self.design == "paired" else 1)
         if self.kernel == "shapley" and self.design != "exhaustive":
             return self._shapley_sampling(clusters, is_drawn)
-        fraction = fraction_of_all(int(is_drawn.sum()), sum(self._n_components))
+        fraction = fraction_of_all(int(is_drawn.sum()), sum(self.sizes))
         if self.kernel == "shapley":
             weight = shapley_weights(self.masks)
         else:
@@ -278,14 +297,27 @@ class Neighbourhood:
         return np.stack(np.meshgrid(*self.grid, indexing="ij"), axis=-1).reshape(-1, 2)
 
     @property
+    def swap_sides(self) -> tuple[int, ...]:
+        """Sides whose masks are exchanged in the swaps: those that have components."""
+        return tuple(side for side, n in enumerate(self.sizes) if n)
+
+    @property
     def swap_pairs(self) -> np.ndarray:
-        """Pairs of the swaps: a couple's first audio with its second lyrics, then the reverse."""
-        return np.stack([self.swaps, self.swaps[:, ::-1]], axis=1).reshape(-1, 2)
+        """Pairs of the swaps: all combinations of each couple's masks but the two samples."""
+        # Of two sides: a couple's first audio with its second lyrics, then the reverse.
+        n_sides, exchanged = len(self.sides), self.swap_sides
+        if not len(self.swaps):
+            return np.empty((0, n_sides), dtype=np.intp)
+        cells = list(product((0, 1), repeat=len(exchanged)))[1:-1]
+        which = np.zeros((len(cells), n_sides), dtype=np.intp)  # of the couple, for each side
+        which[:, exchanged] = cells
+        return self.swaps[:, which].reshape(-1, n_sides)
 
     @property
     def all_pairs(self) -> np.ndarray:
         """All pairs that the model scores: `pairs`, `grid_pairs`, `swap_pairs`, `corner_pairs`."""
-        return np.vstack([self.pairs, self.grid_pairs, self.swap_pairs, self.corner_pairs])
+        further = [self.grid_pairs, self.swap_pairs, self.corner_pairs]
+        return np.vstack([self.pairs, *[pairs for pairs in further if len(pairs)]])
 
     def split(self, scores: np.ndarray) -> Scores:
         """Split the scores of `all_pairs` into those of pairs, grid, swaps and corners.
@@ -300,46 +332,66 @@ class Neighbourhood:
         Scores
             The same scores, by their purpose. Those of the corners are means over fills.
         """
+        n_labels = scores.shape[1]
         sizes = [len(self.pairs), len(self.grid_pairs), len(self.swap_pairs)]
         of_pairs, of_grid, swapped, corners = np.split(scores, np.cumsum(sizes))
         grid = None if self.grid is None else of_grid.reshape(*map(len, self.grid), -1)
         if len(corners):
-            audio, lyrics = self.n_fills
-            by_corner = np.split(corners, np.cumsum([1, lyrics, audio]))
+            sizes = [len(self._fills_of(left_out)) for left_out in self._corners]
+            by_corner = np.split(corners, np.cumsum(sizes)[:-1])
             corners = np.stack([some.mean(axis=0) for some in by_corner])
         if len(corners) and self.fills is not None and self.n_known == 2:
             # Shapley values add up to the difference from this mean.
-            of_pairs = np.vstack([of_pairs[:1], corners[3:], of_pairs[2:]])
-        return Scores(of_pairs, grid, swapped.reshape(-1, 2, scores.shape[1]), corners)
+            of_pairs = np.vstack([of_pairs[:1], corners[-1:], of_pairs[2:]])
+        n_swapped = len(self.swap_pairs) // max(len(self.swaps), 1) or 2
+        return Scores(of_pairs, grid, swapped.reshape(-1, n_swapped, n_labels), corners)
+
+    @property
+    def _corners(self) -> list[tuple[int, ...]]:
+        """Sides that each corner leaves out."""
+        corners: list[tuple[int, ...]] = [(), (1,), (0,), (0, 1)]
+        return corners if self.column_masks is None else [*corners, (0, 1, 2)]
+
+    def _fills_of(self, left_out: tuple[int, ...]) -> np.ndarray:
+        """Combinations of fills of what a corner leaves out, (n_combinations, n_sides)."""
+        n_fills = [n if side in left_out else 1 for side, n in enumerate(self.n_fills)]
+        return fill_combinations(tuple(n_fills))
 
     def with_corners(self) -> Neighbourhood:
         """Add the corners: the song itself, its audio alone, its lyrics alone, and neither.
+
+        Columns are the song's there; if there are any, they are left out as well in a fifth corner.
 
         Returns
         -------
         Neighbourhood
             The same neighbourhood with `corner_pairs` in this order, and with further masks of each
-            modality that they refer to: the whole of it, and nothing of it with each fill.
+            side that they refer to: the whole of it, and nothing of it with each fill. Where fills
+            have more than `MOST_COMBINATIONS`, as many of these are taken.
         """
-        audio, lyrics = (
-            np.vstack([masks, np.ones_like(masks[:1]), *[np.zeros_like(masks[:1])] * n])
-            for masks, n in zip(self.both_masks, self.n_fills, strict=True)
-        )
         sides = [
-            (np.array([len(masks)]), len(masks) + 1 + np.arange(n))
-            for masks, n in zip(self.both_masks, self.n_fills, strict=True)
+            np.vstack([masks, np.ones_like(masks[:1]), *[np.zeros_like(masks[:1])] * n])
+            for masks, n in zip(self.sides, self.n_fills, strict=True)
         ]
-        corners = [
-            np.stack(np.meshgrid(a, b, indexing="ij"), axis=-1).reshape(-1, 2)
-            for a, b in product(*sides)
-        ]
+        whole = np.array([len(masks) for masks in self.sides])
+        corners = []
+        for left_out in self._corners:
+            of_fills = self._fills_of(left_out)
+            corners.append(whole + np.isin(np.arange(len(sides)), left_out) * (1 + of_fills))
         fills = self.fills
         if fills is not None:
-            new = [np.array([0, *range(n)]) for n in self.n_fills]
-            fills = np.concatenate([fills[0], new[0]]), np.concatenate([fills[1], new[1]])
+            fills = tuple(
+                np.concatenate([own, [0], np.arange(n)])
+                for own, n in zip(fills, self.n_fills, strict=True)
+            )
+        return self._with_masks(sides, corner_pairs=np.vstack(corners), fills=fills)
+
+    def _with_masks(self, sides: list[np.ndarray], **changes: Any) -> Neighbourhood:
+        """Return a copy with other masks."""
+        audio, lyrics, *columns = sides
         return replace(
-            self, audio_masks=audio, lyric_masks=lyrics, corner_pairs=np.vstack(corners),
-            fills=fills,
+            self, audio_masks=audio, lyric_masks=lyrics,
+            column_masks=columns[0] if columns else None, **changes,
         )  # fmt: skip
 
     def extended(self, other: Neighbourhood) -> Neighbourhood:
@@ -359,7 +411,7 @@ class Neighbourhood:
         """
         pairs, masks = other.pairs[other.n_known :].copy(), []
         fills: list[np.ndarray] = []
-        for side, (before, after) in enumerate(zip(self.both_masks, other.both_masks, strict=True)):
+        for side, (before, after) in enumerate(zip(self.sides, other.sides, strict=True)):
             if self.design == "crossed" and self.sampling.sides[side].is_complete:
                 masks.append(before)  # both draws enumerate the same masks
                 continue
@@ -368,10 +420,9 @@ class Neighbourhood:
             if self.fills is not None and other.fills is not None:
                 new = other.fills[side][other.known[side] :]
                 fills.append(np.concatenate([self.fills[side], new]))
-        return replace(
-            self, audio_masks=masks[0], lyric_masks=masks[1], pairs=np.vstack([self.pairs, pairs]),
-            fills=(fills[0], fills[1]) if fills else None,
-        )  # fmt: skip
+        return self._with_masks(
+            masks, pairs=np.vstack([self.pairs, pairs]), fills=tuple(fills) or None
+        )
 
     def drawn_masks(self, side: int | None = None) -> np.ndarray:
         """Return the masks that were drawn, without the fixed ones.
@@ -389,7 +440,7 @@ class Neighbourhood:
         """
         if side is None:
             return self.masks[self.n_known :]
-        return self.both_masks[side][np.unique(self.pairs[self.n_known :, side])]
+        return self.sides[side][np.unique(self.pairs[self.n_known :, side])]
 
 
 @dataclass(frozen=True)
@@ -402,9 +453,10 @@ class Scores:
         Scores of the pairs.
     grid : ndarray of shape (n_audio_masks, n_lyric_masks, n_labels), or None
         Scores of the grid. None: there is no grid.
-    swapped : ndarray of shape (n_swaps, 2, n_labels)
+    swapped : ndarray of shape (n_swaps, 2 or more, n_labels)
         Scores of the swaps: audio of the first sample with lyrics of the second, and audio of the
-        second with lyrics of the first.
+        second with lyrics of the first; of more than two sides all combinations of their masks, in
+        the order of ``neighbourhood.swap_pairs``.
     corners : ndarray of shape (n_corners, n_labels)
         Scores of the corners.
     """

@@ -150,8 +150,8 @@ class Scorer:
         ----------
         masks : ndarray of shape (n_masks, n_components), dtype bool
             True where a component is kept.
-        fills : ndarray of shape (n_masks, 2) of int, or None, default=None
-            Number of the fill of the audio, and of the lyrics, of each mask. None: the first.
+        fills : ndarray of shape (n_masks, n_modalities) of int, or None, default=None
+            Number of the fill of each modality of each mask. None: the first.
 
         Returns
         -------

@@ -87,7 +87,7 @@ class ProxyFit:
         Interactions or None
             None without a proxy, and where there are no such pairs.
         """
-        has_pairs = which == "all" or 0 < self.components.n_audio < len(self.components)
+        has_pairs = which == "all" or len(set(self.components.modalities)) > 1
         if self.predictions is None or not has_pairs:
             return None
         return interactions_with_proxy(self.predictions, surrogate, which=which)
@@ -107,9 +107,10 @@ class ProxyFit:
         Returns
         -------
         Shares
-            See :func:`~sklearn_musiclime.proxy.shares_with_proxy`.
+            See :func:`~sklearn_musiclime.proxy.shares_with_proxy`. With columns: `plain`.
         """
-        if self.predictions is None or self.links is not None:
+        has_columns = neighbourhood.column_masks is not None
+        if self.predictions is None or self.links is not None or has_columns:
             return plain
         return shares_with_proxy(self._features, neighbourhood, scores, plain, self.regressor)
 

@@ -30,7 +30,7 @@ def interactions_with_proxy(
     surrogate : Surrogate
         The surrogate that was fitted to these scores.
     which : {"cross", "all"}
-        "cross": pairs of an audio and a lyric component. "all": all pairs of components.
+        "cross": pairs of components of different modalities. "all": all pairs of components.
 
     Returns
     -------

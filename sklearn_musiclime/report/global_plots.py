@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
+from sklearn_musiclime.components.decomposition import MODALITIES
 from sklearn_musiclime.report.canvas import colour_map, new_figure
 from sklearn_musiclime.report.colours import AGAINST, FOR, SEQUENTIAL
 from sklearn_musiclime.report.lettering import draw_text, shorten
@@ -37,7 +38,7 @@ def plot_global(
     n: int,
     min_count: int,
 ) -> Figure:
-    """Plot one row per class: a heat map of its audio and bars for its words.
+    """Plot one row per class: a heat map of its audio and bars for its words and for columns.
 
     Parameters
     ----------
@@ -59,35 +60,35 @@ def plot_global(
     """
     labels = explanation.labels if labels is None else list(labels)
     maps = [explanation.audio_map(label, method, min_count=min_count) for label in labels]
-    tops = explanation.tops(n, labels, method=method, modality="lyrics", min_count=min_count)
-    sides = {
-        modality: any(c.modality == modality for c in explanation.components)
-        for modality in ("audio", "lyrics")
+    found = {c.modality for c in explanation.components}
+    has_audio = "audio" in found
+    tops = {
+        title: explanation.tops(n, labels, method=method, modality=modality, min_count=min_count)
+        for modality, title in (("lyrics", "words"), ("columns", "columns"))
+        if modality in found
     }
     n_sources = max((len(m) for m in maps), default=0)
-    height = max(0.8 + 0.32 * n_sources, 0.7 + 0.19 * n * sides["lyrics"])
+    height = max(0.8 + 0.32 * n_sources, 0.7 + 0.19 * n * bool(tops))
     figure = new_figure(WIDTH, 0.6 + height * len(labels))
     grid = figure.add_gridspec(
         len(labels),
-        max(sum(sides.values()), 1),
-        width_ratios=[1.5, 1] if all(sides.values()) else None,
+        max(has_audio + len(tops), 1),
+        width_ratios=[1.5, *[1] * len(tops)] if has_audio and tops else None,
     )
     heat = max(map(_strongest, maps)) or 1.0
-    reach = max((_reach(top) for top in tops), default=0.0) or 1.0
+    reach = max((_reach(top) for own in tops.values() for top in own), default=0.0) or 1.0
     heat_axes, tiles = [], None
     for row, label in enumerate(labels):
-        column = 0
-        if sides["audio"]:
+        if has_audio:
             ax = figure.add_subplot(grid[row, 0])
             tiles = _draw_heat(ax, maps[row], heat)
             draw_text(ax.set_title, shorten(str(label)), fontsize=10, loc="left", weight="bold")
             heat_axes.append(ax)
-            column = 1
-        if sides["lyrics"]:
+        for column, (title, own) in enumerate(tops.items(), start=int(has_audio)):
             ax = figure.add_subplot(grid[row, column])
-            title = "words" if sides["audio"] else shorten(str(label))
+            title = title if column else shorten(str(label))
             draw_text(ax.set_title, title, fontsize=9, loc="left")
-            _draw_words(ax, tops[row], n, reach)
+            _draw_words(ax, own[row], n, reach)
     if tiles is not None:
         heat_axes[-1].set_xlabel("relative segment")
         figure.colorbar(
@@ -134,7 +135,7 @@ def plot_comparison(
     shown = pd.concat(
         [
             part[part["modality"] == modality].head(rows)
-            for modality in ("audio", "lyrics")
+            for modality in MODALITIES
             for part, rows in ((frame[~is_alone], n), (frame[is_alone], -(-n // 4)))
         ]
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sklearn_musiclime.components.decomposition import MODALITIES
 from sklearn_musiclime.report.colours import weight_colours
 
 if TYPE_CHECKING:
@@ -35,12 +36,14 @@ def local_summary(explanation: LocalResult, n: int = 8) -> str:
     """
     weights = explanation.weights[0]
     largest = float(np.abs(weights).max(initial=0.0))
-    lyrics = explanation.components.lyrics
-    parts = {"audio": explanation.components.audio, "lyrics": lyrics}
+    components = explanation.components
+    lyrics = components.lyrics
+    parts = {"audio": components.audio, "lyrics": lyrics, "columns": components.columns}
+    shown = dict(zip(components.names, components.shown, strict=True))
     tables = {
         modality: [
             (
-                row.component if modality == "audio" else row.text,
+                shown[row.component],
                 row.weight,
                 row.high - row.weight,
                 colour,
@@ -53,7 +56,7 @@ def local_summary(explanation: LocalResult, n: int = 8) -> str:
         if part is not None
         for top in [explanation.top(n, modality=modality)]
     }
-    lyric_weights = weights[explanation.components.n_audio :]
+    lyric_weights = weights[components.place("lyrics")]
     return (
         environment()
         .get_template("local_summary.html.jinja")
@@ -88,10 +91,12 @@ def global_summary(explanation: GlobalResult, n: int = 6) -> str:
         each class.
     """
     values = explanation.importance()
+    has_columns = any(c.modality == "columns" for c in explanation.components)
+    modalities = MODALITIES if has_columns else MODALITIES[:2]
     rows = []
     for column, label in enumerate(explanation.labels):
         tops = []
-        for modality in ("audio", "lyrics"):
+        for modality in modalities:
             known = values.iloc[:, column][[c.modality == modality for c in explanation.components]]
             top = known.dropna().sort_values(ascending=False, kind="stable").head(n)
             colours = weight_colours(top.to_numpy(), float(top.max()) if len(top) else 0.0)
@@ -100,7 +105,7 @@ def global_summary(explanation: GlobalResult, n: int = 6) -> str:
     return (
         environment()
         .get_template("global_summary.html.jinja")
-        .render(about=repr(explanation).strip("<>"), rows=rows)
+        .render(about=repr(explanation).strip("<>"), rows=rows, modalities=modalities)
     )
 
 

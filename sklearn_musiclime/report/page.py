@@ -139,7 +139,9 @@ def local_page(explanation: LocalResult, fills: Sequence[LocalResult] = ()) -> s
         The explanation has audio components without waveforms, or those with other fills can't be
         compared with it.
     """
-    audio, lyrics = explanation.components.audio, explanation.components.lyrics
+    components = explanation.components
+    audio, lyrics, columns = components.audio, components.lyrics, components.columns
+    first = components.place("columns").start
     return (
         environment()
         .get_template("local_page.html.jinja")
@@ -149,16 +151,20 @@ def local_page(explanation: LocalResult, fills: Sequence[LocalResult] = ()) -> s
             has_audio=audio is not None,
             has_lyrics=lyrics is not None,
             by_fill=_by_fill(explanation, fills) if fills else [],
+            has_columns=columns is not None,
             in_log_odds=explanation.settings.get("link") == "logit",
             settings=[(name, str(value)) for name, value in explanation.settings.items()],
             data={
-                "components": list(explanation.components.names),
+                "components": [*components.names[:first], *components.shown[first:]],
                 "prediction": _prediction(explanation),
                 "labels": [_label(explanation, index) for index in range(len(explanation.labels))],
                 "audio": None if audio is None else _audio(audio),
-                "lyrics": None
-                if lyrics is None
-                else _pieces(lyrics, explanation.components.n_audio),
+                "lyrics": None if lyrics is None else _pieces(lyrics, components.n_audio),
+                "columns": None
+                if columns is None
+                else list(
+                    zip(columns.labels, columns.texts, range(first, len(components)), strict=True)
+                ),
                 "no_interactions": "None were looked for."
                 if explanation.interaction_terms is None
                 else "Nothing stands out.",
@@ -205,7 +211,9 @@ def global_page(
         {
             "name": str(label),
             "n": None if shares is None else int(shares["n_explanations"].iloc[index]),
-            "shares": None if shares is None else _shares(shares.iloc[index]),
+            "shares": None
+            if shares is None
+            else _shares(shares.iloc[index], explanation.share_names),
             "importance": {m: _numbers(v[index, shown]) for m, v in values.items()},
             "low": _numbers(bounds[0, index, shown]),
             "high": _numbers(bounds[1, index, shown]),
@@ -244,18 +252,18 @@ def global_page(
 
 
 def _columns_shown(explanation: GlobalResult, values: dict[str, np.ndarray]) -> list[int]:
-    """Return the columns of all audio components and of the top words of any class and method."""
-    is_audio = np.array([c.modality == "audio" for c in explanation.components], dtype=bool)
-    shown = set(np.flatnonzero(is_audio).tolist())
+    """Return the columns of all components but words, and of top words of any class and method."""
+    is_word = np.array([c.modality == "lyrics" for c in explanation.components], dtype=bool)
+    shown = set(np.flatnonzero(~is_word).tolist())
     for of_method in values.values():
         for of_class in of_method:
-            words = np.flatnonzero(~is_audio & ~np.isnan(of_class))
+            words = np.flatnonzero(is_word & ~np.isnan(of_class))
             shown |= set(words[np.argsort(-of_class[words], kind="stable")[:MAX_WORDS]].tolist())
     return sorted(shown)
 
 
-def _shares(row: pd.Series) -> dict[str, float] | None:
-    shares = {name: float(row[name]) for name in ("audio", "lyrics", "interaction")}
+def _shares(row: pd.Series, names: Sequence[str]) -> dict[str, float] | None:
+    shares = {name: float(row[name]) for name in names}
     return None if np.isnan(list(shares.values())).any() else shares
 
 

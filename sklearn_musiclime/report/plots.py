@@ -52,8 +52,9 @@ def plot_local(explanation: LocalResult, label: Hashable | None = None, *, n: in
     """
     index = explanation.label_index(label)
     label = explanation.labels[index]
-    audio, lyrics = explanation.components.audio, explanation.components.lyrics
-    parts = {"audio": audio, "lyrics": lyrics}
+    components = explanation.components
+    audio, lyrics = components.audio, components.lyrics
+    parts = {"audio": audio, "lyrics": lyrics, "columns": components.columns}
     sizes = {modality: len(part) for modality, part in parts.items() if part is not None}
     n_bars = max(1, min(n, max(sizes.values())))
     n_pairs = 0
@@ -140,8 +141,8 @@ def plot_top(
         The explained label. None: the first.
     n : int, default=10
         Number of bars.
-    modality : {"audio", "lyrics"} or None, default=None
-        Modality of the components. None: both.
+    modality : {"audio", "lyrics", "columns"} or None, default=None
+        Modality of the components. None: all.
     ax : matplotlib.axes.Axes or None, default=None
         The axes. None: axes of a new figure, as wide as a column of a paper.
 
@@ -150,7 +151,8 @@ def plot_top(
     matplotlib.axes.Axes
     """
     top = explanation.top(n, label, modality=modality)
-    names = top["text"].where(top["modality"] == "lyrics", top["component"])
+    components = explanation.components
+    names = top["component"].map(dict(zip(components.names, components.shown, strict=True)))
     ax = column_axes(ax, 0.5 + 0.19 * max(len(top), MIN_BARS))
     largest = _largest(explanation.weights[explanation.label_index(label)])
     title = f"{modality or 'components'}: against  |  for{_in_log_odds(explanation)}"
@@ -232,7 +234,7 @@ def plot_lyrics(
     lines = lyrics_lines(lyrics, n_columns)
     ax = column_axes(ax, 0.3 + 0.19 * len(lines))
     weights = explanation.weights[explanation.label_index(label)]
-    draw_lyrics(ax, lines, weights[explanation.components.n_audio :], _largest(weights))
+    draw_lyrics(ax, lines, weights[explanation.components.place("lyrics")], _largest(weights))
     return ax
 
 

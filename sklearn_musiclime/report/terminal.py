@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from sklearn_musiclime.results.dataframes import SHARES
+from sklearn_musiclime.components.decomposition import MODALITIES
 from sklearn_musiclime.results.global_tables import GlobalResult
 from sklearn_musiclime.results.local import LocalResult
 
@@ -24,11 +24,15 @@ def print_local(explanation: LocalResult) -> None:
         f"Why {label} (surrogate {explanation.local_prediction[0]:.3f}, "
         f"fidelity {explanation.fidelity[0]:.3f}, {explanation.settings['n_samples']} samples)\n"
     )
-    for modality in ("audio", "lyrics"):
+    modalities = ["audio", "lyrics"]
+    if explanation.components.columns is not None:
+        modalities.append("columns")
+    shown = dict(zip(explanation.components.names, explanation.components.shown, strict=True))
+    for modality in modalities:
         top = explanation.top(8, modality=modality)
         print(f"{modality:<24} {'seconds':>13} {'weight':>9} {'+- 95 %':>9}")
         for row in top.itertuples():
-            name = row.component if modality == "audio" else row.text
+            name = shown[row.component]
             seconds = "" if np.isnan(row.start) else f"{row.start:.1f}-{row.end:.1f}"
             print(
                 f"{' '.join(name.split())[:24]:<24} {seconds:>13} {row.weight:>+9.4f} "
@@ -60,12 +64,14 @@ def print_global(explanation: GlobalResult, min_count: int) -> None:
         Smallest number of explanations that contain a component.
     """
     shares = explanation.modality_share()
-    tops = {m: explanation.tops(8, modality=m, min_count=min_count) for m in ("audio", "lyrics")}
+    has_columns = any(c.modality == "columns" for c in explanation.components)
+    modalities = MODALITIES if has_columns else MODALITIES[:2]
+    tops = {m: explanation.tops(8, modality=m, min_count=min_count) for m in modalities}
     for index, label in enumerate(explanation.labels):
         share = shares.loc[label]
         print(
             f"\n{label}: {share['n_explanations']:.0f} songs, what moves the score: "
-            + ", ".join(f"{name} {share[name]:.0%}" for name in SHARES)
+            + ", ".join(f"{name} {share[name]:.0%}" for name in explanation.share_names)
         )
         for modality, top in tops.items():
             found = [f"{r.component} {r.importance:.3g}" for r in top[index].itertuples()]

@@ -58,8 +58,9 @@ class Aggregate:
         Label of the song of each explanation in the index of X.
     groups : ndarray of shape (n_explanations,)
         Group of the song of each explanation.
-    about : ndarray of shape (n_explanations, 7)
-        Row of the song, number of the label, score, fidelity, and the three modality shares.
+    about : ndarray of shape (n_explanations, 7 or 8)
+        Row of the song, number of the label, score, fidelity, and the three modality shares, or
+        four with columns.
     weights : csr_array of shape (n_explanations, n_components)
         Weights. A stored entry, even a zero, means that the song contains the component.
     pairs : PairTotals
@@ -117,6 +118,7 @@ class Aggregator:
         self._columns, self._ends = array("i"), array("q", [0])
         self._pairs = _PairSums()
         self.n_segments: int | None = None
+        self._n_shares: int | None = None
 
     def add(self, summary: SongSummary) -> None:
         """Add the summary of a song.
@@ -129,8 +131,9 @@ class Aggregator:
         Raises
         ------
         ValueError
-            It has another number of relative segments than the songs before; its row has no group;
-            or with `in_order` its row is before that of the last song.
+            It has another number of relative segments than the songs before; columns of X are
+            explained in it and not in these, or the reverse; its row has no group; or with
+            `in_order` its row is before that of the last song.
         """
         row = last_row = summary.row
         if self._groups is not None:
@@ -146,6 +149,13 @@ class Aggregator:
                 f"it {self.n_segments}; give n_segments"
             )
         self.n_segments = summary.n_segments
+        n_shares = summary.shares.shape[1]
+        if self._n_shares not in (None, n_shares):
+            raise ValueError(
+                f"{summary.title!r} and the songs before it: columns of X are explained in one of "
+                "them and not in the other"
+            )
+        self._n_shares = n_shares
         columns = np.array(
             [self._components.setdefault(c, len(self._components)) for c in summary.components],
             dtype=np.int32,

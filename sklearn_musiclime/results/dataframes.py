@@ -8,14 +8,18 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sklearn_musiclime.components.decomposition import MODALITIES
+
 SHARES = ("audio", "lyrics", "interaction")
 """Names of the modality shares, parts of the score's variance."""
+SHARES_WITH_COLUMNS = ("audio", "lyrics", "columns", "interaction")
+"""The same if columns are explained."""
 
 
 def check_modality_filter(modality: str | None) -> None:
-    """Raise a ValueError unless `modality` is "audio", "lyrics" or None, which keeps all rows."""
-    if modality not in ("audio", "lyrics", None):
-        raise ValueError(f"modality must be 'audio' or 'lyrics', got {modality!r}")
+    """Raise a ValueError unless `modality` is the name of one or None, which keeps all rows."""
+    if modality not in (*MODALITIES, None):
+        raise ValueError(f"modality must be 'audio', 'lyrics' or 'columns', got {modality!r}")
 
 
 def largest_first(frame: pd.DataFrame, column: str) -> pd.DataFrame:

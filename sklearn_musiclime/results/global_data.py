@@ -12,12 +12,13 @@ import numpy as np
 import pandas as pd
 import scipy.sparse
 
+from sklearn_musiclime.components.decomposition import MODALITIES
 from sklearn_musiclime.results.aggregation import (
     Aggregate,
     Aggregator,
     PairTotals,
 )
-from sklearn_musiclime.results.dataframes import SHARES, object_series
+from sklearn_musiclime.results.dataframes import SHARES, SHARES_WITH_COLUMNS, object_series
 from sklearn_musiclime.results.importance import totals
 from sklearn_musiclime.results.intervals import Jackknife
 from sklearn_musiclime.results.joining import with_columns
@@ -114,7 +115,9 @@ class GlobalData:
         songs = pd.DataFrame({"title": aggregate.titles, "row": row})
         songs["track_id"] = pd.Series(aggregate.track_ids)
         songs["label"] = object_series([labels[i] for i in of_label])
-        songs[["score", "fidelity", *SHARES]] = aggregate.about[:, 2:]
+        n_shares = aggregate.about.shape[1] - 4
+        shares = SHARES if n_shares == len(SHARES) else SHARES_WITH_COLUMNS
+        songs[["score", "fidelity", *shares]] = aggregate.about[:, 2:]
         songs.insert(3, "group", aggregate.groups)
         components, new_column = in_order(aggregate.components)
         weights = with_columns(aggregate.weights, new_column, len(components))
@@ -218,12 +221,21 @@ class GlobalData:
         return self.labels.index(label)
 
     def __repr__(self) -> str:
-        n_audio = sum(c.modality == "audio" for c in self.components)
+        n_audio, n_lyrics, n_columns = (
+            sum(c.modality == modality for c in self.components) for modality in MODALITIES
+        )
+        beside = f" and {n_columns} columns" if n_columns else ""
         of = "totals" if self.songs is None else f"{len(self.songs)} explanations"
         return (
             f"<{type(self).__name__} of {of}: {len(self.labels)} classes, {n_audio} audio and "
-            f"{len(self.components) - n_audio} lyric components>"
+            f"{n_lyrics} lyric components{beside}>"
         )
+
+    @property
+    def share_names(self) -> tuple[str, ...]:
+        """Names of the modality shares: with "columns", if columns of X are explained."""
+        has_columns = self.songs is not None and "columns" in self.songs
+        return SHARES_WITH_COLUMNS if has_columns else SHARES
 
     def _index(self) -> pd.Index:
         return pd.Index([c.name for c in self.components], name="component", dtype=object)

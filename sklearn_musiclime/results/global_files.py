@@ -11,7 +11,7 @@ import pandas as pd
 import scipy.sparse
 
 from sklearn_musiclime.results.aggregation import PairTotals
-from sklearn_musiclime.results.dataframes import SHARES
+from sklearn_musiclime.results.dataframes import SHARES, SHARES_WITH_COLUMNS
 from sklearn_musiclime.results.documents import (
     GLOBAL,
     VERSIONS,
@@ -147,11 +147,12 @@ def _load_components(document: Record) -> list[Component]:
         is_audio = modality == "audio" and isinstance(source, str)
         is_segment = segment is None or (type(segment) is int and 0 <= segment < MAX_SAMPLES)
         if not isinstance(name, str) or not (
-            (is_audio and is_segment) or (modality, source, segment) == ("lyrics", None, None)
+            (is_audio and is_segment)
+            or (modality in ("lyrics", "columns") and source is None and segment is None)
         ):
             raise document.error("components", f"{values!r:.80} is none")
         components.append(Component(*values))
-        grid.add((source, segment) if is_audio else name)
+        grid.add((source, segment) if is_audio else (modality, name))
     if len(grid) != len(components):
         raise document.error("components", "one of them is there twice")
     return components
@@ -172,6 +173,7 @@ def _load_songs(document: Document) -> pd.DataFrame:
     ):
         raise saved.error("group", "neither texts nor numbers")
     rows = saved.wholes("row", shape)
+    shares = SHARES_WITH_COLUMNS if "columns" in saved.names() else SHARES
     columns = {
         "title": titles,
         "row": rows,
@@ -179,7 +181,7 @@ def _load_songs(document: Document) -> pd.DataFrame:
         "group": groups,
         "label": pd.Series(of_songs, dtype=object),
         **{name: saved.numbers(name, shape) for name in ("score", "fidelity")},
-        **{name: saved.numbers(name, shape, nan=True) for name in SHARES},
+        **{name: saved.numbers(name, shape, nan=True) for name in shares},
     }
     return _frame(saved, columns)
 

@@ -13,7 +13,6 @@ import numpy as np
 import pandas as pd
 
 from sklearn_musiclime.results.dataframes import (
-    SHARES,
     check_modality_filter,
     object_series,
     pair_dataframe,
@@ -138,8 +137,8 @@ class GlobalResult(GlobalData):
             The class. None: the first.
         method : {"average", "lime", "homogeneity"}, default="average"
             See :meth:`importance`.
-        modality : {"audio", "lyrics"} or None, default=None
-            Modality of the components. None: both.
+        modality : {"audio", "lyrics", "columns"} or None, default=None
+            Modality of the components. None: all.
         min_count : int, default=1
             See :meth:`importance`.
 
@@ -231,17 +230,17 @@ class GlobalResult(GlobalData):
         """Return the mean modality shares of each class.
 
         A song's shares are the parts of its score's variance over masks that are due to the audio,
-        to the lyrics and to their interaction, see :meth:`LocalExplanation.modality_share
-        <sklearn_musiclime.LocalExplanation.modality_share>`.
+        to the lyrics, to columns if any are explained, and to their interaction, see
+        :meth:`LocalExplanation.modality_share <sklearn_musiclime.LocalExplanation.modality_share>`.
 
         Returns
         -------
-        DataFrame of shape (n_labels, 10)
+        DataFrame of shape (n_labels, 10 or 13)
             One row per class, with the number of its explanations, ``n_explanations``, and the
-            means over them of the shares ``audio``, ``lyrics`` and ``interaction``, which add up to
-            1. The bounds of their 95 % intervals are ``audio_low``, ``audio_high`` and so on. NaN
-            if components of a song were linked; intervals are NaN also where too few groups of
-            songs contribute, see :meth:`interval`.
+            means over them of the shares ``audio``, ``lyrics``, ``columns`` if any are explained,
+            and ``interaction``, which add up to 1. The bounds of their 95 % intervals are
+            ``audio_low``, ``audio_high`` and so on. NaN if components of a song were linked;
+            intervals are NaN also where too few groups of songs contribute, see :meth:`interval`.
 
         Raises
         ------
@@ -252,10 +251,10 @@ class GlobalResult(GlobalData):
         label_numbers, group_numbers, rows = self._of_label(songs), of_group(songs), []
         for index in range(len(self.labels)):
             own = label_numbers == index
-            shares = songs.loc[own, list(SHARES)].to_numpy()
+            shares = songs.loc[own, list(self.share_names)].to_numpy()
             low, high = share_intervals(shares, group_numbers[own])
             row: dict[str, float] = {"n_explanations": int(own.sum())}
-            for name, *values in zip(SHARES, shares.mean(axis=0), low, high, strict=True):
+            for name, *values in zip(self.share_names, shares.mean(axis=0), low, high, strict=True):
                 row |= dict(zip((name, f"{name}_low", f"{name}_high"), values, strict=True))
             rows.append(row)
         return pd.DataFrame(rows, index=self._columns())

@@ -52,7 +52,9 @@ def join_components(
     groups: dict[Component, int] = {}
     columns = np.empty(len(components), dtype=np.int64)
     for column, component in enumerate(components):
-        if component.source is None:
+        if component.modality == "columns":
+            group = component
+        elif component.source is None:
             group = Component(rename_word(component.name), "lyrics")
         else:
             segment = (component.segment or 0) * n_segments // n_now

@@ -12,6 +12,7 @@ import pandas as pd
 from sklearn_musiclime.components.decomposition import Decomposition
 from sklearn_musiclime.results.dataframes import (
     SHARES,
+    SHARES_WITH_COLUMNS,
     check_modality_filter,
     largest_first,
     pair_dataframe,
@@ -100,14 +101,14 @@ class LocalResult:
         Returns
         -------
         DataFrame
-            One row per component, with columns ``component``; ``modality`` ("audio" or "lyrics");
-            ``source`` and ``segment`` (audio only); ``start`` and ``end`` in seconds (of the
-            segment, or of the first time that the words are sung, if known); ``text`` (lyrics
-            only); ``weight``; ``std_err``; ``low`` and ``high``, the bounds of the interval, NaN
-            where there are too few masks for one. If there were too few masks for least squares,
-            also ``penalty``: the penalty of the ridge regression that shrinks the weights. If
-            components were linked, also ``unit``: the number of the linked unit, whose weight is
-            divided equally among its components.
+            One row per component, with columns ``component``; ``modality`` ("audio", "lyrics" or
+            "columns"); ``source`` and ``segment`` (audio only); ``start`` and ``end`` in seconds
+            (of the segment, or of the first time that the words are sung, if known); ``text`` (of
+            lyrics, or the song's value in a column); ``weight``; ``std_err``; ``low`` and ``high``,
+            the bounds of the interval, NaN where there are too few masks for one. If there were too
+            few masks for least squares, also ``penalty``: the penalty of the ridge regression that
+            shrinks the weights. If components were linked, also ``unit``: the number of the linked
+            unit, whose weight is divided equally among its components.
 
         Raises
         ------
@@ -132,6 +133,10 @@ class LocalResult:
             for text, times in zip(lyrics.texts(), lyrics.times, strict=True):
                 start, end = times or (np.nan, np.nan)
                 rows.append({"modality": "lyrics", "text": text, "start": start, "end": end})
+        if self.components.columns is not None:
+            rows += [
+                {"modality": "columns", "text": text} for text in self.components.columns.texts
+            ]
         columns = ["modality", "source", "segment", "start", "end", "text"]
         frame = pd.DataFrame(rows, columns=columns)
         frame["segment"] = frame["segment"].astype("Int64")
@@ -163,8 +168,8 @@ class LocalResult:
             Largest number of components.
         label : label or None, default=None
             One of `labels`. None: the first.
-        modality : {"audio", "lyrics"} or None, default=None
-            Modality of the components. None: both.
+        modality : {"audio", "lyrics", "columns"} or None, default=None
+            Modality of the components. None: all.
         interval : float, default=0.95
             See :meth:`to_frame`.
 
@@ -243,11 +248,10 @@ class LocalResult:
                 "for kernel='shapley')"
             )
         index = self.label_index(label)
-        n_audio, n_lyrics = self.components.n_audio, self.components.n_lyrics
         reach = margin(terms.std_err[index], terms.dof[index], interval)
         return pair_dataframe(
             self.components.names,
-            ["audio"] * n_audio + ["lyrics"] * n_lyrics,
+            self.components.modalities,
             terms.pairs,
             fdr,
             weight=terms.weights[index],
@@ -329,7 +333,7 @@ class LocalResult:
     def modality_share(
         self, label: Hashable | None = None, *, interval: float = CONFIDENCE_LEVEL
     ) -> pd.DataFrame:
-        """Return the shares of the score's variance due to audio, lyrics and their interaction.
+        """Return the shares of the score's variance due to modalities and their interaction.
 
         The variance is that of a label's score over fair masks, in which each component is on with
         probability 1/2, whatever the design. The shares are Sobol indices, see
@@ -344,8 +348,9 @@ class LocalResult:
 
         Returns
         -------
-        DataFrame of shape (3, 4)
-            Rows "audio", "lyrics" and "interaction"; columns ``share`` (the shares add up to 1),
+        DataFrame of shape (3 or 4, 4)
+            Rows "audio", "lyrics", "columns" if any are explained, and "interaction", which is all
+            that is due to several modalities; columns ``share`` (the shares add up to 1),
             ``std_err``, and ``low`` and ``high``, the bounds of the interval. NaN if components
             were linked, or masks were drawn for ``kernel="shapley"``.
         """
@@ -359,7 +364,9 @@ class LocalResult:
                 "low": low,
                 "high": high,
             },
-            index=pd.Index(SHARES, name="modality"),
+            index=pd.Index(
+                SHARES if self.components.columns is None else SHARES_WITH_COLUMNS, name="modality"
+            ),
         )
 
     def modality_scores(self, label: Hashable | None = None) -> pd.Series:
@@ -374,7 +381,7 @@ class LocalResult:
         -------
         Series
             Scores for "both", "audio" (without the lyrics), "lyrics" (without the audio) and
-            "neither", as the model returns them, whatever the link.
+            "neither", as the model returns them, whatever the link. Columns are the song's.
 
         Raises
         ------
@@ -439,10 +446,11 @@ class LocalResult:
         return waveform
 
     def __repr__(self) -> str:
-        label = self.labels[0]
+        label, parts = self.labels[0], self.components
+        beside = "" if parts.columns is None else f" and {parts.n_columns} columns"
         return (
             f"<{type(self).__name__} of {self.title!r}: {label!r} {self.prediction[label]:.3g}, "
-            f"{self.components.n_audio} audio and {self.components.n_lyrics} lyric components, "
+            f"{parts.n_audio} audio and {parts.n_lyrics} lyric components{beside}, "
             f"fidelity {self.fidelity[0]:.2f}>"
         )
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from sklearn_musiclime.components.columns import ColumnComponents
 from sklearn_musiclime.components.decomposition import AudioComponents, Decomposition
 from sklearn_musiclime.components.lyrics import LYRIC_UNITS, LyricComponents
 from sklearn_musiclime.results.documents import (
@@ -41,7 +42,8 @@ def save_local(explanation: LocalResult, path: str | PathLike[str]) -> None:
         The JSON file.
     """
     path = json_path(path)
-    audio, lyrics = explanation.components.audio, explanation.components.lyrics
+    components = explanation.components
+    audio, lyrics, columns = components.audio, components.lyrics, components.columns
     arrays: dict[str, np.ndarray] = {}
     terms = explanation.interaction_terms
     document: dict[str, Any] = {
@@ -52,7 +54,7 @@ def save_local(explanation: LocalResult, path: str | PathLike[str]) -> None:
         "track_id": explanation.track_id,
         "prediction": [[label, score] for label, score in explanation.prediction.items()],
         "labels": explanation.labels,
-        "components": list(explanation.components.names),
+        "components": list(components.names),
         "weights": explanation.weights.tolist(),
         "intercept": explanation.intercept.tolist(),
         "fidelity": explanation.fidelity.tolist(),
@@ -91,6 +93,8 @@ def save_local(explanation: LocalResult, path: str | PathLike[str]) -> None:
             "span_times": lyrics.span_times,
             "mask_token": lyrics.mask_token,
         }
+    if columns is not None:
+        document["columns"] = {"labels": list(columns.labels), "texts": list(columns.texts)}
     write_saved(path, document, arrays)
 
 
@@ -126,6 +130,7 @@ def load_local(path: str | PathLike[str]) -> dict[str, Any]:
     components = Decomposition(
         None if document.is_null("audio") else _load_audio(document),
         None if document.is_null("lyrics") else _load_lyrics(document.record("lyrics")),
+        _load_columns(document.record("columns")) if "columns" in document.names() else None,
     )
     # Lengths are compared before names are made: a short file may declare very many sources x
     # segments.
@@ -133,6 +138,7 @@ def load_local(path: str | PathLike[str]) -> dict[str, Any]:
     if len(names) != len(components) or tuple(names) != components.names:
         raise document.error("components", "not those of its audio and lyrics")
     n_labels, shape = len(labels), (len(labels), len(components))
+    shares_shape = (n_labels, 3 if components.columns is None else 4)
     n_corners = 4 if any(document.items("corner_scores")) else 0
     is_linked = not document.is_null("links")
     return {
@@ -153,8 +159,8 @@ def load_local(path: str | PathLike[str]) -> dict[str, Any]:
         "intercept": document.numbers("intercept", (n_labels,)),
         "fidelity": document.numbers("fidelity", (n_labels,)),
         "local_prediction": document.numbers("local_prediction", (n_labels,)),
-        "shares": document.numbers("shares", (n_labels, 3), nan=True),
-        "shares_std_err": document.numbers("shares_std_err", (n_labels, 3), nan=True),
+        "shares": document.numbers("shares", shares_shape, nan=True),
+        "shares_std_err": document.numbers("shares_std_err", shares_shape, nan=True),
         "shares_dof": _dof(document, "shares_dof", (n_labels,)),
         "corner_scores": document.numbers("corner_scores", (n_labels, n_corners)),
         "interaction_terms": None
@@ -247,6 +253,13 @@ def _load_lyrics(saved: Record) -> LyricComponents:
         span_times=tuple(tuple(None if t is None else next(found) for t in own) for own in times),
         mask_token=None if saved.is_null("mask_token") else saved.text("mask_token"),
     )
+
+
+def _load_columns(saved: Record) -> ColumnComponents:
+    labels, texts = saved.texts("labels"), saved.texts("texts")
+    if not labels or len(set(labels)) != len(labels) or len(texts) != len(labels):
+        raise saved.error("labels", "none, one of them twice, or not one for each text")
+    return ColumnComponents(tuple(labels), tuple(texts))
 
 
 def _lists(saved: Record, name: str, length: int) -> list[list[Any]]:

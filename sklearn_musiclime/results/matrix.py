@@ -11,7 +11,7 @@ from sklearn_musiclime.results.local import LocalResult
 
 @dataclass(frozen=True)
 class MatrixColumns:
-    """Columns of a matrix of weights: sources x segments, then lyric components.
+    """Columns of a matrix of weights: sources x segments, lyric components, columns of X.
 
     Attributes
     ----------
@@ -21,17 +21,20 @@ class MatrixColumns:
         Number of columns of each source. The segments of a song are spread over them.
     vocabulary : tuple of str
         Names of the lyric components; empty if the lyrics are not explained.
+    beside : tuple of str, default=()
+        Names of further columns of X that are explained.
     """
 
     source_names: tuple[str, ...]
     n_segments: int
     vocabulary: tuple[str, ...]
+    beside: tuple[str, ...] = ()
 
     @property
     def names(self) -> tuple[str, ...]:
-        """Names of the columns: ``source@segment``, source by source, then the vocabulary."""
+        """Names: ``source@segment``, source by source, the vocabulary, ``column[name]``."""
         audio = (f"{source}@{t}" for source in self.source_names for t in range(self.n_segments))
-        return (*audio, *self.vocabulary)
+        return (*audio, *self.vocabulary, *(f"column[{name}]" for name in self.beside))
 
     def matrix_row(self, explanation: LocalResult) -> np.ndarray:
         """Return the weights of the first explained label.
@@ -65,10 +68,9 @@ class MatrixColumns:
                         f"source_names {self.source_names}"
                     )
                 found[columns[f"{source}@{at}"]] += weight
-        lyrics = explanation.components.lyrics
-        if lyrics is not None:
-            weights = explanation.weights[0, explanation.components.n_audio :]
-            for name, weight in zip(lyrics.names, weights, strict=True):
-                if name in columns:
-                    found[columns[name]] = weight
+        n_audio = explanation.components.n_audio
+        names, weights = explanation.components.names[n_audio:], explanation.weights[0, n_audio:]
+        for name, weight in zip(names, weights, strict=True):
+            if name in columns:
+                found[columns[name]] = weight
         return found

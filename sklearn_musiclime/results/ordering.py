@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from sklearn_musiclime.components.decomposition import MODALITIES
 from sklearn_musiclime.results.summaries import Component
 
 
@@ -18,7 +19,7 @@ def label_order(labels: list[Any]) -> list[int]:
 
 
 def in_order(components: list[Component]) -> tuple[list[Component], np.ndarray]:
-    """Sort components: audio by source and segment, then lyrics by text.
+    """Sort components: audio by source and segment, then lyrics by text, then columns by name.
 
     Sources are in the order of their first occurrence.
 
@@ -38,7 +39,7 @@ def in_order(components: list[Component]) -> tuple[list[Component], np.ndarray]:
     order = sorted(
         range(len(components)),
         key=lambda i: (
-            components[i].modality,
+            MODALITIES.index(components[i].modality),
             sources[components[i].source],
             -1 if components[i].segment is None else components[i].segment,
             components[i].name,

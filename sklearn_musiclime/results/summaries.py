@@ -4,8 +4,8 @@ A :class:`SongSummary` holds the weights and interactions of a song, without wav
 of different songs are the same if they have the same name. The name of an audio component is its
 source and relative segment: the song's length is divided into `n_segments` equal cells, and the
 weight of a segment that overlaps several cells is divided among them in proportion to time. The
-name of a lyric component is its text. Weights of a song that belong to the same component are added
-up, as in the additive surrogate.
+name of a lyric component is its text, that of a column of X is the column's. Weights of a song that
+belong to the same component are added up, as in the additive surrogate.
 """
 
 from __future__ import annotations
@@ -32,8 +32,9 @@ class Component(NamedTuple):
     Attributes
     ----------
     name : str
-        ``source@segment``, ``source@*`` if there is only one relative segment, or the text.
-    modality : {"audio", "lyrics"}
+        ``source@segment``, ``source@*`` if there is only one relative segment, the text, or
+        ``column[name]``.
+    modality : {"audio", "lyrics", "columns"}
         Modality of the component.
     source : str or None
         Source of an audio component.
@@ -72,7 +73,7 @@ class SongSummary:
         The model's scores of these labels.
     fidelity : ndarray of shape (n_labels,)
         Fidelity of the surrogate.
-    shares : ndarray of shape (n_labels, 3)
+    shares : ndarray of shape (n_labels, 3), or (n_labels, 4) with columns
         Modality shares.
     components : list of Component
         The components of the song.
@@ -123,7 +124,8 @@ def summarise(
     -------
     SongSummary
     """
-    audio, lyrics = explanation.components.audio, explanation.components.lyrics
+    components = explanation.components
+    audio, lyrics, columns = components.audio, components.lyrics, components.columns
     if n_segments is None:
         n_segments = DEFAULT_N_SEGMENTS if audio is None else audio.n_segments
     found: dict[Component, int] = {}
@@ -138,10 +140,15 @@ def summarise(
                 entries.append((s * audio.n_segments + own, at, overlap[own, cell]))
     if lyrics is not None:
         rename = renamer(words)
-        for own, text in enumerate(lyrics.texts(), start=explanation.components.n_audio):
+        for own, text in enumerate(lyrics.texts(), start=components.n_audio):
             shared = Component(rename(" ".join(text.split())), "lyrics")
             entries.append((own, found.setdefault(shared, len(found)), 1.0))
-    parts = np.zeros((len(explanation.components), len(found)))
+    if columns is not None:
+        start = components.place("columns").start
+        for own, name in enumerate(columns.names, start):
+            shared = Component(name, "columns")
+            entries.append((own, found.setdefault(shared, len(found)), 1.0))
+    parts = np.zeros((len(components), len(found)))
     for own, at, part in entries:
         parts[own, at] = part
     pairs, pair_weights = _shared_pairs(explanation, parts)

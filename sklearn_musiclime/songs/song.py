@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Hashable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -50,6 +50,8 @@ class Song:
         What the song's audio cell looks like, see :func:`as_cell`.
     polars_schema : dict of str to DataType, or None
         Names and types of the columns of X, if it is a DataFrame of polars.
+    beside : dict of label to int
+        Position in `template` of further columns that are explained.
     """
 
     row: int
@@ -64,6 +66,7 @@ class Song:
     columns: dict[str, int]
     audio_form: AudioForm
     polars_schema: Mapping[str, Any] | None = None
+    beside: Mapping[Hashable, int] = field(default_factory=dict)
 
     @property
     def name(self) -> str:
@@ -92,8 +95,13 @@ class Song:
         )
         return {"late words": message}
 
-    def variants(self, waveforms: Sequence[np.ndarray] | None, lyrics: Sequence[str] | None) -> Any:
-        """Build songs that differ from this one in audio and lyrics alone.
+    def variants(
+        self,
+        waveforms: Sequence[np.ndarray] | None,
+        lyrics: Sequence[str] | None,
+        beside: Mapping[int, pd.Series] | None = None,
+    ) -> Any:
+        """Build songs that differ from this one in audio, lyrics and some columns alone.
 
         Parameters
         ----------
@@ -103,6 +111,8 @@ class Song:
             and "sampling_rate".
         lyrics : sequence of str, or None
             The lyrics of each new song.
+        beside : mapping of int to Series, or None, default=None
+            The cells of each new song in further columns, by their positions in X.
 
         Returns
         -------
@@ -115,13 +125,16 @@ class Song:
             cells["audio"] = [as_cell(w, self.sampling_rate, self.audio_form) for w in waveforms]
         if lyrics is not None:
             cells["lyrics"] = lyrics
-        n_songs = len(next(iter(cells.values())))
+        beside = {} if beside is None else beside
+        n_songs = len(next(iter([*cells.values(), *beside.values()])))
         if isinstance(self.template, pd.DataFrame):
             songs = self.template.iloc[[0] * n_songs]
             for at, copies in own_copies(self.template, n_songs):
                 set_column(songs, at, copies)
             for kind, values in cells.items():
                 set_column(songs, self.columns[kind], values, is_text=kind == "lyrics")
+            for at, values in beside.items():
+                songs.isetitem(at, values.set_axis(songs.index))
             if self.polars_schema is not None:
                 changed = [songs.columns[self.columns[kind]] for kind in cells]
                 return as_polars(songs, self.polars_schema, changed)
@@ -132,6 +145,8 @@ class Song:
             set_column(songs, at, copies)
         for kind, values in cells.items():
             set_column(songs, self.columns[kind], values)
+        for at, values in beside.items():
+            set_column(songs, at, values.tolist())
         return songs
 
 

@@ -43,13 +43,15 @@ class SongTable:
         and word times column 2.
     modalities : sequence of {"audio", "lyrics"}, default=("audio", "lyrics")
         The columns that must be there.
+    beside : sequence of label, default=()
+        Further columns that must be there, by name; by position, if `X` is an array.
 
     Raises
     ------
     TypeError
         `X` is neither a DataFrame, a Dataset nor an array of objects.
     ValueError
-        A column that is needed is missing, or there are no songs.
+        A column that is needed is missing, there twice, or given twice, or there are no songs.
     """
 
     def __init__(
@@ -60,6 +62,7 @@ class SongTable:
         lyrics: str = "lyrics",
         word_times: str = "word_times",
         modalities: Sequence[str] = ("audio", "lyrics"),
+        beside: Sequence[Hashable] = (),
     ):
         self._polars_schema = schema(X)
         X = as_pandas(X)
@@ -90,6 +93,51 @@ class SongTable:
             )
         if len(X) == 0:
             raise ValueError("X has no songs: 0 sample(s) where a minimum of 1 is required")
+        self._beside: dict[Hashable, int] = {}
+        for label in beside:
+            if label in self._beside:
+                raise ValueError(f"columns has {label!r} twice")
+            self._beside[label] = self._find_beside(label)
+
+    def _find_beside(self, label: Hashable) -> int:
+        """Position of a further column, which has to be there."""
+        X = self.X
+        if isinstance(X, pd.DataFrame):
+            if label not in X:
+                raise ValueError(f"X has no column {label!r}; its columns are {list(X)}")
+            at = X.columns.get_loc(label)
+            if not isinstance(at, int):
+                raise ValueError(f"X has more than one column named {label!r}")
+        elif isinstance(label, (int, np.integer)) and 0 <= label < X.shape[1]:
+            at = int(label)
+        else:
+            raise ValueError(
+                f"X has no column {label!r}; it is an array of {X.shape[1]} columns, which are "
+                "given by position"
+            )
+        for kind, taken in self._where.items():
+            if taken == at:
+                raise ValueError(f"columns has {label!r}, which is the {kind} column of X")
+        return at
+
+    def background(self, n_songs: int) -> pd.DataFrame:
+        """Return the values of some songs in the further columns.
+
+        Parameters
+        ----------
+        n_songs : int
+            Number of songs, drawn by a fixed seed; all, if there are fewer.
+
+        Returns
+        -------
+        DataFrame
+            A row a song, in the order of X.
+        """
+        rows = np.sort(np.random.default_rng(0).permutation(len(self))[:n_songs])
+        places = list(self._beside.values())
+        if isinstance(self.X, pd.DataFrame):
+            return self.X.iloc[rows, places].reset_index(drop=True)
+        return pd.DataFrame(self.X[rows][:, places], columns=list(self._beside), dtype=object)
 
     def __len__(self) -> int:
         return len(self.X)
@@ -333,6 +381,7 @@ class SongTable:
             columns=self._where,
             audio_form=audio_form(audio),
             polars_schema=self._polars_schema,
+            beside=self._beside,
         )
 
     def path(self, row: int) -> Path | None:

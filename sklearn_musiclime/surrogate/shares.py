@@ -17,7 +17,11 @@ exchanged. A model of the linear effects and of significant interactions is fitt
 masks, and gives the variances of these terms. The variance of its residuals is split by the
 couples: with ``r11, r22`` the residuals of two samples and ``r12, r21`` those with the lyrics
 exchanged, ``(r11 - r12 - r21 + r22) ** 2 / 4`` is an unbiased estimate of the variance of the
-interaction, and exactly 0 if there is none.
+interaction, and exactly 0 if there is none. With columns there are three modalities: all eight
+combinations of a couple's masks are scored, and interaction is all that is of more than one.
+
+What replaces a part that is left out, if it is drawn by chance (donors, songs of the background),
+is drawn anew as well: the variance that it makes is a part of its modality's.
 
 *All masks.* On an enumeration the variances are exact.
 
@@ -34,6 +38,7 @@ Cornfield, Tukey, "Average values of mean squares in factorials", Annals of Math
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import combinations, product
 from typing import NamedTuple
 
 import numpy as np
@@ -61,10 +66,11 @@ class Shares:
 
     Attributes
     ----------
-    values : ndarray of shape (n_labels, 3)
-        Shares of the audio, the lyrics, and their interaction. They add up to 1; they are 0 where
-        the score is constant, and NaN where they were not estimated.
-    std_err : ndarray of shape (n_labels, 3)
+    values : ndarray of shape (n_labels, n_parts)
+        Shares of the audio, the lyrics, columns if there are any, and the interaction of
+        modalities. They add up to 1; they are 0 where the score is constant, and NaN where they
+        were not estimated.
+    std_err : ndarray of shape (n_labels, n_parts)
         Standard errors of the shares.
     dof : ndarray of shape (n_labels,)
         Degrees of freedom of the standard errors.
@@ -75,20 +81,22 @@ class Shares:
     dof: np.ndarray
 
     @classmethod
-    def unknown(cls, n_labels: int) -> Shares:
+    def unknown(cls, n_labels: int, n_parts: int = 3) -> Shares:
         """Return shares of NaN, for songs whose shares can't be estimated.
 
         Parameters
         ----------
         n_labels : int
             Number of labels.
+        n_parts : int, default=3
+            Number of shares of a label.
 
         Returns
         -------
         Shares
             Shares and standard errors of NaN, with 0 degrees of freedom.
         """
-        nothing = np.full((n_labels, 3), np.nan)
+        nothing = np.full((n_labels, n_parts), np.nan)
         return cls(nothing, nothing, np.zeros(n_labels))
 
 
@@ -120,23 +128,25 @@ def fit_shares(
         NaN where components are linked, and where a sample of masks has neither grid nor swaps:
         because it was drawn for Shapley values, whose masks are not fair coins, or is too small.
     """
-    n_labels = scores.pairs.shape[1]
-    sampling, n_audio = neighbourhood.sampling, neighbourhood.audio_masks.shape[1]
-    n_lyrics = neighbourhood.lyric_masks.shape[1]
+    n_labels, sampling = scores.pairs.shape[1], neighbourhood.sampling
+    is_explained = [n > 0 for n in neighbourhood.sizes]
+    n_parts = len(is_explained) + 1
     if linked:
-        return Shares.unknown(n_labels)
+        return Shares.unknown(n_labels, n_parts)
     if sampling.is_complete:
+        if neighbourhood.column_masks is not None:
+            return _exact_shares(neighbourhood, scores.pairs)
         return modality_shares(_of_all_masks(neighbourhood, scores.pairs), fractions=(1.0, 1.0))
-    if not (n_audio and n_lyrics):
+    if sum(is_explained) < 2:
         varies = np.ptp(scores.pairs, axis=0) > negligible(scores.pairs)
-        values = np.outer(varies, [n_audio > 0, n_lyrics > 0, False]).astype(float)
+        values = np.outer(varies, [*is_explained, False]).astype(float)
         return Shares(values, np.zeros_like(values), np.full(n_labels, MOST_DOF))
     if scores.grid is not None:
         return modality_shares(
             scores.grid, masks=neighbourhood.grid_masks, fractions=sampling.grid_fractions
         )
     if not len(neighbourhood.swaps):
-        return Shares.unknown(n_labels)
+        return Shares.unknown(n_labels, n_parts)
     return _swap_shares(neighbourhood, scores, interactions)
 
 
@@ -147,7 +157,7 @@ def share_bounds(
 
     Parameters
     ----------
-    share, std_err : ndarray of shape (3,)
+    share, std_err : ndarray of shape (n_parts,)
         Shares of a label and their standard errors.
     dof : float
         Degrees of freedom of the standard errors.
@@ -156,7 +166,7 @@ def share_bounds(
 
     Returns
     -------
-    low, high : ndarray of shape (3,)
+    low, high : ndarray of shape (n_parts,)
         Ends of the intervals, between 0 and 1; NaN where no interval is known.
     """
     reach = margin(std_err, dof, interval)
@@ -226,7 +236,7 @@ def modality_shares(
 
 
 def swap_parts(neighbourhood: Neighbourhood, own: np.ndarray, swapped: np.ndarray) -> np.ndarray:
-    """Estimate the variances of audio, lyrics and interaction from each block of swaps.
+    """Estimate the variances of modalities and of their interaction from each block of swaps.
 
     Parameters
     ----------
@@ -234,21 +244,43 @@ def swap_parts(neighbourhood: Neighbourhood, own: np.ndarray, swapped: np.ndarra
         The masks, of a joint design with swaps.
     own : ndarray of shape (n_samples,)
         Scores of its pairs, or residuals.
-    swapped : ndarray of shape (n_swaps, 2)
+    swapped : ndarray of shape (n_swaps, n_swapped)
         The same of its swaps.
 
     Returns
     -------
-    ndarray of shape (n_blocks, 3)
+    ndarray of shape (n_blocks, n_sides + 1)
         Unbiased estimates, a block being a couple of samples, or two of complements.
     """
-    i, j = neighbourhood.swaps.T
-    r11, r22, (r12, r21) = own[i], own[j], swapped.T
-    both = np.square(r11 - r12 - r21 + r22) / 4
-    audio = (np.square(r11 + r12 - r21 - r22) / 4 - both) / 2
-    lyrics = (np.square(r11 + r21 - r12 - r22) / 4 - both) / 2
+    first, second = neighbourhood.swaps.T
+    exchanged = neighbourhood.swap_sides
+    axes = range(len(exchanged))
+    # A factorial design of two levels of each side: a mask of the first sample, or of the second.
+    cells = np.column_stack([own[first], swapped, own[second]]).T
+    cells = cells.reshape(*[2] * len(exchanged), -1)
+    effects = [some for n in axes for some in combinations(axes, n + 1)]
+    squares = {some: _mean_square(cells, some) for some in effects}
+    parts = np.zeros((len(first), len(neighbourhood.sides) + 1))
+    for some in effects:
+        # Mean squares contain the variances of higher effects, too.
+        variance = sum(
+            (-1) ** (len(other) - len(some)) * square
+            for other, square in squares.items()
+            if set(some) <= set(other)
+        ) / 2 ** (len(exchanged) - len(some))
+        parts[:, exchanged[some[0]] if len(some) == 1 else -1] += variance
     size = 2 if neighbourhood.design == "paired" else 1
-    return np.stack([audio, lyrics, both], axis=1).reshape(-1, size, 3).mean(axis=1)
+    return parts.reshape(-1, size, parts.shape[1]).mean(axis=1)
+
+
+def _mean_square(cells: np.ndarray, effect: tuple[int, ...]) -> np.ndarray:
+    """Mean square of an effect in designs (2, ..., 2, n) of two levels of each factor, (n,)."""
+    n_factors = cells.ndim - 1
+    order = [*effect, *(axis for axis in range(n_factors) if axis not in effect)]
+    levels = np.array(list(product((1, -1), repeat=n_factors)))
+    signs = levels[:, : len(effect)].prod(axis=1)
+    ordered = cells.transpose(*order, -1).reshape(2**n_factors, -1)
+    return np.square((signs[:, np.newaxis] * ordered).sum(axis=0)) / 2**n_factors
 
 
 def mean_covariance(rows: np.ndarray) -> np.ndarray:
@@ -256,39 +288,41 @@ def mean_covariance(rows: np.ndarray) -> np.ndarray:
 
     Parameters
     ----------
-    rows : ndarray of shape (n, 3)
+    rows : ndarray of shape (n, n_parts)
         The rows.
 
     Returns
     -------
-    ndarray of shape (3, 3)
+    ndarray of shape (n_parts, n_parts)
     """
-    return np.cov(rows, rowvar=False) / len(rows) if len(rows) > 1 else np.zeros((3, 3))
+    n, n_parts = rows.shape
+    return np.cov(rows, rowvar=False) / n if n > 1 else np.zeros((n_parts, n_parts))
 
 
 def as_fractions(
     variances: np.ndarray, covariance: np.ndarray, floor: float
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Turn the variances of audio, lyrics and interaction into fractions of their sum.
+    """Turn the variances of modalities and interaction into fractions of their sum.
 
     Parameters
     ----------
-    variances : ndarray of shape (3,)
+    variances : ndarray of shape (n_parts,)
         Estimates, which may be negative.
-    covariance : ndarray of shape (3, 3)
+    covariance : ndarray of shape (n_parts, n_parts)
         Their covariance matrix.
     floor : float
         Variances up to this one count as 0.
 
     Returns
     -------
-    values, std_err : ndarray of shape (3,)
+    values, std_err : ndarray of shape (n_parts,)
         The fractions, and their standard errors by the delta method.
     """
-    values, std_err = _normalised(variances[np.newaxis], np.array([floor]))[0], np.zeros(3)
+    n_parts = len(variances)
+    values, std_err = _normalised(variances[np.newaxis], np.array([floor]))[0], np.zeros(n_parts)
     if values.any():
         total = np.maximum(variances, 0.0).sum()
-        slopes = (np.eye(3) - values[:, np.newaxis]) / total
+        slopes = (np.eye(n_parts) - values[:, np.newaxis]) / total
         std_err = np.sqrt(np.maximum(np.diag(slopes @ covariance @ slopes.T), 0.0))
     return values, std_err
 
@@ -337,12 +371,27 @@ def _left_out_variances(
 
 
 def _of_all_masks(neighbourhood: Neighbourhood, scores: np.ndarray) -> np.ndarray:
-    """Scores of all masks as a grid, (n_audio_masks, n_lyric_masks, n_labels)."""
-    masks = neighbourhood.masks[neighbourhood.n_known :]
-    n_audio = neighbourhood.audio_masks.shape[1]
+    """Scores of all masks as a grid, with an axis for each modality and one for labels."""
+    masks, first = neighbourhood.masks, neighbourhood.n_known
+    if len(masks) - first < 2 ** masks.shape[1]:
+        first = 0  # those that are known for Shapley values are not drawn again
+    masks, scores = masks[first:], scores[first:]
     # Sorted by the audio components first; without any component there is a single mask.
     order = np.lexsort(masks.T[::-1]) if masks.shape[1] else [0]
-    return scores[neighbourhood.n_known :][order].reshape(2**n_audio, -1, scores.shape[1])
+    return scores[order].reshape(*(2**n for n in neighbourhood.sizes), scores.shape[1])
+
+
+def _exact_shares(neighbourhood: Neighbourhood, scores: np.ndarray) -> Shares:
+    """Shares of any number of modalities, from the scores of all masks."""
+    grid, n_labels = _of_all_masks(neighbourhood, scores), scores.shape[1]
+    axes = tuple(range(grid.ndim - 1))
+    parts = [
+        grid.mean(axis=tuple(other for other in axes if other != axis)).var(axis=0) for axis in axes
+    ]
+    parts.append(grid.var(axis=axes) - sum(parts))
+    floor = np.square(negligible(scores))
+    values = _normalised(np.stack(parts, axis=1), floor)
+    return Shares(values, np.zeros_like(values), np.full(n_labels, MOST_DOF))
 
 
 def _variances(
@@ -390,25 +439,26 @@ def _swap_shares(
     neighbourhood: Neighbourhood, scores: Scores, interactions: Interactions | None
 ) -> Shares:
     """Shares from couples of samples that were scored with their lyrics exchanged, too."""
-    n_labels, n_audio = scores.pairs.shape[1], neighbourhood.audio_masks.shape[1]
+    n_labels, n_parts = scores.pairs.shape[1], len(neighbourhood.sides) + 1
     side = neighbourhood.sampling.sides[0]
     # The model is fitted to the other samples, so that it does not overfit those of the couples.
     others = np.setdiff1d(np.arange(neighbourhood.n_known, len(scores.pairs)), neighbourhood.swaps)
     sampling = Sampling((replace(side, clusters=side.clusters[others]),), np.ones(len(others)))
-    values, std_err = np.zeros((2, n_labels, 3))
+    values, std_err = np.zeros((2, n_labels, n_parts))
     floor = np.square(negligible(scores.pairs))
     for label in range(n_labels):
         terms = _Terms.found(neighbourhood, interactions, label)
         fitted = terms.fit(neighbourhood.pairs[others], scores.pairs[others, label], sampling)
         own = scores.pairs[:, label] - terms.columns(neighbourhood.pairs) @ fitted.weights
         swapped = terms.columns(neighbourhood.swap_pairs) @ fitted.weights
-        swapped = scores.swapped[:, :, label] - swapped.reshape(-1, 2)
+        swapped = scores.swapped[:, :, label] - swapped.reshape(len(neighbourhood.swaps), -1)
         parts = swap_parts(neighbourhood, own, swapped)
 
         # A squared weight is too large by its squared standard error on average, and the residuals'
         # variance is so by as much: hence twice the squared error is subtracted.
         squares, errors = np.square(fitted.weights), np.square(fitted.std_err)
-        of_part = (terms.part(n_audio)[:, np.newaxis] == np.arange(3)) * terms.variances[:, None]
+        of_part = terms.part[:, np.newaxis] == np.arange(n_parts)
+        of_part = of_part * terms.variances[:, np.newaxis]
         variances = parts.mean(axis=0) + (squares - 2 * errors) @ of_part
         n_blocks = len(parts)
         covariance = mean_covariance(parts)
@@ -448,15 +498,17 @@ class _Terms(NamedTuple):
         n_components = self.neighbourhood.masks.shape[1]
         return np.repeat([1 / 4, 1 / 16], [n_components, len(self.pairs)])
 
-    def part(self, n_audio: int) -> np.ndarray:
-        """Share that each term belongs to: 0 audio, 1 lyrics, 2 interaction; (n_terms,)."""
-        is_lyrics = np.arange(self.neighbourhood.masks.shape[1]) >= n_audio
-        of_pairs = (self.pairs >= n_audio).sum(axis=1)  # lyric components of the pair
-        return np.concatenate([is_lyrics.astype(int), np.array([0, 2, 1])[of_pairs]])
+    @property
+    def part(self) -> np.ndarray:
+        """Share that each term belongs to: its modality's, or the last, interaction; (n_terms,)."""
+        sizes = self.neighbourhood.sizes
+        modality = np.repeat(np.arange(len(sizes)), sizes)
+        first, second = modality[self.pairs].T
+        return np.concatenate([modality, np.where(first == second, first, len(sizes))])
 
     def columns(self, pairs: np.ndarray) -> np.ndarray:
-        """Values of the terms for combinations of audio and lyric masks, (n_pairs, n_terms)."""
-        sides = self.neighbourhood.audio_masks, self.neighbourhood.lyric_masks
+        """Values of the terms for combinations of the sides' masks, (n_pairs, n_terms)."""
+        sides = self.neighbourhood.sides
         coded = np.hstack([side[at] for side, at in zip(sides, pairs.T, strict=True)]) - 0.5
         return np.hstack([coded, coded[:, self.pairs[:, 0]] * coded[:, self.pairs[:, 1]]])
 

@@ -3,7 +3,7 @@
   let method = "average";
   const value = (label, component) => data.classes[label].importance[method][component];
   const among = (modality) => data.components.map((_, i) => i).filter((i) => data.components[i].modality === modality);
-  const audio = among("audio"), lyrics = among("lyrics");
+  const audio = among("audio"), lyrics = among("lyrics"), columns = among("columns");
   const sources = [...new Set(audio.map((i) => data.components[i].source))];
   const segments = [...new Set(audio.map((i) => data.components[i].segment))].sort((a, b) => a - b);
   const largest = (components) => Math.max(...data.classes.flatMap((_, label) => components.map((i) => value(label, i) ?? 0)), 0);
@@ -36,21 +36,24 @@
     return row;
   };
   const renderClasses = () => {
-    const bounds = method === "average" ? data.classes.flatMap((of) => lyrics.map((i) => of.high[i] ?? 0)) : [];
+    const listed = [...lyrics, ...columns];
+    const bounds = method === "average" ? data.classes.flatMap((of) => listed.map((i) => of.high[i] ?? 0)) : [];
     // Where little is known, intervals are cut at three bars' length.
-    const top = largest(audio), longest = largest(lyrics);
+    const top = largest(audio), longest = largest(listed);
     const reach = Math.max(Math.min(Math.max(longest, ...bounds), MAX_REACH * longest), 1e-12);
     at("class-list").replaceChildren(...data.classes.map((of, label) => {
-      const section = make("section", "class"), words = make("ul");
+      const section = make("section", "class"), words = make("ul"), beside = make("ul");
       section.setAttribute("aria-label", of.name);
-      const order = lyrics.filter((i) => value(label, i) !== null).sort((a, b) => value(label, b) - value(label, a));
-      order.slice(0, N_WORDS).forEach((i) => {
-        // Intervals are of the average.
-        const [low, high] = method === "average" ? [of.low[i], of.high[i] === null ? null : Math.min(of.high[i], reach)] : [null, null];
-        words.append(bar(data.components[i].name, value(label, i), low, high, reach, false, value(label, i).toPrecision(3)));
+      [[lyrics, words], [columns, beside]].forEach(([components, list]) => {
+        const order = components.filter((i) => value(label, i) !== null).sort((a, b) => value(label, b) - value(label, a));
+        order.slice(0, N_WORDS).forEach((i) => {
+          // Intervals are of the average.
+          const [low, high] = method === "average" ? [of.low[i], of.high[i] === null ? null : Math.min(of.high[i], reach)] : [null, null];
+          list.append(bar(data.components[i].name, value(label, i), low, high, reach, false, value(label, i).toPrecision(3)));
+        });
       });
       const about = of.n === null ? "" : ` (${of.n} explanations)`;
-      section.append(make("h3", "", of.name + about), share(label), audio.length ? heat(label, top) : "", words);
+      section.append(make("h3", "", of.name + about), share(label), audio.length ? heat(label, top) : "", words, columns.length ? beside : "");
       return section;
     }));
   };
@@ -64,7 +67,7 @@
     const reach = Math.max(...order.map((i) => Math.abs(apart[i])), 1e-12);
     const only = (i) => value(a, i) ?? value(b, i);
     const alone = all.filter((i) => known(a, i) !== known(b, i)).sort((i, j) => only(j) - only(i));
-    const shown = ["audio", "lyrics"].flatMap((modality) => alone.filter((i) => data.components[i].modality === modality).slice(0, N_ALONE));
+    const shown = ["audio", "lyrics", "columns"].flatMap((modality) => alone.filter((i) => data.components[i].modality === modality).slice(0, N_ALONE));
     at("comparison").replaceChildren(...order.map((i) => bar(
       data.components[i].name, apart[i], null, null, reach, true,
       `${Math.abs(apart[i]).toPrecision(3)} more for ${data.classes[apart[i] < 0 ? b : a].name}`,

@@ -156,6 +156,12 @@
     if (start !== null) timed.push([unit, start, end]);
     at("lyrics").append(unit);
   });
+  const buildColumns = () => data.columns.forEach(([name, text, component]) => {
+    const item = make("li"), unit = make("span", "unit", text);
+    stands(component, unit);
+    item.append(`${name}: `, unit);
+    at("columns").append(item);
+  });
   const bar = (names, weight, error, reach, components) => {
     const [low, high] = error === null ? [null, null] : [weight - error, weight + error];
     const text = error === null ? number(weight) : withError(weight, error);
@@ -236,6 +242,7 @@
     addEventListener("resize", () => show(position));
   }
   if (data.lyrics) buildLyrics();
+  if (data.columns) buildColumns();
   render();
   show(0);
   // For those who would measure what they hear: the samples that a plan plays.

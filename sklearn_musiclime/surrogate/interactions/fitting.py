@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import combinations
 
 import numpy as np
 
@@ -18,7 +19,7 @@ MAX_PAIRS = 10_000_000
 """Largest number of pairs that are estimated."""
 
 
-def check_n_pairs(n_audio: int, n_lyrics: int, which: str) -> None:
+def check_n_pairs(n_audio: int, n_lyrics: int, which: str, *, n_columns: int = 0) -> None:
     """Check that a song's pairs of components are few enough for their interactions.
 
     Parameters
@@ -26,15 +27,18 @@ def check_n_pairs(n_audio: int, n_lyrics: int, which: str) -> None:
     n_audio, n_lyrics : int
         Number of audio and of lyric components.
     which : {"cross", "all"}
-        "cross": pairs of an audio and a lyric component. "all": all pairs of components.
+        "cross": pairs of components of different modalities. "all": all pairs of components.
+    n_columns : int, default=0
+        Number of columns that are components.
 
     Raises
     ------
     ValueError
         There are more than ten million pairs.
     """
-    n = n_audio + n_lyrics
-    n_pairs = n_audio * n_lyrics if which == "cross" else n * (n - 1) // 2
+    n = n_audio + n_lyrics + n_columns
+    n_cross = n_audio * n_lyrics + (n_audio + n_lyrics) * n_columns
+    n_pairs = n_cross if which == "cross" else n * (n - 1) // 2
     if n_pairs > MAX_PAIRS:
         raise ValueError(
             f"interactions={which!r} of {n_audio} audio and {n_lyrics} lyric components are "
@@ -67,7 +71,7 @@ def fit_interactions(
         The model's scores of the combinations of ``neighbourhood.grid``. None: interactions between
         audio and lyrics are left out in the crossed design; joint designs have no grid.
     which : {"cross", "all"}
-        "cross": pairs of an audio and a lyric component. "all": all pairs of components.
+        "cross": pairs of components of different modalities. "all": all pairs of components.
     kernel : {"exponential", "shapley"}
         "exponential": Banzhaf interaction indices. "shapley": Shapley interaction indices, which
         take an exhaustive design.
@@ -84,10 +88,9 @@ def fit_interactions(
     ValueError
         `kernel` is "shapley" and the design is not exhaustive.
     """
-    n_audio, n_lyrics = neighbourhood.audio_masks.shape[1], neighbourhood.lyric_masks.shape[1]
     sampling, n_known = neighbourhood.sampling, neighbourhood.n_known
     if neighbourhood.design != "crossed":
-        pairs = _pairs(n_audio, n_lyrics, which)
+        pairs = _pairs(neighbourhood.sizes, which)
         masks, scores = neighbourhood.masks[n_known:], scores[n_known:]
         if kernel == "shapley":
             if not neighbourhood.design == "exhaustive":
@@ -108,24 +111,26 @@ def fit_interactions(
         found.append(crossed_interactions(audio, lyrics, grid, fractions=sampling.grid_fractions))
     if which == "all":
         residual = scores - surrogate.intercept - neighbourhood.masks @ surrogate.weights.T
-        sides = (neighbourhood.audio_masks, neighbourhood.lyric_masks)
-        for number, (masks, offset) in enumerate(zip(sides, (0, n_audio), strict=True)):
+        offsets = (0, neighbourhood.sizes[0])
+        for number, (masks, offset) in enumerate(zip(neighbourhood.sides, offsets, strict=True)):
             rows = neighbourhood.pairs[n_known:, number]
             # Means over the other side's masks vary with the draw, unless all were combined.
             design = "exhaustive" if sampling.is_complete else "paired"
             found.append(_within(masks, rows, residual[n_known:], offset, design))
     if not found:
         nothing = np.zeros((scores.shape[1], 0))
-        found = [Interactions(_pairs(0, 0, which), *[nothing] * 4)]
+        found = [Interactions(_pairs((0, 0), which), *[nothing] * 4)]
     return Interactions.concatenate(found)
 
 
-def _pairs(n_audio: int, n_lyrics: int, which: str) -> np.ndarray:
-    """Positions of the requested pairs of components, (n_pairs, 2)."""
+def _pairs(sizes: tuple[int, ...], which: str) -> np.ndarray:
+    """Positions of the requested pairs of components, (n_pairs, 2); `sizes` of the modalities."""
     if which == "all":
-        return np.stack(np.triu_indices(n_audio + n_lyrics, 1), axis=1)
-    first, second = np.divmod(np.arange(n_audio * n_lyrics), max(n_lyrics, 1))
-    return np.stack([first, n_audio + second], axis=1)
+        return np.stack(np.triu_indices(sum(sizes), 1), axis=1)
+    ends = np.cumsum(sizes)
+    own = [np.arange(end - n, end) for end, n in zip(ends, sizes, strict=True)]
+    grids = [np.meshgrid(a, b, indexing="ij") for a, b in combinations(own, 2)]
+    return np.vstack([np.stack(grid, axis=-1).reshape(-1, 2) for grid in grids])
 
 
 def _within(
