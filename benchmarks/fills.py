@@ -26,14 +26,16 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import cross_val_predict
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import StandardScaler
+from sklearn.preprocessing import FunctionTransformer, StandardScaler
 
-from sklearn_musiclime import Donors, MusicLimeExplainer, SpectralStatistics
+from sklearn_musiclime import Donors, MusicLimeExplainer
 from sklearn_musiclime.neighbourhood import compose_audio, draw_masks
 from sklearn_musiclime.surrogate import kernel_weights
 
 RATE, N_SEGMENTS = 22050, 10
-SEGMENT = RATE // 2
+SEGMENT, FRAME = RATE // 2, 1024
+BAND = (2200, 2800)
+"""Frequencies of the motif, in Hz."""
 N_TRAIN, N_TEST, N_DONORS = 300, 300, 8
 N_CORPORA, N_SEEDS = 3, 40
 FILLS = ("silence", "noise", "mean", "donors", "matched donors")
@@ -58,9 +60,9 @@ def make_song(rng, has_motif, n_gaps, level):
         own = slice(where * SEGMENT, (where + 1) * SEGMENT)
         wobble = 12.5 * np.sin(2 * np.pi * 8 * seconds[own])
         trill = np.sin(2 * np.pi * 2500 * seconds[own] + wobble)
-        waveform[own] += 0.2 * trill * np.sin(np.pi * np.arange(SEGMENT) / SEGMENT)
+        waveform[own] += 0.25 * trill * np.sin(np.pi * np.arange(SEGMENT) / SEGMENT)
     for gap in rng.choice(N_SEGMENTS, n_gaps, replace=False):
-        waveform[gap * SEGMENT : (gap + 1) * SEGMENT] *= 0.01
+        waveform[gap * SEGMENT : (gap + 1) * SEGMENT] = 0
     waveform *= 0.1 * level * 10 ** (rng.normal(0, 3) / 20)
     return waveform.astype(np.float32), where
 
@@ -77,12 +79,24 @@ def make_corpus(n_songs, seed):
     return pd.DataFrame(rows, columns=["audio", "has_motif", "where", "n_gaps"])
 
 
+def hear(waveforms):
+    """Share of quiet frames, level in dB, and the largest share of the motif's band in a frame."""
+    rows = []
+    for waveform in waveforms:
+        frames = np.asarray(waveform)[: len(waveform) // FRAME * FRAME].reshape(-1, FRAME)
+        power = np.square(np.abs(np.fft.rfft(frames)))
+        energy = power.sum(axis=1)
+        low, high = (round(frequency * FRAME / RATE) for frequency in BAND)
+        level = 10 * np.log10(energy.mean() + 1e-9)
+        sounds = energy > 0.01 * energy.max()
+        share = power[sounds, low:high].sum(axis=1) / (energy[sounds] + 1e-9)
+        rows.append([1 - sounds.mean(), level, share.max(initial=0.0)])
+    return np.array(rows)
+
+
 def trained(corpus, head):
-    features = SpectralStatistics(("mel", "rms"), ("mean", "std", "min", "max"))
     model = make_pipeline(
-        make_column_transformer((features, "audio")),
-        StandardScaler(),
-        head,
+        make_column_transformer((FunctionTransformer(hear), "audio")), StandardScaler(), head
     )
     return model.fit(corpus[["audio"]], corpus["has_motif"])
 
@@ -142,12 +156,12 @@ def main():
     covered = {}
     for seed in range(N_CORPORA):
         corpus, songs = make_corpus(N_TRAIN, 2 * seed), make_corpus(N_TEST, 2 * seed + 1)
-        model = trained(corpus, LogisticRegression(C=0.1, max_iter=2000))
+        model = trained(corpus, LogisticRegression())
         songs = songs[songs["has_motif"] & (songs["n_gaps"] == 0)].reset_index(drop=True)
         X = songs[["audio"]]
         for name in FILLS:
             fill = make_fill(name, corpus)
-            explainer = explainer_of(model, fill, X, link="logit", random_state=0)
+            explainer = explainer_of(model, fill, X, link="logit", n_samples=300, random_state=0)
             start = time.perf_counter()
             found = explainer.explain(X, labels=[True])
             rows[name]["seconds"].append((time.perf_counter() - start) / len(X))
@@ -158,7 +172,7 @@ def main():
                 rows[name]["others"].append(np.sqrt(np.mean(np.square(others))) / weights[where])
             rows[name]["auc"].append(told_apart(explainer, model, corpus[["audio"]][:100], seed))
             if seed == 0:
-                regression = trained(corpus, Ridge(alpha=1000.0))
+                regression = trained(corpus, Ridge())
                 covered[name] = coverage(regression, fill, X[:1])
     table = [
         {

@@ -24,7 +24,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils import estimator_html_repr
 
 import sklearn_musiclime
-from sklearn_musiclime import LyricLineSegmenter, StemSeparator
+from sklearn_musiclime import Donors, LyricLineSegmenter, StemSeparator
 from sklearn_musiclime._runtime.fingerprint import fingerprint
 
 METHODS = ("transform", "predict_proba", "predict")
@@ -333,6 +333,9 @@ def said(estimator: BaseEstimator) -> list[np.ndarray]:
     if hasattr(estimator, "separate"):
         more = {"path": path} if isinstance(estimator, StemSeparator) else {}
         return [estimator.separate(waveform, 22050, **more)[1]]
+    if isinstance(estimator, Donors):
+        donors = estimator.read(sklearn_musiclime.songs.SongTable(estimator.songs), 22050, None)
+        return [donor.waveform for donor in donors.donors]
     more = {}
     if isinstance(estimator, LyricLineSegmenter):
         more = {"lyrics": "la\nlo", "word_times": np.array([[0.0, 0.1], [0.2, 0.3]])}

@@ -132,7 +132,7 @@ def test_shares_are_fitted_to_as_many_songs_as_weights_are(monkeypatch):
     scores = Scores(
         drawn.masks @ weights, None, (swapped @ weights).reshape(-1, 2, 1), np.empty((0, 1))
     )
-    found = shares_with_proxy(lambda m: 1.0 * m, drawn, scores, Shares.unknown(1))
+    found = shares_with_proxy(lambda masks, fills: 1.0 * masks, drawn, scores, Shares.unknown(1))
     assert n_fitted == [100]
     squares = np.square(weights[:, 0])
     assert found.values[0, 0] == pytest.approx(squares[:5].sum() / squares.sum(), abs=0.05)
