@@ -56,26 +56,29 @@ def plot_local(explanation: LocalResult, label: Hashable | None = None, *, n: in
     audio, lyrics = components.audio, components.lyrics
     parts = {"audio": audio, "lyrics": lyrics, "columns": components.columns}
     sizes = {modality: len(part) for modality, part in parts.items() if part is not None}
-    n_bars = max(1, min(n, max(sizes.values())))
+    beside = [modality for modality in sizes if modality != "columns"]  # beside one another
+    n_bars = max(1, min(n, max((sizes[modality] for modality in beside), default=0)))
+    n_columns = min(n, sizes.get("columns", 0))
     n_pairs = 0
     if explanation.interaction_terms is not None:
         n_pairs = len(explanation.interactions(label).head(n))
     n_lines = 0 if lyrics is None else len(lyrics_lines(lyrics, LYRICS_COLUMNS))
     heights = {
         "lanes": 0.0 if audio is None else 0.5 + 0.6 * len(audio.source_names),
-        "bars": 0.8 + 0.2 * n_bars,
+        "bars": 0.8 + 0.2 * n_bars if beside else 0.0,
+        "columns": 0.8 + 0.2 * max(n_columns, MIN_BARS) if n_columns else 0.0,
         "interactions": 0.0 if not n_pairs else 0.8 + 0.2 * max(n_pairs, MIN_BARS),
         "lyrics": 0.0 if not n_lines else 0.4 + 0.19 * n_lines,
     }
     rows = [name for name, height in heights.items() if height]
     figure = new_figure(WIDTH, 0.7 + sum(heights.values()))
     grid = figure.add_gridspec(
-        len(rows), len(sizes), height_ratios=[heights[name] for name in rows]
+        len(rows), max(len(beside), 1), height_ratios=[heights[name] for name in rows]
     )
     draw_text(figure.suptitle, _heading(explanation, index), fontsize=11, x=0.01, ha="left")
     for row, name in enumerate(rows):
         if name == "bars":
-            for column, modality in enumerate(sizes):
+            for column, modality in enumerate(beside):
                 ax = figure.add_subplot(grid[row, column])
                 plot_top(explanation, label, n=n, modality=modality, ax=ax)
                 ax.set_ylim(n_bars - 0.5, -0.5)
@@ -85,6 +88,8 @@ def plot_local(explanation: LocalResult, label: Hashable | None = None, *, n: in
             plot_audio(explanation, label, ax=ax)
         elif name == "interactions":
             plot_interactions(explanation, label, n=n, ax=ax)
+        elif name == "columns":
+            plot_top(explanation, label, n=n, modality=name, ax=ax)
         else:
             plot_lyrics(explanation, label, n_columns=LYRICS_COLUMNS, ax=ax)
     return figure
