@@ -1,7 +1,7 @@
 """What takes the place of what is left out: recall, and likeness to songs, with each fill.
 
-Songs of one class have a short motif, and most of them also have gaps and are softer: so has a
-model two things to go by. Explained are songs of this class that have the motif and no gap. With
+Songs of one class have a short motif, and most of them also have gaps and are softer, so that a
+model goes by all of these. Explained are songs of this class that have the motif and no gap. With
 silence in the place of what is left out, every segment seems to speak against the class.
 
 - recall: songs in which the segment of the motif has the largest weight, by its absolute value;

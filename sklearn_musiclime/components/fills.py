@@ -12,6 +12,12 @@ whatever the fill.
   left out is then unlike the song, but like music. Each mask has a donor that is drawn for it, so
   that weights are those of the scores averaged over donors.
 
+In ``benchmarks/results/fills.json`` a model goes by a motif, and by gaps and level. The segments
+without the motif get 28 % of its weight with silence, 12 % with donors, 7 % with donors of like
+loudness, 2 % with noise and with the mean. A classifier on the model's features tells songs with
+silence from songs (area under the ROC curve 0.99), less so with the mean (0.71), noise (0.66),
+donors (0.58) and donors of like loudness (0.53).
+
 Every filled part fades in at its first 5 ms and out at its last, so that it begins without a click.
 
 References
