@@ -9,6 +9,7 @@ import pickle
 import subprocess
 import sys
 import weakref
+from dataclasses import replace
 
 import joblib
 import numpy as np
@@ -379,7 +380,7 @@ def test_table_of_log_mels(folders, seconds, n_segments):
     extractor = transformers.AutoFeatureExtractor.from_pretrained(folders["ast"])
     model = transformers.AutoModel.from_pretrained(folders["ast"])
     neighbourhood = perturbed(60, seconds, n_segments)
-    windows = AudioEncoder(model, extractor)._windows(neighbourhood)
+    ((_, windows),) = AudioEncoder(model, extractor)._windows(neighbourhood)
     assert len(windows) == (4 if seconds == 4.0 else 1)
     if n_segments == 20 and seconds > 1:
         assert all(table is not None for _, table in windows)
@@ -395,6 +396,22 @@ def test_table_of_log_mels(folders, seconds, n_segments):
                 assert difference <= 1e-4 * np.abs(expected).max()
 
 
+@pytest.mark.parametrize("name", ["ast", "clap"])
+def test_windows_of_every_fill(name, folders):
+    """Each mask with its own fill has the embedding of its composed song."""
+    embedder = AudioEmbedder(folders[name]).fit([])
+    plain = perturbed(40, 1.29, 4, rate=embedder.required_sampling_rate)
+    fills = np.random.default_rng(1).normal(0, 0.1, (3, *plain.audio.sources.shape))
+    audio = replace(plain.audio, fills=fills.astype(np.float32))
+    which = np.random.default_rng(2).integers(3, size=len(plain.masks))
+    neighbourhood = AudioNeighbourhood(audio, plain.masks, fills=which)
+    column = pd.Series(PerturbedAudio(neighbourhood))[7:31]
+    fast = embedder.transform(column)
+    assert neighbourhood.composed == []
+    slow = embedder.transform(list(column))
+    np.testing.assert_allclose(fast, slow, rtol=1e-4, atol=1e-4 * np.abs(slow).max())
+
+
 def test_a_table_that_is_not_exact_is_none(folders, monkeypatch):
     """An extractor that relates a window to its peak: the frames of parts say nothing."""
 
@@ -406,7 +423,8 @@ def test_a_table_that_is_not_exact_is_none(folders, monkeypatch):
     model = transformers.AutoModel.from_pretrained(folders["ast"])
     for extractor_class in (transformers.ASTFeatureExtractor, Relative):
         extractor = extractor_class.from_pretrained(folders["ast"])
-        for _, table in AudioEncoder(model, extractor)._windows(perturbed(80, n_segments=4)):
+        ((_, windows),) = AudioEncoder(model, extractor)._windows(perturbed(80, n_segments=4))
+        for _, table in windows:
             assert (table is None) == (extractor_class is Relative)
 
 
