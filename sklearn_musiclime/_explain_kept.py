@@ -126,7 +126,9 @@ class KeptExplanations:
 
     def _as_of(self, kept: LocalExplanation, table: SongTable) -> LocalExplanation:
         """Return a cached explanation with the title, row and waveforms of a song of this X."""
-        components = self.explainer.read(table)[1] if self.needs_waveforms else kept.components
+        components = kept.components
+        if self.needs_waveforms:
+            components = self.explainer.read(table)[1].without_fills()
         return replace(
             kept, title=table.title(0), row=table.first_row, track_id=table.track_id(0),
             components=components,

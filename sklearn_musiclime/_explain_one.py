@@ -518,7 +518,7 @@ class SongExplainer:
             track_id=scorer.song.track_id,
             prediction=dict(zip(labelled.known, prediction, strict=True)),
             labels=[labelled.known[column] for column in labelled.columns],
-            components=scorer.components,
+            components=scorer.components.without_fills(),
             weights=surrogate.weights,
             std_err=surrogate.std_err,
             dof=surrogate.dof,

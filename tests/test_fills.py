@@ -1,5 +1,6 @@
 """What takes the place of what is left out: silence, noise, mean spectra, and other songs."""
 
+import pickle
 from dataclasses import replace
 from itertools import product
 
@@ -473,6 +474,19 @@ def test_a_memory_tells_fills_apart(songs, made_model, tmp_path):
         weights.append(explainer.fit(X).explain(X)[0].weights)
     for i, one in enumerate(weights):
         assert not any(np.array_equal(one, other) for other in weights[:i])
+
+
+def test_explanations_hold_no_fills(songs, made_model, tmp_path):
+    """Donors are several times as large as a song, and many explanations are held at a time."""
+    X, sizes = songs.iloc[:1], []
+    for fill in ("silence", Donors(songs, n_donors=5)):
+        explainer = MusicLimeExplainer(
+            made_model, fill=fill, n_samples=60, random_state=0, memory=tmp_path
+        ).fit(X)
+        made, kept = explainer.explain(X)[0], explainer.explain(X)[0]
+        assert made.components.lyrics.fills == kept.components.lyrics.fills == ()
+        sizes.append([len(pickle.dumps(explanation)) for explanation in (made, kept)])
+    assert np.max(sizes) < 1.1 * np.min(sizes)
 
 
 # What stands whatever the fill.

@@ -183,6 +183,15 @@ class Decomposition:
         both = audio, 1 if self.lyrics is None else max(len(self.lyrics.fills), 1)
         return both if self.columns is None else (*both, self.columns.n_fills)
 
+    def without_fills(self) -> Decomposition:
+        """Return a copy without fills, which are several times as large as the sources."""
+        audio, lyrics = self.audio, self.lyrics
+        return replace(
+            self,
+            audio=None if audio is None else replace(audio, fills=None),
+            lyrics=None if lyrics is None else replace(lyrics, fills=()),
+        )
+
     def without_waveforms(self) -> Decomposition:
         """Return a copy without waveforms and values of columns, to save memory."""
         audio, columns = self.audio, self.columns

@@ -231,22 +231,20 @@ def distinct_masks(
     return distinct, digits @ (1 << np.arange(digits.shape[1])), which
 
 
-def with_fills(masks: np.ndarray, fills: np.ndarray | None) -> np.ndarray:
+def with_fills(masks: np.ndarray, fills: np.ndarray) -> np.ndarray:
     """Append to masks the binary digits of their fills, so that rows differ if perturbed songs do.
 
     Parameters
     ----------
     masks : ndarray of shape (n_masks, n_components), dtype bool
         The masks.
-    fills : ndarray of shape (n_masks,) of int, or None
-        Number of the fill of each mask. None: they have no fills.
+    fills : ndarray of shape (n_masks,) of int
+        Number of the fill of each mask.
 
     Returns
     -------
     ndarray of shape (n_masks, n_components or more), dtype bool
     """
-    if fills is None:
-        return masks
     return np.hstack([masks, _masks_of(fills, int(fills.max(initial=0)).bit_length())])
 
 
