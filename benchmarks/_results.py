@@ -1,15 +1,13 @@
-"""Printing a benchmark's table and writing its figures beside it."""
+"""Printing a benchmark's table and writing its figures, to a file and to the README beside it."""
 
 import json
 import platform
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
+from _tables import FOLDER, write_tables
 
 import sklearn_musiclime
-
-FOLDER = Path(__file__).parent / "results"
 
 
 def write_results(name, rows, **settings):
@@ -28,4 +26,5 @@ def write_results(name, rows, **settings):
     }
     path = FOLDER / f"{name}.json"
     path.write_text(json.dumps(document, indent=1) + "\n")
+    write_tables()
     print(f"Wrote {path}")

@@ -173,7 +173,7 @@ class AudioEmbedder(Embedder):
 
         Returns
         -------
-        ndarray of shape (n_songs, n_dimensions_), dtype float32
+        ndarray of shape (n_songs, n_dimensions), dtype float32
 
         Raises
         ------
