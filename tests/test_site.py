@@ -1,4 +1,4 @@
-"""The site is built without a warning, its links lead somewhere, and the code of its guides runs."""
+"""The site is built without a warning, its links lead somewhere, and its code runs."""
 
 import re
 import subprocess
@@ -57,7 +57,7 @@ def test_links_lead_somewhere(site):
     dead = set()
     for path, page in pages.items():
         for link in page.links:
-            if urlsplit(link).scheme or link.startswith("#") and path.name == "why.html":
+            if urlsplit(link).scheme or (link.startswith("#") and path.name == "why.html"):
                 continue
             address, anchor = urldefrag(link)
             to = (path.parent / unquote(address)).resolve() if address else path
