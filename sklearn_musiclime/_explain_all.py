@@ -9,10 +9,10 @@ from operator import attrgetter
 from typing import Any
 
 from joblib import effective_n_jobs
-from tqdm.auto import tqdm
 
 from sklearn_musiclime._explain_kept import KeptExplanations, Outcome
 from sklearn_musiclime._runtime.parallel import StreamingParallel
+from sklearn_musiclime._runtime.progress import tqdm
 from sklearn_musiclime.songs import SongTable
 from sklearn_musiclime.songs.corpus import Failure, Notes, attempt, each_song, warn_of_failures
 

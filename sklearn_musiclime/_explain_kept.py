@@ -7,12 +7,11 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
-from tqdm.auto import tqdm
-
 from sklearn_musiclime._explain_one import SongExplainer
 from sklearn_musiclime._runtime.cache import ResultCache
 from sklearn_musiclime._runtime.fingerprint import fingerprint
 from sklearn_musiclime._runtime.parallel import StreamingParallel
+from sklearn_musiclime._runtime.progress import tqdm
 from sklearn_musiclime._version import __version__
 from sklearn_musiclime.components.separation import read_beside
 from sklearn_musiclime.explanation import LocalExplanation

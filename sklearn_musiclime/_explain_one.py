@@ -27,9 +27,9 @@ import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator
 from sklearn.exceptions import ConvergenceWarning
-from tqdm.auto import tqdm
 
 from sklearn_musiclime._runtime.parallel import StreamingParallel
+from sklearn_musiclime._runtime.progress import tqdm
 from sklearn_musiclime.components.decomposition import (
     Decomposition,
     Modalities,
@@ -635,6 +635,7 @@ class SongExplainer:
     ) -> dict[str, Any]:
         return {
             "model": way,
+            "kind": "outputs" if self.score.columns.are_outputs else "classes",
             "design": neighbourhood.design,
             "n_samples": len(neighbourhood),
             "n_audio_masks": neighbourhood.n_masks[0],

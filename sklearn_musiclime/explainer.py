@@ -21,7 +21,6 @@ from sklearn.frozen import FrozenEstimator
 from sklearn.utils import check_random_state
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
-from tqdm.auto import tqdm
 
 from sklearn_musiclime._explain_all import explain_songs
 from sklearn_musiclime._explain_kept import KeptExplanations, identify, result_key
@@ -30,6 +29,7 @@ from sklearn_musiclime._parameters import CONSTRAINTS, check_parameters
 from sklearn_musiclime._runtime.cache import ResultCache
 from sklearn_musiclime._runtime.fingerprint import fingerprint
 from sklearn_musiclime._runtime.parallel import StreamingParallel
+from sklearn_musiclime._runtime.progress import tqdm
 from sklearn_musiclime._version import __version__
 from sklearn_musiclime.components.columns import MAX_BACKGROUND
 from sklearn_musiclime.components.fills import Donors, Fill

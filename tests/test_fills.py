@@ -38,6 +38,7 @@ from sklearn_musiclime.neighbourhood import (
     perturbed_songs,
 )
 from sklearn_musiclime.proxy.features import N_FFT, N_MELS, hop_length, sound_features
+from sklearn_musiclime.report.readable import named
 from sklearn_musiclime.songs import SongTable
 
 # A small song of three segments and three words, whose whole population can be enumerated.
@@ -548,7 +549,8 @@ def test_the_page_shows_what_stands(by_fill, tmp_path):
     assert "<caption>&lt;i&gt;</caption>" in text
     rows = dict(zip(*[iter(["love", "stands", "mix@0", "depends"])] * 2, strict=True))
     for component, finding in rows.items():
-        row = text[text.index(f"<bdi>{component}</bdi>") :].split("</tr>")[0]
+        name = named(by_fill["silence"].components)[component]
+        row = text[text.index(f"<bdi>{name}</bdi>") :].split("</tr>")[0]
         assert row.endswith(f"<td>{finding}</td>")
     plain = by_fill["silence"].to_html(tmp_path / "plain.html").read_text(encoding="utf-8")
     assert "Whatever takes its place" not in plain

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from sklearn_musiclime.report.html import local_summary
-from sklearn_musiclime.report.page import write_local_page
+from sklearn_musiclime.report.notebook import show_page
+from sklearn_musiclime.report.page import local_page, write_local_page
 from sklearn_musiclime.report.plots import plot_local
 from sklearn_musiclime.results.local import LocalResult
 from sklearn_musiclime.results.local_files import load_local, save_local
@@ -173,6 +174,23 @@ class LocalExplanation(LocalResult):
             inconsistent; or the two files were not saved together.
         """
         return cls(**load_local(path))
+
+    def show(self, *, height: int = 800) -> None:
+        """Show the page in the notebook, or outside of one in a browser.
+
+        In a notebook the page is in a frame of its own, with its sound and scripts, and can reach
+        nothing outside of it.
+
+        Parameters
+        ----------
+        height : int, default=800
+            Height of the frame in a notebook, in pixels.
+
+        See Also
+        --------
+        to_html : Write the page to a file.
+        """
+        show_page(local_page(self), height)
 
     def _repr_html_(self) -> str:
         return local_summary(self)

@@ -9,7 +9,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from tqdm.auto import tqdm
+
+from sklearn_musiclime._runtime.progress import tqdm
 
 if TYPE_CHECKING:
     import torch

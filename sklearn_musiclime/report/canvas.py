@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from functools import cache
+from functools import cache, partial
+from io import BytesIO
 from typing import TYPE_CHECKING
 
 from sklearn_musiclime.report.colours import N_STEPS
@@ -14,10 +15,18 @@ if TYPE_CHECKING:
 
 
 def new_figure(width: float, height: float) -> Figure:
-    """Return an empty figure of a size in inches, made without pyplot."""
+    """Return an empty figure of a size in inches, made without pyplot, which notebooks draw."""
     from matplotlib.figure import Figure
 
-    return Figure(figsize=(width, height), layout="constrained")
+    figure = Figure(figsize=(width, height), layout="constrained")
+    figure._repr_png_ = partial(_as_png, figure)  # as pyplot's figures have in notebooks
+    return figure
+
+
+def _as_png(figure: Figure) -> bytes:
+    picture = BytesIO()
+    figure.savefig(picture, format="png")
+    return picture.getvalue()
 
 
 @cache

@@ -2,20 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sklearn_musiclime.components.decomposition import MODALITIES
 from sklearn_musiclime.report.colours import weight_colours
+from sklearn_musiclime.report.plots import envelope
+from sklearn_musiclime.report.readable import named, segment_times
+from sklearn_musiclime.report.sentences import certainty, question
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
+    from sklearn_musiclime.components.decomposition import AudioComponents
     from sklearn_musiclime.components.lyrics import LyricComponents
     from sklearn_musiclime.results.global_tables import GlobalResult
     from sklearn_musiclime.results.local import LocalResult
+
+OUTLINE_SPANS = 250
+MAX_TICKS = 12
+LINE_BREAK = re.compile(r"\r\n|[\n\r\u2028\u2029]")
 
 
 def local_summary(explanation: LocalResult, n: int = 8) -> str:
@@ -39,7 +48,7 @@ def local_summary(explanation: LocalResult, n: int = 8) -> str:
     components = explanation.components
     lyrics = components.lyrics
     parts = {"audio": components.audio, "lyrics": lyrics, "columns": components.columns}
-    shown = dict(zip(components.names, components.shown, strict=True))
+    shown = named(components)
     tables = {
         modality: [
             (
@@ -63,13 +72,11 @@ def local_summary(explanation: LocalResult, n: int = 8) -> str:
         .render(
             explanation=explanation,
             tables=tables,
-            lanes=_lanes(explanation, largest),
-            pairs=[]
-            if explanation.interaction_terms is None
-            else list(explanation.interactions().head(n // 2).itertuples()),
-            lyrics=[]
-            if lyrics is None
-            else _coloured(lyrics, weight_colours(lyric_weights, largest)),
+            question="".join(text for text, _ in question(explanation, explanation.labels[0])),
+            certainty=certainty(float(explanation.fidelity[0]))[1:],
+            lanes=None if components.audio is None else _lanes(explanation, components.audio),
+            pairs=[] if explanation.interaction_terms is None else _pairs(explanation, n // 2),
+            lines=[] if lyrics is None else _lines(lyrics, weight_colours(lyric_weights, largest)),
         )
     )
 
@@ -109,29 +116,59 @@ def global_summary(explanation: GlobalResult, n: int = 6) -> str:
     )
 
 
-def _lanes(explanation: LocalResult, largest: float) -> list[tuple[str, list[tuple[str, str]]]]:
-    """Return (source, cells) for each source; a cell is the (text, colour) of a segment."""
-    audio_map = explanation.audio_map()
+def _pairs(explanation: LocalResult, n: int) -> list[tuple[str, float, float]]:
+    """Return names, weight and reach of the strongest interactions."""
+    shown = named(explanation.components, counted=False)
     return [
-        (
-            source,
-            [
-                (f"{source}@{segment} {weight:+.3g}", colour)
-                for segment, (weight, colour) in enumerate(
-                    zip(row, weight_colours(row, largest), strict=True)
-                )
-            ],
-        )
-        for source, row in zip(audio_map.index, audio_map.to_numpy(), strict=True)
+        (f"{shown[pair.first]} × {shown[pair.second]}", pair.weight, pair.high - pair.weight)
+        for pair in explanation.interactions().head(n).itertuples()
     ]
 
 
-def _coloured(lyrics: LyricComponents, colours: list[str]) -> list[tuple[str, str | None]]:
-    """Return the lyrics in pieces of (text, colour); the colour is None outside components."""
-    return [
-        (text, None if component is None else colours[component])
-        for text, component, _ in lyrics.pieces()
-    ]
+def _lanes(explanation: LocalResult, audio: AudioComponents) -> dict[str, Any]:
+    """Return what the drawing of the sources needs: places in per mille of the song's length."""
+    weights = explanation.audio_map().to_numpy()
+    largest = float(np.abs(explanation.weights[0]).max(initial=0.0))
+    ends = 1000 * (audio.times - audio.times[0]) / (audio.times[-1] - audio.times[0])
+    times = segment_times(audio)
+    lanes = []
+    for row, source in enumerate(audio.source_names):
+        colours = weight_colours(weights[row], largest)
+        cells = [
+            (start, end - start, colour, f"{source}, {time}: {weight:+.3g}")
+            for start, end, colour, time, weight in zip(
+                ends, ends[1:], colours, times, weights[row], strict=False
+            )
+        ]
+        wave = "" if audio.sources is None else _outline(audio.sources[row], audio.sources)
+        lanes.append({"source": source, "cells": cells, "wave": wave})
+    starts = [time.partition("–")[0] for time in times]
+    step = 1 + len(starts) // MAX_TICKS
+    return {"rows": lanes, "ticks": list(zip(ends[:-1:step], starts[::step], strict=True))}
+
+
+def _outline(waveform: np.ndarray, sources: np.ndarray) -> str:
+    """Return the points of a waveform's outline, 1000 wide and 40 high."""
+    peak = float(np.abs(sources).max(initial=0.0)) or 1.0
+    _, low, high = envelope(waveform / peak, OUTLINE_SPANS)
+    at = np.linspace(0, 1000, len(low))
+    edge = np.concatenate([high, low[::-1]])
+    return " ".join(
+        f"{x:.0f},{20 - 19 * y:.1f}" for x, y in zip([*at, *at[::-1]], edge, strict=True)
+    )
+
+
+def _lines(lyrics: LyricComponents, colours: list[str]) -> list[list[tuple[str, str | None]]]:
+    """Return lines of pieces of (text, colour); the colour is None outside components."""
+    lines: list[list[tuple[str, str | None]]] = [[]]
+    for text, component, _ in lyrics.pieces():
+        colour = None if component is None else colours[component]
+        for number, part in enumerate(LINE_BREAK.split(text)):
+            if number:
+                lines.append([])
+            if part:
+                lines[-1].append((part, colour))
+    return lines
 
 
 @cache

@@ -81,6 +81,7 @@ def lyrics_lines(lyrics: LyricComponents, n_columns: int) -> list[list[Piece]]:
     lines: list[list[Piece]] = []
     at = 0
     for line in lyrics.text.splitlines(keepends=True):
+        first = len(lines)
         lines.append([])
         column = 0
         for token in re.finditer(rf"\S{{1,{n_columns // 2}}}", line):
@@ -94,10 +95,25 @@ def lyrics_lines(lyrics: LyricComponents, n_columns: int) -> list[list[Piece]]:
                 column += _columns(text)
             column += line[token.end() : token.end() + 1].isspace()
         at += len(line)
+        if _runs_leftwards(line):
+            lines[first:] = [_mirrored(pieces, n_columns) for pieces in lines[first:]]
     if len(lines) > MAX_LINES:
         n_left = len(lines) - MAX_LINES + 1
         lines = [*lines[: MAX_LINES - 1], [(0, f"… {n_left} more lines", None)]]
     return lines
+
+
+def _runs_leftwards(line: str) -> bool:
+    """Whether the first letter of a line is of a script that is written from right to left."""
+    directions = (unicodedata.bidirectional(c) for c in line)
+    return next((d for d in directions if d in ("L", "R", "AL")), "L") != "L"
+
+
+def _mirrored(pieces: list[Piece], n_columns: int) -> list[Piece]:
+    """Return the pieces of a line in the columns that they have from the right."""
+    return [
+        (n_columns - column - _columns(text), text, component) for column, text, component in pieces
+    ]
 
 
 def _columns(text: str) -> int:

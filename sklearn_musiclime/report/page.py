@@ -11,7 +11,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from importlib.resources import files
 from os import PathLike
 from pathlib import Path
@@ -23,6 +23,8 @@ import numpy as np
 from sklearn_musiclime._runtime.files import write_text
 from sklearn_musiclime.report.html import environment
 from sklearn_musiclime.report.plots import envelope
+from sklearn_musiclime.report.readable import named, readable_names
+from sklearn_musiclime.report.sentences import certainty, question, steps
 from sklearn_musiclime.report.sound import playable, vorbis
 from sklearn_musiclime.results.importance import METHODS
 from sklearn_musiclime.songs import row_name
@@ -36,7 +38,7 @@ if TYPE_CHECKING:
     from sklearn_musiclime.results.local import LocalResult
 
 MAX_CLASSES = 10
-MAX_INTERACTIONS = 12
+MAX_INTERACTIONS = 8
 MAX_WORDS = 40
 MAX_BY_FILL = 30
 ENVELOPE_SPANS = 500
@@ -142,12 +144,13 @@ def local_page(explanation: LocalResult, fills: Sequence[LocalResult] = ()) -> s
     components = explanation.components
     audio, lyrics, columns = components.audio, components.lyrics, components.columns
     first = components.place("columns").start
+    scores = np.array(list(explanation.prediction.values()))
     return (
         environment()
         .get_template("local_page.html.jinja")
         .render(
             title=explanation.title,
-            **_own_code("local_page.js"),
+            **_own_code("player.js", "local_page.js"),
             has_audio=audio is not None,
             has_lyrics=lyrics is not None,
             by_fill=_by_fill(explanation, fills) if fills else [],
@@ -155,8 +158,11 @@ def local_page(explanation: LocalResult, fills: Sequence[LocalResult] = ()) -> s
             in_log_odds=explanation.settings.get("link") == "logit",
             settings=[(name, str(value)) for name, value in explanation.settings.items()],
             data={
-                "components": [*components.names[:first], *components.shown[first:]],
+                "components": readable_names(components),
+                "names": readable_names(components, counted=False),
+                "n_lyrics": components.n_lyrics,
                 "prediction": _prediction(explanation),
+                "is_probability": bool(((scores >= 0) & (scores <= 1)).all()),
                 "labels": [_label(explanation, index) for index in range(len(explanation.labels))],
                 "audio": None if audio is None else _audio(audio),
                 "lyrics": None if lyrics is None else _pieces(lyrics, components.n_audio),
@@ -296,22 +302,31 @@ def _label(explanation: LocalResult, index: int) -> dict[str, Any]:
     frame = explanation.to_frame(label)
     return {
         "name": str(label),
-        "score": float(explanation.prediction[label]),
+        "question": question(explanation, label),
+        "sure": certainty(float(explanation.fidelity[index])),
+        "steps": steps(explanation, label),
+        "shares": _label_shares(explanation, label),
         "weights": explanation.weights[index].tolist(),
         "reach": _numbers(frame["high"] - frame["weight"]),
         "interactions": pairs,
     }
 
 
+def _label_shares(explanation: LocalResult, label: Hashable) -> list[tuple[str, float]] | None:
+    """Return the modality shares, or None where there are none; what is not one's is "together"."""
+    shares = explanation.modality_share(label)["share"].rename({"interaction": "together"})
+    return None if shares.isna().any() else list(shares.items())
+
+
 def _by_fill(explanation: LocalResult, fills: Sequence[LocalResult]) -> list[dict[str, Any]]:
     """Return for each label the fills, and rows of a component, its weights and the finding."""
-    tables = []
+    tables, shown = [], named(explanation.components)
     for label in explanation.labels:
         table = explanation.compare_fills(*fills, label=label)
         found = table[table["finding"] != "none"].head(MAX_BY_FILL)
         names = found.columns[found.columns.get_loc("text") + 1 : -1].tolist()
         rows = [
-            (component, [f"{weight:+.3g}" for weight in weights], finding)
+            (shown[component], [f"{weight:+.3g}" for weight in weights], finding)
             for component, weights, finding in zip(
                 found["component"], found[names].to_numpy(), found["finding"], strict=True
             )
@@ -358,9 +373,10 @@ def _text(name: str) -> str:
     return files("sklearn_musiclime.report").joinpath("templates", name).read_text(encoding="utf-8")
 
 
-def _own_code(script: str) -> dict[str, str]:
+def _own_code(*scripts: str) -> dict[str, str]:
     """Return the style and script of a page, with their hashes for its Content-Security-Policy."""
-    code = {"style": _text("page.css"), "script": _text("page.js") + _text(script)}
+    script = "".join(_text(name) for name in ("page.js", *scripts))
+    code = {"style": _text("page.css"), "script": script}
     return code | {f"{kind}_hash": _hash(text) for kind, text in code.items()}
 
 

@@ -17,6 +17,7 @@ from sklearn_musiclime.report.canvas import colour_map, new_figure
 from sklearn_musiclime.report.colours import AGAINST, DIVERGING, FOR
 from sklearn_musiclime.report.lettering import MAX_NAME, draw_text, shorten
 from sklearn_musiclime.report.lyrics_grid import draw_lyrics, lyrics_lines
+from sklearn_musiclime.report.readable import named
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -157,7 +158,7 @@ def plot_top(
     """
     top = explanation.top(n, label, modality=modality)
     components = explanation.components
-    names = top["component"].map(dict(zip(components.names, components.shown, strict=True)))
+    names = top["component"].map(named(components))
     ax = column_axes(ax, 0.5 + 0.19 * max(len(top), MIN_BARS))
     largest = _largest(explanation.weights[explanation.label_index(label)])
     title = f"{modality or 'components'}: against  |  for{_in_log_odds(explanation)}"
@@ -198,7 +199,8 @@ def plot_interactions(
     pairs = explanation.interactions(label).head(n)
     ax = column_axes(ax, 0.5 + 0.19 * max(len(pairs), MIN_BARS))
     largest = _largest(explanation.weights[explanation.label_index(label)])
-    names = pairs["first"] + "  x  " + pairs["second"]
+    shown = named(explanation.components, counted=False)
+    names = pairs["first"].map(shown) + "  x  " + pairs["second"].map(shown)
     _draw_bars(ax, "together, beyond what each adds", names, pairs, largest)
     ax.set_ylim(max(len(pairs), MIN_BARS) - 0.5, -0.5)  # so that a single bar is not thicker
     return ax

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import numpy as np
-
 from sklearn_musiclime.components.decomposition import MODALITIES
+from sklearn_musiclime.report.lettering import shorten
+from sklearn_musiclime.report.readable import named
 from sklearn_musiclime.results.global_tables import GlobalResult
 from sklearn_musiclime.results.local import LocalResult
 
@@ -27,24 +27,19 @@ def print_local(explanation: LocalResult) -> None:
     modalities = ["audio", "lyrics"]
     if explanation.components.columns is not None:
         modalities.append("columns")
-    shown = dict(zip(explanation.components.names, explanation.components.shown, strict=True))
+    shown, plain = named(explanation.components), named(explanation.components, counted=False)
     for modality in modalities:
         top = explanation.top(8, modality=modality)
-        print(f"{modality:<24} {'seconds':>13} {'weight':>9} {'+- 95 %':>9}")
+        print(f"{modality:<38} {'weight':>9} {'+- 95 %':>9}")
         for row in top.itertuples():
-            name = shown[row.component]
-            seconds = "" if np.isnan(row.start) else f"{row.start:.1f}-{row.end:.1f}"
-            print(
-                f"{' '.join(name.split())[:24]:<24} {seconds:>13} {row.weight:>+9.4f} "
-                f"{row.high - row.weight:>9.4f}"
-            )
+            name = shorten(shown[row.component], 38)
+            print(f"{name:<38} {row.weight:>+9.4f} {row.high - row.weight:>9.4f}")
         print()
     pairs = explanation.interactions().head(5)
     print(f"Together, beyond what each adds: {'nothing that stands out' if pairs.empty else ''}")
     for row in pairs.itertuples():
-        print(
-            f"{f'{row.first} x {row.second}':<38} {row.weight:>+9.4f} {row.high - row.weight:>9.4f}"
-        )
+        pair = shorten(f"{plain[row.first]} x {plain[row.second]}", 38)
+        print(f"{pair:<38} {row.weight:>+9.4f} {row.high - row.weight:>9.4f}")
     shares = explanation.modality_share()["share"]
     print("What moves the score: " + ", ".join(f"{m} {x:.0%}" for m, x in shares.items()))
     alone = explanation.modality_scores()

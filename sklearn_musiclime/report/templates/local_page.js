@@ -1,207 +1,420 @@
 (() => {
-  const FADE = 0.005;
-  const number = (value) => (value < 0 ? "−" : "+") + Math.abs(value).toPrecision(3);
+  const number = (value, digits = 3) => (value < 0 ? "−" : "+") + String(Number(Math.abs(value).toPrecision(digits)));
   // No error is known where masks were too few: the weight is shown without.
-  const withError = (weight, error) => number(weight) + (error === null ? " (no interval known)" : ` ± ${error.toPrecision(2)}`);
-  const audio = data.audio, nSegments = audio ? audio.borders.length - 1 : 0;
+  const withError = (weight, error) => number(weight) + (error === null ? " (no interval known)" : ` ± ${Number(error.toPrecision(2))}`);
+  const audio = data.audio;
+  let heard = null;  // the player
+  let label = 0, which = "all";
+  const explained = () => data.labels[label];
+  const nSegments = audio ? audio.borders.length - 1 : 0;
   const nAudio = audio ? audio.sources.length * nSegments : 0;
-  const seconds = audio ? audio.borders[nSegments] : 0;
-  const places = new Map();  // component -> elements that stand for it
-  const stands = (component, element) => {
-    if (!places.has(component)) places.set(component, []);
-    places.get(component).push(element);
-    element.addEventListener("mouseenter", () => light([component]));
-    element.addEventListener("mouseleave", () => light([]));
-    element.addEventListener("focus", () => light([component]));
-    element.addEventListener("blur", () => light([]));
+  const isWord = (c) => c >= nAudio && c < nAudio + data.n_lyrics;
+  const mayBeNothing = (c) => {
+    const error = explained().reach[c];
+    return error === null || Math.abs(explained().weights[c]) <= error;
   };
+  const describe = (c) => {
+    const weight = explained().weights[c], says = mayBeNothing(c) ? ", may be nothing" : weight < 0 ? ", against" : ", for";
+    return `${data.components[c]}: ${withError(weight, explained().reach[c])}${says}`;
+  };
+
+  // A component stands in several places: as a square or a word, and as a bar. They light up together.
+
+  const places = new Map(), sung = new Map(), timed = [];
+  const tip = at("tip");
   const light = (components) => {
     document.querySelectorAll(".lit").forEach((element) => element.classList.remove("lit"));
     components.forEach((c) => (places.get(c) || []).forEach((e) => e.classList.add("lit")));
   };
-  let label = 0;
-  const explained = () => data.labels[label];
-  const describe = (component) => {
-    return `${data.components[component]}, weight ${withError(explained().weights[component], explained().reach[component])}`;
+  const showTip = (element, c) => {
+    tip.textContent = describe(c);
+    tip.hidden = false;
+    const box = element.getBoundingClientRect(), width = tip.offsetWidth;
+    tip.style.left = `${Math.max(4, Math.min(box.left, innerWidth - width - 4)) + scrollX}px`;
+    const above = box.top - tip.offsetHeight - 6;
+    tip.style.top = `${(above > 0 ? above : box.bottom + 6) + scrollY}px`;
+    element.setAttribute("aria-describedby", "tip");
   };
-
-  // Sound: a buffer a source, played together through gains that open where a mask is on.
-
-  let context = null, decoded = null, playing = null, position = 0;
-  const bytes = (text) => Uint8Array.from(atob(text), (c) => c.charCodeAt(0)).buffer;
-  const decode = (into) => Promise.all(audio.sources.map((s) => into.decodeAudioData(bytes(s.ogg))));
-  const connect = (into, buffers, plan, when) => buffers.map((buffer, s) => {
-    const node = into.createBufferSource(), gain = into.createGain();
-    node.buffer = buffer;
-    node.connect(gain).connect(into.destination);
-    let level = 0;
-    gain.gain.setValueAtTime(0, when);
-    for (let t = 0; t < nSegments; t++) {
-      if (audio.borders[t + 1] <= plan.from || audio.borders[t] >= plan.to) continue;
-      const next = plan.mask[s][t] ? 1 : 0, start = Math.max(audio.borders[t], plan.from);
-      if (next === level) continue;
-      // A ramp lies inside the segment that is on, so that nothing else is heard.
-      const ramp = when + start - plan.from - (next ? 0 : FADE);
-      gain.gain.setValueAtTime(level, Math.max(ramp, when));
-      gain.gain.linearRampToValueAtTime(next, Math.max(ramp, when) + FADE);
-      level = next;
-    }
-    const end = when + plan.to - plan.from;
-    gain.gain.setValueAtTime(level, end - FADE);
-    gain.gain.linearRampToValueAtTime(0, end);
-    node.start(when, plan.from, plan.to - plan.from);
-    return node;
+  const hideTip = () => {
+    tip.hidden = true;
+    document.querySelectorAll("[aria-describedby=tip]").forEach((e) => e.removeAttribute("aria-describedby"));
+  };
+  const stands = (c, element) => {
+    if (!places.has(c)) places.set(c, []);
+    places.get(c).push(element);
+    ["pointerenter", "focus"].forEach((name) => element.addEventListener(name, () => { light([c]); showTip(element, c); }));
+    ["pointerleave", "blur"].forEach((name) => element.addEventListener(name, () => { light([]); hideTip(); }));
+  };
+  addEventListener("keydown", (event) => { if (event.key === "Escape") hideTip(); });
+  // One of many is in the order of tabs; arrows move between them.
+  const roving = (elements, step) => elements.forEach((element, i) => {
+    element.tabIndex = i ? -1 : 0;
+    element.addEventListener("keydown", (event) => {
+      const next = elements[step(i, event.key)];
+      if (!next || next === element) return;
+      event.preventDefault();
+      elements.forEach((other) => { other.tabIndex = -1; });
+      next.tabIndex = 0;
+      next.focus();
+    });
   });
-  const grid = (on) => audio.sources.map((_, s) => Array.from({ length: nSegments }, (_, t) => on(s, t)));
-  const plans = {
-    original: () => ({ mask: grid(() => true), from: position < seconds - 0.05 ? position : 0, to: seconds }),
-    signed: (sign) => ({ mask: grid((s, t) => sign * explained().weights[s * nSegments + t] > 0), from: 0, to: seconds }),
-    only: (s, t) => ({ mask: grid((a, b) => a === s && b === t), from: audio.borders[t], to: audio.borders[t + 1] }),
-    without: (s, t) => ({
-      mask: grid((a, b) => a !== s || b !== t),
-      from: Math.max(0, audio.borders[t] - 1), to: Math.min(seconds, audio.borders[t + 1] + 1),
-    }),
+
+  // What is heard.
+
+  const hear = (plan) => { heard.choose(plan, false); heard.play(); };
+  const hearComponent = (c) => {
+    const s = Math.floor(c / nSegments), t = c % nSegments;
+    hear(at("without").checked ? heard.plans.without(s, t) : heard.plans.only(s, t));
   };
-  const stop = () => {
-    if (!playing) return;
-    const { nodes, frame } = playing;
-    playing = null;
-    cancelAnimationFrame(frame);
-    nodes.forEach((node) => node.stop());
-  };
-  const play = async (plan) => {
-    stop();
-    context = context || new AudioContext();
-    decoded = decoded || decode(context);
-    const buffers = await decoded;
-    await context.resume();
-    stop();  // whatever began while this was decoded
-    const when = context.currentTime + 0.02;
-    playing = { plan, when, nodes: connect(context, buffers, plan, when), frame: 0 };
-    const follow = () => {
-      if (!playing) return;
-      const now = plan.from + Math.max(context.currentTime - when, 0);
-      show(Math.min(now, plan.to));
-      if (now >= plan.to) { stop(); return; }
-      playing.frame = requestAnimationFrame(follow);
-    };
-    follow();
-  };
-  const show = (time) => {
-    position = time;
-    if (audio) {
-      at("seek").value = time;
-      at("seek").setAttribute("aria-valuetext", `${time.toFixed(1)} seconds`);
-      const cells = document.querySelector(".cells"), lanes = at("lanes");
-      const left = cells.getBoundingClientRect().left - lanes.getBoundingClientRect().left;
-      at("playhead").style.left = `${left + (time / seconds) * cells.clientWidth}px`;
+  // A word is heard where it is sung, else with the sound that it does most with, else not at all.
+  const hearWord = (c, start) => {
+    if (!heard) return;
+    if (start !== null) {
+      heard.choose(heard.plans.original());
+      heard.seek(start);
+      heard.play();
+      return;
     }
-    timed.forEach(([element, start, end]) => element.classList.toggle("now", start <= time && time < end));
+    const partner = explained().interactions.map(([a, b]) => (a === c ? b : b === c ? a : null)).find((p) => p !== null && p < nAudio);
+    if (partner !== undefined) hearComponent(partner);
   };
+  const playOf = (c) => {
+    if (c < nAudio) hearComponent(c);
+    else if (isWord(c)) hearWord(c, sung.has(c) ? sung.get(c) : null);
+  };
+  const clock = (time) => `${Math.floor(time / 60)}:${(time % 60).toFixed(1).padStart(4, "0")}`;
+  const show = (time) => {
+    at("seek").value = time;
+    at("seek").setAttribute("aria-valuetext", clock(time));
+    at("time").textContent = `${clock(time)} / ${clock(heard.seconds)}`;
+    at("playhead").style.left = `${(100 * time) / heard.seconds}%`;
+    timed.forEach(([element, start, end]) => {
+      const isNow = start <= time && time < end;
+      if (isNow && !element.classList.contains("now")) follow(element);
+      element.classList.toggle("now", isNow);
+    });
+  };
+  const follow = (element) => {
+    const box = at("lyrics"), top = element.offsetTop - box.offsetTop;
+    if (top < box.scrollTop || top > box.scrollTop + box.clientHeight - 40) box.scrollTop = top - box.clientHeight / 3;
+  };
+  const state = (status = "") => {
+    const { isPlaying, plan, selection } = heard.state();
+    at("toggle").firstElementChild.textContent = isPlaying ? "❚❚" : "▶";
+    at("toggle-text").textContent = isPlaying ? "pause" : "play";
+    at("status").textContent = status ? "loading …" : "";
+    ["for", "against", "original"].forEach((name) => at(`play-${name}`).setAttribute("aria-pressed", plan.name === name));
+    const part = at("selection");
+    part.hidden = !selection;
+    if (selection) {
+      part.style.left = `${(100 * selection[0]) / heard.seconds}%`;
+      part.style.width = `${(100 * (selection[1] - selection[0])) / heard.seconds}%`;
+    }
+  };
+  const chosen = (name) => ({
+    original: () => heard.plans.original(),
+    for: () => heard.plans.signed(1, explained().weights),
+    against: () => heard.plans.signed(-1, explained().weights),
+  })[name]();
 
-  // What is seen.
+  // The lanes: a row of squares a source, its sound drawn over them, a ruler above.
 
-  const timed = [];
   const drawWave = (canvas, source) => {
     const paint = canvas.getContext("2d"), n = source.low.length, middle = canvas.height / 2;
-    paint.fillStyle = "#222222";
+    paint.clearRect(0, 0, canvas.width, canvas.height);
+    paint.fillStyle = getComputedStyle(document.body).color;
     for (let i = 0; i < n; i++) {
       const top = middle - (source.high[i] / 100) * middle, bottom = middle - (source.low[i] / 100) * middle;
       paint.fillRect((i / n) * canvas.width, top, canvas.width / n, Math.max(bottom - top, 1));
     }
   };
+  const drawMel = (canvas, columns, loudest) => {
+    const paint = canvas.getContext("2d"), nBands = columns[0].length;
+    paint.clearRect(0, 0, canvas.width, canvas.height);
+    paint.fillStyle = getComputedStyle(document.body).color;
+    columns.forEach((column, x) => column.forEach((decibels, band) => {
+      paint.globalAlpha = Math.min(Math.max((decibels - loudest + 70) / 70, 0), 1);
+      const height = canvas.height / nBands;
+      paint.fillRect((x / columns.length) * canvas.width, canvas.height - (band + 1) * height, canvas.width / columns.length + 1, height + 1);
+    }));
+    paint.globalAlpha = 1;
+  };
+  let spectrograms = null;
+  const draw = async () => {
+    const canvases = [...document.querySelectorAll(".cells canvas")];
+    if (at("picture").value === "wave") { canvases.forEach((canvas, s) => drawWave(canvas, audio.sources[s])); return; }
+    at("status").textContent = "loading …";
+    spectrograms = spectrograms || (await heard.samples()).map((y) => melSpectrogram(y, audio.rate, 400, 40));
+    at("status").textContent = "";
+    const loudest = spectrograms.reduce((most, columns) => columns.reduce((m, column) => Math.max(m, ...column), most), -Infinity);
+    if (at("picture").value === "mel") canvases.forEach((canvas, s) => drawMel(canvas, spectrograms[s], loudest));
+  };
+  const toggleOf = (name, text, title, onChange) => {
+    const button = make("button", "small", text);
+    button.type = "button";
+    button.setAttribute("aria-pressed", "false");
+    button.setAttribute("aria-label", title);
+    button.title = title;
+    button.addEventListener("click", () => {
+      const on = button.getAttribute("aria-pressed") !== "true";
+      button.setAttribute("aria-pressed", on);
+      onChange(on);
+    });
+    return button;
+  };
+  const buildRuler = () => {
+    const ruler = at("ruler"), steps = [0.1, 0.2, 0.5, 1, 2, 5, 10, 15, 30, 60, 120, 300, 600, 1800];
+    const step = steps.find((s) => heard.seconds / s <= ruler.clientWidth / 60) || 3600;
+    for (let time = 0; time < heard.seconds; time += step) {
+      const tick = make("span", "tick", step < 1 ? time.toFixed(1) : `${Math.floor(time / 60)}:${String(Math.round(time % 60)).padStart(2, "0")}`);
+      tick.style.left = `${(100 * time) / heard.seconds}%`;
+      ruler.append(tick);
+    }
+    const over = make("div"), part = make("div"), playhead = make("div");
+    over.id = "over";
+    part.id = "selection";
+    part.hidden = true;
+    playhead.id = "playhead";
+    over.append(part, playhead);
+    at("lanes").append(over);
+    const timeAt = (event) => {
+      const box = ruler.getBoundingClientRect();
+      return Math.min(Math.max((event.clientX - box.left) / box.width, 0), 1) * heard.seconds;
+    };
+    let from = null;
+    ruler.addEventListener("pointerdown", (event) => { from = timeAt(event); ruler.setPointerCapture(event.pointerId); });
+    ruler.addEventListener("pointermove", (event) => {
+      const to = timeAt(event);
+      if (from !== null && Math.abs(to - from) > heard.seconds / 200) select(Math.min(from, to), Math.max(from, to));
+    });
+    ruler.addEventListener("pointerup", (event) => {
+      const to = timeAt(event);
+      if (from !== null && Math.abs(to - from) <= heard.seconds / 200) { drop(); heard.seek(to); }
+      from = null;
+    });
+  };
+  const select = (from, to) => {
+    heard.select([from, to]);
+    at("loop").setAttribute("aria-pressed", "true");
+    heard.loop(true);
+  };
+  const drop = () => {
+    if (!heard.state().selection) return;
+    heard.select(null);
+    at("loop").setAttribute("aria-pressed", "false");
+    heard.loop(false);
+  };
+  let zoom = 1;
+  const setZoom = (next, middle) => {
+    zoom = Math.min(Math.max(next, 1), 64);
+    at("lanes").style.setProperty("--zoom", zoom);
+    const scroller = at("scroller"), width = at("ruler").clientWidth;
+    scroller.scrollLeft = (middle / heard.seconds) * width - (scroller.clientWidth - at("ruler").offsetLeft) / 2;
+  };
   const buildLanes = () => {
-    const lanes = at("lanes");
+    const cellsOf = [];
     audio.sources.forEach((source, s) => {
-      const lane = make("div", "lane"), cells = make("div", "cells"), canvas = make("canvas");
+      const lane = make("div", "lane"), cells = make("div", "cells"), canvas = make("canvas"), name = make("div", "name");
       lane.setAttribute("role", "group");
       lane.setAttribute("aria-label", source.name);
+      name.append(
+        make("span", "", source.name),
+        toggleOf("solo", "S", `Hear ${source.name} alone`, (on) => heard.solo(s, on)),
+        toggleOf("mute", "M", `Mute ${source.name}`, (on) => heard.mute(s, on)),
+      );
       for (let t = 0; t < nSegments; t++) {
         const cell = make("button", "cell");
         cell.type = "button";
         cell.style.flex = `${audio.borders[t + 1] - audio.borders[t]} 1 0`;
-        cell.tabIndex = s || t ? -1 : 0;
-        cell.addEventListener("click", () => play(at("without").checked ? plans.without(s, t) : plans.only(s, t)));
-        cell.addEventListener("keydown", (event) => move(event, s, t));
+        cell.addEventListener("click", () => hearComponent(s * nSegments + t));
         stands(s * nSegments + t, cell);
+        cellsOf.push(cell);
         cells.append(cell);
       }
-      canvas.width = 1000;
+      canvas.width = 1200;
       canvas.height = 80;
-      drawWave(canvas, source);
       cells.append(canvas);
-      lane.append(make("div", "name", source.name), cells);
-      lanes.append(lane);
+      lane.append(name, cells);
+      at("lanes").append(lane);
     });
-    const playhead = make("div");
-    playhead.id = "playhead";
-    lanes.append(playhead);
-    at("seek").max = seconds;
+    roving(cellsOf, (i, key) => {
+      const [down, right] = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[key] || [0, 0];
+      const t = (i % nSegments) + right;
+      return t < 0 || t >= nSegments ? -1 : i + down * nSegments + right;
+    });
+    at("lanes").style.setProperty("--segments", nSegments);
+    at("seek").max = heard.seconds;
   };
-  const move = (event, s, t) => {
-    const step = { ArrowLeft: [0, -1], ArrowRight: [0, 1], ArrowUp: [-1, 0], ArrowDown: [1, 0] }[event.key];
-    if (!step) return;
-    event.preventDefault();
-    const [a, b] = [s + step[0], t + step[1]];
-    if (a < 0 || b < 0 || a >= audio.sources.length || b >= nSegments) return;
-    document.querySelectorAll(".cell").forEach((cell) => { cell.tabIndex = -1; });
-    const next = places.get(a * nSegments + b)[0];
-    next.tabIndex = 0;
-    next.focus();
+  const buildPlayer = () => {
+    buildRuler();
+    buildLanes();
+    at("toggle").addEventListener("click", heard.toggle);
+    ["for", "against", "original"].forEach((name) => at(`play-${name}`).addEventListener("click", () => {
+      heard.choose(chosen(name));
+      if (!heard.state().isPlaying) heard.play();
+    }));
+    at("loop").addEventListener("click", () => {
+      const on = at("loop").getAttribute("aria-pressed") !== "true";
+      at("loop").setAttribute("aria-pressed", on);
+      heard.loop(on);
+    });
+    at("volume").addEventListener("input", () => heard.loudness(Number(at("volume").value)));
+    at("picture").addEventListener("change", draw);
+    at("seek").addEventListener("input", () => heard.seek(Number(at("seek").value)));
+    at("zoom-in").addEventListener("click", () => {
+      const { selection, position } = heard.state();
+      if (selection) setZoom(heard.seconds / (selection[1] - selection[0]), (selection[0] + selection[1]) / 2);
+      else setZoom(zoom * 2, position);
+    });
+    at("zoom-out").addEventListener("click", () => setZoom(zoom / 2, heard.state().position));
+    at("doubt").addEventListener("change", () => document.body.classList.toggle("without-doubt", !at("doubt").checked));
+    // Space plays and pauses wherever the focus is, but where it opens a list.
+    ["keydown", "keyup"].forEach((name) => document.addEventListener(name, (event) => {
+      if (event.key !== " " || event.target.tagName === "SELECT") return;
+      event.preventDefault();
+      if (name === "keydown" && !event.repeat) heard.toggle();
+    }, true));
+    document.addEventListener("keydown", (event) => {
+      const { position, selection } = heard.state();
+      if (event.key === "Escape") drop();
+      if (event.key === "[") select(position, selection && selection[1] > position ? selection[1] : heard.seconds);
+      if (event.key === "]" && position > 0) select(selection && selection[0] < position ? selection[0] : 0, position);
+    });
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", draw);
+    state();
+    show(0);
+    draw();
   };
-  const buildLyrics = () => data.lyrics.forEach(([text, component, start, end]) => {
-    if (component === null) { at("lyrics").append(text); return; }
-    const unit = make("span", "unit", text);
-    stands(component, unit);
-    if (start !== null) timed.push([unit, start, end]);
-    at("lyrics").append(unit);
-  });
-  const buildColumns = () => data.columns.forEach(([name, text, component]) => {
+
+  // The lyrics: each line has a direction of its own.
+
+  const buildLyrics = () => {
+    const box = at("lyrics"), units = [];
+    let line = null;
+    const begin = () => { line = make("div", "line"); line.dir = "auto"; box.append(line); };
+    begin();
+    data.lyrics.forEach(([text, c, start, end]) => text.split(/\r\n|[\n\r\u2028\u2029]/).forEach((part, i) => {
+      if (i) begin();
+      if (!part) return;
+      if (c === null) { line.append(part); return; }
+      const unit = make("span", "unit", part);
+      unit.setAttribute("role", "button");
+      unit.addEventListener("click", () => hearWord(c, start));
+      unit.addEventListener("keydown", (event) => { if (event.key === "Enter") hearWord(c, start); });
+      stands(c, unit);
+      units.push(unit);
+      if (start !== null) {
+        timed.push([unit, start, end]);
+        if (!sung.has(c)) sung.set(c, start);
+      }
+      line.append(unit);
+    }));
+    box.querySelectorAll(".line:empty").forEach((empty) => empty.append(make("br")));
+    roving(units, (i, key) => i + ({ ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1 }[key] || 0));
+  };
+  const buildColumns = () => data.columns.forEach(([name, text, c]) => {
     const item = make("li"), unit = make("span", "unit", text);
-    stands(component, unit);
+    unit.tabIndex = 0;
+    unit.setAttribute("role", "note");
+    stands(c, unit);
     item.append(`${name}: `, unit);
     at("columns").append(item);
   });
-  const bar = (names, weight, error, reach, components) => {
+
+  // The reasons.
+
+  const bar = (components, weight, error, reach) => {
     const [low, high] = error === null ? [null, null] : [weight - error, weight + error];
     const text = error === null ? number(weight) : withError(weight, error);
-    const [item, row] = drawBar("button", names.join(" × "), weight, low, high, reach, true, text);
+    const names = components.length > 1 ? components.map((c) => data.names[c]).join(" × ") : data.components[components[0]];
+    const [item, row] = drawBar("button", names, weight, low, high, reach, true, text);
     row.type = "button";
-    row.addEventListener("mouseenter", () => light(components));
-    row.addEventListener("mouseleave", () => light([]));
-    row.addEventListener("focus", () => light(components));
-    row.addEventListener("blur", () => light([]));
+    if (error !== null && Math.abs(weight) <= error) row.classList.add("doubtful");
+    ["pointerenter", "focus"].forEach((name) => row.addEventListener(name, () => light(components)));
+    ["pointerleave", "blur"].forEach((name) => row.addEventListener(name, () => light([])));
     row.addEventListener("click", () => {
       light(components);
-      const [c] = components;
-      if (components.length === 1 && c < nAudio) play(plans.only(Math.floor(c / nSegments), c % nSegments));
+      playOf(components.find((c) => c < nAudio) ?? components[0]);
     });
     return item;
   };
-  const render = () => {
-    const { name, score, weights, reach: errors, interactions } = explained();
-    at("said").textContent = `${name} (${score.toPrecision(3)})`;
-    const largest = Math.max(...weights.map(Math.abs), 0);
-    places.forEach((elements, component) => elements.forEach((element) => {
-      element.style.background = colour(weights[component], largest);
-      element.title = describe(component);
-      if (element.classList.contains("cell")) {
-        const t = component % nSegments;
-        const times = `${audio.borders[t].toFixed(1)} to ${audio.borders[t + 1].toFixed(1)} seconds`;
-        element.setAttribute("aria-label", `${describe(component)}, ${times}`);
-      }
+  const modalityOf = (c) => (c < nAudio ? "audio" : isWord(c) ? "lyrics" : "columns");
+  const buildWhich = () => {
+    const there = [...new Set(data.components.map((_, c) => modalityOf(c)))];
+    if (there.length < 2) return;
+    ["all", ...there].forEach((name) => {
+      const button = make("button", "", name);
+      button.type = "button";
+      button.setAttribute("aria-pressed", name === which);
+      button.addEventListener("click", () => {
+        which = name;
+        [...at("which").children].forEach((b) => b.setAttribute("aria-pressed", b === button));
+        renderBars();
+      });
+      at("which").append(button);
+    });
+  };
+  const renderBars = () => {
+    const { weights, reach: errors } = explained();
+    const order = weights.map((_, c) => c).filter((c) => which === "all" || modalityOf(c) === which);
+    const shown = order.sort((a, b) => Math.abs(weights[b]) - Math.abs(weights[a])).slice(0, 12);
+    const reach = Math.max(...shown.map((c) => Math.abs(weights[c]) + errors[c]), 1e-12);
+    at("bars").replaceChildren(...shown.map((c) => bar([c], weights[c], errors[c], reach)));
+  };
+  // Steps from the score of neither modality to that of both.
+  const renderSteps = ({ steps }) => {
+    at("steps-part").hidden = !steps;
+    if (!steps) return;
+    const ends = steps.flatMap(([, from, to]) => [from, to]);
+    const low = Math.min(0, ...ends), high = Math.max(data.is_probability ? 1 : 0, ...ends), span = high - low || 1;
+    at("steps").replaceChildren(...steps.map(([name, from, to, text, kind]) => {
+      const row = make("div", "score"), track = make("div", "track"), fill = make("div", `fill ${kind}`);
+      row.setAttribute("role", "listitem");
+      fill.style.marginLeft = `${(100 * (Math.min(from, to) - low)) / span}%`;
+      fill.style.width = `${(100 * Math.abs(to - from)) / span}%`;
+      track.append(fill);
+      row.append(make("span", "name", name), track, make("span", "number", text));
+      return row;
     }));
-    const order = weights.map((_, i) => i).sort((a, b) => Math.abs(weights[b]) - Math.abs(weights[a]));
-    const shown = order.slice(0, 12), reach = Math.max(...shown.map((i) => Math.abs(weights[i]) + errors[i]), 1e-12);
-    at("bars").replaceChildren(...shown.map((i) => bar([data.components[i]], weights[i], errors[i], reach, [i])));
+  };
+  const renderShares = ({ shares }) => {
+    at("shares-part").hidden = !shares;
+    if (!shares) return;
+    at("shares-text").textContent = `What moves the score: ${shares.map(([name, share]) => `${name} ${Math.round(100 * share)} %`).join(", ")}`;
+    at("shares").replaceChildren(...shares.map(([name, share]) => {
+      const part = make("span", `part ${name}`);
+      part.style.flex = `${share} 1 0`;
+      return part;
+    }));
+  };
+  const render = () => {
+    const { question, sure, weights, reach: errors, interactions, name } = explained();
+    at("question").replaceChildren(...question.map(([text, isStrong]) => (isStrong ? make("strong", "", text) : text)));
+    at("sure").className = sure[0];
+    at("sure").firstElementChild.textContent = sure[1];
+    at("sure").lastElementChild.textContent = sure[2];
+    const largest = Math.max(...weights.map(Math.abs), 0);
+    places.forEach((elements, c) => elements.forEach((element) => {
+      element.style.backgroundColor = colour(weights[c], largest);
+      element.classList.toggle("doubtful", mayBeNothing(c));
+      element.setAttribute("aria-label", describe(c));
+    }));
+    if (audio) {
+      at("legend-text").textContent = `against ${number(-largest, 2)} … ${number(largest, 2)} for`;
+      const { plan } = heard.state();
+      if (plan.name === "for" || plan.name === "against") heard.choose(chosen(plan.name));
+    }
+    renderBars();
+    renderSteps(explained());
+    renderShares(explained());
     const width = Math.max(...interactions.map(([, , w, e]) => Math.abs(w) + e), 1e-12);
     at("interactions").replaceChildren(...(interactions.length
-      ? interactions.map(([a, b, w, e]) => bar([data.components[a], data.components[b]], w, e, width, [a, b]))
+      ? interactions.map(([a, b, w, e]) => bar([a, b], w, e, width))
       : [make("li", "hint", data.no_interactions)]));
-    document.querySelectorAll(".score").forEach((row) => row.classList.toggle("explained", row.dataset.name === name));
+    document.querySelectorAll("#prediction .score").forEach((row) => row.classList.toggle("explained", row.dataset.name === name));
   };
   const buildPrediction = () => {
-    const reach = Math.max(...data.prediction.map(([, score]) => Math.abs(score)), 1e-12);
+    const reach = data.is_probability ? 1 : Math.max(...data.prediction.map(([, score]) => Math.abs(score)), 1e-12);
     data.prediction.forEach(([name, score]) => {
       const row = make("div", "score"), track = make("div", "track"), fill = make("div", "fill");
       row.setAttribute("role", "listitem");
@@ -223,36 +436,14 @@
   };
 
   buildPrediction();
+  buildWhich();
   if (audio) {
-    buildLanes();
-    at("play-for").addEventListener("click", () => play(plans.signed(1)));
-    at("play-against").addEventListener("click", () => play(plans.signed(-1)));
-    at("play-original").addEventListener("click", () => play(plans.original()));
-    at("stop").addEventListener("click", stop);
-    at("seek").addEventListener("input", () => {
-      const again = playing;
-      show(Number(at("seek").value));
-      if (again) play({ ...again.plan, from: position, to: Math.max(again.plan.to, position + 0.1) });
-    });
-    document.addEventListener("keydown", (event) => {
-      if (event.key !== " " || /^(BUTTON|SELECT|INPUT|SUMMARY)$/.test(event.target.tagName)) return;
-      event.preventDefault();
-      if (playing) stop(); else play(plans.original());
-    });
-    addEventListener("resize", () => show(position));
+    heard = player(audio, show, state);
+    buildPlayer();
   }
   if (data.lyrics) buildLyrics();
   if (data.columns) buildColumns();
   render();
-  show(0);
   // For those who would measure what they hear: the samples that a plan plays.
-  window.musiclime = {
-    plans, play, stop, show,
-    state: () => ({ playing: Boolean(playing), position, label }),
-    rendered: async (plan) => {
-      const offline = new OfflineAudioContext(1, Math.ceil((plan.to - plan.from) * audio.rate), audio.rate);
-      connect(offline, await decode(offline), plan, 0);
-      return (await offline.startRendering()).getChannelData(0);
-    },
-  };
+  window.musiclime = { player: heard, chosen, state: () => ({ ...(heard ? heard.state() : {}), label }) };
 })();

@@ -1,7 +1,6 @@
 "use strict";
 // What the scripts of both pages begin with.
 const data = JSON.parse(document.getElementById("data").textContent);
-const FOR = [90, 162, 224], AGAINST = [240, 151, 90];
 const at = (id) => document.getElementById(id);
 const make = (tag, className, text) => {
   const element = document.createElement(tag);
@@ -9,9 +8,10 @@ const make = (tag, className, text) => {
   if (text !== undefined) element.textContent = text;
   return element;
 };
+// The colours of the page are those of its style, so that they follow light and dark.
 const colour = (value, largest) => {
-  const part = largest ? Math.min(Math.abs(value) / largest, 1) : 0, end = value < 0 ? AGAINST : FOR;
-  return `rgb(${end.map((c) => Math.round(255 + part * (c - 255))).join(",")})`;
+  const part = largest ? Math.min(Math.abs(value) / largest, 1) : 0;
+  return `color-mix(in srgb, var(--${value < 0 ? "against" : "for"}) ${(100 * part).toFixed(1)}%, var(--ground))`;
 };
 // A bar from 0 with its interval, if there is one; to both sides if it is signed.
 const drawBar = (tag, name, value, low, high, reach, isSigned, text) => {
