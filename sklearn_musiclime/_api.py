@@ -17,6 +17,7 @@ from sklearn_musiclime.explanation import GlobalExplanation, LocalExplanation
 from sklearn_musiclime.featurizers import AudioEmbedder, LyricsEmbedder, SpectralStatistics
 from sklearn_musiclime.fusion import (
     LateFusionClassifier,
+    TorchModel,
     TransformerFusionClassifier,
     make_fusion_pipeline,
 )
@@ -39,6 +40,7 @@ __all__ = [
     "SpectralStatistics",
     "StemSeparator",
     "StructureSegmenter",
+    "TorchModel",
     "TorchSeparator",
     "TransformerFusionClassifier",
     "UniformSegmenter",

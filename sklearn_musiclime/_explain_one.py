@@ -57,6 +57,7 @@ from sklearn_musiclime.neighbourhood import (
     fallback_message,
     find_factored,
     is_same_answer,
+    n_corners,
     n_more_samples,
     select_labels,
     song_generator,
@@ -147,6 +148,7 @@ class SongExplainer:
     modality: Modalities
     design: str
     n_samples: int | tuple[int, int] | Literal["auto"]
+    n_combinations: int | Literal["auto"]
     kernel: str
     kernel_width: float
     link: str
@@ -429,11 +431,17 @@ class SongExplainer:
             if converged or neighbourhood.is_exhaustive:
                 break
             wanted = error if is_told else np.inf
-            n_more = n_more_samples(neighbourhood, wanted, self.tol, self.max_samples)
+            n_more = n_more_samples(
+                neighbourhood, wanted, self.tol, self.max_samples,
+                n_left=drawing.n_left(neighbourhood),
+            )  # fmt: skip
             if n_more is None:
+                bounds = f"max_samples={self.max_samples}"
+                if drawing.n_combinations is not None:
+                    bounds += f" or n_combinations={drawing.n_combinations}"
                 warnings.warn(
                     f"{name}: errors are up to {error:.3g} of the largest weight, not "
-                    f"tol={self.tol}, at max_samples={self.max_samples}",
+                    f"tol={self.tol}, at {bounds}",
                     ConvergenceWarning,
                     stacklevel=2,
                 )
@@ -550,6 +558,13 @@ class SongExplainer:
                 f"n_samples={self.n_samples} is for design='crossed', and design={self.design!r} "
                 f"is {design!r} for this model"
             )
+        n_combinations = None if isinstance(self.n_combinations, str) else self.n_combinations
+        if n_combinations is not None and design != "crossed":
+            raise ValueError(
+                f"n_combinations={n_combinations} is for design='crossed', and "
+                f"design={self.design!r} is {design!r} for this model, a {scorer.way}; n_samples "
+                "is the number of perturbed songs that it scores"
+            )
         sizes = components.sizes
         if links is not None:
             sizes = (int(links.max(initial=-1)) + 1, *[0] * (len(sizes) - 1))
@@ -559,11 +574,12 @@ class SongExplainer:
                 design, sizes, scorer.factored,
                 has_proxy=self._takes_proxy(design), n_fills=components.n_fills,
                 most=None if self.tol is None else self.max_samples,
+                n_combinations=n_combinations and n_combinations - n_corners(components.n_fills),
             )  # fmt: skip
         rng = song_generator(self.seed, scorer.song, components)
         return Drawing(
             design, sizes, n_samples, rng, self.kernel, self.interactions is not None,
-            components.n_fills,
+            components.n_fills, n_combinations,
         )  # fmt: skip
 
     def _fit(self, scorer: Scorer, drawing: Drawing) -> Fit:

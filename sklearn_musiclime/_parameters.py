@@ -18,6 +18,7 @@ from sklearn.utils._param_validation import (
 from sklearn_musiclime.components.fills import FILLS, Donors
 from sklearn_musiclime.components.lyrics import LYRIC_UNITS
 from sklearn_musiclime.neighbourhood import DESIGNS, check_design
+from sklearn_musiclime.neighbourhood.amounts import EACH_TAKES
 from sklearn_musiclime.surrogate import (
     FEATURE_SELECTION,
     KERNELS,
@@ -26,6 +27,8 @@ from sklearn_musiclime.surrogate import (
     check_selection,
 )
 
+MIN_COMBINATIONS = 100
+"""Fewest combinations of halves that say anything of weights, interactions and shares."""
 CONSTRAINTS: dict[str, Any] = {
     "model": "no_validation",
     "separator": [HasMethods("separate"), None],
@@ -37,6 +40,10 @@ CONSTRAINTS: dict[str, Any] = {
     "columns": ["array-like", None],
     "design": [StrOptions({"auto", *DESIGNS})],
     "n_samples": [Interval(Integral, 2, None, closed="left"), "array-like", StrOptions({"auto"})],
+    "n_combinations": [
+        Interval(Integral, MIN_COMBINATIONS, None, closed="left"),
+        StrOptions({"auto"}),
+    ],
     "kernel": [StrOptions(set(KERNELS))],
     "kernel_width": [Interval(Real, 0, np.inf, closed="right")],
     "link": [StrOptions(set(LINKS))],
@@ -87,6 +94,22 @@ def check_parameters(explainer: Any) -> None:
         # "auto" becomes "crossed" for factored models, the design that accepts every `n_samples`.
         design = "crossed" if explainer.design == "auto" else explainer.design
         check_design(design, explainer.n_samples)
+    is_limited = not isinstance(explainer.n_combinations, str)
+    if is_limited and explainer.design not in ("auto", "crossed"):
+        raise ValueError(
+            f"n_combinations={explainer.n_combinations} is for design='crossed', whose masks are "
+            f"combined, and design={explainer.design!r} draws n_samples songs"
+        )
+    if (
+        is_limited
+        and is_given
+        and explainer.n_combinations < EACH_TAKES * np.max(explainer.n_samples)
+    ):
+        raise ValueError(
+            f"n_combinations={explainer.n_combinations} is less than {EACH_TAKES} for each mask of "
+            f"n_samples={explainer.n_samples}: each is combined with two others, and as many "
+            "combinations are for interactions and shares"
+        )
     check_selection(explainer.feature_selection, explainer.n_features)
     check_regressor(explainer.regressor)
     is_plain = explainer.regressor is None and explainer.feature_selection == "none"

@@ -114,6 +114,16 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         masks where they are cheap to encode, 240 and 160 where they are dear, and at least 4 for
         each component; in joint designs 300 where the model is dear and has a `proxy`, else 1000
         (:mod:`sklearn_musiclime.neighbourhood.amounts`).
+    n_combinations : int or "auto", default="auto"
+        Bound on the combinations of encoded audio and encoded lyrics that the head of a factored
+        model scores for each song, in the crossed design; at least 100, and 4 for each mask. For
+        heads that are dear, such as cross-attention: encoders are called as often as before, weights
+        and interactions are estimated from fewer combinations, and their standard errors say so.
+        With `tol` it bounds all draws together. Not counted are up to three scores of the song
+        and of one perturbed song, which check that the parts agree with the whole model. "auto":
+        8 combinations for each mask of the modality that has more, and up to 40,000 for
+        interactions (2,500 for shares alone). ``explanation.settings["n_combinations"]`` tells how
+        many there were.
     kernel : {"exponential", "shapley"}, default="exponential"
         Kernel of the surrogate. "exponential": perturbed songs near the song weigh more, as in
         LIME. "shapley": weights are Shapley values, as in KernelSHAP
@@ -277,6 +287,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         columns: Sequence[Hashable] | None = None,
         design: str = "auto",
         n_samples: int | tuple[int, int] | Literal["auto"] = "auto",
+        n_combinations: int | Literal["auto"] = "auto",
         kernel: str = "exponential",
         kernel_width: float = 0.25,
         link: str = "identity",
@@ -313,6 +324,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         self.columns = columns
         self.design = design
         self.n_samples = n_samples
+        self.n_combinations = n_combinations
         self.kernel = kernel
         self.kernel_width = kernel_width
         self.link = link

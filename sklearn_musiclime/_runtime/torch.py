@@ -104,7 +104,7 @@ def inference() -> Iterator[None]:
 
 
 @contextmanager
-def at_work(model: Any, device: torch.device) -> Iterator[None]:
+def at_work(model: Any, device: torch.device, *, stays: bool = False) -> Iterator[None]:
     """Put a module on a device and into evaluation mode, and restore both afterwards.
 
     Parameters
@@ -113,6 +113,8 @@ def at_work(model: Any, device: torch.device) -> Iterator[None]:
         The module; anything else is left alone.
     device : torch.device
         The device.
+    stays : bool, default=False
+        Whether it stays on the device, for models that are called over and over.
     """
     import torch
 
@@ -130,7 +132,7 @@ def at_work(model: Any, device: torch.device) -> Iterator[None]:
         yield
     finally:
         with torch.inference_mode(False):
-            model.to(home)
+            model.to(device if stays else home)
         for module, mode in modes:
             module.training = mode
 

@@ -11,11 +11,14 @@ import warnings
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from sklearn_musiclime._runtime.memory import in_batches
+
+if TYPE_CHECKING:
+    import torch
 
 LONG = ("mean", "truncate")
 """How inputs longer than a model's window are treated: averaged over windows, or truncated."""
@@ -169,3 +172,38 @@ def token_counter(tokenizer: Any) -> CountTokens:
         return [len(ids) for ids in tokens["input_ids"]]
 
     return count
+
+
+def padded_tokens(
+    tokenizer: Any, texts: Sequence[str], n_tokens: int | None = None
+) -> dict[str, torch.Tensor]:
+    """Turn texts into tokens, padded to one length.
+
+    Parameters
+    ----------
+    tokenizer : tokenizer of transformers
+        The tokenizer.
+    texts : sequence of str
+        The texts.
+    n_tokens : int or None, default=None
+        Longest number of tokens of a text, special tokens included, which the end of longer ones is
+        dropped for. None: the tokenizer's own ``model_max_length``.
+
+    Returns
+    -------
+    dict of str to Tensor of shape (n_texts, n_tokens), dtype int64
+        ``"input_ids"`` and ``"attention_mask"``, 0 at padding and otherwise 1. If a text has no
+        tokens, it has one that the mask keeps.
+    """
+    import torch
+
+    tokens = tokenizer(
+        list(texts), padding=True, truncation=True, max_length=n_tokens, return_tensors="pt"
+    )
+    ids, mask = (tokens[name].long() for name in ("input_ids", "attention_mask"))
+    # Without special tokens, an empty text has no tokens: give it one of padding.
+    if not mask.any(dim=1).all():
+        ids = torch.nn.functional.pad(ids, (0, 1), value=tokenizer.pad_token_id)
+        mask = torch.nn.functional.pad(mask, (0, 1))
+        mask[~mask.any(dim=1), 0] = 1
+    return {"input_ids": ids, "attention_mask": mask}

@@ -8,10 +8,11 @@ How to choose:
   classifier.
 - :class:`TransformerFusionClassifier` fine-tunes an audio transformer and a text transformer
   together. It is the model of the MusicLIME paper, for many songs and a GPU.
+- :class:`TorchModel` is for a model in torch that was trained elsewhere: two encoders and a head.
 
 All have one branch per modality, so an explanation encodes each distinct perturbed audio and each
-distinct perturbed lyrics once. The exception is ``fusion="cross_attention"``, whose classifier is
-explained as a black box.
+distinct perturbed lyrics once. The exception is :class:`TransformerFusionClassifier` with
+``fusion="cross_attention"``, which is explained as a black box.
 
 :func:`compare_modalities` measures what each modality contributes to the accuracy. On synthetic
 songs whose classes depend on both (:func:`~sklearn_musiclime.datasets.make_songs`), the accuracy is
@@ -30,10 +31,12 @@ probabilities (``benchmarks/results/models.json``).
 from sklearn_musiclime.fusion.early import make_fusion_pipeline
 from sklearn_musiclime.fusion.late import LateFusionClassifier
 from sklearn_musiclime.fusion.modality import compare_modalities, only
+from sklearn_musiclime.fusion.torch_model import TorchModel
 from sklearn_musiclime.fusion.transformer import TransformerFusionClassifier
 
 __all__ = [
     "LateFusionClassifier",
+    "TorchModel",
     "TransformerFusionClassifier",
     "compare_modalities",
     "make_fusion_pipeline",

@@ -16,7 +16,12 @@ import numpy as np
 from sklearn_musiclime._runtime import torch as _torch
 from sklearn_musiclime.featurizers.audio.encoder import AudioEncoder
 from sklearn_musiclime.featurizers.columns import lyrics_cells
-from sklearn_musiclime.featurizers.texts import TextWindow, encode_texts, token_counter
+from sklearn_musiclime.featurizers.texts import (
+    TextWindow,
+    encode_texts,
+    padded_tokens,
+    token_counter,
+)
 
 if TYPE_CHECKING:
     import torch
@@ -223,22 +228,6 @@ class LyricsBranch:
 
     def _hidden(self, texts: Sequence[str]) -> tuple[torch.Tensor, torch.Tensor]:
         """The last layer (n_texts, n_tokens, n_dimensions), and a mask that is False at padding."""
-        import torch
-
-        tokens = self.tokenizer(
-            list(texts),
-            padding=True,
-            truncation=True,
-            max_length=self.n_tokens,
-            return_tensors="pt",
-        )
-        ids, mask = (
-            tokens[name].long().to(self.model.device) for name in ("input_ids", "attention_mask")
-        )
-        # Without special tokens, an empty text has no tokens: give it one of padding.
-        if not mask.any(dim=1).all():
-            ids = torch.nn.functional.pad(ids, (0, 1), value=self.tokenizer.pad_token_id)
-            mask = torch.nn.functional.pad(mask, (0, 1))
-            mask[~mask.any(dim=1), 0] = 1
-        hidden = self.model(input_ids=ids, attention_mask=mask).last_hidden_state
-        return hidden, mask.bool()
+        tokens = padded_tokens(self.tokenizer, texts, self.n_tokens)
+        tokens = {name: tensor.to(self.model.device) for name, tensor in tokens.items()}
+        return self.model(**tokens).last_hidden_state, tokens["attention_mask"].bool()

@@ -78,7 +78,7 @@ from sklearn_musiclime.neighbourhood.black_box import automatic_batch_size, scor
 from sklearn_musiclime.neighbourhood.blind_spots import blind_spots
 from sklearn_musiclime.neighbourhood.containers import NotApartError
 from sklearn_musiclime.neighbourhood.designs import draw_neighbourhood
-from sklearn_musiclime.neighbourhood.drawing import Drawing, song_generator
+from sklearn_musiclime.neighbourhood.drawing import Drawing, n_corners, song_generator
 from sklearn_musiclime.neighbourhood.factored import find_factored, score_factored
 from sklearn_musiclime.neighbourhood.given import GivenAnswer, ask_about_row
 from sklearn_musiclime.neighbourhood.labels import check_labels, select_labels
@@ -130,6 +130,7 @@ __all__ = [
     "find_factored",
     "find_sampling_rate",
     "is_same_answer",
+    "n_corners",
     "n_more_samples",
     "perturbed_songs",
     "score_black_box",

@@ -17,6 +17,8 @@ DEAR = (240, 160)
 """The same where they are dear."""
 FOR_EACH = 4
 """Masks for each component, at least: two pairs of complements."""
+EACH_TAKES = 4
+"""Combinations for each mask, at least: two, and as many in the grid for interactions."""
 JOINT_CHEAP, JOINT_DEAR = 1000, 300
 """Perturbed songs of joint masks where they are cheap or have no proxy, and where they are dear."""
 
@@ -29,6 +31,7 @@ def automatic_n_samples(
     has_proxy: bool,
     n_fills: tuple[int, ...] = (1, 1),
     most: int | None = None,
+    n_combinations: int | None = None,
 ) -> int | tuple[int, int]:
     """Choose the number of masks of a song.
 
@@ -47,6 +50,8 @@ def automatic_n_samples(
         more masks of lyrics.
     most : int or None, default=None
         Upper bound; in the crossed design, of audio masks and lyric masks together. None: no bound.
+    n_combinations : int or None, default=None
+        Upper bound of the combinations of the crossed design; a mask takes 4. None: no bound.
 
     Returns
     -------
@@ -71,4 +76,7 @@ def automatic_n_samples(
     if most is not None and n_audio + n_lyrics > most:
         n_audio = most * n_audio // (n_audio + n_lyrics)
         n_audio, n_lyrics = max(n_audio, 2), max(most - n_audio, 2)
+    if n_combinations is not None:
+        each = max(n_combinations // EACH_TAKES, 2)
+        n_audio, n_lyrics = min(n_audio, each), min(n_lyrics, each)
     return n_audio, n_lyrics

@@ -38,6 +38,8 @@ from sklearn_musiclime.songs import Song
 
 PROTOCOL = ("encode_audio", "encode_lyrics", "predict_encoded")
 """Methods of an estimator that is a factored model by itself."""
+BESIDE = "encode_columns"
+"""A further method of one whose head reads more columns than audio and lyrics."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -222,11 +224,15 @@ class _Taking:
             # A meta-estimator around it may call decision_function, while predict_encoded stands
             # for a single method.
             raise NotApartError(f"{class_name(model)} inside of a model has a decision_function")
-        numbers: dict[Modality, int] = {}
-        for modality, at in self._places():
+        numbers: dict[Modality | None, int] = {}
+        places: list[tuple[Modality | None, int | None]] = [*self._places()]
+        if hasattr(model, BESIDE):
+            places.append((None, None))
+        for modality, at in places:
             number = self._numbers.setdefault((id(model), modality), len(self._numbers))
             numbers[modality] = number
-            encode = _MethodEncoder(getattr(model, f"encode_{modality}"), modality, at, number)
+            name = BESIDE if modality is None else f"encode_{modality}"
+            encode = _MethodEncoder(getattr(model, name), modality or "columns", at, number)
             self.encoders.append(Encoder(modality, encode))
         kind = EncodedClassifier if hasattr(model, "classes_") else EncodedRegressor
         return kind(model, self.tables, numbers, self.song.columns)
@@ -293,26 +299,28 @@ class _BranchEncoder:
 
 
 class _MethodEncoder:
-    """Encoder made of the method ``encode_audio`` or ``encode_lyrics`` of an estimator.
+    """Encoder made of a method ``encode_audio`` and the like of an estimator.
 
     Parameters
     ----------
     encode : callable
         The bound method.
-    modality : {"audio", "lyrics"}
-        The modality that it encodes.
-    column : int
-        Position of the modality's column in X.
+    name : str
+        What it encodes, for errors.
+    column : int or None
+        Position in X of the column that it gets. None: it gets X.
     number : int
         Number of the encoding.
     """
 
-    def __init__(self, encode: Callable[[Any], Any], modality: Modality, column: int, number: int):
-        self._encode, self._modality, self._column, self._number = encode, modality, column, number
+    def __init__(self, encode: Callable[[Any], Any], name: str, column: int | None, number: int):
+        self._encode, self._name, self._column, self._number = encode, name, column, number
 
     def __call__(self, songs: Any) -> dict[int, Any]:
-        encoded = self._encode(pd.DataFrame(as_pandas(songs)).iloc[:, self._column])
-        return {self._number: own_encoding(encoded, self._modality, len(songs))}
+        given = songs
+        if self._column is not None:
+            given = pd.DataFrame(as_pandas(songs)).iloc[:, self._column]
+        return {self._number: own_encoding(self._encode(given), self._name, len(songs))}
 
 
 def _is_cheap(transformer: Any) -> bool:

@@ -22,6 +22,8 @@ GRID_SAMPLES = 40_000
 """Largest number of combinations in a complete grid of masks, such as 200 x 200."""
 SHARES_GRID = 2_500
 """Largest number of combinations in a grid that is only for modality shares, such as 50 x 50."""
+LEAST_GRID = 16
+"""Fewest combinations in a grid."""
 SWAP_EVERY, MIN_SWAPS, MAX_SWAPS = 20, 12, 50
 """A joint design of n masks has n / 20 swaps, but at least 12 and at most 50."""
 
@@ -40,6 +42,7 @@ def draw_neighbourhood(
     besides: Neighbourhood | None = None,
     n_columns: int | None = None,
     n_fills: tuple[int, ...] = (1, 1),
+    n_combinations: int | None = None,
 ) -> Neighbourhood:
     """Draw the neighbourhood of a song.
 
@@ -78,6 +81,11 @@ def draw_neighbourhood(
         Number of fills of the audio, of the lyrics and, if any, of columns. If there are several,
         each mask, or mask with its complement, has one of each that are drawn by chance,
         independently of each other, and masks are drawn with replacement.
+    n_combinations : int or None, default=None
+        Largest number of combinations in the crossed design, those of the grid included. Masks are
+        combined with fewer masks of the other modality, but at least 2, and the grid is smaller;
+        either has half of the bound, or what the other does not need. None: no bound but those
+        above.
 
     Returns
     -------
@@ -87,8 +95,9 @@ def draw_neighbourhood(
     Raises
     ------
     ValueError
-        All masks are to be enumerated and there are several fills. See :func:`check_design` and,
-        for joint designs, :func:`draw_masks`.
+        All masks are to be enumerated and there are several fills; or `n_combinations` are fewer
+        than 2 for each mask and 16 for the grid. See :func:`check_design` and, for joint designs,
+        :func:`draw_masks`.
     """
     check_design(design, n_samples)
     if max(n_fills) > 1:
@@ -101,12 +110,15 @@ def draw_neighbourhood(
         drawn = draw_neighbourhood(
             design, n_audio, n_lyrics, n_samples, rng, kernel=kernel, with_grid=with_grid,
             with_shares=with_shares, replacement=True, n_columns=n_columns,
+            n_combinations=n_combinations,
         )  # fmt: skip
         return _with_fills(drawn, n_fills, rng)
     if design == "crossed":
         size = GRID_SAMPLES if with_grid else SHARES_GRID if with_shares else 0
         counts = np.broadcast_to(n_samples, 2)
-        return _crossed((n_audio, n_lyrics), counts, rng, size, replacement, besides)
+        return _crossed(
+            (n_audio, n_lyrics), counts, rng, size, replacement, besides, n_combinations
+        )
     assert not isinstance(n_samples, tuple)  # two numbers are for the crossed design alone
     p = n_audio + n_lyrics + (n_columns or 0)
     if besides is None and not replacement and _are_few(p, n_samples):
@@ -164,6 +176,7 @@ def _crossed(
     grid_size: int,
     replacement: bool,
     besides: Neighbourhood | None,
+    n_combinations: int | None,
 ) -> Neighbourhood:
     """Draw a crossed design; parameters are as in :func:`draw_neighbourhood`.
 
@@ -189,12 +202,24 @@ def _crossed(
         # The song itself and silence come first and are no part of the draw.
         n_known.append(2 if is_sampled else 0)
         usual.append(np.arange(n_known[-1], len(masks)))
-    grid = _grid(usual, grid_size) if grid_size and min(n_components) > 0 else None
+    has_grid = grid_size > 0 and min(n_components) > 0
+    grid = _grid(usual, grid_size) if has_grid else None
     if not any(n_known) and len(both_masks[0]) * len(both_masks[1]) <= GRID_SAMPLES:
         pairs = np.stack(np.meshgrid(*usual, indexing="ij"), axis=-1).reshape(-1, 2)
     else:
         pairs = _circle(usual)
-    if any(n_known) and not (pairs[0] == 0).all():  # the song itself first, as in every draw
+    n_pairs = len(pairs) + any(n_known)
+    n_in_grid = len(grid[0]) * len(grid[1]) if grid is not None else 0
+    if n_combinations is not None and n_pairs + n_in_grid > n_combinations:
+        most = max(n_combinations - n_in_grid, n_combinations // 2)
+        if n_pairs > most:
+            least = _least_pairs(usual, n_combinations - LEAST_GRID * has_grid)
+            pairs = _circle(usual, max(most, least) - 1, rng)
+            # Of two complete sides the song itself would be drawn always, and others by chance.
+            n_known = n_known if any(n_known) else [1, 1]
+        if grid is not None:
+            grid = _grid(usual, min(grid_size, n_combinations - len(pairs) - 1))
+    if any(n_known):  # the song itself first, as in every draw
         pairs = np.vstack([[[0, 0]], pairs])
     return Neighbourhood(
         "crossed",
@@ -208,16 +233,35 @@ def _crossed(
     )
 
 
+def _least_pairs(usual: list[np.ndarray], n_combinations: int) -> int:
+    """Fewest pairs, the song itself included; raise if there are less than these."""
+    n_masks = max(map(len, usual))
+    if n_combinations < 2 * n_masks + 1:
+        raise ValueError(
+            f"n_combinations leaves {n_combinations} for {n_masks} masks of a modality, beside "
+            "those for interactions and shares, and each mask needs 2; give more, or a smaller "
+            "n_samples"
+        )
+    return 2 * n_masks + 1
+
+
 def _grid(usual: list[np.ndarray], n_combinations: int) -> tuple[np.ndarray, np.ndarray]:
     """Positions of the grid's audio masks and lyric masks: as square as their numbers allow."""
     sizes = [min(len(masks), isqrt(n_combinations)) for masks in usual]
-    sizes = [min(len(usual[i]), n_combinations // sizes[1 - i]) for i in (0, 1)]
+    for i in (0, 1):
+        sizes[i] = min(len(usual[i]), n_combinations // sizes[1 - i])
     sizes = [size - size % 2 for size in sizes]
     return usual[0][: sizes[0]], usual[1][: sizes[1]]
 
 
-def _circle(usual: list[np.ndarray]) -> np.ndarray:
-    """Pairs of a balanced incomplete grid: each mask with a few of the other modality, (n, 2)."""
+def _circle(
+    usual: list[np.ndarray], n_pairs: int | None = None, rng: np.random.Generator | None = None
+) -> np.ndarray:
+    """Pairs of a balanced incomplete grid: each mask with a few of the other modality, (n, 2).
+
+    There are at most `n_pairs`, which have to be two for each mask of the modality that has more;
+    `rng` then chooses where the circle begins.
+    """
     # Pairs of audio masks and pairs of lyric masks are combined in blocks by cyclic shifts, so that
     # all masks of a modality are in equally many blocks, as nearly as their numbers allow. A
     # modality without components has a single mask.
@@ -227,10 +271,17 @@ def _circle(usual: list[np.ndarray]) -> np.ndarray:
     if large == small:
         large, small = 0, 1
     n_shifts = min(PAIRS_A_MASK // 2, n_blocks[small])
+    n_wanted, starts = n_shifts * n_blocks[large], [0, 0]
+    if n_pairs is not None and rng is not None:
+        n_wanted = min(n_wanted, n_pairs // (sizes[0] * sizes[1]))
+        n_shifts = -(-n_wanted // n_blocks[large])
+        starts = [int(rng.integers(n)) for n in n_blocks]
     shifts = np.arange(n_shifts) * n_blocks[small] // n_shifts
     blocks = np.empty((n_shifts, n_blocks[large], 2), dtype=np.intp)
-    blocks[:, :, large] = np.arange(n_blocks[large])
-    blocks[:, :, small] = (blocks[:, :, large] + shifts[:, np.newaxis]) % n_blocks[small]
+    around = np.arange(n_blocks[large])
+    blocks[:, :, large] = (around + starts[large]) % n_blocks[large]
+    blocks[:, :, small] = (around + shifts[:, np.newaxis] + starts[small]) % n_blocks[small]
+    blocks = blocks.reshape(-1, 1, 2)[:n_wanted]
     within = np.stack(np.meshgrid(*map(np.arange, sizes), indexing="ij"), axis=-1).reshape(-1, 2)
-    pairs = (blocks.reshape(-1, 1, 2) * sizes + within).reshape(-1, 2)
+    pairs = (blocks * sizes + within).reshape(-1, 2)
     return np.stack([rows[side] for rows, side in zip(usual, pairs.T, strict=True)], axis=1)

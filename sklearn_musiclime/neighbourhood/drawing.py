@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from math import prod
 from typing import Any
 
 import numpy as np
@@ -34,6 +35,9 @@ class Drawing:
         Whether interactions are to be estimated.
     n_fills : tuple of int, default=(1, 1)
         Number of fills of each of them.
+    n_combinations : int or None, default=None
+        Largest number of combinations of the crossed design in all draws together, corners
+        included. None: no bound.
     """
 
     design: str
@@ -43,6 +47,26 @@ class Drawing:
     kernel: str
     with_interactions: bool
     n_fills: tuple[int, ...] = (1, 1)
+    n_combinations: int | None = None
+
+    def n_left(self, drawn: Neighbourhood | None = None) -> int | None:
+        """Count the combinations that may be drawn, beside those of the corners.
+
+        Parameters
+        ----------
+        drawn : Neighbourhood or None, default=None
+            What was drawn. None: nothing.
+
+        Returns
+        -------
+        int or None
+            None: there is no bound.
+        """
+        if self.n_combinations is None:
+            return None
+        corners = n_corners(self.n_fills)
+        n_drawn = 0 if drawn is None else len(drawn.pairs) + len(drawn.grid_pairs)
+        return self.n_combinations - corners - n_drawn
 
     def first(self, *, replacement: bool = False) -> Neighbourhood:
         """Draw the first masks, with those that interactions and shares need.
@@ -59,6 +83,7 @@ class Drawing:
         return self._draw(
             self.n_samples, self.rng,
             with_grid=self.with_interactions, with_shares=True, replacement=replacement,
+            n_combinations=self.n_left(),
         )  # fmt: skip
 
     def more(self, n_samples: int | tuple[int, int], drawn: Neighbourhood) -> Neighbourhood:
@@ -75,9 +100,11 @@ class Drawing:
         -------
         Neighbourhood
         """
+        n_left = self.n_left(drawn)
         return self._draw(
             n_samples, self.rng, replacement=drawn.is_noisy,
             besides=None if drawn.is_noisy else drawn,
+            n_combinations=None if n_left is None else n_left + 1,  # the song was scored before
         )  # fmt: skip
 
     def free(self, n_samples: int) -> Neighbourhood:
@@ -102,6 +129,21 @@ class Drawing:
             self.design, n_audio, n_lyrics, n_samples, rng, kernel=self.kernel,
             n_columns=n_columns[0] if n_columns else None, n_fills=self.n_fills, **how,
         )  # fmt: skip
+
+
+def n_corners(n_fills: tuple[int, ...]) -> int:
+    """Count the corners of a crossed design: of audio and lyrics, all of it or nothing with a fill.
+
+    Parameters
+    ----------
+    n_fills : tuple of int
+        Number of fills of the audio and of the lyrics.
+
+    Returns
+    -------
+    int
+    """
+    return prod(1 + n for n in n_fills)
 
 
 def song_generator(seed: int, song: Song, components: Decomposition) -> np.random.Generator:

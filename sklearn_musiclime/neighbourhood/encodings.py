@@ -71,7 +71,7 @@ def own_encoding(encoded: Any, name: str, n_songs: int) -> Any:
             )
         return leaf
 
-    return _map_leaves(own, encoded, n_songs=n_songs)
+    return map_leaves(own, encoded, n_songs=n_songs)
 
 
 def pick_rows(encoded: Any, rows: np.ndarray) -> Any:
@@ -97,7 +97,7 @@ def pick_rows(encoded: Any, rows: np.ndarray) -> Any:
             return leaf[rows.tolist()]
         return leaf[rows]
 
-    return _map_leaves(pick, encoded)
+    return map_leaves(pick, encoded)
 
 
 def stack_encodings(parts: Sequence[Any]) -> Any:
@@ -126,7 +126,7 @@ def stack_encodings(parts: Sequence[Any]) -> Any:
             return sys.modules["polars"].concat(leaves)
         return np.concatenate(leaves)
 
-    return parts[0] if len(parts) == 1 else _map_leaves(stack, *parts)
+    return parts[0] if len(parts) == 1 else map_leaves(stack, *parts)
 
 
 def encoding_width(encoded: Any) -> int:
@@ -155,30 +155,50 @@ def encoding_width(encoded: Any) -> int:
 def _leaves(encoded: Any) -> Iterator[Any]:
     """The arrays of an encoding."""
     found: list[Any] = []
-    _map_leaves(found.append, encoded)
+    map_leaves(found.append, encoded)
     yield from found
 
 
-def _map_leaves(
+def map_leaves(
     function: Callable[..., Any], encoded: Any, *others: Any, n_songs: int | None = None
 ) -> Any:
-    """Call a function with each array of an encoding and those of `others`, of the same form.
+    """Call a function with each array of an encoding and those of others of the same form.
 
-    `n_songs` is given for outputs of encoders, in which a list may also be an array, row by row.
+    Parameters
+    ----------
+    function : callable
+        Takes an array of each encoding and returns what takes its place.
+    encoded : encoding
+        An encoding.
+    *others : encoding
+        Further ones.
+    n_songs : int or None, default=None
+        Number of songs, for outputs of encoders, in which a list may also be an array, row by row.
+
+    Returns
+    -------
+    encoding
+        An encoding of the same form.
+
+    Examples
+    --------
+    >>> from sklearn_musiclime.neighbourhood.encodings import map_leaves
+    >>> map_leaves(len, {"mean": [0.5, 0.25], "steps": ([1, 2, 3],)}, n_songs=2)
+    {'mean': 2, 'steps': (3,)}
     """
     if isinstance(encoded, CONSTANTS):
         return encoded
     if isinstance(encoded, dict):
         result = copy.copy(encoded)
         for key, value in encoded.items():
-            result[key] = _map_leaves(function, value, *(o[key] for o in others), n_songs=n_songs)
+            result[key] = map_leaves(function, value, *(o[key] for o in others), n_songs=n_songs)
         return result
     is_of_arrays = isinstance(encoded, tuple)
     if isinstance(encoded, list):
         is_of_arrays = n_songs is None or _is_list_of_arrays(encoded, n_songs)
     if is_of_arrays:
         values = [
-            _map_leaves(function, *leaves, n_songs=n_songs)
+            map_leaves(function, *leaves, n_songs=n_songs)
             for leaves in zip(encoded, *others, strict=True)
         ]
         return type(encoded)(*values) if hasattr(encoded, "_fields") else type(encoded)(values)

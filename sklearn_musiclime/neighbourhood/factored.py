@@ -4,10 +4,8 @@ Most multimodal models encode audio and lyrics separately and join them late. To
 neighbourhood of n audio masks and m lyric masks such a model needs n + m encodings, although its
 head, which joins the encodings, scores up to n x m combinations. Recognised as factored are:
 
-- estimators with the methods ``encode_audio(column)``, ``encode_lyrics(column)`` and
-  ``predict_encoded(audio, lyrics)``. Encodings are arrays, sparse arrays, tensors or DataFrames
-  with one row for each song, or tuples, lists and dicts of these; ``predict_encoded`` gets them in
-  the same form;
+- estimators with the three methods of the protocol below, which
+  :class:`~sklearn_musiclime.TorchModel` makes of modules in torch;
 - scikit-learn pipelines whose first step is a :class:`~sklearn.compose.ColumnTransformer` with
   branches that read one of the two columns each, or a :class:`~sklearn.pipeline.FeatureUnion` of
   such transformers;
@@ -18,6 +16,62 @@ head, which joins the encodings, scores up to n x m combinations. Recognised as 
 The model's own code joins the encodings of the branches, so `set_output`, names, types and
 containers are those of the model (see :mod:`~sklearn_musiclime.neighbourhood.apart`). Every other
 model is a black box, and ``explanation.settings["model"]`` says why.
+
+The protocol of a factored model, beside ``predict_proba`` or ``predict`` of whole songs:
+
+``encode_audio(column)``
+    `column` is a Series of n_songs audio cells, as X has them (paths, arrays, dictionaries; see
+    :mod:`sklearn_musiclime.songs`): whole songs, or perturbed ones at the model's
+    ``sampling_rate``. Returns an *encoding*: n_songs rows, row i being that of cell i, in any of
+    these forms:
+
+    ==========================  ====================================================================
+    array or tensor             of shape (n_songs, ...), such as vectors (n_songs, n_dimensions) or
+                                sequences (n_songs, n_steps, n_dimensions); tensors stay on their
+                                device
+    sparse array, DataFrame     of n_songs rows
+    tuple, list, dict of these  such as ``(sequence, mask)`` with a mask (n_songs, n_steps); also
+                                with texts, numbers and None in it, which are the same for all songs
+    ==========================  ====================================================================
+
+    Row i must depend on cell i alone. One call gets a batch of the masks of a song, and the
+    encodings of batches are concatenated, so n_steps has to be the same for all audio of a length.
+``encode_lyrics(column)``
+    The same for a Series of n_songs texts. All lyric masks of a song come in one call, or in
+    halves of it if memory runs out.
+``predict_encoded(audio, lyrics)``
+    The head. Gets rows of both encodings, picked and repeated, in the same form and with equally
+    many rows n: row i is the i-th combination. Returns scores, (n, n_outputs), what
+    ``predict_proba`` (of an estimator with ``classes_``) or ``predict`` returns for whole songs.
+    n is such that encodings take 64 MiB at most.
+``encode_columns(X)``, optional
+    For heads that read further columns of X: gets one song in the container of X, and returns an
+    encoding of it with one row. ``predict_encoded`` gets it, repeated, as third argument. Such
+    columns are the song's in all of its combinations; if they are explained themselves, the model
+    is a black box.
+
+Whole songs have to get the same scores as their encodings. This is checked on each song; a model
+that breaks it is treated as a black box, with a warning.
+
+>>> import numpy as np
+>>> from sklearn_musiclime import MusicLimeExplainer
+>>> class Model:
+...     def encode_audio(self, column):
+...         return np.array([[np.abs(waveform).mean()] for waveform in column])
+...
+...     def encode_lyrics(self, column):
+...         return np.array([[text.split().count("love")] for text in column])
+...
+...     def predict_encoded(self, audio, lyrics):
+...         return audio + audio * lyrics
+...
+...     def predict(self, X):
+...         return self.predict_encoded(self.encode_audio(X[:, 0]), self.encode_lyrics(X[:, 1]))
+>>> songs = np.empty((1, 2), dtype=object)
+>>> songs[0] = [np.ones(22050, dtype=np.float32), "all you need is love"]
+>>> explainer = MusicLimeExplainer(Model(), separator=None, random_state=0).fit(songs)
+>>> explainer.explain(songs)[0].settings["model"]
+'factored'
 """
 
 from __future__ import annotations

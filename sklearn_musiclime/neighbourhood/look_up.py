@@ -73,8 +73,9 @@ class EncodedEstimator:
         The estimator. It answers for all attributes but those that score or transform songs.
     tables : dict of int to encoding
         Encodings of all branches, by their numbers.
-    numbers : dict of str to int
-        Numbers of the estimator's encodings of "audio" and "lyrics".
+    numbers : dict of str or None to int
+        Numbers of the estimator's encodings of "audio" and "lyrics", and of None: that of further
+        columns, which has one row for all songs.
     columns : dict of str to int
         Positions of "audio" and "lyrics" in X.
     """
@@ -83,7 +84,7 @@ class EncodedEstimator:
         self,
         estimator: Any,
         tables: dict[int, Any],
-        numbers: dict[Modality, int],
+        numbers: dict[Modality | None, int],
         columns: dict[str, int],
     ):
         self.estimator = estimator
@@ -109,6 +110,9 @@ class EncodedEstimator:
             else None
             for modality in MODALITIES
         ]
+        if None in self.numbers:
+            beside = self.tables[self.numbers[None]]
+            encoded.append(pick_rows(beside, np.zeros(len(X), dtype=np.intp)))
         return self.estimator.predict_encoded(*encoded)
 
 

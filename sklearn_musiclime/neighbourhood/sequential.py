@@ -14,7 +14,12 @@ The upper bound is there because errors that are estimated from small samples ar
 
 
 def n_more_samples(
-    neighbourhood: Neighbourhood, error: float, tol: float, max_samples: int
+    neighbourhood: Neighbourhood,
+    error: float,
+    tol: float,
+    max_samples: int,
+    *,
+    n_left: int | None = None,
 ) -> int | tuple[int, int] | None:
     """Choose the number of samples of the next draw, to reach a given error.
 
@@ -31,13 +36,16 @@ def n_more_samples(
     max_samples : int
         Largest number of samples in all draws together; in a crossed design, of audio masks and
         lyric masks together.
+    n_left : int or None, default=None
+        Number of combinations that may still be scored, in a crossed design; 2 or more for each
+        mask. None: no bound.
 
     Returns
     -------
     int, (int, int) or None
         Number of samples to draw; in a crossed design, of audio masks and of lyric masks (2 for a
-        complete side, which stays as it is). None if `max_samples` is reached, or all masks were
-        drawn.
+        complete side, which stays as it is). None if `max_samples` or `n_left` is reached, or all
+        masks were drawn.
 
     Examples
     --------
@@ -61,6 +69,11 @@ def n_more_samples(
         n_more = int(n_drawn * factor)
         return n_more - n_more % 2 if n_more >= 4 else None
     n_more = np.maximum((drawn * factor).astype(int) // 2 * 2, 4)
+    if n_left is not None:
+        most = n_left // 4 * 2
+        if most < max(4, drawn[~sampled].max(initial=0)):
+            return None
+        n_more = np.minimum(n_more, most)
     if n_drawn + n_more[sampled].sum() > max_samples:
         return None
     return tuple(np.where(sampled, n_more, 2).tolist())
