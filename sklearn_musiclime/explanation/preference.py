@@ -21,9 +21,9 @@ class Preference(PreferenceResult):
     difference : float
         The model's score of the first song less that of the second.
     masks_are_shared : bool
-        Whether both songs were explained with the same masks, as they are with the same seed, text,
-        length and names of sources. Intervals of components of both songs are then upper bounds,
-        which different seeds make smaller.
+        Whether both songs were explained with the same random masks, as they are with the same
+        seed, text, length and names of sources. Intervals of components of both songs are then
+        upper bounds, which different seeds make smaller.
     """
 
     def _repr_html_(self) -> str:

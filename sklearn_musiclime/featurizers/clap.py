@@ -134,18 +134,21 @@ class ClapTextEmbedder(Embedder):
     def _embed(self, model: ClapModel, texts: list[str]) -> np.ndarray:
         network: Any = model  # torch declares the parts of a module as tensors
 
+        # Positions of RoBERTa, CLAP's text model, are counted from its padding token's on.
+        config = network.config.text_config
+        most = config.max_position_embeddings - config.pad_token_id - 1
+        most = int(min(most, self.tokenizer.model_max_length))
+
         def encode(batch: list[str]) -> np.ndarray:
-            inputs = self.tokenizer(batch, padding=True, return_tensors="pt").to(network.device)
-            pooled = network.text_model(**inputs).pooler_output
+            inputs = self.tokenizer(
+                batch, padding=True, truncation=True, max_length=most, return_tensors="pt"
+            )
+            pooled = network.text_model(**inputs.to(network.device)).pooler_output
             projected = network.text_projection(pooled)
             unit = projected / projected.norm(dim=-1, keepdim=True)
             return unit.float().cpu().numpy()
 
-        # Positions of RoBERTa, CLAP's text model, are counted from its padding token's on.
-        config = network.config.text_config
-        n_tokens = config.max_position_embeddings - config.pad_token_id - 1
-        n_tokens = min(n_tokens, self.tokenizer.model_max_length)
-        n_tokens -= self.tokenizer.num_special_tokens_to_add()
-        window = TextWindow(token_counter(self.tokenizer), int(n_tokens), self.long)
+        n_tokens = most - self.tokenizer.num_special_tokens_to_add()
+        window = TextWindow(token_counter(self.tokenizer), n_tokens, self.long)
         with _torch.inference():
             return encode_texts(texts, encode, window, self.batch_size)

@@ -27,6 +27,7 @@ from sklearn_musiclime.fusion.towers import (
     text_vectors,
     unit_length,
 )
+from sklearn_musiclime.neighbourhood.apart import is_cheap
 from sklearn_musiclime.neighbourhood.rates import find_sampling_rate
 from sklearn_musiclime.songs import SongTable
 
@@ -397,6 +398,13 @@ class SimilarityModel(BaseEstimator):
         if self.output == "probability":
             return softmax(self.logit_scale * similarities, axis=1)
         return pd.DataFrame(similarities, columns=list(self.prompts or ()))
+
+    @property
+    def cheap_modalities(self) -> tuple[str, ...]:
+        """Modalities of which thousands of songs are encoded in about a second."""
+        reads = {"audio": is_cheap(self.audio_encoder)}
+        reads["lyrics"] = not self._reads_lyrics or is_cheap(self.text_encoder)
+        return tuple(modality for modality, are_cheap in reads.items() if are_cheap)
 
     def __sklearn_clone__(self) -> Self:
         return type(self)(**self.get_params(deep=False))

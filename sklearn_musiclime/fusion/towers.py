@@ -44,7 +44,7 @@ def check_tower(tower: Any, name: str) -> None:
             f"{name} must be a function, a torch module or a fitted transformer, got "
             f"{type(tower).__name__}"
         )
-    if isinstance(tower, BaseEstimator):
+    if isinstance(tower, BaseEstimator) and hasattr(tower, "fit"):
         try:
             check_is_fitted(tower)
         except NotFittedError as error:

@@ -7,8 +7,8 @@ query, count with the difference of their weights.
 Standard errors of independent masks add in squares. Two songs of the same length and with the same
 text that were explained with the same seed have the same masks, however, and their errors go
 together in a way that the two explanations don't tell. The error of a component of both is then at
-most the sum of its two errors, which is what the tables give. Explained with different seeds, the
-songs have independent masks and a smaller error.
+most the sum of its two errors, which is what the tables give; mostly it is far smaller. With
+different seeds the masks are independent, and the error that is told is smaller.
 """
 
 from __future__ import annotations
@@ -72,9 +72,10 @@ class PreferenceResult:
 
     @property
     def masks_are_shared(self) -> bool:
-        """Whether both songs were explained with the same masks."""
+        """Whether both songs were explained with the same random masks."""
         first, second = (e.settings.get("masks") for e, _ in self._sides)
-        return first is not None and first == second
+        is_exact = not (self.first.std_err.any() or self.second.std_err.any())
+        return first is not None and first == second and not is_exact
 
     def to_frame(self, *, interval: float = CONFIDENCE_LEVEL) -> pd.DataFrame:
         """Return a table of the components of both songs and what they add to the difference.
