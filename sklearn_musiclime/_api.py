@@ -17,6 +17,7 @@ from sklearn_musiclime.explanation import GlobalExplanation, LocalExplanation
 from sklearn_musiclime.featurizers import AudioEmbedder, LyricsEmbedder, SpectralStatistics
 from sklearn_musiclime.fusion import (
     LateFusionClassifier,
+    SimilarityModel,
     TorchModel,
     TransformerFusionClassifier,
     make_fusion_pipeline,
@@ -37,6 +38,7 @@ __all__ = [
     "LyricLineSegmenter",
     "LyricsEmbedder",
     "MusicLimeExplainer",
+    "SimilarityModel",
     "SpectralStatistics",
     "StemSeparator",
     "StructureSegmenter",

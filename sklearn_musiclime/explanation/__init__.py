@@ -62,5 +62,6 @@ from sklearn_musiclime.explanation.collection import Explanations
 from sklearn_musiclime.explanation.global_ import GlobalExplanation
 from sklearn_musiclime.explanation.grouping import group_words
 from sklearn_musiclime.explanation.local import LocalExplanation
+from sklearn_musiclime.explanation.preference import Preference
 
-__all__ = ["Explanations", "GlobalExplanation", "LocalExplanation", "group_words"]
+__all__ = ["Explanations", "GlobalExplanation", "LocalExplanation", "Preference", "group_words"]

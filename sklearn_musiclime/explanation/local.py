@@ -7,6 +7,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sklearn_musiclime.explanation.preference import Preference
 from sklearn_musiclime.report.html import local_summary
 from sklearn_musiclime.report.notebook import show_page
 from sklearn_musiclime.report.page import local_page, write_local_page
@@ -132,6 +133,69 @@ class LocalExplanation(LocalResult):
             The HTML file.
         """
         return write_local_page(self, path, fills)
+
+    def rather_than(
+        self,
+        other: LocalExplanation,
+        label: Hashable | None = None,
+        *,
+        other_label: Hashable | None = None,
+    ) -> Preference:
+        """Explain why this song has a higher score than another: the difference of both.
+
+        The words of a query that both songs were compared with have the difference of their weights
+        and errors that add in squares. With the same masks for both songs, errors are upper bounds:
+        explain the songs with different seeds, so that they are independent.
+
+        Parameters
+        ----------
+        other : LocalExplanation
+            Explanation of the other song, by an explainer with the same settings.
+        label : label or None, default=None
+            The label that is compared. None: the first of this explanation.
+        other_label : label or None, default=None
+            The label of the other song. None: `label`.
+
+        Returns
+        -------
+        Preference
+            Tables of components, of interactions and of what each modality carries.
+
+        Raises
+        ------
+        ValueError
+            A label was not explained, or the explanations have different settings.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn_musiclime import MusicLimeExplainer, UniformSegmenter
+        >>> def likes_loud(X):  # if it is asked for
+        ...     return [("loud" in query) * float(np.std(y)) for y, query in X]
+        >>> songs = np.empty((2, 2), dtype=object)
+        >>> songs[0] = [np.sin(np.arange(2000.0)), "a loud song"]
+        >>> songs[1] = [np.sin(np.arange(2000.0)) / 4, "a loud song"]
+        >>> explainer = MusicLimeExplainer(
+        ...     likes_loud, separator=None, segmenter=UniformSegmenter(1), kernel_width=np.inf
+        ... )
+        >>> first, second = explainer.fit(songs).explain(songs)
+        >>> preference = first.rather_than(second)
+        >>> preference.top(3)[["component", "song", "weight"]].round(2)
+          component    song  weight
+        0     mix@0   first    0.35
+        1      loud    both    0.27
+        2     mix@0  second   -0.09
+        >>> preference.modality_parts().round(2)
+                  first  second  difference
+        modality
+        audio      0.00    0.00        0.00
+        lyrics     0.00    0.00        0.00
+        together   0.71    0.18        0.53
+        neither    0.00    0.00        0.00
+        score      0.71    0.18        0.53
+        """
+        label = self.labels[0] if label is None else label
+        return Preference(self, other, label, label if other_label is None else other_label)
 
     def save(self, path: str | PathLike[str]) -> None:
         """Save the explanation to a JSON file, and its waveforms to an ``.npz`` file beside it.

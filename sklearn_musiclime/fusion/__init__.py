@@ -1,4 +1,4 @@
-"""Multimodal classifiers, which combine the audio and the lyrics of songs.
+"""Multimodal models, which combine the audio and the lyrics of songs.
 
 How to choose:
 
@@ -9,6 +9,8 @@ How to choose:
 - :class:`TransformerFusionClassifier` fine-tunes an audio transformer and a text transformer
   together. It is the model of the MusicLIME paper, for many songs and a GPU.
 - :class:`TorchModel` is for a model in torch that was trained elsewhere: two encoders and a head.
+- :class:`SimilarityModel` trains nothing: it compares audio with texts by towers that are trained
+  already, such as CLAP's, for retrieval and zero-shot tagging.
 
 All have one branch per modality, so an explanation encodes each distinct perturbed audio and each
 distinct perturbed lyrics once. The exception is :class:`TransformerFusionClassifier` with
@@ -31,11 +33,13 @@ probabilities (``benchmarks/results/models.json``).
 from sklearn_musiclime.fusion.early import make_fusion_pipeline
 from sklearn_musiclime.fusion.late import LateFusionClassifier
 from sklearn_musiclime.fusion.modality import compare_modalities, only
+from sklearn_musiclime.fusion.similarity import SimilarityModel
 from sklearn_musiclime.fusion.torch_model import TorchModel
 from sklearn_musiclime.fusion.transformer import TransformerFusionClassifier
 
 __all__ = [
     "LateFusionClassifier",
+    "SimilarityModel",
     "TorchModel",
     "TransformerFusionClassifier",
     "compare_modalities",

@@ -56,7 +56,8 @@ class Encoder:
         branch's number.
     is_cheap : bool, default=False
         Whether thousands of songs take about a second. True of branches of scikit-learn's
-        transformers, and of those with an attribute ``is_cheap`` that is True.
+        transformers, of those with an attribute ``is_cheap`` that is True, and of the modalities in
+        the attribute ``cheap_modalities`` of an estimator with ``encode_audio`` and the like.
     """
 
     modality: Modality | None
@@ -208,9 +209,9 @@ class _Taking:
             looking_up.append((name, look_up, selection))
         for modality, recorders in new.items():
             if recorders:
-                is_cheap = all(_is_cheap(recorder.transformer) for _, recorder, _ in recorders)
+                are_cheap = all(is_cheap(recorder.transformer) for _, recorder, _ in recorders)
                 encoder = _BranchEncoder(columns, recorders)
-                self.encoders.append(Encoder(modality, encoder, is_cheap))
+                self.encoders.append(Encoder(modality, encoder, are_cheap))
         return _shallow_copy(columns, transformers_=looking_up, n_jobs=None)
 
     def _places(self) -> list[tuple[Modality, int]]:
@@ -233,7 +234,8 @@ class _Taking:
             numbers[modality] = number
             name = BESIDE if modality is None else f"encode_{modality}"
             encode = _MethodEncoder(getattr(model, name), modality or "columns", at, number)
-            self.encoders.append(Encoder(modality, encode))
+            are_cheap = modality in getattr(model, "cheap_modalities", ())
+            self.encoders.append(Encoder(modality, encode, are_cheap))
         kind = EncodedClassifier if hasattr(model, "classes_") else EncodedRegressor
         return kind(model, self.tables, numbers, self.song.columns)
 
@@ -323,10 +325,21 @@ class _MethodEncoder:
         return {self._number: own_encoding(self._encode(given), self._name, len(songs))}
 
 
-def _is_cheap(transformer: Any) -> bool:
+def is_cheap(transformer: Any) -> bool:
+    """Return whether a branch takes about a second for thousands of songs, as far as is known.
+
+    Parameters
+    ----------
+    transformer : transformer or str
+        The branch.
+
+    Returns
+    -------
+    bool
+    """
     if isinstance(transformer, (Pipeline, FeatureUnion)):
         members = getattr(transformer, "steps", None) or transformer.transformer_list
-        return all(_is_cheap(member) for _, member in members)
+        return all(is_cheap(member) for _, member in members)
     if transformer is None or isinstance(transformer, str):  # "passthrough", "drop"
         return True
     if hasattr(transformer, "is_cheap"):
