@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
@@ -15,11 +16,14 @@ from sklearn_musiclime._runtime.progress import tqdm
 from sklearn_musiclime._version import __version__
 from sklearn_musiclime.components.separation import read_beside
 from sklearn_musiclime.explanation import LocalExplanation
+from sklearn_musiclime.results.record.rows import RecordKey, json_of, song_rows
+from sklearn_musiclime.results.summaries import n_masks
 from sklearn_musiclime.songs import SongTable
+from sklearn_musiclime.songs.run import CACHED, NEW, RECORDED
 
 NOT_DECISIVE = (
-    "model", "memory", "n_jobs", "verbose", "batch_size", "random_state", "sampling_rate",
-    "audio_column", "lyrics_column", "word_times_column",
+    "model", "memory", "memory_keeps", "n_jobs", "verbose", "batch_size", "random_state",
+    "sampling_rate", "audio_column", "lyrics_column", "word_times_column",
 )  # fmt: skip
 """Parameters left out of the cache key: they change no result, or are hashed in another form."""
 
@@ -39,6 +43,12 @@ class Outcome(NamedTuple):
         How the model was scored: "factored", or "black box" with the reason.
     notes : dict of str to str
         Warnings by topic, to be issued once for all songs.
+    came : {"new", "cached", "recorded"}
+        Where the explanation came from.
+    seconds : float
+        Seconds that it took.
+    n_calls : int
+        Calls of the model that it took, when it was made.
     """
 
     result: Any
@@ -46,6 +56,9 @@ class Outcome(NamedTuple):
     name: str
     way: str
     notes: dict[str, str]
+    came: str = NEW
+    seconds: float = 0.0
+    n_calls: int = 0
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -68,6 +81,9 @@ class KeptExplanations:
         Function applied to each explanation. None: the explanation itself is returned.
     needs_waveforms : bool
         Whether the components of explanations need their waveforms.
+    record : RecordKey or None
+        What a record holds: songs in it are not explained, and the result of the others are their
+        rows, instead of the value of `finish`. None: there is no record.
     """
 
     explainer: SongExplainer
@@ -77,6 +93,7 @@ class KeptExplanations:
     provenance: dict[str, Any] = field(default_factory=dict)
     finish: Callable[[LocalExplanation], Any] | None = None
     needs_waveforms: bool = True
+    record: RecordKey | None = None
 
     def __call__(
         self,
@@ -99,29 +116,59 @@ class KeptExplanations:
         Returns
         -------
         Outcome
+            Without a result if the song is recorded.
+
+        Raises
+        ------
+        ValueError
+            The song is not what it was when it was recorded.
         """
+        begin = time.monotonic()
         parallel = parallel or StreamingParallel(1)
         progress = tqdm(disable=True) if progress is None else progress
-        digest = identify(self.key is not None, self.version, song=table.content(0))
-        key, kept = None, None
+        is_needed = self.key is not None or self.record is not None
+        digest = identify(is_needed, self.version, song=table.content(0))
+        beside = read_beside(self.explainer.separator, table.path(0)) if is_needed else None
+        content = digest if beside is None else fingerprint(digest, beside, version=self.version)
+        if self.record is not None and self._is_recorded(table, content):
+            return Outcome(None, None, table.name(0), "recorded", {}, RECORDED)
+        key, kept, came = None, None, NEW
         notes: dict[str, str] = {}
         if self.key is not None:
-            beside = read_beside(self.explainer.separator, table.path(0))
             key = fingerprint(self.key, digest, beside, version=self.version)
             kept = self.cache.find("explanation", key)
         if kept is not None:
-            explanation = self._as_of(kept, table)
+            explanation, came = self._as_of(kept, table), CACHED
         else:
             explanation, notes = self.explainer.explain(table, parallel, progress)
-            time = datetime.now(UTC).isoformat(timespec="seconds")
-            about = self.provenance | {"song_digest": digest, "time": time}
+            now = datetime.now(UTC).isoformat(timespec="seconds")
+            about = self.provenance | {"song_digest": digest, "time": now}
             explanation = replace(explanation, settings=dict(explanation.settings) | about)
             if key is not None:
                 bare = explanation.components.without_waveforms()
                 self.cache.keep("explanation", key, replace(explanation, components=bare))
-        result = explanation if self.finish is None else self.finish(explanation)
-        way = explanation.settings["model"]
-        return Outcome(result, self.cache.trouble, table.name(0), way, notes)
+        if self.record is not None:
+            digest = self.record.settings_digest
+            result: Any = song_rows(explanation, song_digest=content, settings_digest=digest)
+        else:
+            result = explanation if self.finish is None else self.finish(explanation)
+        settings = explanation.settings
+        seconds = time.monotonic() - begin
+        return Outcome(
+            result, self.cache.trouble, table.name(0), settings["model"], notes, came, seconds,
+            sum(n_masks(settings)),
+        )  # fmt: skip
+
+    def _is_recorded(self, table: SongTable, digest: str | None) -> bool:
+        assert self.record is not None
+        track_id = table.track_id(0)
+        known = self.record.songs.get(json_of(track_id))
+        if known not in (None, digest):
+            raise ValueError(
+                f"the song {track_id!r} of X is another one than the song {track_id!r} of the "
+                "record; give X an index that tells songs apart, or out= another name"
+            )
+        return known is not None
 
     def _as_of(self, kept: LocalExplanation, table: SongTable) -> LocalExplanation:
         """Return a cached explanation with the title, row and waveforms of a song of this X."""
@@ -168,7 +215,7 @@ def result_key(
     parameters: Mapping[str, Any],
     model_digest: str | None,
     labels: Any,
-    seed: int,
+    seed: int | None,
     sampling_rate: float,
     background: Any = None,
 ) -> str:
@@ -182,8 +229,8 @@ def result_key(
         Hash of the fitted model.
     labels : object
         The labels to explain, as they were given.
-    seed : int
-        Seed of the masks.
+    seed : int or None
+        Seed of the masks. None: any.
     sampling_rate : float
         Rate, in Hz, at which songs are perturbed.
     background : DataFrame or None, default=None

@@ -63,6 +63,7 @@ CONSTRAINTS: dict[str, Any] = {
     "word_times_column": [Hashable],
     "batch_size": [Interval(Integral, 1, None, closed="left"), StrOptions({"auto"})],
     "memory": [str, PathLike, HasMethods("cache"), None],
+    "memory_keeps": [StrOptions({"all", "explanations", "sources"})],
     "cache_version": [str, Integral, None],
     "n_jobs": [Integral, None],
     "random_state": ["random_state"],

@@ -2,14 +2,18 @@
 
 Long, because half of it is the description and the assignment of parameters, which scikit-learn
 wants in one class. What is done to songs is in :mod:`~sklearn_musiclime._explain_all` (many songs),
+:mod:`~sklearn_musiclime._explain_corpus` (what is made of them),
 :mod:`~sklearn_musiclime._explain_kept` (their cache) and :mod:`~sklearn_musiclime._explain_one`
 (one song).
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Iterator, Sequence
+import reprlib
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
+from os import PathLike
 from typing import Any, ClassVar, Literal, Self
 
 import numpy as np
@@ -22,8 +26,9 @@ from sklearn.utils import check_random_state
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted, validate_data
 
-from sklearn_musiclime._explain_all import explain_songs
-from sklearn_musiclime._explain_kept import KeptExplanations, identify, result_key
+from sklearn_musiclime._explain_all import SongRun
+from sklearn_musiclime._explain_corpus import Corpus, Target
+from sklearn_musiclime._explain_kept import NOT_DECISIVE, KeptExplanations, identify, result_key
 from sklearn_musiclime._explain_one import SongExplainer
 from sklearn_musiclime._parameters import CONSTRAINTS, check_parameters
 from sklearn_musiclime._runtime.cache import ResultCache
@@ -44,12 +49,13 @@ from sklearn_musiclime.neighbourhood import (
     check_labels,
     find_sampling_rate,
 )
-from sklearn_musiclime.results.aggregation import Aggregator
 from sklearn_musiclime.results.matrix import MatrixColumns
+from sklearn_musiclime.results.precision import SONG_COST
+from sklearn_musiclime.results.record.columns import pyarrow
+from sklearn_musiclime.results.record.writing import RecordWriter
 from sklearn_musiclime.results.summaries import (
     DEFAULT_N_SEGMENTS,
     Renaming,
-    SongSummary,
     renamer,
     summarise,
 )
@@ -208,6 +214,10 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         (see :func:`~sklearn_musiclime._runtime.fingerprint.fingerprint`). A model that is loaded
         from a file, or fitted again in the same way, has the same key. Workers on other machines
         must have access to the folder.
+    memory_keeps : {"all", "explanations", "sources"}, default="all"
+        What `memory` keeps. Sources take four bytes a sample and source (a song of three minutes
+        in two sources: 32 MB), explanations some ten kilobytes. With "explanations", a song
+        whose settings change is separated anew; with "sources", it is explained anew.
     cache_version : str, int or None, default=None
         Version of those parts of the model, separator, segmenter or regressor that can't be hashed:
         a remote service, a handle without content, a directory of files. Change it whenever one of
@@ -307,6 +317,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         word_times_column: str = "word_times",
         batch_size: int | str = "auto",
         memory: str | Memory | None = None,
+        memory_keeps: str = "all",
         cache_version: str | int | None = None,
         n_jobs: int | None = None,
         random_state: int | np.random.RandomState | None = None,
@@ -344,6 +355,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         self.word_times_column = word_times_column
         self.batch_size = batch_size
         self.memory = memory
+        self.memory_keeps = memory_keeps
         self.cache_version = cache_version
         self.n_jobs = n_jobs
         self.random_state = random_state
@@ -438,9 +450,9 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
             A label is unknown; the model returned NaN or a wrong shape; the model scores a row of X
             differently from the song composed of all its components; or all songs failed.
         """
-        failures: list[Failure] = []
-        found = list(self._explanations(X, labels, on_error=on_error, failures=failures))
-        return Explanations(found, failure_frame(failures))
+        run = self._run(X, labels, on_error=on_error)
+        found = list(run.results())
+        return Explanations(found, failure_frame(run.failures), run.report)
 
     def explain_global(
         self,
@@ -453,6 +465,9 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         sources: Renaming = None,
         on_error: str = "raise",
         keep_explanations: bool = False,
+        out: str | PathLike[str] | None = None,
+        precision: float | None = None,
+        song_cost: float = SONG_COST,
     ) -> GlobalExplanation:
         """Explain songs and aggregate their explanations by class.
 
@@ -482,15 +497,39 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         keep_explanations : bool, default=False
             Whether to keep the local explanations, with their waveforms, in the attribute
             ``explanations`` of the result.
+        out : path-like or None, default=None
+            Record of the explanations, written while songs finish: one file if the name ends in
+            ".parquet", else a folder of parts. Songs that it holds are not explained again, so that
+            a run that was killed goes on where it stopped, without `memory` too. A record has one
+            model and one set of parameters, and X needs an index that tells songs apart. Needs
+            pyarrow. See :mod:`sklearn_musiclime.results.record`. None: no record.
+        precision : float or None, default=None
+            Standard error of the importances that is enough, relative to the largest importance of
+            a class. Songs are explained in a random order until it is reached, each with as many
+            masks as is best for that, at most `n_samples`, as the variances of the first songs
+            tell: see :mod:`sklearn_musiclime.results.precision`. ``run.notes`` of the result tells
+            what was done and saved. None: all songs, with `n_samples` masks each.
+        song_cost : float, default=25
+            With `precision`: what a song costs before its first mask, such as its separation, in
+            the time of as many masks. The dearer a song, the more masks it gets.
 
         Returns
         -------
         GlobalExplanation
+            Its attribute ``run`` is the report of the run
+            (:class:`~sklearn_musiclime.songs.run.RunReport`).
 
         Raises
         ------
-        InvalidSongError, ValueError
+        ImportError
+            With `out`: pyarrow is not installed.
+        InvalidSongError
             As :meth:`explain`.
+        OSError
+            With `out`: it can't be written to, or another run does.
+        ValueError
+            As :meth:`explain`; or the record at `out` is of other settings, or of other songs with
+            the same labels.
         """
         for names in (words, sources):
             renamer(names)  # raises for what can't rename, before the long work
@@ -498,31 +537,46 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
             raise ValueError(f"n_segments must be at least 1, got {n_segments!r}")
         if groups is not None and len(groups) != len(X):
             raise ValueError(f"{len(groups)} groups for {len(X)} songs")
+        if precision is not None and not (0 < precision < 1 and song_cost > 0):
+            raise ValueError(
+                "precision must be between 0 and 1 and song_cost above 0, got "
+                f"{precision!r} and {song_cost!r}"
+            )
+        if precision is not None and self.tol is not None:
+            raise ValueError("precision chooses the masks of each song, and so does tol; give one")
+        if out is not None and keep_explanations:
+            raise ValueError(
+                "out= does not explain songs again that it holds, so that keep_explanations=True "
+                "can't be had with it; memory= keeps explanations"
+            )
+        if out is not None:
+            pyarrow()  # raises if it is not installed
+        run = self._run(
+            X,
+            labels,
+            needs_waveforms=keep_explanations,
+            on_error=on_error,
+            is_recorded=out is not None,
+        )
         reduce = partial(
             summarise,
             n_segments=n_segments or self._n_segment_columns(),
             words=words,
             sources=sources,
         )
-        aggregator = Aggregator(groups, in_order=True)
-        failures: list[Failure] = []
-        kept: list[LocalExplanation] = []
-        for summary, explanation in self._explanations(
-            X,
-            labels,
-            finish=partial(_reduced, reduce=reduce, keep=keep_explanations),
-            needs_waveforms=keep_explanations,
-            on_error=on_error,
-            failures=failures,
-        ):
-            aggregator.add(summary)
-            if keep_explanations:
-                kept.append(explanation)
-        return GlobalExplanation.from_aggregate(
-            aggregator.result(),
-            failures=failure_frame(failures),
-            explanations=kept if keep_explanations else None,
-        )
+        target = None
+        if precision is not None:
+            target = Target(
+                precision=precision,
+                song_cost=song_cost,
+                seed=run.task.explainer.seed,
+                with_masks=self._with_masks,
+            )
+        corpus = Corpus(run=run, summarise=reduce, groups=groups, target=target)
+        if out is None:
+            return corpus.explain(keep=keep_explanations)
+        digest, settings = self._record_settings(run, precision, song_cost)
+        return corpus.record(RecordWriter(out, settings_digest=digest, settings=settings))
 
     def transform(self, X: Any) -> np.ndarray:
         """Explain songs and return the weights of their predicted labels in a matrix.
@@ -559,7 +613,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         check_is_fitted(self)
         columns = self._matrix_columns()
         matrix = np.zeros((len(X), len(columns.names)))
-        for row, explanation in enumerate(self._explanations(X, needs_waveforms=False)):
+        for row, explanation in enumerate(self._explanations(X)):
             matrix[row] = columns.matrix_row(explanation)
         return matrix
 
@@ -661,9 +715,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
             masks that it was not fitted to: at most 1, and negative where the surrogate predicts
             worse than the mean score.
         """
-        return float(
-            np.mean([e.fidelity.mean() for e in self._explanations(X, needs_waveforms=False)])
-        )
+        return float(np.mean([e.fidelity.mean() for e in self._explanations(X)]))
 
     def get_metadata_routing(self) -> MetadataRouter:
         """Return the metadata routing: metadata of `fit` goes to the model's ``fit``.
@@ -709,17 +761,20 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
             beside=self._beside() if beside is None else beside,
         )
 
-    def _explanations(
+    def _explanations(self, X: Any) -> Iterator[LocalExplanation]:
+        """Yield the explanation of each song, without waveforms."""
+        return self._run(X, needs_waveforms=False).results()
+
+    def _run(
         self,
         X: Any,
         labels: Any = None,
         *,
-        finish: Callable[[LocalExplanation], Any] | None = None,
         needs_waveforms: bool = True,
         on_error: str = "raise",
-        failures: list[Failure] | None = None,
-    ) -> Iterator[Any]:
-        """Yield the explanation of each song that did not fail, passed through `finish`."""
+        is_recorded: bool = False,
+    ) -> SongRun:
+        """Check the songs of X, and return a run that explains them."""
         check_is_fitted(self)
         self._check_parameters()
         if on_error not in ("raise", "warn"):
@@ -728,7 +783,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         if known is not None:
             check_labels(labels, known)
         table = self._table(X)
-        failures = [] if failures is None else failures
+        failures: list[Failure] = []
         rows, notes = [], Notes()
         for row in range(len(table)):
             try:
@@ -742,27 +797,59 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         notes.warn()
         seed = int(check_random_state(self.random_state).randint(np.iinfo(np.int32).max))
         cache = ResultCache(self.memory)
-        is_kept = cache.is_kept and self.random_state is not None
-        model_digest = identify(is_kept, self.cache_version, model=self.model_)
+        is_kept = cache.is_kept and self.memory_keeps != "sources" and self.random_state is not None
+        model_digest = identify(is_kept or is_recorded, self.cache_version, model=self.model_)
         key = None
         if is_kept:
-            key = result_key(
-                self.get_params(deep=False), model_digest, labels, seed, self.sampling_rate_,
-                self._background(),
-            )  # fmt: skip
+            key = self._result_key(model_digest, labels, seed)
         task = KeptExplanations(
             explainer=self._song_explainer(cache, labels, seed),
             cache=cache,
             key=key,
             version=self.cache_version,
             provenance={"version": __version__, "model_digest": model_digest},
-            finish=finish,
             needs_waveforms=needs_waveforms,
         )
-        yield from explain_songs(
+        return SongRun(
             task, table, rows, failures,
             on_error=on_error, n_jobs=self.n_jobs, verbose=self.verbose,
         )  # fmt: skip
+
+    def _result_key(
+        self, model_digest: str | None, labels: Any, seed: int | None, **others: Any
+    ) -> str:
+        """Hash what results depend on, with `others` in the place of parameters."""
+        return result_key(
+            self.get_params(deep=False) | others, model_digest, labels, seed, self.sampling_rate_,
+            self._background(),
+        )  # fmt: skip
+
+    def _with_masks(
+        self, task: KeptExplanations, n_samples: int | tuple[int, int]
+    ) -> KeptExplanations:
+        """Return a task with another number of masks."""
+        one, key = task.explainer, task.key
+        if key is not None:
+            digest = task.provenance["model_digest"]
+            key = self._result_key(digest, one.labels, one.seed, n_samples=n_samples)
+        return replace(task, explainer=replace(one, n_samples=n_samples), key=key)
+
+    def _record_settings(
+        self, run: SongRun, precision: float | None, song_cost: float
+    ) -> tuple[str, dict[str, str]]:
+        """Return the hash of what a record depends on, and its parts as text."""
+        one, digest = run.task.explainer, run.task.provenance["model_digest"]
+        # Without a random_state any seed will do, so that such a run can go on, too.
+        seed = None if self.random_state is None else one.seed
+        key = self._result_key(digest, one.labels, seed)
+        parts = {"release": __version__, "model": digest, "labels": one.labels, "seed": seed}
+        if precision is not None:
+            key = fingerprint(key, precision, song_cost)
+            parts |= {"precision": precision, "song_cost": song_cost}
+        names = [name for name in self.get_params(deep=False) if name not in NOT_DECISIVE]
+        parts |= {name: getattr(self, name) for name in names}
+        parts["sampling_rate"] = self.sampling_rate_
+        return key, {name: reprlib.repr(value) for name, value in parts.items()}
 
     def _score_function(self) -> ScoreFunction:
         return ScoreFunction(self.model_, self.output_names, self.kind)
@@ -772,7 +859,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
     ) -> SongExplainer:
         """Return a SongExplainer with the fitted model and the parameters of this explainer."""
         separator = self.separator
-        if separator is not None and cache.is_kept:
+        if separator is not None and cache.is_kept and self.memory_keeps != "explanations":
             # A separator may hold a network, so it is hashed once instead of once per song.
             key = fingerprint(version=self.cache_version, separator=separator)
             separator = RecallingSeparator(separator, cache, key)
@@ -830,9 +917,3 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
 
     def _n_segment_columns(self) -> int:
         return getattr(self.segmenter, "fixed_n_segments", None) or DEFAULT_N_SEGMENTS
-
-
-def _reduced(
-    explanation: LocalExplanation, reduce: Callable, keep: bool
-) -> tuple[SongSummary, LocalExplanation | None]:
-    return reduce(explanation), explanation if keep else None

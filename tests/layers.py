@@ -27,6 +27,7 @@ FLOORS = (
     ("_explain_one", "_parameters"),
     ("_explain_kept",),
     ("_explain_all",),
+    ("_explain_corpus",),
     ("explainer",),
     ("metrics",),
     ("_api",),  # the names that are importable from the package,

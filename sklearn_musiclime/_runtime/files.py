@@ -17,7 +17,7 @@ from scipy.io import wavfile
 
 
 @contextmanager
-def replacing(*paths: str | PathLike[str]) -> Iterator[list[BinaryIO]]:
+def replacing(*paths: str | PathLike[str], durable: bool = False) -> Iterator[list[BinaryIO]]:
     """Open files that take the place of others once all of them are written.
 
     Whatever ends the writing before, an interrupt too, the earlier files stay as they were and
@@ -29,6 +29,9 @@ def replacing(*paths: str | PathLike[str]) -> Iterator[list[BinaryIO]]:
     *paths : path-like
         The files; they need not exist. A device or a pipe is written to as it is, and of a link the
         file that it points to is replaced.
+    durable : bool, default=False
+        Whether the files are on the disk, and not only with the system, before they take their
+        names: a power cut then leaves the earlier file or the new one, too.
 
     Yields
     ------
@@ -70,6 +73,9 @@ def replacing(*paths: str | PathLike[str]) -> Iterator[list[BinaryIO]]:
         try:
             yield files
             for file in files:
+                if durable:
+                    file.flush()
+                    os.fsync(file.fileno())
                 file.close()  # where a full disk may show first
         finally:
             for file in files:

@@ -8,6 +8,7 @@ import pandas as pd
 
 from sklearn_musiclime.explanation.local import LocalExplanation
 from sklearn_musiclime.songs.corpus import FAILURE_COLUMNS
+from sklearn_musiclime.songs.run import RunReport
 
 
 class Explanations(list[LocalExplanation]):
@@ -20,11 +21,17 @@ class Explanations(list[LocalExplanation]):
     failures : DataFrame or None, default=None
         The songs that failed. None: an empty table.
 
+    run : RunReport or None, default=None
+        Report of the run that made them.
+
     Attributes
     ----------
     failures : DataFrame
         The songs that failed, one per row, with columns ``row`` (position in X), ``track_id``
         (label in the index of X), ``title`` and ``reason``.
+    run : RunReport or None
+        What the run did and cost, see :class:`~sklearn_musiclime.songs.run.RunReport`. None: they
+        were not made by a run.
 
     Examples
     --------
@@ -45,6 +52,8 @@ class Explanations(list[LocalExplanation]):
         self,
         explanations: Iterable[LocalExplanation] = (),
         failures: pd.DataFrame | None = None,
+        run: RunReport | None = None,
     ):
         super().__init__(explanations)
+        self.run = run
         self.failures = pd.DataFrame(columns=FAILURE_COLUMNS) if failures is None else failures

@@ -49,6 +49,9 @@ class GlobalExplanation(GlobalResult):
         Songs that could not be explained: ``row``, ``track_id``, ``title``, ``reason``.
     explanations : list of LocalExplanation or None
         The local explanations, if they were kept.
+    run : RunReport or None
+        What the run that made it did and cost, see :class:`~sklearn_musiclime.songs.run.RunReport`.
+        None: it was not made by a run. It is not saved.
 
     See Also
     --------

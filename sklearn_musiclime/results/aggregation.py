@@ -90,6 +90,9 @@ class Aggregator:
     in_order : bool, default=False
         Whether songs are added in the order of their rows. If so, the interactions of a group are
         kept in memory only until its last row was added; otherwise until the end.
+    once : bool, default=False
+        Whether each row is added once. If so and without groups, no interactions are kept that
+        long, whatever the order.
 
     Raises
     ------
@@ -97,7 +100,13 @@ class Aggregator:
         `groups` is not one-dimensional.
     """
 
-    def __init__(self, groups: Sequence[Hashable] | None = None, *, in_order: bool = False):
+    def __init__(
+        self,
+        groups: Sequence[Hashable] | None = None,
+        *,
+        in_order: bool = False,
+        once: bool = False,
+    ):
         self._groups: np.ndarray | None = None
         if groups is not None:
             self._groups = of_row = np.asarray(groups)
@@ -109,6 +118,7 @@ class Aggregator:
             np.maximum.at(last_row, number, np.arange(len(number)))
             self._last_row = last_row[number]
         self._in_order, self._row = in_order, 0
+        self._is_alone = once and groups is None
         self._labels: dict[Hashable, int] = {}
         self._components: dict[Component, int] = {}
         self._titles: list[str] = []
@@ -174,7 +184,7 @@ class Aggregator:
             self._ends.append(len(self._columns))
             self._pairs.add(number, columns[summary.pairs], pair_weights, last_row)
         if self._pairs.is_full():
-            self._pairs.sum_up(row if self._in_order else 0)
+            self._pairs.sum_up(np.inf if self._is_alone else row if self._in_order else 0)
 
     def result(self) -> Aggregate:
         """Return the aggregate of the songs added so far.

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sklearn_musiclime._runtime.frames import as_series
 from sklearn_musiclime.components.decomposition import MODALITIES
 
 SHARES = ("audio", "lyrics", "interaction")
@@ -57,8 +58,8 @@ def pair_dataframe(
     name, modality = np.array(names, dtype=object), np.array(modalities, dtype=object)
     frame = pd.DataFrame(
         {
-            "first": name[pairs[:, 0]],
-            "second": name[pairs[:, 1]],
+            "first": as_series(name[pairs[:, 0]]),
+            "second": as_series(name[pairs[:, 1]]),
             "modalities": [" x ".join(pair) for pair in modality[pairs]],
             **columns,
         }
@@ -70,7 +71,4 @@ def pair_dataframe(
 
 def object_series(values: list[Any]) -> pd.Series:
     """Return a series of objects, one per value; a tuple stays one value."""
-    series = pd.Series([None] * len(values), dtype=object)
-    for i, value in enumerate(values):
-        series[i] = value
-    return series
+    return as_series(values).astype(object)

@@ -18,6 +18,7 @@ import numpy as np
 import pandas as pd
 
 from sklearn_musiclime._runtime.files import replacing
+from sklearn_musiclime._runtime.frames import as_series
 from sklearn_musiclime.results.reading import (
     Record,
     Shape,
@@ -158,7 +159,7 @@ class Document(Record):
         """
         if self.version < 3:
             return pd.Series(rows)
-        return pd.Series(as_labels(saved, saved.items("track_id"), "track_id"))
+        return as_series(as_labels(saved, saved.items("track_id"), "track_id"))
 
 
 def as_labels(document: Record, values: list[Any], name: str = "labels") -> list[Hashable]:

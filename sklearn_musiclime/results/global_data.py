@@ -6,12 +6,14 @@ import re
 from collections import Counter
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from os import PathLike
 from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 import scipy.sparse
 
+from sklearn_musiclime._runtime.frames import as_index, as_series
 from sklearn_musiclime.components.decomposition import MODALITIES
 from sklearn_musiclime.results.aggregation import (
     Aggregate,
@@ -24,8 +26,10 @@ from sklearn_musiclime.results.intervals import Jackknife
 from sklearn_musiclime.results.joining import with_columns
 from sklearn_musiclime.results.local import LocalResult
 from sklearn_musiclime.results.ordering import in_order, label_order
-from sklearn_musiclime.results.summaries import Component, Renaming, summarise
+from sklearn_musiclime.results.record.reading import read_songs
+from sklearn_musiclime.results.summaries import Component, Renaming, SongWeights, summarise
 from sklearn_musiclime.songs.corpus import FAILURE_COLUMNS
+from sklearn_musiclime.songs.run import RunReport
 
 SOURCES = ("vocals", "drums", "bass", "other")
 
@@ -43,6 +47,7 @@ class GlobalData:
     pair_totals: PairTotals | None = None
     failures: pd.DataFrame = field(default_factory=lambda: pd.DataFrame(columns=FAILURE_COLUMNS))
     explanations: Sequence[LocalResult] | None = None
+    run: RunReport | None = None
 
     @classmethod
     def from_local(
@@ -84,10 +89,64 @@ class GlobalData:
         ValueError
             There are no explanations, or a song has no group.
         """
-        aggregator = Aggregator(groups)
-        for explanation in explanations:
-            summary = summarise(explanation, n_segments=n_segments, words=words, sources=sources)
-            if n_segments is None and explanation.components.audio is not None:
+        songs = map(SongWeights.of, explanations)
+        return cls._aggregated(songs, Aggregator(groups), n_segments, words, sources)
+
+    @classmethod
+    def from_parquet(
+        cls,
+        path: str | PathLike[str],
+        *,
+        groups: Sequence[Hashable] | None = None,
+        n_segments: int | None = None,
+        words: Renaming = None,
+        sources: Renaming = None,
+    ) -> Self:
+        """Aggregate the explanations in a record that ``explain_global(out=)`` wrote.
+
+        Parameters
+        ----------
+        path : path-like
+            The record: a file, or a folder of parts; also one that is still written, of which the
+            songs until now are read. See :mod:`sklearn_musiclime.results.record`.
+        groups : array-like of shape (n_songs,), or None, default=None
+            Group of each song, looked up by its row, see :meth:`from_local`.
+        n_segments : int or None, default=None
+            Number of relative segments, see :meth:`from_local`.
+        words, sources : mapping, callable, "lower" or None, default=None
+            New names of words and sources, see :meth:`from_local`.
+
+        Returns
+        -------
+        GlobalExplanation
+            What :meth:`from_local` makes of the same explanations, but for texts with lone
+            surrogates, and for labels of the index of X that JSON does not know, which are texts.
+            `failures` are empty.
+
+        Raises
+        ------
+        FileNotFoundError
+            There is no record.
+        ImportError
+            pyarrow is not installed.
+        ValueError
+            A file is not one of a record, is of a later version, or has a song twice.
+        """
+        aggregator = Aggregator(groups, once=True)
+        return cls._aggregated(read_songs(path), aggregator, n_segments, words, sources)
+
+    @classmethod
+    def _aggregated(
+        cls,
+        songs: Iterable[SongWeights],
+        aggregator: Aggregator,
+        n_segments: int | None,
+        words: Renaming,
+        sources: Renaming,
+    ) -> Self:
+        for song in songs:
+            summary = summarise(song, n_segments=n_segments, words=words, sources=sources)
+            if n_segments is None and song.borders is not None:
                 n_segments = summary.n_segments
             aggregator.add(summary)
         return cls.from_aggregate(aggregator.result())
@@ -101,7 +160,7 @@ class GlobalData:
         aggregate : Aggregate
             Aggregated summaries of songs, see :mod:`sklearn_musiclime.results.aggregation`.
         **known : object
-            The fields ``failures`` and ``explanations``.
+            The fields ``failures``, ``explanations`` and ``run``.
 
         Returns
         -------
@@ -112,13 +171,13 @@ class GlobalData:
         labels = [aggregate.labels[i] for i in order]
         row, number = aggregate.about[:, :2].astype(np.int64).T
         of_label = new_label[number]
-        songs = pd.DataFrame({"title": aggregate.titles, "row": row})
-        songs["track_id"] = pd.Series(aggregate.track_ids)
+        songs = pd.DataFrame({"title": as_series(aggregate.titles), "row": row})
+        songs["track_id"] = as_series(aggregate.track_ids)
         songs["label"] = object_series([labels[i] for i in of_label])
         n_shares = aggregate.about.shape[1] - 4
         shares = SHARES if n_shares == len(SHARES) else SHARES_WITH_COLUMNS
         songs[["score", "fidelity", *shares]] = aggregate.about[:, 2:]
-        songs.insert(3, "group", aggregate.groups)
+        songs.insert(3, "group", as_series(aggregate.groups.tolist()))
         components, new_column = in_order(aggregate.components)
         weights = with_columns(aggregate.weights, new_column, len(components))
         pairs = aggregate.pairs
@@ -241,11 +300,13 @@ class GlobalData:
         return pd.Index([c.name for c in self.components], name="component", dtype=object)
 
     def _columns(self) -> pd.Index:
-        return pd.Index(self.labels, tupleize_cols=False)
+        return as_index(self.labels)
 
     def _component_dataframe(self) -> pd.DataFrame:
         frame = pd.DataFrame(
-            self.components, columns=["component", "modality", "source", "segment"]
+            self.components,
+            columns=["component", "modality", "source", "segment"],
+            dtype=object,
         )
         frame["segment"] = frame["segment"].astype("Int64")
         return frame

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 import scipy.sparse
 
+from sklearn_musiclime._runtime.frames import as_series
 from sklearn_musiclime.results.aggregation import PairTotals
 from sklearn_musiclime.results.dataframes import SHARES, SHARES_WITH_COLUMNS
 from sklearn_musiclime.results.documents import (
@@ -192,7 +193,8 @@ def _frame(saved: Record, columns: dict[str, Any]) -> pd.DataFrame:
     lengths = {len(values) for values in columns.values()}
     if len(lengths) != 1:
         raise saved.error("columns", f"they are of different lengths: {sorted(lengths)}")
-    return pd.DataFrame(columns)
+    texts = {name: as_series(v) for name, v in columns.items() if isinstance(v, list)}
+    return pd.DataFrame(columns | texts)
 
 
 def _load_weights(

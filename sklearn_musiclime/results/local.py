@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from sklearn_musiclime._runtime.frames import as_index, as_series
 from sklearn_musiclime.components.decomposition import Decomposition
 from sklearn_musiclime.results.dataframes import (
     SHARES,
@@ -138,10 +139,10 @@ class LocalResult:
                 {"modality": "columns", "text": text} for text in self.components.columns.texts
             ]
         columns = ["modality", "source", "segment", "start", "end", "text"]
-        frame = pd.DataFrame(rows, columns=columns)
+        frame = pd.DataFrame(rows, columns=columns, dtype=object)
         frame["segment"] = frame["segment"].astype("Int64")
         frame = frame.astype({"start": float, "end": float})
-        frame.insert(0, "component", list(self.components.names))
+        frame.insert(0, "component", as_series(self.components.names))
         index = self.label_index(label)
         frame["weight"], frame["std_err"] = self.weights[index], self.std_err[index]
         reach = margin(self.std_err[index], self.dof[index], interval)
@@ -203,7 +204,7 @@ class LocalResult:
             return pd.DataFrame()
         return pd.DataFrame(
             weights.reshape(len(audio.source_names), audio.n_segments),
-            index=pd.Index(audio.source_names, name="source"),
+            index=as_index(audio.source_names, name="source"),
             columns=pd.RangeIndex(audio.n_segments, name="segment"),
         )
 

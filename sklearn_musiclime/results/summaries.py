@@ -13,7 +13,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -85,6 +85,11 @@ class SongSummary:
         The interactions.
     n_segments : int
         Number of relative segments.
+    std_err : ndarray of shape (n_labels, n_components)
+        Standard errors of the weights, as if those of a song's own components were independent.
+    n_masks : (int, int)
+        Audio and lyric masks that were scored in the crossed design; else the number of perturbed
+        songs, and 0.
     """
 
     title: str
@@ -99,10 +104,80 @@ class SongSummary:
     pairs: np.ndarray
     pair_weights: np.ndarray
     n_segments: int
+    std_err: np.ndarray
+    n_masks: tuple[int, int]
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class SongWeights:
+    """What a summary of a song is made of: its explanation, or what a record holds of it.
+
+    Attributes
+    ----------
+    title, row, track_id, labels, scores, fidelity, shares, n_masks
+        As those of :class:`SongSummary`.
+    source_names : tuple of str
+        Sources of its audio.
+    borders : ndarray of shape (n_segments + 1,), or None
+        Boundaries of the segments in samples. None: the audio was not explained.
+    texts : list of str
+        Texts of its lyric components.
+    columns : tuple of str
+        Names of its components that are columns of X.
+    weights : ndarray of shape (n_labels, n_components)
+        Weights of its components: sources x segments, texts, columns.
+    std_err : ndarray of shape (n_labels, n_components)
+        Their standard errors.
+    pairs : ndarray of shape (n_pairs, 2) of int, or None
+        Components of each interaction. None: they were not estimated.
+    pair_weights : ndarray of shape (n_labels, n_pairs)
+        The interactions.
+    """
+
+    title: str
+    row: int
+    track_id: Hashable
+    labels: list[Hashable]
+    scores: np.ndarray
+    fidelity: np.ndarray
+    shares: np.ndarray
+    source_names: tuple[str, ...]
+    borders: np.ndarray | None
+    texts: list[str]
+    columns: tuple[str, ...]
+    weights: np.ndarray
+    std_err: np.ndarray
+    n_masks: tuple[int, int]
+    pairs: np.ndarray | None
+    pair_weights: np.ndarray
+
+    @classmethod
+    def of(cls, explanation: LocalResult) -> SongWeights:
+        """Return those of an explanation."""
+        parts, terms = explanation.components, explanation.interaction_terms
+        n_labels = len(explanation.labels)
+        return cls(
+            title=explanation.title,
+            row=explanation.row,
+            track_id=explanation.track_id,
+            labels=list(explanation.labels),
+            scores=np.array([explanation.prediction[label] for label in explanation.labels]),
+            fidelity=explanation.fidelity,
+            shares=explanation.shares,
+            source_names=() if parts.audio is None else parts.audio.source_names,
+            borders=None if parts.audio is None else parts.audio.borders,
+            texts=[] if parts.lyrics is None else parts.lyrics.texts(),
+            columns=() if parts.columns is None else parts.columns.names,
+            weights=explanation.weights,
+            std_err=explanation.std_err,
+            n_masks=n_masks(explanation.settings),
+            pairs=None if terms is None else terms.pairs,
+            pair_weights=np.zeros((n_labels, 0)) if terms is None else terms.weights,
+        )
 
 
 def summarise(
-    explanation: LocalResult,
+    song: LocalResult | SongWeights,
     *,
     n_segments: int | None = None,
     words: Renaming = None,
@@ -112,7 +187,7 @@ def summarise(
 
     Parameters
     ----------
-    explanation : LocalResult
+    song : LocalResult or SongWeights
         The local explanation.
     n_segments : int or None, default=None
         Number of relative segments. None: the song's number of segments, or 10 if its audio was not
@@ -124,57 +199,75 @@ def summarise(
     -------
     SongSummary
     """
-    components = explanation.components
-    audio, lyrics, columns = components.audio, components.lyrics, components.columns
+    if isinstance(song, LocalResult):
+        song = SongWeights.of(song)
+    n_own = 0 if song.borders is None else len(song.borders) - 1
     if n_segments is None:
-        n_segments = DEFAULT_N_SEGMENTS if audio is None else audio.n_segments
+        n_segments = DEFAULT_N_SEGMENTS if song.borders is None else n_own
     found: dict[Component, int] = {}
     entries: list[tuple[int, int, float]] = []  # own component, shared component, fraction
-    if audio is not None:
-        overlap = segment_overlap(audio.borders, n_segments)
+    if song.borders is not None:
+        overlap = segment_overlap(song.borders, n_segments)
         rename = renamer(sources)
-        for s, source in enumerate(audio.source_names):
+        for s, source in enumerate(song.source_names):
             for own, cell in np.argwhere(overlap > 0).tolist():
                 shared = Component.audio(rename(source), cell, n_segments)
                 at = found.setdefault(shared, len(found))
-                entries.append((s * audio.n_segments + own, at, overlap[own, cell]))
-    if lyrics is not None:
-        rename = renamer(words)
-        for own, text in enumerate(lyrics.texts(), start=components.n_audio):
-            shared = Component(rename(" ".join(text.split())), "lyrics")
-            entries.append((own, found.setdefault(shared, len(found)), 1.0))
-    if columns is not None:
-        start = components.place("columns").start
-        for own, name in enumerate(columns.names, start):
-            shared = Component(name, "columns")
-            entries.append((own, found.setdefault(shared, len(found)), 1.0))
-    parts = np.zeros((len(components), len(found)))
+                entries.append((s * n_own + own, at, overlap[own, cell]))
+    rename = renamer(words)
+    for own, text in enumerate(song.texts, start=len(song.source_names) * n_own):
+        shared = Component(rename(" ".join(text.split())), "lyrics")
+        entries.append((own, found.setdefault(shared, len(found)), 1.0))
+    n_components = song.weights.shape[1]
+    for own, name in enumerate(song.columns, start=n_components - len(song.columns)):
+        shared = Component(name, "columns")
+        entries.append((own, found.setdefault(shared, len(found)), 1.0))
+    parts = np.zeros((n_components, len(found)))
     for own, at, part in entries:
         parts[own, at] = part
-    pairs, pair_weights = _shared_pairs(explanation, parts)
+    pairs, pair_weights = _shared_pairs(song, parts)
     return SongSummary(
-        title=explanation.title,
-        row=explanation.row,
-        track_id=explanation.track_id,
-        labels=list(explanation.labels),
-        scores=np.array([explanation.prediction[label] for label in explanation.labels]),
-        fidelity=explanation.fidelity,
-        shares=explanation.shares,
+        title=song.title,
+        row=song.row,
+        track_id=song.track_id,
+        labels=song.labels,
+        scores=song.scores,
+        fidelity=song.fidelity,
+        shares=song.shares,
         components=list(found),
-        weights=explanation.weights @ parts,
+        weights=song.weights @ parts,
         pairs=pairs,
         pair_weights=pair_weights,
         n_segments=n_segments,
+        std_err=np.sqrt(np.square(np.nan_to_num(song.std_err)) @ np.square(parts)),
+        n_masks=song.n_masks,
     )
 
 
-def _shared_pairs(explanation: LocalResult, parts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+def n_masks(settings: Mapping[str, Any]) -> tuple[int, int]:
+    """Return what a song cost: audio and lyric masks in the crossed design, else samples and 0.
+
+    Parameters
+    ----------
+    settings : mapping of str to object
+        Settings of the explanation.
+
+    Returns
+    -------
+    (int, int)
+        Their sum is the number of calls of the model, whichever halves or songs it was called with.
+    """
+    if settings.get("design") == "crossed":
+        return int(settings["n_audio_masks"]), int(settings["n_lyric_masks"])
+    return int(settings.get("n_samples", 0)), 0
+
+
+def _shared_pairs(song: SongWeights, parts: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Return the pairs of shared components and their interactions; `parts` maps own to shared."""
-    terms = explanation.interaction_terms
-    n_labels = len(explanation.labels)
-    if terms is None:
+    n_labels = len(song.labels)
+    if song.pairs is None:
         return np.zeros((0, 2), dtype=int), np.zeros((n_labels, 0))
-    first, second = terms.pairs.T
+    first, second = song.pairs.T
 
     def laid_out(values: np.ndarray, parts: np.ndarray) -> np.ndarray:
         own = np.zeros((len(parts), len(parts)))
@@ -184,7 +277,7 @@ def _shared_pairs(explanation: LocalResult, parts: np.ndarray) -> tuple[np.ndarr
 
     contained = laid_out(np.ones(len(first)), (parts > 0).astype(float)) > 0
     pairs = np.argwhere(contained)
-    weights = [laid_out(w, parts)[contained] for w in terms.weights]
+    weights = [laid_out(w, parts)[contained] for w in song.pair_weights]
     return pairs, np.array(weights).reshape(n_labels, -1)
 
 

@@ -19,6 +19,7 @@ import cloudpickle
 import pandas as pd
 from joblib import delayed, parallel_config
 
+from sklearn_musiclime._runtime.frames import as_series
 from sklearn_musiclime._runtime.memory import keep_freed_memory
 from sklearn_musiclime._runtime.parallel import StreamingParallel
 from sklearn_musiclime.songs import InvalidSongError, SongTable, row_name
@@ -53,6 +54,13 @@ class Failure:
     track_id: Hashable
     title: str
     error: Exception
+
+    @property
+    def kind(self) -> str:
+        """What failures are counted by: the column of an invalid cell, or the type of the error."""
+        if isinstance(self.error, InvalidSongError):
+            return self.error.column
+        return type(self.error).__name__
 
     @property
     def reason(self) -> str:
@@ -219,8 +227,9 @@ def failure_frame(failures: Sequence[Failure]) -> pd.DataFrame:
     DataFrame
         Columns ``row``, ``track_id``, ``title`` and ``reason``.
     """
-    rows = [(f.row, f.track_id, f.title, f.reason) for f in failures]
-    return pd.DataFrame(rows, columns=FAILURE_COLUMNS)
+    return pd.DataFrame(
+        {name: as_series([getattr(f, name) for f in failures]) for name in FAILURE_COLUMNS}
+    )
 
 
 def warn_of_failures(failures: Sequence[Failure], n_songs: int) -> None:
