@@ -8,6 +8,7 @@ wants in one class. What is done to songs is in :mod:`~sklearn_musiclime._explai
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Callable, Hashable, Iterator, Sequence
 from functools import partial
 from typing import Any, ClassVar, Literal, Self
@@ -428,6 +429,11 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         """
         failures: list[Failure] = []
         found = list(self._explanations(X, labels, on_error=on_error, failures=failures))
+        # As it is now: parameters may be set anew before the model is asked again.
+        as_it_is, table = copy.copy(self), self._table(X)
+        for explanation in found:
+            song = table.take(explanation.row).X
+            explanation.ask_by(partial(_mask_function, as_it_is, song))
         return Explanations(found, failure_frame(failures))
 
     def explain_global(
@@ -818,6 +824,10 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
 
     def _n_segment_columns(self) -> int:
         return getattr(self.segmenter, "fixed_n_segments", None) or DEFAULT_N_SEGMENTS
+
+
+def _mask_function(explainer: MusicLimeExplainer, song: Any) -> MaskFunction:
+    return next(explainer.mask_functions(song))
 
 
 def _reduced(
