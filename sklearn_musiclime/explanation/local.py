@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary
 
 from sklearn_musiclime.report.html import local_summary
 from sklearn_musiclime.report.page import write_local_page
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
     from sklearn_musiclime.neighbourhood import MaskFunction
+
+_ASK_AGAIN: WeakKeyDictionary[LocalExplanation, Callable[[], MaskFunction]] = WeakKeyDictionary()
+"""How the model is asked again: beside explanations, so that it gets into no file or worker."""
 
 
 class LocalExplanation(LocalResult):
@@ -93,21 +97,16 @@ class LocalExplanation(LocalResult):
     1      love   lyrics    0.50
     """
 
-    _ask_again: ClassVar[Callable[[], MaskFunction] | None] = None
-
     def ask_by(self, ask_again: Callable[[], MaskFunction]) -> None:
         """Remember how the model is asked again about the song, for :meth:`mask_function`.
 
         Parameters
         ----------
         ask_again : callable
-            Makes the function of masks. It is neither saved nor copied or pickled with the
-            explanation.
+            Makes the function of masks. It is forgotten with the explanation, and neither saved nor
+            copied or pickled with it.
         """
-        object.__setattr__(self, "_ask_again", ask_again)
-
-    def __getstate__(self) -> dict[str, Any]:
-        return {name: value for name, value in vars(self).items() if name != "_ask_again"}
+        _ASK_AGAIN[self] = ask_again
 
     def mask_function(self) -> MaskFunction:
         """Return the model's scores of the song as a function of masks.
@@ -128,13 +127,13 @@ class LocalExplanation(LocalResult):
             The explanation was loaded, copied or unpickled, or is part of a global explanation, so
             it knows no model.
         """
-        if self._ask_again is None:
+        if self not in _ASK_AGAIN:
             raise ValueError(
                 f"the explanation of {self.title!r} knows no model to ask: it was loaded, copied "
                 "or unpickled, or not made by explain. Pass mask_function=, as "
                 "next(explainer.mask_functions(song)) returns it"
             )
-        return self._ask_again()
+        return _ASK_AGAIN[self]()
 
     def sufficient(
         self,
@@ -290,7 +289,13 @@ class LocalExplanation(LocalResult):
         """
         return plot_local(self, label, n=n)
 
-    def to_html(self, path: str | PathLike[str], *, fills: Sequence[LocalExplanation] = ()) -> Path:
+    def to_html(
+        self,
+        path: str | PathLike[str],
+        *,
+        fills: Sequence[LocalExplanation] = (),
+        sets: Sequence[PartSet] = (),
+    ) -> Path:
         """Write the explanation to an HTML page with sound.
 
         The page is one file that opens from disk without a network. A click on a component of the
@@ -305,13 +310,16 @@ class LocalExplanation(LocalResult):
         fills : sequence of LocalExplanation, default=()
             Explanations of the same song with other fills. A table tells which weights stand
             whatever the fill, see :meth:`compare_fills`.
+        sets : sequence of PartSet, default=()
+            Sets of this song that :meth:`sufficient` and :meth:`counterfactual` returned. Each is
+            listed, with a button that plays it alone, or the song without it.
 
         Returns
         -------
         Path
             The HTML file.
         """
-        return write_local_page(self, path, fills)
+        return write_local_page(self, path, fills, sets)
 
     def save(self, path: str | PathLike[str]) -> None:
         """Save the explanation to a JSON file, and its waveforms to an ``.npz`` file beside it.

@@ -56,6 +56,7 @@
   const plans = {
     original: () => ({ mask: grid(() => true), from: position < seconds - 0.05 ? position : 0, to: seconds }),
     signed: (sign) => ({ mask: grid((s, t) => sign * explained().weights[s * nSegments + t] > 0), from: 0, to: seconds }),
+    set: (i) => ({ mask: data.sets[i].heard, from: 0, to: seconds }),
     only: (s, t) => ({ mask: grid((a, b) => a === s && b === t), from: audio.borders[t], to: audio.borders[t + 1] }),
     without: (s, t) => ({
       mask: grid((a, b) => a !== s || b !== t),
@@ -241,6 +242,15 @@
     });
     addEventListener("resize", () => show(position));
   }
+  document.querySelectorAll(".set").forEach((element, i) => {
+    element.addEventListener("mouseenter", () => light(data.sets[i].components));
+    element.addEventListener("mouseleave", () => light([]));
+    element.addEventListener("focusin", () => light(data.sets[i].components));
+    element.addEventListener("focusout", () => light([]));
+  });
+  document.querySelectorAll(".play-set").forEach((button) => {
+    button.addEventListener("click", () => play(plans.set(Number(button.dataset.set))));
+  });
   if (data.lyrics) buildLyrics();
   if (data.columns) buildColumns();
   render();

@@ -16,7 +16,10 @@ from sklearn_musiclime.results.sets.part_set import PartSet
 from sklearn_musiclime.results.sets.questions import Questions
 from sklearn_musiclime.results.sets.sufficient import SufficientSearch
 
-SEARCHES = {"sufficient": SufficientSearch, "counterfactual": CounterfactualSearch}
+SEARCHES: dict[str, type[SufficientSearch] | type[CounterfactualSearch]] = {
+    "sufficient": SufficientSearch,
+    "counterfactual": CounterfactualSearch,
+}
 SAME = 0.02
 """Part of the largest score up to which a song's scores count as those of the explanation."""
 

@@ -12,7 +12,7 @@ from sklearn_musiclime.results.local import LocalResult
 from sklearn_musiclime.results.sonification import audible, mix_of
 
 MAX_NAMED = 12
-"""Most parts that a sentence lists."""
+"""Most components that a representation lists."""
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -135,64 +135,61 @@ class PartSet:
         inside = np.isin(np.arange(n_audio), self.positions)
         return inside if self.kind == "sufficient" else ~inside
 
-    def describe(self) -> str:
-        """Say in a sentence or two what was found.
+    @property
+    def shown(self) -> list[str]:
+        """What the set's components are called in texts, the text of lyrics for them."""
+        shown = self.explanation.components.shown
+        return [shown[position] for position in self.positions]
+
+    def describe(self) -> tuple[str, str]:
+        """Say in plain text what was found.
 
         Returns
         -------
-        str
-            Plain text.
+        finding : str
+            What was found, to be followed by the list of the parts; without a full stop.
+        evidence : str
+            What this rests on.
         """
-        n, of, song = self.n_parts, len(self.explanation.components), self.explanation.title
+        n, n_components = self.n_parts, len(self.explanation.components)
         what = f"{n} part{'' if n == 1 else 's'}"
         calls = f"{self.n_calls:,} calls of the model"
-        if self.kind == "sufficient":
-            if not self.found:
-                return (
-                    f"No set of fewer than all {of} components of {song} was found that keeps "
-                    f"{self.label!r} with a probability of {self.target:g} ({calls})."
-                )
-            enough = f"{what} {'is' if n == 1 else 'are'} enough for {self.label!r}"
-            if not n:
-                enough = f"No part is needed for {self.label!r}"
+        if self.kind == "sufficient" and not self.found:
             return (
-                f"{enough}{self._listed()}. With the others on or off by chance, "
-                f"{self.condition} {self._how_often('of all', 'fresh masks')} ({calls})."
+                f"No set of fewer than all {n_components} components was found that is enough for "
+                f"{self.label!r}",
+                f"With a probability of {self.target:g} {self.condition} ({calls}).",
+            )
+        if self.kind == "sufficient":
+            finding = f"{what} {'is' if n == 1 else 'are'} enough for {self.label!r}"
+            if not n:
+                finding = f"No part is needed for {self.label!r}"
+            often = self._how_often("masks")
+            return finding, (
+                f"With the others on or off by chance, {self.condition} {often} ({calls})."
             )
         if not self.found:
-            known = "there is none" if self.is_smallest else "which is no proof that there is none"
-            return (
-                f"No set of parts of {song} was found without which {self.label!r} changes "
-                f"({calls}; {known})."
-            )
-        then = "the label changes" if self.becomes is None else f"it becomes {self.becomes!r}"
+            known = "There is none" if self.is_smallest else "That is no proof that there is none"
+            return f"No set was found without which {self.label!r} is lost", f"{known} ({calls})."
+        then = "the score changes sides" if self.becomes is None else f"it is {self.becomes!r}"
+        often = "" if self.n_masks == 1 else f" {self._how_often('fills')}"
+        smaller = "No smaller set does it" if self.is_smallest else "A smaller set may do it, too"
         return (
-            f"Without {what} {self.label!r} is lost{self._listed()}. Everything else is on, and "
-            f"{then}{self._with_fills()}. "
-            + ("No smaller set does it" if self.is_smallest else "Smaller ones may do it, too")
-            + f" ({calls})."
+            f"Without {what} {self.label!r} is lost",
+            f"With everything else on, {then}{often}. {smaller} ({calls}).",
         )
 
-    def _listed(self) -> str:
-        shown = self.explanation.components.shown
-        names = [shown[position] for position in self.positions[:MAX_NAMED]]
-        more = len(self.positions) - len(names)
-        if more > 0:
-            names.append(f"and {more} more")
-        return f": {', '.join(names)}" if names else ""
-
-    def _how_often(self, exactly: str, fresh: str) -> str:
+    def _how_often(self, cases: str) -> str:
         if self.is_exact:
-            return f"with {self.probability:.3g} {exactly} {self.n_masks} masks"
+            return f"with {self.probability:.3g} of all {self.n_masks} {cases}"
         return (
-            f"with {self.probability:.3g} of {self.n_masks} {fresh}: a probability of at least "
-            f"{self.low:.3g}, with {100 * self.confidence:g} % confidence"
+            f"with {self.probability:.3g} of {self.n_masks} fresh {cases}: with a probability of "
+            f"at least {self.low:.3g}, at {100 * self.confidence:g} % confidence"
         )
-
-    def _with_fills(self) -> str:
-        if self.n_masks == 1:
-            return ""
-        return ", " + self._how_often("of all", "fresh fills").replace(" masks", " fills")
 
     def __repr__(self) -> str:
-        return f"<{self.describe()}>"
+        finding, evidence = self.describe()
+        names = self.shown[:MAX_NAMED]
+        more = len(self.positions) - len(names)
+        listed = ", ".join([*names, *([f"and {more} more"] if more > 0 else [])])
+        return f"<{finding}{': ' if listed else ''}{listed}. {evidence}>"
