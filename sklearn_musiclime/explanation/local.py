@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Hashable, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from sklearn_musiclime.report.html import local_summary
 from sklearn_musiclime.report.page import write_local_page
 from sklearn_musiclime.report.plots import plot_local
+from sklearn_musiclime.results.exports import local_to_interaction_values, local_to_shap
 from sklearn_musiclime.results.local import LocalResult
 from sklearn_musiclime.results.local_files import load_local, save_local
 from sklearn_musiclime.results.sets.finding import find_set
@@ -18,6 +19,7 @@ from sklearn_musiclime.results.sets.part_set import PartSet
 
 if TYPE_CHECKING:
     import numpy as np
+    import shap
     from matplotlib.figure import Figure
 
     from sklearn_musiclime.neighbourhood import MaskFunction
@@ -267,6 +269,66 @@ class LocalExplanation(LocalResult):
             threshold=threshold, precision=precision, confidence=confidence, max_calls=max_calls,
             random_state=random_state,
         )  # fmt: skip
+
+    def to_shap(self, label: Hashable | list[Hashable] | None = None) -> shap.Explanation:
+        """Return the weights as a :class:`shap.Explanation`, for the plots of shap.
+
+        With ``kernel="shapley"`` the values are Shapley values. Else they are the weights of the
+        surrogate near the song (with ``kernel_width=numpy.inf`` Banzhaf values); shap's plots draw
+        them, but don't call them so. In either case base value and values add up to the surrogate's
+        score of the song, on the scale that was explained: the score, or log-odds with
+        ``link="logit"``.
+
+        Parameters
+        ----------
+        label : label, list of label, or None, default=None
+            One of `labels`, or several. None: the first.
+
+        Returns
+        -------
+        shap.Explanation
+            ``values`` of shape (n_components,), or (n_components, n_labels) for a list;
+            ``base_values`` the surrogate's score with everything off; ``data`` 1 for each
+            component, which is on; ``display_data`` its span of time, its number of occurrences or
+            its value.
+
+        Raises
+        ------
+        ImportError
+            shap is not installed.
+        ValueError
+            A label was not explained.
+        """
+        return local_to_shap(self, label)
+
+    def to_interaction_values(self, label: Hashable | None = None) -> Any:
+        """Return weights and interactions as ``shapiq.InteractionValues``, for shapiq's plots.
+
+        Players are the components in their order. With ``kernel="shapley"`` these are Shapley
+        values and Shapley interaction indices ("SII"; "SV" without interactions). Else they are
+        marked as Banzhaf's ("BII", "BV"), which interactions are with every other kernel, and
+        weights with ``kernel_width=numpy.inf``; with a smaller width, weights count masks near the
+        song more.
+
+        Parameters
+        ----------
+        label : label or None, default=None
+            One of `labels`. None: the first.
+
+        Returns
+        -------
+        shapiq.InteractionValues
+            Of the empty set: the surrogate's score with everything off. Pairs that were not
+            estimated are not in it.
+
+        Raises
+        ------
+        ImportError
+            shapiq is not installed.
+        ValueError
+            The label was not explained.
+        """
+        return local_to_interaction_values(self, label)
 
     def plot(self, label: Hashable | None = None, *, n: int = 12) -> Figure:
         """Plot the explanation.
