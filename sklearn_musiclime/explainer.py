@@ -9,6 +9,7 @@ wants in one class. What is done to songs is in :mod:`~sklearn_musiclime._explai
 
 from __future__ import annotations
 
+import copy
 import reprlib
 from collections.abc import Hashable, Iterator, Sequence
 from dataclasses import replace
@@ -452,6 +453,11 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         """
         run = self._run(X, labels, on_error=on_error)
         found = list(run.results())
+        # As it is now: parameters may be set anew before the model is asked again.
+        as_it_is, table = copy.copy(self), self._table(X)
+        for explanation in found:
+            song = table.take(explanation.row).X
+            explanation.ask_by(partial(_mask_function, as_it_is, song))
         return Explanations(found, failure_frame(run.failures), run.report)
 
     def explain_global(
@@ -917,3 +923,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
 
     def _n_segment_columns(self) -> int:
         return getattr(self.segmenter, "fixed_n_segments", None) or DEFAULT_N_SEGMENTS
+
+
+def _mask_function(explainer: MusicLimeExplainer, song: Any) -> MaskFunction:
+    return next(explainer.mask_functions(song))

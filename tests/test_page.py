@@ -522,6 +522,59 @@ def one(lyrics="la la", *, title="a song", label="pop", sources=("vocals",), pai
     )  # fmt: skip
 
 
+@pytest.fixture(scope="module")
+def sets(explanation):
+    """Two segments and a word decide."""
+    scores = np.array(list(explanation.prediction.values()))
+    label = list(explanation.prediction)[scores.argmax()]
+    source, segment = loudest(explanation)
+    audio = explanation.components.audio
+    first = int(source * audio.n_segments + segment)
+    decisive = [first, (first + 2) % len(audio), len(audio)]
+
+    def score(masks):
+        is_on = masks[:, decisive].all(axis=1, keepdims=True)
+        return np.where(is_on, scores, scores[::-1])
+
+    found = [
+        explanation.sufficient(label, mask_function=score),
+        explanation.counterfactual(label, mask_function=score, random_state=1),
+    ]
+    assert sorted(found[0].positions) == sorted(decisive)
+    return found
+
+
+def test_sets_are_listed_and_heard(explanation, sets, opened, tmp_path):
+    page = opened(explanation, tmp_path / "page.html", sets=sets)
+    assert page.locator(".set").count() == 2
+    for i, found in enumerate(sets):
+        assert found.found
+        shown = page.locator(".set").nth(i)
+        assert shown.locator(".play-set").count() == any(
+            position < explanation.components.n_audio for position in found.positions
+        )
+        assert shown.locator(".parts li").all_text_contents() == found.shown
+        finding, evidence = found.describe()
+        assert shown.locator("strong").text_content() == finding
+        assert shown.locator(".hint").text_content() == evidence
+    expected = sets[0].sonify()
+    heard = rendered(page, "musiclime.plans.set(0)")[: len(expected)]
+    error = np.square(heard - expected[: len(heard)]).sum()
+    assert error < 0.15 * np.square(expected).sum()
+    page.locator(".play-set").first.click()
+    wait(page, "musiclime.state().playing")
+    assert page.locator(".cell.lit").count() == 2
+
+
+def test_a_page_without_sets_has_no_section_of_them(explanation, opened, tmp_path):
+    assert opened(explanation, tmp_path / "page.html").locator("#sets").count() == 0
+
+
+def test_sets_of_another_song_are_refused(sets):
+    with pytest.raises(ValueError, match="other components"):
+        one().to_html("nowhere.html", sets=sets)
+
+
 def test_an_interaction_lights_up_both_ends(opened, tmp_path):
     page = opened(one("love me", pairs=[(1, 2)]), tmp_path / "page.html")
     page.locator("#interactions .bar").hover()
@@ -543,8 +596,10 @@ def test_all_occurrences_light_up_together(opened, tmp_path):
 @pytest.mark.parametrize("text", HOSTILE, ids=range(len(HOSTILE)))
 def test_what_a_user_wrote_is_text(text, opened, tmp_path):
     explanation = one(text, title=text, label=text, sources=(text, "other"))
-    page = opened(explanation, tmp_path / "page.html")
+    enough = explanation.sufficient(mask_function=lambda masks: 0.7 * masks[:, :1], threshold=0.5)
+    page = opened(explanation, tmp_path / "page.html", sets=[enough])
     shown = text.encode("utf-8", "backslashreplace").decode().replace("\\udc80", "")
+    assert shown[:20] in page.locator(".parts").text_content()
     assert page.evaluate("window.ran") is None
     for place in ("h1", "#question", "#lyrics"):
         found = page.locator(place).text_content()

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING
 from sklearn_musiclime.report.global_plots import plot_comparison, plot_global
 from sklearn_musiclime.report.html import global_summary
 from sklearn_musiclime.report.page import write_global_page
+from sklearn_musiclime.results.exports import global_to_shap
 from sklearn_musiclime.results.global_files import load_global, save_global
 from sklearn_musiclime.results.global_tables import GlobalResult
 
 if TYPE_CHECKING:
+    import shap
     from matplotlib.figure import Figure
 
 
@@ -143,6 +145,34 @@ class GlobalExplanation(GlobalResult):
             second. Whiskers are 95 % intervals, cut at three times the length of the longest bar.
         """
         return plot_comparison(self, first, second, method=method, n=n, min_count=min_count)
+
+    def to_shap(self, label: Hashable | None = None) -> shap.Explanation:
+        """Return the weights of a class in each song as a :class:`shap.Explanation`.
+
+        For shap's plots of many songs, such as ``shap.plots.beeswarm`` and ``shap.plots.bar``. The
+        values are weights as in :meth:`LocalExplanation.to_shap
+        <sklearn_musiclime.LocalExplanation.to_shap>`.
+
+        Parameters
+        ----------
+        label : label or None, default=None
+            The class. None: the first of `labels`.
+
+        Returns
+        -------
+        shap.Explanation
+            One row an explanation of the class. ``values`` of shape (n_explanations,
+            n_components), 0 where a song lacks a component; ``data`` 1 where it has it, else 0;
+            ``base_values`` NaN, since they are not kept.
+
+        Raises
+        ------
+        ImportError
+            shap is not installed.
+        ValueError
+            The class was not explained, or the explanation was made from totals.
+        """
+        return global_to_shap(self, label)
 
     def to_html(
         self,

@@ -2,21 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 from sklearn_musiclime.explanation.preference import Preference
 from sklearn_musiclime.report.html import local_summary
 from sklearn_musiclime.report.notebook import show_page
 from sklearn_musiclime.report.page import local_page, write_local_page
 from sklearn_musiclime.report.plots import plot_local
+from sklearn_musiclime.results.exports import local_to_interaction_values, local_to_shap
 from sklearn_musiclime.results.local import LocalResult
 from sklearn_musiclime.results.local_files import load_local, save_local
+from sklearn_musiclime.results.sets.finding import find_set
+from sklearn_musiclime.results.sets.part_set import PartSet
 
 if TYPE_CHECKING:
+    import numpy as np
+    import shap
     from matplotlib.figure import Figure
+
+    from sklearn_musiclime.neighbourhood import MaskFunction
+
+_ASK_AGAIN: WeakKeyDictionary[LocalExplanation, Callable[[], MaskFunction]] = WeakKeyDictionary()
+"""How the model is asked again: beside explanations, so that it gets into no file or worker."""
 
 
 class LocalExplanation(LocalResult):
@@ -90,6 +101,237 @@ class LocalExplanation(LocalResult):
     1      love   lyrics    0.50
     """
 
+    def ask_by(self, ask_again: Callable[[], MaskFunction]) -> None:
+        """Remember how the model is asked again about the song, for :meth:`mask_function`.
+
+        Parameters
+        ----------
+        ask_again : callable
+            Makes the function of masks. It is forgotten with the explanation, and neither saved nor
+            copied or pickled with it.
+        """
+        _ASK_AGAIN[self] = ask_again
+
+    def mask_function(self) -> MaskFunction:
+        """Return the model's scores of the song as a function of masks.
+
+        The song is read and split into components again. An explanation that
+        :meth:`MusicLimeExplainer.explain <sklearn_musiclime.MusicLimeExplainer.explain>` returned
+        keeps a reference to the model, the explainer's settings of then and the song's row of X.
+
+        Returns
+        -------
+        MaskFunction
+            As of :meth:`MusicLimeExplainer.mask_functions
+            <sklearn_musiclime.MusicLimeExplainer.mask_functions>`.
+
+        Raises
+        ------
+        ValueError
+            The explanation was loaded, copied or unpickled, or is part of a global explanation, so
+            it knows no model.
+        """
+        if self not in _ASK_AGAIN:
+            raise ValueError(
+                f"the explanation of {self.title!r} knows no model to ask: it was loaded, copied "
+                "or unpickled, or not made by explain. Pass mask_function=, as "
+                "next(explainer.mask_functions(song)) returns it"
+            )
+        return _ASK_AGAIN[self]()
+
+    def sufficient(
+        self,
+        label: Hashable | None = None,
+        *,
+        target: float = 0.9,
+        threshold: float | None = None,
+        precision: float = 0.1,
+        confidence: float = 0.95,
+        max_calls: int = 5000,
+        mask_function: Callable[..., np.ndarray] | None = None,
+        random_state: int | np.random.RandomState | None = 0,
+    ) -> PartSet:
+        """Find a small set of parts that is enough for the model to keep a label.
+
+        With the set on, and each other part on or off by a fair coin, the label is kept with at
+        least probability `target`. This is tested on fresh masks that took no part in the search,
+        see :mod:`sklearn_musiclime.results.sets`. It is the smallest set found, and there may be
+        smaller ones.
+
+        Parameters
+        ----------
+        label : label or None, default=None
+            One of `labels`. None: the first.
+        target : float, default=0.9
+            Probability with which the label is kept.
+        threshold : float or None, default=None
+            Score whose side the label's score has to stay on. None: the label stays the one of the
+            highest score among classes, and a label of a multilabel model on its side of a
+            probability of 0.5. Outputs of regressors need a threshold.
+        precision : float, default=0.1
+            Precision e of the test, which takes ``ln(2 / d) / (2 e**2)`` masks, with d half of
+            ``1 - confidence`` for the first set tested. Sets whose probability is higher than
+            `target` by less than e may fail, so a smaller `precision` finds smaller sets, for more
+            calls.
+        confidence : float, default=0.95
+            Probability with which what is claimed is true, however many sets were tested.
+        max_calls : int, default=5000
+            Largest number of perturbed songs that the model scores.
+        mask_function : callable or None, default=None
+            The model's scores of masks of this song, such as
+            :meth:`MusicLimeExplainer.mask_functions
+            <sklearn_musiclime.MusicLimeExplainer.mask_functions>` yields. None: that of
+            :meth:`mask_function`. Pass one to ask several times without reading the song again, or
+            for an explanation that was loaded.
+        random_state : int, RandomState instance or None, default=0
+            Seed of the search and of the test. An int gives the same set again.
+
+        Returns
+        -------
+        PartSet
+            ``found`` of it is False if no set but the whole song passed.
+
+        Raises
+        ------
+        ValueError
+            A parameter is out of range; another label has the highest score; the label is an output
+            of its own and there is no threshold; the explanation knows no model; or the mask
+            function is of another song or model.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn_musiclime import MusicLimeExplainer
+        >>> def is_loving(X):  # "love" decides, or both of "you" and "need"
+        ...     words = [set(text.split()) for _, text in X]
+        ...     loves = [0.9 * ("love" in w or {"you", "need"} <= w) for w in words]
+        ...     return np.column_stack([loves, np.full(len(X), 0.5)])
+        >>> X = np.empty((1, 2), dtype=object)
+        >>> X[0] = [np.ones(10), "all you need is love"]
+        >>> explainer = MusicLimeExplainer(is_loving, output_names=["loving", "not"])
+        >>> explanation = explainer.set_params(modality="lyrics").fit(X).explain(X)[0]
+        >>> enough = explanation.sufficient()
+        >>> enough.components, enough.probability  # of all masks of the other words
+        (('love',), 1.0)
+        >>> explanation.counterfactual().components
+        ('love', 'you')
+        """
+        return find_set(
+            "sufficient", self, mask_function or self.mask_function(), label, target=target,
+            threshold=threshold, precision=precision, confidence=confidence, max_calls=max_calls,
+            random_state=random_state,
+        )  # fmt: skip
+
+    def counterfactual(
+        self,
+        label: Hashable | None = None,
+        *,
+        target: float = 0.9,
+        threshold: float | None = None,
+        precision: float = 0.1,
+        confidence: float = 0.95,
+        max_calls: int = 5000,
+        mask_function: Callable[..., np.ndarray] | None = None,
+        random_state: int | np.random.RandomState | None = 0,
+    ) -> PartSet:
+        """Find a small set of parts without which the model changes a label.
+
+        Everything else is on, so this is one song, and the model has scored it. Where what is left
+        out has several fills, from donors or columns, the label changes with at least probability
+        `target` over fills: all of them, or fresh ones if they are many.
+
+        Parameters
+        ----------
+        label : label or None, default=None
+            One of `labels`. None: the first.
+        target : float, default=0.9
+            Probability over fills with which the label changes.
+        threshold : float or None, default=None
+            See :meth:`sufficient`.
+        precision, confidence : float, default=0.1, 0.95
+            As in :meth:`sufficient`; of use where there are many fills.
+        max_calls : int, default=5000
+            Largest number of perturbed songs that the model scores.
+        mask_function, random_state
+            See :meth:`sufficient`.
+
+        Returns
+        -------
+        PartSet
+            ``found`` of it is False if no set was found within the budget; ``is_smallest`` is True
+            if all smaller sets were tried.
+
+        Raises
+        ------
+        ValueError
+            As :meth:`sufficient`.
+        """
+        return find_set(
+            "counterfactual", self, mask_function or self.mask_function(), label, target=target,
+            threshold=threshold, precision=precision, confidence=confidence, max_calls=max_calls,
+            random_state=random_state,
+        )  # fmt: skip
+
+    def to_shap(self, label: Hashable | list[Hashable] | None = None) -> shap.Explanation:
+        """Return the weights as a :class:`shap.Explanation`, for the plots of shap.
+
+        With ``kernel="shapley"`` the values are Shapley values. Else they are the weights of the
+        surrogate near the song (with ``kernel_width=numpy.inf`` Banzhaf values); shap's plots draw
+        them, but don't call them so. In either case base value and values add up to the surrogate's
+        score of the song, on the scale that was explained: the score, or log-odds with
+        ``link="logit"``.
+
+        Parameters
+        ----------
+        label : label, list of label, or None, default=None
+            One of `labels`, or several. None: the first.
+
+        Returns
+        -------
+        shap.Explanation
+            ``values`` of shape (n_components,), or (n_components, n_labels) for a list;
+            ``base_values`` the surrogate's score with everything off; ``data`` 1 for each
+            component, which is on; ``display_data`` its span of time, its number of occurrences or
+            its value.
+
+        Raises
+        ------
+        ImportError
+            shap is not installed.
+        ValueError
+            A label was not explained.
+        """
+        return local_to_shap(self, label)
+
+    def to_interaction_values(self, label: Hashable | None = None) -> Any:
+        """Return weights and interactions as ``shapiq.InteractionValues``, for shapiq's plots.
+
+        Players are the components in their order. With ``kernel="shapley"`` these are Shapley
+        values and Shapley interaction indices ("SII"; "SV" without interactions). Else they are
+        marked as Banzhaf's ("BII", "BV"), which interactions are with every other kernel, and
+        weights with ``kernel_width=numpy.inf``; with a smaller width, weights count masks near the
+        song more.
+
+        Parameters
+        ----------
+        label : label or None, default=None
+            One of `labels`. None: the first.
+
+        Returns
+        -------
+        shapiq.InteractionValues
+            Of the empty set: the surrogate's score with everything off. Pairs that were not
+            estimated are not in it.
+
+        Raises
+        ------
+        ImportError
+            shapiq is not installed.
+        ValueError
+            The label was not explained.
+        """
+        return local_to_interaction_values(self, label)
+
     def plot(self, label: Hashable | None = None, *, n: int = 12) -> Figure:
         """Plot the explanation.
 
@@ -111,7 +353,13 @@ class LocalExplanation(LocalResult):
         """
         return plot_local(self, label, n=n)
 
-    def to_html(self, path: str | PathLike[str], *, fills: Sequence[LocalExplanation] = ()) -> Path:
+    def to_html(
+        self,
+        path: str | PathLike[str],
+        *,
+        fills: Sequence[LocalExplanation] = (),
+        sets: Sequence[PartSet] = (),
+    ) -> Path:
         """Write the explanation to an HTML page with sound.
 
         The page is one file that opens from disk without a network. A click on a component of the
@@ -126,13 +374,16 @@ class LocalExplanation(LocalResult):
         fills : sequence of LocalExplanation, default=()
             Explanations of the same song with other fills. A table tells which weights stand
             whatever the fill, see :meth:`compare_fills`.
+        sets : sequence of PartSet, default=()
+            Sets of this song that :meth:`sufficient` and :meth:`counterfactual` returned. Each is
+            listed, with a button that plays it alone, or the song without it.
 
         Returns
         -------
         Path
             The HTML file.
         """
-        return write_local_page(self, path, fills)
+        return write_local_page(self, path, fills, sets)
 
     def rather_than(
         self,

@@ -195,6 +195,41 @@ class ScoreColumns:
             return [i for i, pair in enumerate(combinations(labels, 2)) if name in pair]
         return [labels.index(name)] if name in labels[:n_columns] else [highest]
 
+    def rivals(self, column: int, n_columns: int, said: Any = None) -> tuple[int, ...]:
+        """Return the columns of the labels of which one is predicted, that of a column among them.
+
+        Parameters
+        ----------
+        column : int
+            The column.
+        n_columns : int
+            Number of columns.
+        said : ndarray of shape (1,) or (1, n_outputs), or None, default=None
+            Output of ``predict`` for a song.
+
+        Returns
+        -------
+        tuple of int
+            The columns of the classes; in a multi-output classifier, of those of the same output.
+            Empty for what is no class among several: outputs of regressors, labels of a multilabel
+            model, pairs of classes, the only column of a function.
+
+        Examples
+        --------
+        >>> from sklearn_musiclime.neighbourhood.columns import ScoreColumns
+        >>> ScoreColumns(classes_of_outputs=[["pop", "rock"], ["sad", "glad"]]).rivals(2, 4)
+        (2, 3)
+        """
+        is_multilabel = np.shape(said) == (1, n_columns)
+        if self.are_outputs or self.are_pairs or n_columns == 1:
+            return ()
+        if self.classes_of_outputs is not None:
+            owners = [output for output, _ in _labels_of_outputs(self.classes_of_outputs)]
+            if len(owners) != n_columns:  # a column an output
+                return ()
+            return tuple(i for i, output in enumerate(owners) if output == owners[column])
+        return () if is_multilabel else tuple(range(n_columns))
+
     def _predicted_outputs(
         self, scores: np.ndarray, said: Any, classes: list[list[Hashable]]
     ) -> list[int]:

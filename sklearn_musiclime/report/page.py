@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from sklearn_musiclime.components.lyrics import LyricComponents
     from sklearn_musiclime.results.global_tables import GlobalResult
     from sklearn_musiclime.results.local import LocalResult
+    from sklearn_musiclime.results.sets import PartSet
 
 MAX_CLASSES = 10
 MAX_INTERACTIONS = 8
@@ -48,7 +49,10 @@ Piece = tuple[str, int | None, float | None, float | None]
 
 
 def write_local_page(
-    explanation: LocalResult, path: str | PathLike[str], fills: Sequence[LocalResult] = ()
+    explanation: LocalResult,
+    path: str | PathLike[str],
+    fills: Sequence[LocalResult] = (),
+    sets: Sequence[PartSet] = (),
 ) -> Path:
     """Write a local explanation to an HTML file.
 
@@ -60,6 +64,8 @@ def write_local_page(
         The HTML file.
     fills : sequence of LocalExplanation, default=()
         Explanations of the same song with other fills.
+    sets : sequence of PartSet, default=()
+        Sets of parts of the song.
 
     Returns
     -------
@@ -67,7 +73,7 @@ def write_local_page(
         The HTML file.
     """
     path = Path(path)
-    write_text(path, local_page(explanation, fills), errors="backslashreplace")
+    write_text(path, local_page(explanation, fills, sets), errors="backslashreplace")
     return path
 
 
@@ -120,7 +126,9 @@ def write_global_page(
     return path
 
 
-def local_page(explanation: LocalResult, fills: Sequence[LocalResult] = ()) -> str:
+def local_page(
+    explanation: LocalResult, fills: Sequence[LocalResult] = (), sets: Sequence[PartSet] = ()
+) -> str:
     """Render a local explanation as an HTML document.
 
     Parameters
@@ -129,6 +137,8 @@ def local_page(explanation: LocalResult, fills: Sequence[LocalResult] = ()) -> s
         The explanation, with its waveforms.
     fills : sequence of LocalExplanation, default=()
         Explanations of the same song with other fills.
+    sets : sequence of PartSet, default=()
+        Sets of parts of the song.
 
     Returns
     -------
@@ -138,8 +148,8 @@ def local_page(explanation: LocalResult, fills: Sequence[LocalResult] = ()) -> s
     Raises
     ------
     ValueError
-        The explanation has audio components without waveforms, or those with other fills can't be
-        compared with it.
+        The explanation has audio components without waveforms, those with other fills can't be
+        compared with it, or a set is of another song.
     """
     components = explanation.components
     audio, lyrics, columns = components.audio, components.lyrics, components.columns
@@ -154,6 +164,7 @@ def local_page(explanation: LocalResult, fills: Sequence[LocalResult] = ()) -> s
             has_audio=audio is not None,
             has_lyrics=lyrics is not None,
             by_fill=_by_fill(explanation, fills) if fills else [],
+            sets=[_set(explanation, part_set) for part_set in sets],
             has_columns=columns is not None,
             in_log_odds=explanation.settings.get("link") == "logit",
             settings=[(name, str(value)) for name, value in explanation.settings.items()],
@@ -171,6 +182,10 @@ def local_page(explanation: LocalResult, fills: Sequence[LocalResult] = ()) -> s
                 else list(
                     zip(columns.labels, columns.texts, range(first, len(components)), strict=True)
                 ),
+                "sets": [
+                    {"components": part_set.positions, "heard": _heard(part_set)}
+                    for part_set in sets
+                ],
                 "no_interactions": "None were looked for."
                 if explanation.interaction_terms is None
                 else "Nothing stands out.",
@@ -333,6 +348,31 @@ def _by_fill(explanation: LocalResult, fills: Sequence[LocalResult]) -> list[dic
         ]
         tables.append({"label": str(label), "fills": names, "rows": rows})
     return tables
+
+
+def _set(explanation: LocalResult, part_set: PartSet) -> dict[str, Any]:
+    if part_set.explanation.components.names != explanation.components.names:
+        raise ValueError(
+            f"a set of parts of {part_set.explanation.title!r} is none of {explanation.title!r}, "
+            "which has other components"
+        )
+    finding, evidence = part_set.describe()
+    return {
+        "finding": finding,
+        "parts": part_set.shown,
+        "evidence": evidence,
+        "play": None
+        if _heard(part_set) is None
+        else {"sufficient": "these alone", "counterfactual": "the song without"}[part_set.kind],
+    }
+
+
+def _heard(part_set: PartSet) -> list[list[bool]] | None:
+    """What is heard of each source in each segment; None where there is nothing to play."""
+    audio, heard = part_set.explanation.components.audio, part_set.heard()
+    if audio is None or min(part_set.positions, default=len(heard)) >= len(heard):
+        return None  # sets of words alone change nothing that is heard
+    return heard.reshape(len(audio.source_names), audio.n_segments).tolist()
 
 
 def _audio(audio: AudioComponents) -> dict[str, Any]:

@@ -19,13 +19,11 @@ from sklearn_musiclime.results.dataframes import (
     pair_dataframe,
 )
 from sklearn_musiclime.results.fills import tabulate_fills
+from sklearn_musiclime.results.sonification import audible, mix_of
 from sklearn_musiclime.surrogate import margin, share_bounds
 from sklearn_musiclime.surrogate.confidence import CONFIDENCE_LEVEL, MOST_DOF
 from sklearn_musiclime.surrogate.interactions import FALSE_DISCOVERIES, Interactions
 from sklearn_musiclime.surrogate.interactions.pairs import DERIVED
-
-FADE_SECONDS = 0.005
-"""Length of the fades at the ends of a sonified component, which prevent clicks."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -431,20 +429,12 @@ class LocalResult:
         signs = {"for": 1, "against": -1}
         if direction not in signs:
             raise ValueError(f"direction must be 'for' or 'against', got {direction!r}")
-        audio = self.components.audio
-        if audio is None:
-            raise ValueError("the audio was not explained (modality='lyrics')")
-        if audio.mix is None or audio.sources is None:
-            raise ValueError("this explanation has no waveforms, so nothing can be heard of it")
+        audio = audible(self.components)
         weights = signs[direction] * self.audio_map(label).to_numpy()
         order = np.argsort(-weights, axis=None, kind="stable")[:n]
         kept = np.zeros(weights.shape, dtype=bool)
         kept.flat[order] = weights.flat[order] > 0
-        waveform = np.zeros_like(audio.mix)
-        for source, on in zip(audio.sources, kept, strict=True):
-            if on.any():
-                waveform += _gain(on, audio.borders, FADE_SECONDS * audio.sampling_rate) * source
-        return waveform
+        return mix_of(audio, kept)
 
     def __repr__(self) -> str:
         label, parts = self.labels[0], self.components
@@ -454,22 +444,3 @@ class LocalResult:
             f"{parts.n_audio} audio and {parts.n_lyrics} lyric components{beside}, "
             f"fidelity {self.fidelity[0]:.2f}>"
         )
-
-
-def _gain(on: np.ndarray, borders: np.ndarray, fade: float) -> np.ndarray:
-    """Return a source's gain over time, shape (n_samples,): 1 in segments that are on, with ramps.
-
-    `fade` is the longest length of a ramp, in samples. A ramp takes at most half of its segment.
-    """
-    gain = np.repeat(on.astype(np.float32), np.diff(borders))
-    flips = np.flatnonzero(np.diff(on.astype(int)))
-    for flip in flips:
-        border, rises = borders[flip + 1], on[flip + 1]
-        segment = flip + 1 if rises else flip
-        length = int(min(fade, (borders[segment + 1] - borders[segment]) / 2))
-        ramp = np.linspace(0, 1, length, endpoint=False, dtype=np.float32)
-        if rises:
-            gain[border : border + length] *= ramp
-        else:
-            gain[border - length : border] *= ramp[::-1]
-    return gain

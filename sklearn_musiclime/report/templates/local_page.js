@@ -441,6 +441,15 @@
     heard = player(audio, show, state);
     buildPlayer();
   }
+  document.querySelectorAll(".set").forEach((element, i) => {
+    element.addEventListener("pointerenter", () => light(data.sets[i].components));
+    element.addEventListener("pointerleave", () => light([]));
+    element.addEventListener("focusin", () => light(data.sets[i].components));
+    element.addEventListener("focusout", () => light([]));
+  });
+  document.querySelectorAll(".play-set").forEach((button) => {
+    button.addEventListener("click", () => hear(heard.plans.of(data.sets[Number(button.dataset.set)].heard)));
+  });
   if (data.lyrics) buildLyrics();
   if (data.columns) buildColumns();
   render();

@@ -93,6 +93,7 @@ const player = (audio, onTime, onState) => {
         name: sign > 0 ? "for" : "against", from: 0, to: seconds,
         mask: grid((s, t) => sign * weights[s * nSegments + t] > 0),
       }),
+      of: (mask) => ({ name: "parts", mask, from: 0, to: seconds }),
       only: (s, t) => ({
         name: "part", mask: grid((a, b) => a === s && b === t), from: audio.borders[t], to: audio.borders[t + 1],
       }),
