@@ -20,6 +20,7 @@ from sklearn_musiclime.fusion import (
     TransformerFusionClassifier,
     make_fusion_pipeline,
 )
+from sklearn_musiclime.neighbourhood import Contrast
 from sklearn_musiclime.songs import InvalidSongError
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "BandSeparator",
     "BeatSegmenter",
     "ChainSeparator",
+    "Contrast",
     "Donors",
     "GlobalExplanation",
     "HPSSSeparator",

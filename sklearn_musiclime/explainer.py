@@ -402,7 +402,9 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
             Labels to explain. A label is one of `output_names`, if they are given; otherwise a
             class of ``classes_``, ``(output, class)`` for classifiers of several outputs, the name
             of a column if the model returns a DataFrame, or else the number of an output, in a
-            list: ``labels=[2]``. An int n: the n labels of the highest scores. "all": every label.
+            list: ``labels=[2]``. A :class:`~sklearn_musiclime.Contrast` of two of these tells why
+            the one rather than the other. An int n: the n labels of the highest scores. "all":
+            every label.
             None: the label that the model's ``predict`` returns for each song; for multi-label
             models every output that is on, or the one of the highest score if none is; for a
             regressor every output; for a function the label of the highest score.

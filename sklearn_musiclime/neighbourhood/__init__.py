@@ -81,7 +81,14 @@ from sklearn_musiclime.neighbourhood.designs import draw_neighbourhood
 from sklearn_musiclime.neighbourhood.drawing import Drawing, song_generator
 from sklearn_musiclime.neighbourhood.factored import find_factored, score_factored
 from sklearn_musiclime.neighbourhood.given import GivenAnswer, ask_about_row
-from sklearn_musiclime.neighbourhood.labels import check_labels, select_labels
+from sklearn_musiclime.neighbourhood.labels import (
+    Column,
+    Contrast,
+    check_labels,
+    columns_read,
+    label_of,
+    select_labels,
+)
 from sklearn_musiclime.neighbourhood.mask_function import MaskFunction
 from sklearn_musiclime.neighbourhood.masks import DESIGNS, check_design, draw_masks
 from sklearn_musiclime.neighbourhood.models import ScoreFunction
@@ -103,6 +110,8 @@ __all__ = [
     "DESIGNS",
     "Answer",
     "AudioNeighbourhood",
+    "Column",
+    "Contrast",
     "Drawing",
     "GivenAnswer",
     "MaskFunction",
@@ -122,6 +131,7 @@ __all__ = [
     "check_design",
     "check_labels",
     "check_n_labels",
+    "columns_read",
     "compose_audio",
     "compose_lyrics",
     "draw_masks",
@@ -130,6 +140,7 @@ __all__ = [
     "find_factored",
     "find_sampling_rate",
     "is_same_answer",
+    "label_of",
     "n_more_samples",
     "perturbed_songs",
     "score_black_box",

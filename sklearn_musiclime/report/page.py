@@ -11,7 +11,7 @@ from __future__ import annotations
 import base64
 import hashlib
 import os
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from importlib.resources import files
 from os import PathLike
 from pathlib import Path
@@ -21,6 +21,7 @@ from urllib.parse import quote
 import numpy as np
 
 from sklearn_musiclime._runtime.files import write_text
+from sklearn_musiclime.neighbourhood import Contrast
 from sklearn_musiclime.report.html import environment
 from sklearn_musiclime.report.plots import envelope
 from sklearn_musiclime.report.sound import playable, vorbis
@@ -157,7 +158,7 @@ def local_page(explanation: LocalResult, fills: Sequence[LocalResult] = ()) -> s
             data={
                 "components": [*components.names[:first], *components.shown[first:]],
                 "prediction": _prediction(explanation),
-                "labels": [_label(explanation, index) for index in range(len(explanation.labels))],
+                "labels": [_label(explanation, label) for label in _explained(explanation)],
                 "audio": None if audio is None else _audio(audio),
                 "lyrics": None if lyrics is None else _pieces(lyrics, components.n_audio),
                 "columns": None
@@ -275,15 +276,23 @@ def _numbers(values: np.ndarray) -> list[float | None]:
 def _prediction(explanation: LocalResult) -> list[tuple[str, float]]:
     """Return the labels and scores to show: the largest scores, and those of explained labels."""
     scores = sorted(explanation.prediction.items(), key=lambda item: -item[1])
+    parts = ((e.label, e.other) if isinstance(e, Contrast) else (e,) for e in explanation.labels)
+    explained = {part for own in parts for part in own}
     return [
         (str(label), float(score))
         for rank, (label, score) in enumerate(scores)
-        if rank < MAX_CLASSES or label in explanation.labels
+        if rank < MAX_CLASSES or label in explained
     ]
 
 
-def _label(explanation: LocalResult, index: int) -> dict[str, Any]:
-    label = explanation.labels[index]
+def _explained(explanation: LocalResult) -> list[Hashable]:
+    """Return the labels to choose from: those that were explained, and contrasts of them."""
+    contrasts = explanation.contrasts
+    return [*explanation.labels, *([] if contrasts is None else contrasts.labels)]
+
+
+def _label(explanation: LocalResult, label: Hashable) -> dict[str, Any]:
+    explanation, index = explanation.holding(label)
     pairs: list[tuple[int, int, float, float | None]] = []
     if explanation.interaction_terms is not None:
         at = {name: i for i, name in enumerate(explanation.components.names)}
@@ -294,8 +303,10 @@ def _label(explanation: LocalResult, index: int) -> dict[str, Any]:
             for p, error in zip(found.itertuples(), reach, strict=True)
         ]
     frame = explanation.to_frame(label)
+    parts = (label.label, label.other) if isinstance(label, Contrast) else (label,)
     return {
         "name": str(label),
+        "of": [str(part) for part in parts],
         "score": float(explanation.prediction[label]),
         "weights": explanation.weights[index].tolist(),
         "reach": _numbers(frame["high"] - frame["weight"]),

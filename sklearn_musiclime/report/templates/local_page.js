@@ -179,7 +179,7 @@
     return item;
   };
   const render = () => {
-    const { name, score, weights, reach: errors, interactions } = explained();
+    const { name, of, score, weights, reach: errors, interactions } = explained();
     at("said").textContent = `${name} (${score.toPrecision(3)})`;
     const largest = Math.max(...weights.map(Math.abs), 0);
     places.forEach((elements, component) => elements.forEach((element) => {
@@ -198,7 +198,7 @@
     at("interactions").replaceChildren(...(interactions.length
       ? interactions.map(([a, b, w, e]) => bar([data.components[a], data.components[b]], w, e, width, [a, b]))
       : [make("li", "hint", data.no_interactions)]));
-    document.querySelectorAll(".score").forEach((row) => row.classList.toggle("explained", row.dataset.name === name));
+    document.querySelectorAll(".score").forEach((row) => row.classList.toggle("explained", of.includes(row.dataset.name)));
   };
   const buildPrediction = () => {
     const reach = Math.max(...data.prediction.map(([, score]) => Math.abs(score)), 1e-12);

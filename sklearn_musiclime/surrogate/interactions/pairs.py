@@ -61,6 +61,21 @@ class Interactions:
             std_err=np.ldexp(self.std_err, exponent),
         )
 
+    def of_labels(self, labels: slice) -> Interactions:
+        """Pick the interactions of some labels.
+
+        Parameters
+        ----------
+        labels : slice
+            Their rows.
+
+        Returns
+        -------
+        Interactions
+        """
+        names = ("weights", "std_err", "q_values", "dof")
+        return replace(self, **{name: getattr(self, name)[labels] for name in names})
+
     @classmethod
     def concatenate(cls, parts: list[Interactions]) -> Interactions:
         """Concatenate interactions of different pairs.
