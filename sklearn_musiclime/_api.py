@@ -12,8 +12,14 @@ from sklearn_musiclime.components import (
     TorchSeparator,
     UniformSegmenter,
 )
+from sklearn_musiclime.difference import explain_difference
 from sklearn_musiclime.explainer import MusicLimeExplainer
-from sklearn_musiclime.explanation import GlobalExplanation, LocalExplanation
+from sklearn_musiclime.explanation import (
+    GlobalDifference,
+    GlobalExplanation,
+    LocalDifference,
+    LocalExplanation,
+)
 from sklearn_musiclime.featurizers import AudioEmbedder, LyricsEmbedder, SpectralStatistics
 from sklearn_musiclime.fusion import (
     LateFusionClassifier,
@@ -30,10 +36,12 @@ __all__ = [
     "ChainSeparator",
     "Contrast",
     "Donors",
+    "GlobalDifference",
     "GlobalExplanation",
     "HPSSSeparator",
     "InvalidSongError",
     "LateFusionClassifier",
+    "LocalDifference",
     "LocalExplanation",
     "LyricLineSegmenter",
     "LyricsEmbedder",
@@ -44,5 +52,6 @@ __all__ = [
     "TorchSeparator",
     "TransformerFusionClassifier",
     "UniformSegmenter",
+    "explain_difference",
     "make_fusion_pipeline",
 ]

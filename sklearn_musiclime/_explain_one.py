@@ -83,7 +83,7 @@ from sklearn_musiclime.surrogate import (
 )
 
 MOST_PAIRED = 5
-"""Largest number of labels whose contrasts are all estimated beside them."""
+"""Largest number of labels whose contrasts are all estimated, unless some were named."""
 FEW_DOF = 20
 """Fewest degrees of freedom of a large weight for which its interval is trusted."""
 FEW_DOF_WITH_PROXY = 8
@@ -241,7 +241,8 @@ class SongExplainer:
         explanation = self.explanation(
             fit, scorer, labelled, neighbourhood, answers, surrogate, corners, linked
         )
-        if 2 <= sum(not isinstance(column, Contrast) for column in linked.columns) <= MOST_PAIRED:
+        are_named = any(isinstance(column, Contrast) for column in linked.columns)
+        if 2 <= len(linked.columns) <= MOST_PAIRED and not are_named:
             linked, answers = linked.paired(answers)
             contrasts = self.explanation(
                 fit, scorer, replace(labelled, columns=linked.columns), neighbourhood, answers,

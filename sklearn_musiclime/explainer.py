@@ -43,6 +43,7 @@ from sklearn_musiclime.neighbourhood import (
     ask_about_row,
     check_labels,
     find_sampling_rate,
+    score_function,
 )
 from sklearn_musiclime.results.aggregation import Aggregator
 from sklearn_musiclime.results.matrix import MatrixColumns
@@ -377,7 +378,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
             model = clone(self.model).fit(X, y, **fit_params)
         else:
             model = self.model
-        ScoreFunction(model, self.output_names, self.kind)  # raises if it can't score
+        score_function(model, self.output_names, self.kind)  # raises if it can't score
         sampling_rate = find_sampling_rate(model, self.sampling_rate)
         names = (split_lyrics(lyrics, self.lyric_units).names for lyrics in table.lyrics())
         self.vocabulary_ = tuple(dict.fromkeys(name for song in names for name in song))
@@ -755,7 +756,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         )  # fmt: skip
 
     def _score_function(self) -> ScoreFunction:
-        return ScoreFunction(self.model_, self.output_names, self.kind)
+        return score_function(self.model_, self.output_names, self.kind)
 
     def _song_explainer(
         self, cache: ResultCache, labels: Any = None, seed: int = 0

@@ -105,11 +105,24 @@ from sklearn_musiclime.neighbourhood.samples import Neighbourhood, Scores
 from sklearn_musiclime.neighbourhood.sampling import Sampling, Side
 from sklearn_musiclime.neighbourhood.scoring import Scorer, fallback_message
 from sklearn_musiclime.neighbourhood.sequential import n_more_samples
+from sklearn_musiclime.neighbourhood.versions import (
+    NEW,
+    OLD,
+    BothVersions,
+    common_labels,
+    difference_of,
+    of_version,
+    score_function,
+    version_and_label,
+)
 
 __all__ = [
     "DESIGNS",
+    "NEW",
+    "OLD",
     "Answer",
     "AudioNeighbourhood",
+    "BothVersions",
     "Column",
     "Contrast",
     "Drawing",
@@ -132,8 +145,10 @@ __all__ = [
     "check_labels",
     "check_n_labels",
     "columns_read",
+    "common_labels",
     "compose_audio",
     "compose_lyrics",
+    "difference_of",
     "draw_masks",
     "draw_neighbourhood",
     "fallback_message",
@@ -142,9 +157,12 @@ __all__ = [
     "is_same_answer",
     "label_of",
     "n_more_samples",
+    "of_version",
     "perturbed_songs",
     "score_black_box",
     "score_factored",
+    "score_function",
     "select_labels",
     "song_generator",
+    "version_and_label",
 ]

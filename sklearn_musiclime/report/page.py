@@ -119,7 +119,12 @@ def write_global_page(
     return path
 
 
-def local_page(explanation: LocalResult, fills: Sequence[LocalResult] = ()) -> str:
+def local_page(
+    explanation: LocalResult,
+    fills: Sequence[LocalResult] = (),
+    *,
+    by_version: Sequence[dict[str, Any]] = (),
+) -> str:
     """Render a local explanation as an HTML document.
 
     Parameters
@@ -128,6 +133,9 @@ def local_page(explanation: LocalResult, fills: Sequence[LocalResult] = ()) -> s
         The explanation, with its waveforms.
     fills : sequence of LocalExplanation, default=()
         Explanations of the same song with other fills.
+    by_version : sequence of dict, default=()
+        Tables of two versions of a model, if the explanation is of both, see
+        :func:`~sklearn_musiclime.report.difference_page.version_table`.
 
     Returns
     -------
@@ -148,10 +156,11 @@ def local_page(explanation: LocalResult, fills: Sequence[LocalResult] = ()) -> s
         .get_template("local_page.html.jinja")
         .render(
             title=explanation.title,
-            **_own_code("local_page.js"),
+            **own_code("local_page.js"),
             has_audio=audio is not None,
             has_lyrics=lyrics is not None,
             by_fill=_by_fill(explanation, fills) if fills else [],
+            by_version=by_version,
             has_columns=columns is not None,
             in_log_odds=explanation.settings.get("link") == "logit",
             settings=[(name, str(value)) for name, value in explanation.settings.items()],
@@ -215,9 +224,9 @@ def global_page(
             "shares": None
             if shares is None
             else _shares(shares.iloc[index], explanation.share_names),
-            "importance": {m: _numbers(v[index, shown]) for m, v in values.items()},
-            "low": _numbers(bounds[0, index, shown]),
-            "high": _numbers(bounds[1, index, shown]),
+            "importance": {m: numbers(v[index, shown]) for m, v in values.items()},
+            "low": numbers(bounds[0, index, shown]),
+            "high": numbers(bounds[1, index, shown]),
         }
         for index, label in enumerate(explanation.labels)
     ]
@@ -228,7 +237,7 @@ def global_page(
         .get_template("global_page.html.jinja")
         .render(
             title=title,
-            **_own_code("global_page.js"),
+            **own_code("global_page.js"),
             about=f"{n_songs}{len(explanation.labels)} classes.",
             n_classes=len(classes),
             songs=songs,
@@ -268,7 +277,7 @@ def _shares(row: pd.Series, names: Sequence[str]) -> dict[str, float] | None:
     return None if np.isnan(list(shares.values())).any() else shares
 
 
-def _numbers(values: np.ndarray) -> list[float | None]:
+def numbers(values: np.ndarray) -> list[float | None]:
     """Return a list of numbers for JSON, with None for NaN."""
     return [None if np.isnan(value) else float(value) for value in values]
 
@@ -297,7 +306,7 @@ def _label(explanation: LocalResult, label: Hashable) -> dict[str, Any]:
     if explanation.interaction_terms is not None:
         at = {name: i for i, name in enumerate(explanation.components.names)}
         found = explanation.interactions(label).head(MAX_INTERACTIONS)
-        reach = _numbers(found["high"] - found["weight"])
+        reach = numbers(found["high"] - found["weight"])
         pairs = [
             (at[p.first], at[p.second], p.weight, error)
             for p, error in zip(found.itertuples(), reach, strict=True)
@@ -309,7 +318,7 @@ def _label(explanation: LocalResult, label: Hashable) -> dict[str, Any]:
         "of": [str(part) for part in parts],
         "score": float(explanation.prediction[label]),
         "weights": explanation.weights[index].tolist(),
-        "reach": _numbers(frame["high"] - frame["weight"]),
+        "reach": numbers(frame["high"] - frame["weight"]),
         "interactions": pairs,
     }
 
@@ -369,7 +378,7 @@ def _text(name: str) -> str:
     return files("sklearn_musiclime.report").joinpath("templates", name).read_text(encoding="utf-8")
 
 
-def _own_code(script: str) -> dict[str, str]:
+def own_code(script: str) -> dict[str, str]:
     """Return the style and script of a page, with their hashes for its Content-Security-Policy."""
     code = {"style": _text("page.css"), "script": _text("page.js") + _text(script)}
     return code | {f"{kind}_hash": _hash(text) for kind, text in code.items()}

@@ -186,8 +186,8 @@ class LocalResult:
         Raises
         ------
         ValueError
-            One of them was not explained, or more than five were, whose contrasts are not all
-            estimated: name the contrast in ``labels=``.
+            One of them was not explained, or more than five were, or ``labels=`` named other
+            contrasts: then only those that it names are estimated.
 
         Examples
         --------
@@ -199,22 +199,21 @@ class LocalResult:
         >>> X[0] = [np.ones(10), "la la love"]
         >>> explainer = MusicLimeExplainer(scores, modality="lyrics", output_names=["pop", "rock"])
         >>> explanation = explainer.fit(X).explain(X, labels=["pop", "rock"])[0]
-        >>> explanation.contrast("pop", "rock").top()[["component", "weight"]].round(6)
+        >>> explanation.contrast("pop", "rock").top(1)[["component", "weight"]].round(6)
           component  weight
         0      love     1.0
-        1        la     0.0
         """
         wanted, reverse = Contrast(label, other), Contrast(other, label)
         for holder in (self, self.contrasts):
             for own, sign in ((wanted, 1), (reverse, -1)):
                 if holder is not None and own in holder.labels:
-                    found = self._of_row(holder, holder.labels.index(own))
+                    found = self.of_rows([holder.labels.index(own)], holder)
                     return found if sign == 1 else found._negative()
         missing = [part for part in (label, other) if part not in self.labels]
         if missing:
             reason = f"{missing[0]!r} was not explained; {self.labels} were"
         else:
-            reason = f"contrasts of {len(self.labels)} labels are not all estimated"
+            reason = f"not all contrasts of {self.labels} were estimated"
         raise ValueError(f"{reason}. Name the contrast to explain: labels=[{wanted!r}]")
 
     def holding(self, label: Hashable | None) -> tuple[Self, int]:
@@ -241,17 +240,28 @@ class LocalResult:
             return self.contrast(label.label, label.other), 0
         return self, self.label_index(label)
 
-    def _of_row(self, holder: LocalResult | Contrasts, row: int) -> Self:
-        """The explanation of one label, as an object of this class."""
-        own = slice(row, row + 1)
+    def of_rows(self, rows: list[int], holder: LocalResult | Contrasts | None = None) -> Self:
+        """Return the explanation of some of the labels.
+
+        Parameters
+        ----------
+        rows : list of int
+            Positions of the labels.
+        holder : LocalExplanation, Contrasts or None, default=None
+            Explanation of the same song that has the labels. None: this one.
+
+        Returns
+        -------
+        LocalExplanation
+        """
+        holder = self if holder is None else holder
         terms = holder.interaction_terms
-        arrays = {name: getattr(holder, name)[own] for name in BY_LABEL}
         return replace(
             self,
-            labels=holder.labels[own],
-            interaction_terms=None if terms is None else terms.of_labels(own),
+            labels=[holder.labels[row] for row in rows],
+            interaction_terms=None if terms is None else terms.of_labels(rows),
             contrasts=None,
-            **arrays,
+            **{name: getattr(holder, name)[rows] for name in BY_LABEL},
         )
 
     def _negative(self) -> Self:

@@ -200,7 +200,7 @@ class LinkedScores:
         return picked
 
     def paired(self, answers: Scores) -> tuple[LinkedScores, Scores]:
-        """Subtract the scores of every two labels that are explained and are no contrasts.
+        """Subtract the scores of every two labels that are explained, none of them a contrast.
 
         Parameters
         ----------
@@ -214,8 +214,7 @@ class LinkedScores:
         answers : Scores
             Their scores, linked and scaled.
         """
-        plain = [i for i, column in enumerate(self.columns) if not isinstance(column, Contrast)]
-        places = [Contrast(*pair) for pair in combinations(plain, 2)]
+        places = [Contrast(*pair) for pair in combinations(range(len(self.columns)), 2)]
 
         def subtract(values: np.ndarray) -> np.ndarray:
             return explained_columns(np.ldexp(values, self.exponents), places)

@@ -61,20 +61,20 @@ class Interactions:
             std_err=np.ldexp(self.std_err, exponent),
         )
 
-    def of_labels(self, labels: slice) -> Interactions:
+    def of_labels(self, rows: list[int]) -> Interactions:
         """Pick the interactions of some labels.
 
         Parameters
         ----------
-        labels : slice
-            Their rows.
+        rows : list of int
+            Positions of the labels.
 
         Returns
         -------
         Interactions
         """
         names = ("weights", "std_err", "q_values", "dof")
-        return replace(self, **{name: getattr(self, name)[labels] for name in names})
+        return replace(self, **{name: getattr(self, name)[rows] for name in names})
 
     @classmethod
     def concatenate(cls, parts: list[Interactions]) -> Interactions:
