@@ -19,7 +19,8 @@ takes its way through the package in this order:
 - :mod:`~sklearn_musiclime.explanation`: how to read weights, errors, fidelity, interactions,
   shares;
 - :mod:`~sklearn_musiclime.metrics`: how good an explanation is, and what no metric says;
-- :mod:`~sklearn_musiclime.explainer`: the entry, which puts these together.
+- :mod:`~sklearn_musiclime.explainer`: the entry, which puts these together;
+- :mod:`~sklearn_musiclime.difference`: what a new version of a model goes by, and the old did not.
 
 Models to explain, and songs to try them on:
 

@@ -12,8 +12,14 @@ from sklearn_musiclime.components import (
     TorchSeparator,
     UniformSegmenter,
 )
+from sklearn_musiclime.difference import explain_difference
 from sklearn_musiclime.explainer import MusicLimeExplainer
-from sklearn_musiclime.explanation import GlobalExplanation, LocalExplanation
+from sklearn_musiclime.explanation import (
+    GlobalDifference,
+    GlobalExplanation,
+    LocalDifference,
+    LocalExplanation,
+)
 from sklearn_musiclime.featurizers import AudioEmbedder, LyricsEmbedder, SpectralStatistics
 from sklearn_musiclime.fusion import (
     LateFusionClassifier,
@@ -22,6 +28,7 @@ from sklearn_musiclime.fusion import (
     TransformerFusionClassifier,
     make_fusion_pipeline,
 )
+from sklearn_musiclime.neighbourhood import Contrast
 from sklearn_musiclime.songs import InvalidSongError
 
 __all__ = [
@@ -29,11 +36,14 @@ __all__ = [
     "BandSeparator",
     "BeatSegmenter",
     "ChainSeparator",
+    "Contrast",
     "Donors",
+    "GlobalDifference",
     "GlobalExplanation",
     "HPSSSeparator",
     "InvalidSongError",
     "LateFusionClassifier",
+    "LocalDifference",
     "LocalExplanation",
     "LyricLineSegmenter",
     "LyricsEmbedder",
@@ -46,5 +56,6 @@ __all__ = [
     "TorchSeparator",
     "TransformerFusionClassifier",
     "UniformSegmenter",
+    "explain_difference",
     "make_fusion_pipeline",
 ]

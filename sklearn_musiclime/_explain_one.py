@@ -42,6 +42,8 @@ from sklearn_musiclime.components.segmentation import Segmenter
 from sklearn_musiclime.components.separation import Separator
 from sklearn_musiclime.explanation import LocalExplanation
 from sklearn_musiclime.neighbourhood import (
+    Column,
+    Contrast,
     Drawing,
     GivenAnswer,
     Neighbourhood,
@@ -54,9 +56,11 @@ from sklearn_musiclime.neighbourhood import (
     automatic_n_samples,
     blind_spots,
     check_n_labels,
+    columns_read,
     fallback_message,
     find_factored,
     is_same_answer,
+    label_of,
     n_corners,
     n_more_samples,
     select_labels,
@@ -65,6 +69,7 @@ from sklearn_musiclime.neighbourhood import (
 from sklearn_musiclime.proxy import ProxyFit
 from sklearn_musiclime.proxy.fitting import N_FREE
 from sklearn_musiclime.proxy.weights import Fit
+from sklearn_musiclime.results.local import Contrasts
 from sklearn_musiclime.songs import Song, SongTable
 from sklearn_musiclime.surrogate import (
     LinkedScores,
@@ -75,10 +80,11 @@ from sklearn_musiclime.surrogate import (
     fit_interactions,
     fit_neighbourhood,
     fit_shares,
-    invert_link,
     n_without_odds,
 )
 
+MOST_PAIRED = 5
+"""Largest number of labels whose contrasts are all estimated, unless some were named."""
 FEW_DOF = 20
 """Fewest degrees of freedom of a large weight for which its interval is trusted."""
 FEW_DOF_WITH_PROXY = 8
@@ -93,8 +99,8 @@ class Labelled:
     ----------
     known : list of label
         Labels of all columns of the scores.
-    columns : list of int
-        Columns to explain.
+    columns : list of int or Contrast
+        Columns to explain, and contrasts of two columns.
     scores : ndarray of shape (n_columns,)
         Scores of the song composed of all its components.
     given : GivenAnswer
@@ -102,7 +108,7 @@ class Labelled:
     """
 
     known: list[Any]
-    columns: list[int]
+    columns: list[Column]
     scores: np.ndarray
     given: GivenAnswer
 
@@ -227,18 +233,25 @@ class SongExplainer:
             given = replace(labelled.given, is_steady=False)
         else:
             given = labelled.given.compare(scorer.song, labelled.scores, scores)
-        self._check_odds(scores[:, labelled.columns], scorer.song.name)
+        self._check_odds(scores[:, columns_read(labelled.columns)], scorer.song.name)
         linked = LinkedScores.of(scores, labelled.columns, self.link)
         fit = self._fit(scorer, drawing)
         neighbourhood, answers, surrogate, converged = self.fit_surrogate(
             fit, scorer, drawing, first, first.split(linked(scores)), linked
         )
-        corners = first.split(scores[:, labelled.columns]).corners[:4]
-        if scorer.links is not None:  # which are of both modalities
-            corners = corners[:0]
+        corners = first.split(linked.shown(scores)).corners
         explanation = self.explanation(
-            fit, scorer, labelled, neighbourhood, answers, surrogate, corners, linked.exponents
+            fit, scorer, labelled, neighbourhood, answers, surrogate, corners, linked
         )
+        are_named = any(isinstance(column, Contrast) for column in linked.columns)
+        if 2 <= len(linked.columns) <= MOST_PAIRED and not are_named:
+            linked, answers = linked.paired(answers)
+            contrasts = self.explanation(
+                fit, scorer, replace(labelled, columns=linked.columns), neighbourhood, answers,
+                fit(neighbourhood, answers.pairs), np.ldexp(answers.corners, linked.exponents),
+                linked,
+            )  # fmt: skip
+            explanation = replace(explanation, contrasts=Contrasts.of(contrasts))
         factor = surrogate.proxy_factor
         about = self._settings(neighbourhood, scorer.way, converged) | {
             "row_check": given.check,
@@ -463,7 +476,7 @@ class SongExplainer:
         answers: Scores,
         surrogate: Surrogate,
         corners: np.ndarray,
-        exponents: np.ndarray,
+        linked: LinkedScores,
     ) -> LocalExplanation:
         """Estimate interactions and modality shares, and make the explanation.
 
@@ -481,11 +494,11 @@ class SongExplainer:
             Their scores, transformed by the link and scaled.
         surrogate : Surrogate
             The surrogate, fitted to these scores.
-        corners : ndarray of shape (4, n_explained)
-            Scores of the song, of its audio alone, of its lyrics alone and of neither; columns are
-            the song's.
-        exponents : ndarray of shape (n_explained,) of int
-            Exponents of the powers of two that the scores were divided by.
+        corners : ndarray of shape (4 or more, n_explained)
+            Scores of the song, of its audio alone, of its lyrics alone and of neither, in which
+            columns are the song's; further ones are not used.
+        linked : LinkedScores
+            The columns that are explained, and the powers of two that scores were divided by.
 
         Returns
         -------
@@ -515,8 +528,8 @@ class SongExplainer:
         if links is not None:
             surrogate = surrogate.spread(links)
         with np.errstate(over="ignore"):
-            surrogate = surrogate.scaled(exponents)
-            interactions = None if interactions is None else interactions.scaled(exponents)
+            surrogate = surrogate.scaled(linked.exponents)
+            interactions = None if interactions is None else interactions.scaled(linked.exponents)
         if not np.isfinite(surrogate.weights).all():
             raise ValueError(f"scores of up to {np.abs(labelled.scores).max():.1g} are too large")
         prediction = labelled.given.scores(labelled.scores).tolist()
@@ -525,7 +538,7 @@ class SongExplainer:
             row=scorer.song.row,
             track_id=scorer.song.track_id,
             prediction=dict(zip(labelled.known, prediction, strict=True)),
-            labels=[labelled.known[column] for column in labelled.columns],
+            labels=[label_of(column, labelled.known) for column in linked.columns],
             components=scorer.components.without_fills(),
             weights=surrogate.weights,
             std_err=surrogate.std_err,
@@ -533,12 +546,13 @@ class SongExplainer:
             penalty=surrogate.penalty,
             intercept=surrogate.intercept,
             fidelity=surrogate.fidelity,
-            local_prediction=invert_link(self.link, surrogate.local_prediction),
+            local_prediction=linked.unlinked(surrogate.local_prediction),
             interaction_terms=interactions,
             shares=shares.values,
             shares_std_err=shares.std_err,
             shares_dof=shares.dof,
-            corner_scores=corners.T,
+            # Linked components are of both modalities.
+            corner_scores=corners[: 4 if links is None else 0].T,
             links=None if links is None else links.tolist(),
         )
 

@@ -1,4 +1,4 @@
-"""The command line: ``sklearn-musiclime demo``, ``explain`` and ``global``.
+"""The command line: ``sklearn-musiclime demo``, ``explain``, ``global`` and ``compare``.
 
 This module parses the arguments and imports only what is needed for that, so that ``--help`` is
 quick; the commands themselves are in :mod:`~sklearn_musiclime.commands`.
@@ -18,6 +18,8 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from sklearn_musiclime._version import __version__
+
+MODEL = "classifier or regressor saved with skops, or folder of a saved transformer"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -138,6 +140,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     _encoding(command)
     command.add_argument("--label", help="the class to explain (default: the one predicted)")
+    command.add_argument(
+        "--rather-than", metavar="LABEL", help="explain why the class of --label and not this one"
+    )
     _explaining(command)
     _opening(command)
 
@@ -149,6 +154,42 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--songs", type=Path, required=True, metavar="TABLE", help="a CSV with a row a song"
     )
+    _table(command)
+    command.add_argument(
+        "--min-count", type=int, default=2, help="songs of a class that must have a component"
+    )
+    _cluster(command)
+    _explaining(command)
+
+    command = commands.add_parser(
+        "compare",
+        help="explain what differs between two versions of a saved model, class by class",
+    )
+    for version in ("old", "new"):
+        command.add_argument(version, type=Path, metavar=version.upper(), help=MODEL)
+    command.add_argument("songs", type=Path, metavar="SONGS", help="a CSV with a row a song")
+    _loading(command)
+    _table(command)
+    command.add_argument(
+        "--label", help="the class to compare (default: those that either version predicts)"
+    )
+    command.add_argument(
+        "--min-groups", type=int, default=2, help="songs, or groups, that must have a component"
+    )
+    command.add_argument(
+        "--pages", type=int, default=5, help="songs with a page of their own (default: 5)"
+    )
+    command.add_argument(
+        "--link", choices=("identity", "logit"), default="identity",
+        help="compare scores, or log-odds of probabilities",
+    )  # fmt: skip
+    _cluster(command)
+    _explaining(command)
+    _opening(command)
+    return parser
+
+
+def _table(command: argparse.ArgumentParser) -> None:
     for name, default, what in (
         ("audio", "audio", "the audio files"),
         ("lyrics", "lyrics", "the lyrics: text, or files of it (.txt, .lrc, .srt, ...)"),
@@ -161,24 +202,21 @@ def _parser() -> argparse.ArgumentParser:
             help=f"column with {what} (default: {default or 'none'})",
         )  # fmt: skip
     _encoding(command)
-    command.add_argument(
-        "--min-count", type=int, default=2, help="songs of a class that must have a component"
-    )
+
+
+def _cluster(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--backend", choices=("loky", "threading", "dask", "ray"), help="joblib backend"
     )
     command.add_argument("--scheduler", metavar="ADDRESS", help="of the Dask or Ray cluster")
-    _explaining(command)
-    return parser
 
 
 def _with_model(command: argparse.ArgumentParser) -> None:
-    command.add_argument(
-        "--model",
-        type=Path,
-        required=True,
-        help="classifier or regressor saved with skops, or folder of a saved transformer",
-    )
+    command.add_argument("--model", type=Path, required=True, help=MODEL)
+    _loading(command)
+
+
+def _loading(command: argparse.ArgumentParser) -> None:
     command.add_argument(
         "--trust",
         action="store_true",

@@ -1,4 +1,4 @@
-"""The commands of the command line: ``demo``, ``explain`` and ``global``."""
+"""The commands of the command line: ``demo``, ``explain``, ``global`` and ``compare``."""
 
 from __future__ import annotations
 
@@ -32,12 +32,13 @@ from sklearn_musiclime.datasets import (
     read_lyrics_file,
     save_songs,
 )
+from sklearn_musiclime.difference import explain_difference
 from sklearn_musiclime.explainer import MusicLimeExplainer
 from sklearn_musiclime.explanation import GlobalExplanation, LocalExplanation
 from sklearn_musiclime.fusion import TransformerFusionClassifier, make_fusion_pipeline
-from sklearn_musiclime.neighbourhood import ScoreFunction
+from sklearn_musiclime.neighbourhood import Contrast, ScoreFunction
 from sklearn_musiclime.report.sound import playable
-from sklearn_musiclime.report.terminal import print_global, print_local
+from sklearn_musiclime.report.terminal import print_differences, print_global, print_local
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -45,6 +46,8 @@ if TYPE_CHECKING:
 N_DEMO_SONGS = 160
 DEMO_SECONDS = 6.0
 N_SONIFIED = 5
+MAX_KEPT = 200
+"""Largest number of songs that a comparison keeps with their sound, for pages."""
 
 
 class CommandError(ValueError):
@@ -108,9 +111,11 @@ def explain(arguments: argparse.Namespace) -> None:
     Parameters
     ----------
     arguments : Namespace
-        ``audio``, ``lyrics``, ``encoding``, ``label``, ``open``, ``model``, ``trust``,
-        ``separator`` and the options of all commands.
+        ``audio``, ``lyrics``, ``encoding``, ``label``, ``rather_than``, ``open``, ``model``,
+        ``trust``, ``separator`` and the options of all commands.
     """
+    if arguments.rather_than is not None and arguments.label is None:
+        raise CommandError("--rather-than needs the class that is explained: --label")
     model = load_model(arguments.model, trust=arguments.trust)
     lyrics = read_lyrics_file(arguments.lyrics, encoding=arguments.encoding)
     song = pd.DataFrame({"audio": [str(arguments.audio)], "lyrics": [lyrics.text]})
@@ -118,7 +123,10 @@ def explain(arguments: argparse.Namespace) -> None:
         song["word_times"] = pd.Series([lyrics.cell()], dtype=object)
     separator = _separator(arguments.separator)
     _make_folder(arguments.out)
-    explanation = _explain(model, song, arguments, separator=separator, label=arguments.label)
+    explanation = _explain(
+        model, song, arguments, separator=separator,
+        label=arguments.label, rather_than=arguments.rather_than,
+    )  # fmt: skip
     _finish(explanation, arguments.out, show=arguments.open)
 
 
@@ -133,20 +141,7 @@ def explain_global(arguments: argparse.Namespace) -> None:
         options of all commands.
     """
     model = load_model(arguments.model, trust=arguments.trust)
-    songs = load_songs(
-        arguments.songs,
-        audio=arguments.audio_column,
-        lyrics=arguments.lyrics_column,
-        start=arguments.start_column,
-        end=arguments.end_column,
-        encoding=arguments.encoding,
-        check_audio=False,  # one that is missing is a failure of that song
-    )
-    groups = None
-    if arguments.group_column is not None:
-        if arguments.group_column not in songs:
-            raise CommandError(f"the table has no column {arguments.group_column!r}")
-        groups = songs[arguments.group_column].to_numpy()
+    songs, groups = _read_table(arguments)
     separator = _separator(arguments.separator)
     _make_folder(arguments.out)
     explainer = MusicLimeExplainer(
@@ -167,6 +162,84 @@ def explain_global(arguments: argparse.Namespace) -> None:
         print_global(explanation, arguments.min_count)
     print(f"\nSaved {arguments.out / 'global.json'}")
     _write_global(explanation, arguments.out, arguments.min_count)
+
+
+def compare(arguments: argparse.Namespace) -> None:
+    """Explain what differs between two versions of a model on a table of songs.
+
+    Parameters
+    ----------
+    arguments : Namespace
+        ``old``, ``new``, ``songs``, the names of the table's columns (``audio_column`` and so on),
+        ``encoding``, ``label``, ``min_groups``, ``pages``, ``link``, ``backend``, ``scheduler``,
+        ``trust``, ``separator``, ``open`` and the options of all commands.
+    """
+    old, new = (load_model(p, trust=arguments.trust) for p in (arguments.old, arguments.new))
+    songs, groups = _read_table(arguments)
+    separator = _separator(arguments.separator)
+    labels = None
+    if arguments.label is not None:
+        columns = ScoreFunction(new).columns
+        known = columns.known_labels or columns.classes or []
+        labels = [{str(name): name for name in known}.get(arguments.label, arguments.label)]
+    _make_folder(arguments.out)
+    settings = MusicLimeExplainer(
+        new,
+        separator=separator,
+        link=arguments.link,
+        n_samples=arguments.n_samples,
+        n_jobs=arguments.n_jobs,
+        random_state=arguments.random_state,
+        memory=str(arguments.out / "cache"),
+        verbose=1,
+    )
+    print(f"Comparing on {len(songs)} songs; if this is cut short, the same command goes on")
+    with workers(arguments.backend, arguments.scheduler):
+        found = explain_difference(
+            old, new, songs, labels, explainer=settings, groups=groups, on_error="warn",
+            keep_explanations=arguments.pages > 0 and len(songs) <= MAX_KEPT,
+        )  # fmt: skip
+    try:
+        found.save(arguments.out / "difference.json")
+    finally:  # printed even if saving fails
+        print_differences([(n, found.to_frame(n, min_groups=arguments.min_groups))
+                           for n in found.labels])  # fmt: skip
+    print(f"\nSaved {arguments.out / 'difference.json'}")
+    figure = found.plot(min_groups=arguments.min_groups)
+    _write_plot(figure, arguments.out / "difference.png", dpi=100)
+    frame = found.to_frame(min_groups=arguments.min_groups)
+    for name, table in (("difference.csv", frame), ("failures.csv", found.failures)):
+        text = table.to_csv(index=False)
+        write_text(arguments.out / name, text, errors="backslashreplace")
+    page = found.to_html(
+        arguments.out / "difference.html", n_songs=arguments.pages,
+        min_groups=arguments.min_groups,
+    )  # fmt: skip
+    print(
+        "Wrote difference.png, difference.csv and failures.csv "
+        f"({len(found.failures)} songs) to {arguments.out}\nLook: {page}"
+    )
+    if arguments.open:
+        webbrowser.open(page.absolute().as_uri())
+
+
+def _read_table(arguments: argparse.Namespace) -> tuple[pd.DataFrame, Any]:
+    """Read the table of songs, and their groups."""
+    songs = load_songs(
+        arguments.songs,
+        audio=arguments.audio_column,
+        lyrics=arguments.lyrics_column,
+        start=arguments.start_column,
+        end=arguments.end_column,
+        encoding=arguments.encoding,
+        check_audio=False,  # one that is missing is a failure of that song
+    )
+    groups = None
+    if arguments.group_column is not None:
+        if arguments.group_column not in songs:
+            raise CommandError(f"the table has no column {arguments.group_column!r}")
+        groups = songs[arguments.group_column].to_numpy()
+    return songs, groups
 
 
 @contextmanager
@@ -302,6 +375,7 @@ def _explain(
     *,
     separator: Separator | None,
     label: str | None = None,
+    rather_than: str | None = None,
 ) -> LocalExplanation:
     explainer = MusicLimeExplainer(
         FrozenEstimator(model),
@@ -312,13 +386,21 @@ def _explain(
         verbose=1,
     ).fit(song)
     labels = None
-    if label is not None:  # given as text, whatever the type of the model's labels
-        score = ScoreFunction(model)
-        answer = score.answer(song)
-        names = score.columns.labels(answer.scores.shape[1], answer.names, score.predict(song))
-        known = {str(name): name for name in names}
-        labels = [known.get(label, label)]
+    if label is not None:
+        known = _labels(model, song)
+        wanted = known.get(label, label)
+        labels = [wanted]
+        if rather_than is not None:
+            labels = [Contrast(wanted, known.get(rather_than, rather_than))]
     return explainer.explain(song, labels)[0]
+
+
+def _labels(model: Any, song: pd.DataFrame) -> dict[str, Any]:
+    """The model's labels by their text, in which they are given, whatever their type."""
+    score = ScoreFunction(model)
+    answer = score.answer(song)
+    names = score.columns.labels(answer.scores.shape[1], answer.names, score.predict(song))
+    return {str(name): name for name in names}
 
 
 def _make_folder(folder: Path) -> None:
@@ -373,4 +455,4 @@ def _finish(explanation: LocalExplanation, folder: Path, *, show: bool) -> None:
         webbrowser.open(page.absolute().as_uri())
 
 
-COMMANDS = {"demo": demo, "explain": explain, "global": explain_global}
+COMMANDS = {"demo": demo, "explain": explain, "global": explain_global, "compare": compare}

@@ -49,6 +49,7 @@ from sklearn_musiclime.neighbourhood import (
     ask_about_row,
     check_labels,
     find_sampling_rate,
+    score_function,
 )
 from sklearn_musiclime.results.matrix import MatrixColumns
 from sklearn_musiclime.results.precision import SONG_COST
@@ -402,7 +403,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
             model = clone(self.model).fit(X, y, **fit_params)
         else:
             model = self.model
-        ScoreFunction(model, self.output_names, self.kind)  # raises if it can't score
+        score_function(model, self.output_names, self.kind)  # raises if it can't score
         sampling_rate = find_sampling_rate(model, self.sampling_rate)
         names = (split_lyrics(lyrics, self.lyric_units).names for lyrics in table.lyrics())
         self.vocabulary_ = tuple(dict.fromkeys(name for song in names for name in song))
@@ -427,7 +428,9 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
             Labels to explain. A label is one of `output_names`, if they are given; otherwise a
             class of ``classes_``, ``(output, class)`` for classifiers of several outputs, the name
             of a column if the model returns a DataFrame, or else the number of an output, in a
-            list: ``labels=[2]``. An int n: the n labels of the highest scores. "all": every label.
+            list: ``labels=[2]``. A :class:`~sklearn_musiclime.Contrast` of two of these tells why
+            the one rather than the other. An int n: the n labels of the highest scores. "all":
+            every label.
             None: the label that the model's ``predict`` returns for each song; for multi-label
             models every output that is on, or the one of the highest score if none is; for a
             regressor every output; for a function the label of the highest score.
@@ -858,7 +861,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         return key, {name: reprlib.repr(value) for name, value in parts.items()}
 
     def _score_function(self) -> ScoreFunction:
-        return ScoreFunction(self.model_, self.output_names, self.kind)
+        return score_function(self.model_, self.output_names, self.kind)
 
     def _song_explainer(
         self, cache: ResultCache, labels: Any = None, seed: int = 0

@@ -29,7 +29,7 @@ FLOORS = (
     ("_explain_all",),
     ("_explain_corpus",),
     ("explainer",),
-    ("metrics",),
+    ("difference", "metrics"),
     ("_api",),  # the names that are importable from the package,
     ("__init__",),  # which loads them when the first is asked for
     ("commands", "examples"),

@@ -25,7 +25,9 @@ from sklearn_musiclime import (
     MusicLimeExplainer,
     StemSeparator,
     UniformSegmenter,
+    explain_difference,
 )
+from sklearn_musiclime.commands import demo_model
 from sklearn_musiclime.components import AudioComponents, Decomposition, split_lyrics
 from sklearn_musiclime.datasets import save_songs
 from sklearn_musiclime.report.readable import readable_names
@@ -826,3 +828,26 @@ def test_nothing_sticks_out_of_a_narrow_screen(width, explanation, overall, brow
         page.goto(shown.to_html(tmp_path / "page.html").as_uri())
         assert page.evaluate("document.documentElement.scrollWidth") <= width
     page.close()
+
+
+@pytest.mark.slow
+def test_pages_of_two_versions_open_without_a_complaint(made_songs, opened, tmp_path):
+    X, y, _, _ = made_songs
+    old = demo_model().fit(X, y)
+    new = demo_model().fit(X, np.where(X["lyrics"].str.contains("silver"), "wild", y))
+    settings = MusicLimeExplainer(old, n_samples=(60, 60), random_state=0)
+    compared = explain_difference(old, new, X[:3], "all", explainer=settings)
+    page = opened(compared, tmp_path / "all.html", n_songs=1)
+    assert page.locator("table").count() == len(compared.labels) == 2
+    assert page.locator("ul .bar").count() > 0
+    page = opened(compared.explanations[0], tmp_path / "one.html")
+    assert page.locator("#label option").count() == 6
+    page.locator("#label").select_option("2")
+    assert page.locator("#said").text_content().startswith("calm: old")
+
+
+def test_a_contrast_can_be_chosen(explanation, opened, tmp_path):
+    page = opened(explanation, tmp_path / "page.html")
+    page.locator("#label").select_option("2")
+    assert page.locator("#said").text_content().startswith("wild rather than calm (")
+    assert page.locator(".score.explained").count() == 2

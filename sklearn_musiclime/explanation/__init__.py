@@ -59,9 +59,18 @@ are the same). :mod:`~sklearn_musiclime.explanation.grouping` makes groups of wo
 """
 
 from sklearn_musiclime.explanation.collection import Explanations
+from sklearn_musiclime.explanation.difference import GlobalDifference, LocalDifference
 from sklearn_musiclime.explanation.global_ import GlobalExplanation
 from sklearn_musiclime.explanation.grouping import group_words
 from sklearn_musiclime.explanation.local import LocalExplanation
 from sklearn_musiclime.explanation.preference import Preference
 
-__all__ = ["Explanations", "GlobalExplanation", "LocalExplanation", "Preference", "group_words"]
+__all__ = [
+    "Explanations",
+    "GlobalDifference",
+    "GlobalExplanation",
+    "LocalDifference",
+    "LocalExplanation",
+    "Preference",
+    "group_words",
+]

@@ -43,7 +43,8 @@ class LocalExplanation(LocalResult):
     row : int
         The song's position in X.
     prediction : dict of label to float
-        The model's score of every label for the unperturbed song.
+        The model's score of every label for the unperturbed song. That of a contrast is looked up
+        as a difference.
     labels : list
         The explained labels; the first is the default of every method.
     components : Decomposition
@@ -84,6 +85,9 @@ class LocalExplanation(LocalResult):
         Degrees of freedom of `shares_std_err`. None: as for `dof`.
     track_id : label or None, default=None
         The song's label in the index of X. None: `row`.
+    contrasts : Contrasts or None, default=None
+        The contrasts of every two of `labels`, of up to five, see :meth:`contrast`. None: there are
+        none.
 
     Examples
     --------
@@ -342,7 +346,7 @@ class LocalExplanation(LocalResult):
         Parameters
         ----------
         label : label or None, default=None
-            One of `labels`. None: the first.
+            One of `labels`, or a contrast of two. None: the first.
         n : int, default=12
             Number of bars per modality.
 

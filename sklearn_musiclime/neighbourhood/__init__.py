@@ -81,7 +81,14 @@ from sklearn_musiclime.neighbourhood.designs import draw_neighbourhood
 from sklearn_musiclime.neighbourhood.drawing import Drawing, n_corners, song_generator
 from sklearn_musiclime.neighbourhood.factored import find_factored, score_factored
 from sklearn_musiclime.neighbourhood.given import GivenAnswer, ask_about_row
-from sklearn_musiclime.neighbourhood.labels import check_labels, select_labels
+from sklearn_musiclime.neighbourhood.labels import (
+    Column,
+    Contrast,
+    check_labels,
+    columns_read,
+    label_of,
+    select_labels,
+)
 from sklearn_musiclime.neighbourhood.mask_function import MaskFunction
 from sklearn_musiclime.neighbourhood.masks import DESIGNS, check_design, draw_masks
 from sklearn_musiclime.neighbourhood.models import ScoreFunction
@@ -98,11 +105,26 @@ from sklearn_musiclime.neighbourhood.samples import Neighbourhood, Scores
 from sklearn_musiclime.neighbourhood.sampling import Sampling, Side
 from sklearn_musiclime.neighbourhood.scoring import Scorer, fallback_message
 from sklearn_musiclime.neighbourhood.sequential import n_more_samples
+from sklearn_musiclime.neighbourhood.versions import (
+    NEW,
+    OLD,
+    BothVersions,
+    common_labels,
+    difference_of,
+    of_version,
+    score_function,
+    version_and_label,
+)
 
 __all__ = [
     "DESIGNS",
+    "NEW",
+    "OLD",
     "Answer",
     "AudioNeighbourhood",
+    "BothVersions",
+    "Column",
+    "Contrast",
     "Drawing",
     "GivenAnswer",
     "MaskFunction",
@@ -122,19 +144,26 @@ __all__ = [
     "check_design",
     "check_labels",
     "check_n_labels",
+    "columns_read",
+    "common_labels",
     "compose_audio",
     "compose_lyrics",
+    "difference_of",
     "draw_masks",
     "draw_neighbourhood",
     "fallback_message",
     "find_factored",
     "find_sampling_rate",
     "is_same_answer",
+    "label_of",
     "n_corners",
     "n_more_samples",
+    "of_version",
     "perturbed_songs",
     "score_black_box",
     "score_factored",
+    "score_function",
     "select_labels",
     "song_generator",
+    "version_and_label",
 ]

@@ -9,7 +9,7 @@ subclasses that override no method but those used in fitting; see
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,7 @@ from sklearn.compose import ColumnTransformer
 from sklearn.pipeline import FeatureUnion, Pipeline
 from sklearn.preprocessing import FunctionTransformer
 
+from sklearn_musiclime._runtime.fingerprint import fingerprint
 from sklearn_musiclime._runtime.polars import as_pandas
 from sklearn_musiclime.neighbourhood.containers import (
     CONTAINERS,
@@ -34,6 +35,7 @@ from sklearn_musiclime.neighbourhood.look_up import (
     EncodedRegressor,
     LookUp,
 )
+from sklearn_musiclime.neighbourhood.versions import BothVersions
 from sklearn_musiclime.songs import Song
 
 PROTOCOL = ("encode_audio", "encode_lyrics", "predict_encoded")
@@ -123,7 +125,9 @@ class _Taking:
     """
 
     def __init__(self, model: Any, song: Song):
-        self.model = model
+        of_versions = isinstance(model, BothVersions)
+        self._wholes = (model.old, model.new) if of_versions else (model,)
+        self._identify = _content if of_versions else id
         self.song = song
         self.is_frame = isinstance(song.template, pd.DataFrame)
         self.encoders: list[Encoder] = []
@@ -138,6 +142,8 @@ class _Taking:
         return self._copies[id(model)]
 
     def _copy(self, model: Any) -> Any:
+        if isinstance(model, BothVersions):
+            return model.with_models(self.copy(model.old), self.copy(model.new))
         if all(hasattr(model, name) for name in PROTOCOL):
             return self._protocol(model)
         kind = kind_of(model)
@@ -198,7 +204,7 @@ class _Taking:
                 raise NotApartError(f"branch {name!r} reads audio and lyrics")
             if modality == "audio" and _is_identity(transformer):
                 raise NotApartError(f"branch {name!r} hands the audio on")
-            key = (id(transformer), tuple(read), np.ndim(selection), by_name)
+            key = (self._identify(transformer), tuple(read), np.ndim(selection), by_name)
             if key not in self._numbers:
                 self._numbers[key] = len(self._numbers)
                 recorder = _Recorder(transformer, self._numbers[key], name, columns.sparse_output_)
@@ -221,7 +227,8 @@ class _Taking:
 
     def _protocol(self, model: Any) -> EncodedEstimator:
         """Add the encoders of an estimator with ``encode_audio`` and the like, return its head."""
-        if model is not self.model and hasattr(model, "decision_function"):
+        is_whole = any(model is whole for whole in self._wholes)
+        if not is_whole and hasattr(model, "decision_function"):
             # A meta-estimator around it may call decision_function, while predict_encoded stands
             # for a single method.
             raise NotApartError(f"{class_name(model)} inside of a model has a decision_function")
@@ -346,6 +353,14 @@ def is_cheap(transformer: Any) -> bool:
         return bool(transformer.is_cheap)
     is_known = type(transformer).__module__.startswith("sklearn.")
     return is_known and not isinstance(transformer, FunctionTransformer)
+
+
+def _content(transformer: Any) -> Hashable:
+    """What is equal for equal transformers: branches that two versions of a model share."""
+    try:
+        return fingerprint(transformer)
+    except ValueError:  # it can't be hashed
+        return id(transformer)
 
 
 def _is_identity(transformer: Any) -> bool:

@@ -96,7 +96,6 @@ from sklearn_musiclime.neighbourhood.encodings import (
 )
 from sklearn_musiclime.neighbourhood.masks import distinct_masks
 from sklearn_musiclime.neighbourhood.methods import RESPONSE_METHODS
-from sklearn_musiclime.neighbourhood.models import ScoreFunction
 from sklearn_musiclime.neighbourhood.perturbed import (
     AudioNeighbourhood,
     PerturbedLyrics,
@@ -104,6 +103,7 @@ from sklearn_musiclime.neighbourhood.perturbed import (
 )
 from sklearn_musiclime.neighbourhood.responses import check_n_labels
 from sklearn_musiclime.neighbourhood.samples import Neighbourhood
+from sklearn_musiclime.neighbourhood.versions import score_function
 from sklearn_musiclime.songs import Song, as_cell
 
 TABLE_BATCH = 2048
@@ -134,7 +134,7 @@ class FactoredModel:
         self.song = song
         self.modalities = {encoder.modality for encoder in apart.encoders} - {None}
         self._apart = apart
-        self._head = ScoreFunction(apart.head)
+        self._head = score_function(apart.head)
         self._composes = False
         self._bare = _without_mutables(song)
 

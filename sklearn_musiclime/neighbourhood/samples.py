@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import product
@@ -465,3 +466,20 @@ class Scores:
     grid: np.ndarray | None
     swapped: np.ndarray
     corners: np.ndarray
+
+    def mapped(self, function: Callable[[np.ndarray], np.ndarray]) -> Scores:
+        """Transform all scores alike.
+
+        Parameters
+        ----------
+        function : callable
+            Takes an array of shape (..., n_labels) and returns one of shape (..., n_new_labels).
+
+        Returns
+        -------
+        Scores
+        """
+        grid = None if self.grid is None else function(self.grid)
+        parts = (self.pairs, self.swapped, self.corners)
+        pairs, swapped, corners = (function(scores) for scores in parts)
+        return Scores(pairs, grid, swapped, corners)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
+from hashlib import blake2b
 
 import numpy as np
 from sklearn.base import BaseEstimator
@@ -19,6 +20,8 @@ from sklearn_musiclime.surrogate import Interactions, Shares, Surrogate
 
 N_FREE = 20_000
 """Number of perturbed songs that the proxy predicts."""
+N_KEPT = 3
+"""Sets of perturbed songs whose features are kept for contrasts of labels."""
 
 
 @dataclass(eq=False)
@@ -49,6 +52,7 @@ class ProxyFit:
     free: Neighbourhood
     regressor: BaseEstimator | None = None
     predictions: Predictions | None = None
+    _kept: dict[bytes, np.ndarray] = field(default_factory=dict, init=False)
 
     def __call__(self, neighbourhood: Neighbourhood, scores: np.ndarray) -> Surrogate:
         """Fit the surrogate of a neighbourhood.
@@ -122,8 +126,15 @@ class ProxyFit:
         return Sample(neighbourhood, self._features(neighbourhood.masks, neighbourhood.pair_fills))
 
     def _features(self, masks: np.ndarray, fills: np.ndarray | None) -> np.ndarray:
-        of_components = masks if self.links is None else masks[:, self.links]
-        audio_masks = of_components[:, : self.components.n_audio]
-        audio_fills = None if fills is None else fills[:, 0]
-        sound = sound_features(self.components, audio_masks, audio_fills)
-        return np.hstack([sound, masks])
+        digest = blake2b(masks.tobytes())
+        digest.update(b"" if fills is None else fills.tobytes())
+        key = digest.digest()
+        if key not in self._kept:
+            of_components = masks if self.links is None else masks[:, self.links]
+            audio_masks = of_components[:, : self.components.n_audio]
+            audio_fills = None if fills is None else fills[:, 0]
+            sound = sound_features(self.components, audio_masks, audio_fills)
+            self._kept[key] = np.hstack([sound, masks])
+            for oldest in list(self._kept)[:-N_KEPT]:
+                del self._kept[oldest]
+        return self._kept[key]

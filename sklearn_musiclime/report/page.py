@@ -21,10 +21,11 @@ from urllib.parse import quote
 import numpy as np
 
 from sklearn_musiclime._runtime.files import write_text
+from sklearn_musiclime.neighbourhood import Contrast
 from sklearn_musiclime.report.html import environment
 from sklearn_musiclime.report.plots import envelope
 from sklearn_musiclime.report.readable import named, readable_names
-from sklearn_musiclime.report.sentences import certainty, question, steps
+from sklearn_musiclime.report.sentences import certainty, question, steps, versions
 from sklearn_musiclime.report.sound import playable, vorbis
 from sklearn_musiclime.results.importance import METHODS
 from sklearn_musiclime.songs import row_name
@@ -127,7 +128,11 @@ def write_global_page(
 
 
 def local_page(
-    explanation: LocalResult, fills: Sequence[LocalResult] = (), sets: Sequence[PartSet] = ()
+    explanation: LocalResult,
+    fills: Sequence[LocalResult] = (),
+    sets: Sequence[PartSet] = (),
+    *,
+    by_version: Sequence[dict[str, Any]] = (),
 ) -> str:
     """Render a local explanation as an HTML document.
 
@@ -139,6 +144,9 @@ def local_page(
         Explanations of the same song with other fills.
     sets : sequence of PartSet, default=()
         Sets of parts of the song.
+    by_version : sequence of dict, default=()
+        Tables of two versions of a model, if the explanation is of both, see
+        :func:`~sklearn_musiclime.report.difference_page.version_table`.
 
     Returns
     -------
@@ -160,11 +168,12 @@ def local_page(
         .get_template("local_page.html.jinja")
         .render(
             title=explanation.title,
-            **_own_code("player.js", "local_page.js"),
+            **own_code("player.js", "local_page.js"),
             has_audio=audio is not None,
             has_lyrics=lyrics is not None,
             by_fill=_by_fill(explanation, fills) if fills else [],
             sets=[_set(explanation, part_set) for part_set in sets],
+            by_version=by_version,
             has_columns=columns is not None,
             in_log_odds=explanation.settings.get("link") == "logit",
             settings=[(name, str(value)) for name, value in explanation.settings.items()],
@@ -174,7 +183,10 @@ def local_page(
                 "n_lyrics": components.n_lyrics,
                 "prediction": _prediction(explanation),
                 "is_probability": bool(((scores >= 0) & (scores <= 1)).all()),
-                "labels": [_label(explanation, index) for index in range(len(explanation.labels))],
+                "labels": [
+                    _label(explanation, label, are_versions=bool(by_version))
+                    for label in _explained(explanation)
+                ],
                 "audio": None if audio is None else _audio(audio),
                 "lyrics": None if lyrics is None else _pieces(lyrics, components.n_audio),
                 "columns": None
@@ -235,9 +247,9 @@ def global_page(
             "shares": None
             if shares is None
             else _shares(shares.iloc[index], explanation.share_names),
-            "importance": {m: _numbers(v[index, shown]) for m, v in values.items()},
-            "low": _numbers(bounds[0, index, shown]),
-            "high": _numbers(bounds[1, index, shown]),
+            "importance": {m: numbers(v[index, shown]) for m, v in values.items()},
+            "low": numbers(bounds[0, index, shown]),
+            "high": numbers(bounds[1, index, shown]),
         }
         for index, label in enumerate(explanation.labels)
     ]
@@ -248,7 +260,7 @@ def global_page(
         .get_template("global_page.html.jinja")
         .render(
             title=title,
-            **_own_code("global_page.js"),
+            **own_code("global_page.js"),
             about=f"{n_songs}{len(explanation.labels)} classes.",
             n_classes=len(classes),
             songs=songs,
@@ -288,7 +300,7 @@ def _shares(row: pd.Series, names: Sequence[str]) -> dict[str, float] | None:
     return None if np.isnan(list(shares.values())).any() else shares
 
 
-def _numbers(values: np.ndarray) -> list[float | None]:
+def numbers(values: np.ndarray) -> list[float | None]:
     """Return a list of numbers for JSON, with None for NaN."""
     return [None if np.isnan(value) else float(value) for value in values]
 
@@ -296,33 +308,43 @@ def _numbers(values: np.ndarray) -> list[float | None]:
 def _prediction(explanation: LocalResult) -> list[tuple[str, float]]:
     """Return the labels and scores to show: the largest scores, and those of explained labels."""
     scores = sorted(explanation.prediction.items(), key=lambda item: -item[1])
+    parts = ((e.label, e.other) if isinstance(e, Contrast) else (e,) for e in explanation.labels)
+    explained = {part for own in parts for part in own}
     return [
         (str(label), float(score))
         for rank, (label, score) in enumerate(scores)
-        if rank < MAX_CLASSES or label in explanation.labels
+        if rank < MAX_CLASSES or label in explained
     ]
 
 
-def _label(explanation: LocalResult, index: int) -> dict[str, Any]:
-    label = explanation.labels[index]
+def _explained(explanation: LocalResult) -> list[Hashable]:
+    """Return the labels to choose from: those that were explained, and contrasts of them."""
+    contrasts = explanation.contrasts
+    return [*explanation.labels, *([] if contrasts is None else contrasts.labels)]
+
+
+def _label(explanation: LocalResult, label: Hashable, *, are_versions: bool) -> dict[str, Any]:
+    explanation, index = explanation.holding(label)
     pairs: list[tuple[int, int, float, float | None]] = []
     if explanation.interaction_terms is not None:
         at = {name: i for i, name in enumerate(explanation.components.names)}
         found = explanation.interactions(label).head(MAX_INTERACTIONS)
-        reach = _numbers(found["high"] - found["weight"])
+        reach = numbers(found["high"] - found["weight"])
         pairs = [
             (at[p.first], at[p.second], p.weight, error)
             for p, error in zip(found.itertuples(), reach, strict=True)
         ]
     frame = explanation.to_frame(label)
+    parts = (label.label, label.other) if isinstance(label, Contrast) else (label,)
     return {
         "name": str(label),
-        "question": question(explanation, label),
+        "of": [str(part) for part in parts],
+        "question": versions(explanation, label) if are_versions else question(explanation, label),
         "sure": certainty(float(explanation.fidelity[index])),
         "steps": steps(explanation, label),
         "shares": _label_shares(explanation, label),
         "weights": explanation.weights[index].tolist(),
-        "reach": _numbers(frame["high"] - frame["weight"]),
+        "reach": numbers(frame["high"] - frame["weight"]),
         "interactions": pairs,
     }
 
@@ -413,7 +435,7 @@ def _text(name: str) -> str:
     return files("sklearn_musiclime.report").joinpath("templates", name).read_text(encoding="utf-8")
 
 
-def _own_code(*scripts: str) -> dict[str, str]:
+def own_code(*scripts: str) -> dict[str, str]:
     """Return the style and script of a page, with their hashes for its Content-Security-Policy."""
     script = "".join(_text(name) for name in ("page.js", *scripts))
     code = {"style": _text("page.css"), "script": script}

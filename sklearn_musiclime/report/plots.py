@@ -51,7 +51,7 @@ def plot_local(explanation: LocalResult, label: Hashable | None = None, *, n: in
         Figure with panels for the audio, the largest weights, the interactions and the lyrics, as
         far as they were explained.
     """
-    index = explanation.label_index(label)
+    explanation, index = explanation.holding(label)
     label = explanation.labels[index]
     components = explanation.components
     audio, lyrics = components.audio, components.lyrics
@@ -123,7 +123,8 @@ def plot_audio(
     if audio is None:
         raise ValueError("the audio was not explained (modality='lyrics')")
     ax = column_axes(ax, 0.6 + 0.45 * len(audio.source_names))
-    weights = explanation.weights[explanation.label_index(label)]
+    explanation, row = explanation.holding(label)
+    weights = explanation.weights[row]
     own = weights[: explanation.components.n_audio]
     _draw_lanes(ax, audio, own, _largest(weights), f"weight{_in_log_odds(explanation)}")
     return ax
@@ -160,7 +161,8 @@ def plot_top(
     components = explanation.components
     names = top["component"].map(named(components))
     ax = column_axes(ax, 0.5 + 0.19 * max(len(top), MIN_BARS))
-    largest = _largest(explanation.weights[explanation.label_index(label)])
+    explanation, row = explanation.holding(label)
+    largest = _largest(explanation.weights[row])
     title = f"{modality or 'components'}: against  |  for{_in_log_odds(explanation)}"
     _draw_bars(ax, title, names, top, largest)
     ax.set_ylim(max(len(top), MIN_BARS) - 0.5, -0.5)
@@ -198,7 +200,8 @@ def plot_interactions(
     """
     pairs = explanation.interactions(label).head(n)
     ax = column_axes(ax, 0.5 + 0.19 * max(len(pairs), MIN_BARS))
-    largest = _largest(explanation.weights[explanation.label_index(label)])
+    explanation, row = explanation.holding(label)
+    largest = _largest(explanation.weights[row])
     shown = named(explanation.components, counted=False)
     names = pairs["first"].map(shown) + "  x  " + pairs["second"].map(shown)
     _draw_bars(ax, "together, beyond what each adds", names, pairs, largest)
@@ -240,7 +243,8 @@ def plot_lyrics(
         raise ValueError("the lyrics were not explained (modality='audio')")
     lines = lyrics_lines(lyrics, n_columns)
     ax = column_axes(ax, 0.3 + 0.19 * len(lines))
-    weights = explanation.weights[explanation.label_index(label)]
+    explanation, row = explanation.holding(label)
+    weights = explanation.weights[row]
     draw_lyrics(ax, lines, weights[explanation.components.place("lyrics")], _largest(weights))
     return ax
 

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from sklearn_musiclime.neighbourhood import Contrast
+
 if TYPE_CHECKING:
     from sklearn_musiclime.results.local import LocalResult
 
@@ -35,6 +37,8 @@ def question(explanation: LocalResult, label: Hashable) -> list[Text]:
         The pieces of one or two sentences, and whether each is emphasised.
     """
     score = explanation.prediction[label]
+    if isinstance(label, Contrast):
+        return [("Why ", False), (f"{label} ({score:+.3g})".replace("-", "−"), True), ("?", False)]
     said = max(explanation.prediction, key=lambda name: explanation.prediction[name])
     if explanation.settings.get("kind") == "outputs":
         return [
@@ -51,6 +55,25 @@ def question(explanation: LocalResult, label: Hashable) -> list[Text]:
         (f"{said} ({explanation.prediction[said]:.3g})", True),
         (".", False),
     ]
+
+
+def versions(explanation: LocalResult, label: Hashable) -> list[Text]:
+    """Return what the explanation of two versions of a model shows for a label.
+
+    Parameters
+    ----------
+    explanation : LocalExplanation
+        Explanation of both versions.
+    label : label
+        A version's label, or the difference of both.
+
+    Returns
+    -------
+    list of (str, bool)
+        The pieces of the sentence, and whether each is emphasised.
+    """
+    score = f"{explanation.prediction[label]:.3g}".replace("-", "−")
+    return [("Old version and new: ", False), (f"{label} ({score})", True), (".", False)]
 
 
 def certainty(fidelity: float) -> tuple[str, str, str]:

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Sequence
+from typing import TYPE_CHECKING
+
 from sklearn_musiclime.components.decomposition import MODALITIES
 from sklearn_musiclime.report.lettering import shorten
 from sklearn_musiclime.report.readable import named
 from sklearn_musiclime.results.global_tables import GlobalResult
 from sklearn_musiclime.results.local import LocalResult
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 
 def print_local(explanation: LocalResult) -> None:
@@ -71,3 +77,26 @@ def print_global(explanation: GlobalResult, min_count: int) -> None:
         for modality, top in tops.items():
             found = [f"{r.component} {r.importance:.3g}" for r in top[index].itertuples()]
             print(f"  {modality:<6} {', '.join(found) or f'nothing that {min_count} songs have'}")
+
+
+def print_differences(tables: Sequence[tuple[Hashable, pd.DataFrame]], n: int = 10) -> None:
+    """Print the differences between two versions of a model over many songs.
+
+    Parameters
+    ----------
+    tables : sequence of (label, DataFrame)
+        Each class, and its table, see :meth:`GlobalDifference.to_frame
+        <sklearn_musiclime.GlobalDifference.to_frame>`.
+    n : int, default=10
+        Largest number of components per class.
+    """
+    for label, frame in tables:
+        found = frame[frame["significant"]]
+        print(f"\n{label}: {len(found)} of {len(frame)} components differ")
+        if not found.empty:
+            print(f"{'':<24} {'old':>9} {'new':>9} {'new - old':>9} {'+- 95 %':>9} {'songs':>6}")
+        for row in found.head(n).itertuples():
+            print(
+                f"{' '.join(row.component.split())[:24]:<24} {row.old:>+9.4f} {row.new:>+9.4f} "
+                f"{row.difference:>+9.4f} {row.high - row.difference:>9.4f} {row.n_groups:>6}"
+            )

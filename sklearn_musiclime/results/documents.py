@@ -19,6 +19,7 @@ import pandas as pd
 
 from sklearn_musiclime._runtime.files import replacing
 from sklearn_musiclime._runtime.frames import as_series
+from sklearn_musiclime.neighbourhood import Contrast
 from sklearn_musiclime.results.reading import (
     Record,
     Shape,
@@ -33,7 +34,9 @@ VERSIONS = {LOCAL: 3, GLOBAL: 3}
 """Current versions of the formats. Version 1 of a local explanation has no degrees of freedom: its
 intervals are those of the normal distribution. Version 1 of a global explanation sums interactions
 over songs instead of groups. Versions 1 and 2 have neither labels of the index of X nor a digest of
-the arrays, and ".npz" replaces any ending of the name."""
+the arrays, and ".npz" replaces any ending of the name. A label may be an object with the entries
+"label" and "other", a contrast, and a local explanation may have an entry "contrasts"; before 0.2
+neither was written."""
 
 
 def json_path(path: str | PathLike[str]) -> Path:
@@ -164,13 +167,23 @@ class Document(Record):
 
 def as_labels(document: Record, values: list[Any], name: str = "labels") -> list[Hashable]:
     """Return labels as they were before saving: JSON turns tuples into lists."""
-    labels = [tuple(value) if isinstance(value, list) else value for value in values]
-    for label in labels:
-        for part in label if isinstance(label, tuple) else [label]:
-            is_number = isinstance(part, float) and math.isfinite(part)
-            if not (isinstance(part, (str, int)) or is_number):
-                raise document.error(name, "one is no text, number, or list of these")
-    return labels
+    return [_as_label(document, value, name) for value in values]
+
+
+def _as_label(document: Record, value: Any, name: str) -> Hashable:
+    if isinstance(value, dict):
+        if list(value) != ["label", "other"] or dict in map(type, value.values()):
+            raise document.error(name, "one is neither a label nor a contrast of two labels")
+        first, other = (_as_label(document, part, name) for part in value.values())
+        if first == other:
+            raise document.error(name, "a contrast of a label with itself")
+        return Contrast(first, other)
+    label = tuple(value) if isinstance(value, list) else value
+    for part in label if isinstance(label, tuple) else [label]:
+        is_number = isinstance(part, float) and math.isfinite(part)
+        if not (isinstance(part, (str, int)) or is_number):
+            raise document.error(name, "one is no text, number, or list of these")
+    return label
 
 
 def unique_labels(document: Record, values: list[Any]) -> list[Hashable]:
@@ -182,7 +195,9 @@ def unique_labels(document: Record, values: list[Any]) -> list[Hashable]:
 
 
 def _plain(value: Any) -> Any:
-    """Convert a numpy scalar for JSON."""
+    """Convert a numpy scalar or a contrast for JSON."""
     if isinstance(value, np.generic):
         return value.item()
+    if isinstance(value, Contrast):
+        return {"label": value.label, "other": value.other}
     raise TypeError(f"{type(value).__name__} {value!r} can't be saved as JSON")

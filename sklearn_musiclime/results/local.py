@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, Self
 
 import numpy as np
 import pandas as pd
 
-from sklearn_musiclime._runtime.frames import as_index, as_series
+from sklearn_musiclime._runtime.frames import as_index
 from sklearn_musiclime.components.decomposition import Decomposition
+from sklearn_musiclime.neighbourhood import Contrast
 from sklearn_musiclime.results.dataframes import (
     SHARES,
     SHARES_WITH_COLUMNS,
@@ -20,10 +21,84 @@ from sklearn_musiclime.results.dataframes import (
 )
 from sklearn_musiclime.results.fills import tabulate_fills
 from sklearn_musiclime.results.sonification import audible, mix_of
-from sklearn_musiclime.surrogate import margin, share_bounds
+from sklearn_musiclime.surrogate import apply_link, margin, share_bounds
 from sklearn_musiclime.surrogate.confidence import CONFIDENCE_LEVEL, MOST_DOF
 from sklearn_musiclime.surrogate.interactions import FALSE_DISCOVERIES, Interactions
 from sklearn_musiclime.surrogate.interactions.pairs import DERIVED
+
+SIGNED = ("weights", "intercept", "local_prediction", "corner_scores")
+"""Arrays of an explanation that change their sign with the scores."""
+BY_LABEL = (
+    *SIGNED, "fidelity", "std_err", "shares", "shares_std_err", "dof", "penalty", "shares_dof",
+)  # fmt: skip
+"""Arrays of an explanation with one row for each label."""
+
+
+class Prediction(dict[Hashable, float]):
+    """The scores of a song by label; that of a :class:`Contrast` is looked up as a difference.
+
+    Parameters
+    ----------
+    scores : mapping of label to float
+        The model's scores.
+    link : {"identity", "logit"}
+        Scale on which they are explained, and subtracted.
+    """
+
+    def __init__(self, scores: Mapping[Hashable, float], link: str):
+        super().__init__(scores)
+        self._link = link
+
+    def __missing__(self, label: Hashable) -> float:
+        if not isinstance(label, Contrast):
+            raise KeyError(label)
+        linked = apply_link(self._link, np.array([self[label.label], self[label.other]]))
+        return float(linked[0] - linked[1])
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return type(self), (dict(self), self._link)
+
+
+@dataclass(frozen=True, eq=False)
+class Contrasts:
+    """What a :class:`~sklearn_musiclime.LocalExplanation` holds of contrasts of its labels.
+
+    All but `labels` are fields of an explanation, with one row for each contrast.
+
+    Attributes
+    ----------
+    labels : list of Contrast
+        The contrasts.
+    """
+
+    labels: list[Any]
+    weights: np.ndarray
+    intercept: np.ndarray
+    fidelity: np.ndarray
+    local_prediction: np.ndarray
+    std_err: np.ndarray
+    shares: np.ndarray
+    shares_std_err: np.ndarray
+    corner_scores: np.ndarray
+    interaction_terms: Interactions | None
+    dof: np.ndarray
+    penalty: np.ndarray
+    shares_dof: np.ndarray
+
+    @classmethod
+    def of(cls, explanation: LocalResult) -> Self:
+        """Keep of an explanation of contrasts what differs from one to the other.
+
+        Parameters
+        ----------
+        explanation : LocalResult
+            Its labels are contrasts.
+
+        Returns
+        -------
+        Contrasts
+        """
+        return cls(**{own.name: getattr(explanation, own.name) for own in fields(cls)})
 
 
 @dataclass(frozen=True, eq=False)
@@ -50,8 +125,14 @@ class LocalResult:
     penalty: np.ndarray = DERIVED
     shares_dof: np.ndarray = DERIVED
     track_id: Hashable = None
+    contrasts: Contrasts | None = None
 
     def __post_init__(self) -> None:
+        link = self.settings.get("link", "identity")
+        object.__setattr__(self, "prediction", Prediction(self.prediction, link))
+        pairs = [] if self.contrasts is None else self.contrasts.labels
+        if not {part for pair in pairs for part in (pair.label, pair.other)} <= set(self.labels):
+            object.__setattr__(self, "contrasts", None)  # of labels before they were replaced
         derived = {
             "dof": np.full(np.shape(self.std_err), MOST_DOF),
             "penalty": np.zeros(len(self.labels)),
@@ -85,6 +166,116 @@ class LocalResult:
             raise ValueError(f"{label!r} was not explained; {self.labels} were")
         return self.labels.index(label)
 
+    def contrast(self, label: Hashable, other: Hashable) -> Self:
+        """Return the explanation of why the model says one label rather than another.
+
+        It is of the same masks as this one, and so are its errors: what the masks do to both labels
+        alike is not in them. It is the explanation that ``labels=[Contrast(label, other)]`` would
+        have given.
+
+        Parameters
+        ----------
+        label, other : label
+            Two of `labels`. See :class:`~sklearn_musiclime.Contrast`.
+
+        Returns
+        -------
+        LocalExplanation
+            Its only label is ``Contrast(label, other)``.
+
+        Raises
+        ------
+        ValueError
+            One of them was not explained, or more than five were, or ``labels=`` named other
+            contrasts: then only those that it names are estimated.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from sklearn_musiclime import MusicLimeExplainer
+        >>> def scores(X):  # of pop and of rock
+        ...     return [[("love" in w) + ("la" in w), 1.0 * ("la" in w)] for _, w in X]
+        >>> X = np.empty((1, 2), dtype=object)
+        >>> X[0] = [np.ones(10), "la la love"]
+        >>> explainer = MusicLimeExplainer(scores, modality="lyrics", output_names=["pop", "rock"])
+        >>> explanation = explainer.fit(X).explain(X, labels=["pop", "rock"])[0]
+        >>> explanation.contrast("pop", "rock").top(1)[["component", "weight"]].round(6)
+          component  weight
+        0      love     1.0
+        """
+        wanted, reverse = Contrast(label, other), Contrast(other, label)
+        for holder in (self, self.contrasts):
+            for own, sign in ((wanted, 1), (reverse, -1)):
+                if holder is not None and own in holder.labels:
+                    found = self.of_rows([holder.labels.index(own)], holder)
+                    return found if sign == 1 else found._negative()
+        missing = [part for part in (label, other) if part not in self.labels]
+        if missing:
+            reason = f"{missing[0]!r} was not explained; {self.labels} were"
+        else:
+            reason = f"not all contrasts of {self.labels} were estimated"
+        raise ValueError(f"{reason}. Name the contrast to explain: labels=[{wanted!r}]")
+
+    def holding(self, label: Hashable | None) -> tuple[Self, int]:
+        """Return the explanation whose arrays hold a label, and the label's row in them.
+
+        Parameters
+        ----------
+        label : label or None
+            One of `labels`, or a :class:`~sklearn_musiclime.Contrast` of two of them. None: the
+            first.
+
+        Returns
+        -------
+        explanation : LocalExplanation
+            This one, or that of the contrast.
+        row : int
+
+        Raises
+        ------
+        ValueError
+            The label was not explained.
+        """
+        if isinstance(label, Contrast) and label not in self.labels:
+            return self.contrast(label.label, label.other), 0
+        return self, self.label_index(label)
+
+    def of_rows(self, rows: list[int], holder: LocalResult | Contrasts | None = None) -> Self:
+        """Return the explanation of some of the labels.
+
+        Parameters
+        ----------
+        rows : list of int
+            Positions of the labels.
+        holder : LocalExplanation, Contrasts or None, default=None
+            Explanation of the same song that has the labels. None: this one.
+
+        Returns
+        -------
+        LocalExplanation
+        """
+        holder = self if holder is None else holder
+        terms = holder.interaction_terms
+        return replace(
+            self,
+            labels=[holder.labels[row] for row in rows],
+            interaction_terms=None if terms is None else terms.of_labels(rows),
+            contrasts=None,
+            **{name: getattr(holder, name)[rows] for name in BY_LABEL},
+        )
+
+    def _negative(self) -> Self:
+        """The explanation of a contrast's reverse."""
+        (label,) = self.labels
+        assert isinstance(label, Contrast)
+        terms = self.interaction_terms
+        return replace(
+            self,
+            labels=[Contrast(label.other, label.label)],
+            interaction_terms=None if terms is None else replace(terms, weights=-terms.weights),
+            **{name: -getattr(self, name) for name in SIGNED},
+        )
+
     def to_frame(
         self, label: Hashable | None = None, *, interval: float = CONFIDENCE_LEVEL
     ) -> pd.DataFrame:
@@ -93,7 +284,7 @@ class LocalResult:
         Parameters
         ----------
         label : label or None, default=None
-            One of `labels`. None: the first.
+            One of `labels`, or a contrast of two. None: the first.
         interval : float, default=0.95
             Confidence level of the intervals for the weight that all masks would give.
 
@@ -140,13 +331,13 @@ class LocalResult:
         frame = pd.DataFrame(rows, columns=columns, dtype=object)
         frame["segment"] = frame["segment"].astype("Int64")
         frame = frame.astype({"start": float, "end": float})
-        frame.insert(0, "component", as_series(self.components.names))
-        index = self.label_index(label)
-        frame["weight"], frame["std_err"] = self.weights[index], self.std_err[index]
-        reach = margin(self.std_err[index], self.dof[index], interval)
+        frame.insert(0, "component", list(self.components.names))
+        own, row = self.holding(label)
+        frame["weight"], frame["std_err"] = own.weights[row], own.std_err[row]
+        reach = margin(own.std_err[row], own.dof[row], interval)
         frame["low"], frame["high"] = frame["weight"] - reach, frame["weight"] + reach
-        if self.penalty[index] > 0:
-            frame["penalty"] = self.penalty[index]
+        if own.penalty[row] > 0:
+            frame["penalty"] = own.penalty[row]
         if self.links is not None:
             frame["unit"] = self.links
         return frame
@@ -166,7 +357,7 @@ class LocalResult:
         n : int, default=10
             Largest number of components.
         label : label or None, default=None
-            One of `labels`. None: the first.
+            One of `labels`, or a contrast of two. None: the first.
         modality : {"audio", "lyrics", "columns"} or None, default=None
             Modality of the components. None: all.
         interval : float, default=0.95
@@ -189,14 +380,15 @@ class LocalResult:
         Parameters
         ----------
         label : label or None, default=None
-            One of `labels`. None: the first.
+            One of `labels`, or a contrast of two. None: the first.
 
         Returns
         -------
         DataFrame of shape (n_sources, n_segments)
             One row per source, one column per segment. Empty if the audio was not explained.
         """
-        weights = self.weights[self.label_index(label), : self.components.n_audio]
+        own, row = self.holding(label)
+        weights = own.weights[row, : self.components.n_audio]
         audio = self.components.audio
         if audio is None:
             return pd.DataFrame()
@@ -221,7 +413,7 @@ class LocalResult:
         Parameters
         ----------
         label : label or None, default=None
-            One of `labels`. None: the first.
+            One of `labels`, or a contrast of two. None: the first.
         fdr : float or None, default=0.05
             False-discovery rate: the expected share of false interactions among the rows. None:
             all pairs that were estimated.
@@ -240,24 +432,24 @@ class LocalResult:
         ValueError
             Interactions were not estimated.
         """
-        terms = self.interaction_terms
+        own, row = self.holding(label)
+        terms = own.interaction_terms
         if terms is None:
             raise ValueError(
                 "interactions were not estimated (interactions=None, linked=True, or masks drawn "
                 "for kernel='shapley')"
             )
-        index = self.label_index(label)
-        reach = margin(terms.std_err[index], terms.dof[index], interval)
+        reach = margin(terms.std_err[row], terms.dof[row], interval)
         return pair_dataframe(
             self.components.names,
             self.components.modalities,
             terms.pairs,
             fdr,
-            weight=terms.weights[index],
-            std_err=terms.std_err[index],
-            low=terms.weights[index] - reach,
-            high=terms.weights[index] + reach,
-            q_value=terms.q_values[index],
+            weight=terms.weights[row],
+            std_err=terms.std_err[row],
+            low=terms.weights[row] - reach,
+            high=terms.weights[row] + reach,
+            q_value=terms.q_values[row],
         )
 
     def compare_fills(
@@ -273,7 +465,7 @@ class LocalResult:
         *others : LocalExplanation
             Explanations of the same song by explainers with another `fill`.
         label : label or None, default=None
-            One of `labels`. None: the first.
+            One of `labels`, or a contrast of two. None: the first.
         interval : float, default=0.95
             Probability of the intervals that tell a weight from 0.
 
@@ -341,7 +533,7 @@ class LocalResult:
         Parameters
         ----------
         label : label or None, default=None
-            One of `labels`. None: the first.
+            One of `labels`, or a contrast of two. None: the first.
         interval : float, default=0.95
             See :meth:`to_frame`.
 
@@ -353,9 +545,9 @@ class LocalResult:
             ``std_err``, and ``low`` and ``high``, the bounds of the interval. NaN if components
             were linked, or masks were drawn for ``kernel="shapley"``.
         """
-        index = self.label_index(label)
-        share, std_err = self.shares[index], self.shares_std_err[index]
-        low, high = share_bounds(share, std_err, self.shares_dof[index], interval)
+        own, row = self.holding(label)
+        share, std_err = own.shares[row], own.shares_std_err[row]
+        low, high = share_bounds(share, std_err, own.shares_dof[row], interval)
         return pd.DataFrame(
             {
                 "share": share,
@@ -374,13 +566,14 @@ class LocalResult:
         Parameters
         ----------
         label : label or None, default=None
-            One of `labels`. None: the first.
+            One of `labels`, or a contrast of two. None: the first.
 
         Returns
         -------
         Series
             Scores for "both", "audio" (without the lyrics), "lyrics" (without the audio) and
-            "neither", as the model returns them, whatever the link. Columns are the song's.
+            "neither", as the model returns them, whatever the link; of a contrast the differences
+            on the scale of the link. Columns are the song's.
 
         Raises
         ------
@@ -389,8 +582,9 @@ class LocalResult:
         """
         if not self.corner_scores.shape[1]:
             raise ValueError("audio and lyrics were linked; neither was scored alone")
+        own, row = self.holding(label)
         return pd.Series(
-            self.corner_scores[self.label_index(label)],
+            own.corner_scores[row],
             index=pd.Index(["both", "audio", "lyrics", "neither"], name="kept"),
             name="score",
         )
@@ -405,7 +599,7 @@ class LocalResult:
         n : int, default=5
             Largest number of components; fewer if fewer have a weight of the sign.
         label : label or None, default=None
-            One of `labels`. None: the first.
+            One of `labels`, or a contrast of two. None: the first.
         direction : {"for", "against"}, default="for"
             "for": components with the largest positive weights. "against": components with the
             lowest negative weights.

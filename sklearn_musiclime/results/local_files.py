@@ -12,6 +12,7 @@ import numpy as np
 from sklearn_musiclime.components.columns import ColumnComponents
 from sklearn_musiclime.components.decomposition import AudioComponents, Decomposition
 from sklearn_musiclime.components.lyrics import LYRIC_UNITS, LyricComponents
+from sklearn_musiclime.neighbourhood import Contrast
 from sklearn_musiclime.results.documents import (
     LOCAL,
     VERSIONS,
@@ -22,7 +23,7 @@ from sklearn_musiclime.results.documents import (
     unique_labels,
     write_saved,
 )
-from sklearn_musiclime.results.local import LocalResult
+from sklearn_musiclime.results.local import BY_LABEL, Contrasts, LocalResult
 from sklearn_musiclime.results.reading import Record, Shape
 from sklearn_musiclime.songs import MAX_SAMPLES
 from sklearn_musiclime.surrogate.confidence import MOST_DOF
@@ -45,7 +46,6 @@ def save_local(explanation: LocalResult, path: str | PathLike[str]) -> None:
     components = explanation.components
     audio, lyrics, columns = components.audio, components.lyrics, components.columns
     arrays: dict[str, np.ndarray] = {}
-    terms = explanation.interaction_terms
     document: dict[str, Any] = {
         "format": LOCAL,
         "version": VERSIONS[LOCAL],
@@ -55,20 +55,7 @@ def save_local(explanation: LocalResult, path: str | PathLike[str]) -> None:
         "prediction": [[label, score] for label, score in explanation.prediction.items()],
         "labels": explanation.labels,
         "components": list(components.names),
-        "weights": explanation.weights.tolist(),
-        "intercept": explanation.intercept.tolist(),
-        "fidelity": explanation.fidelity.tolist(),
-        "local_prediction": explanation.local_prediction.tolist(),
-        "std_err": explanation.std_err.tolist(),
-        "dof": explanation.dof.tolist(),
-        "penalty": explanation.penalty.tolist(),
-        "shares": explanation.shares.tolist(),
-        "shares_std_err": explanation.shares_std_err.tolist(),
-        "shares_dof": explanation.shares_dof.tolist(),
-        "corner_scores": explanation.corner_scores.tolist(),
-        "interactions": None
-        if terms is None
-        else {name: getattr(terms, name).tolist() for name in ("pairs", *INTERACTION_VALUES)},
+        **_saved_by_label(explanation),
         "links": explanation.links,
         "settings": dict(explanation.settings),
         "audio": None,
@@ -95,7 +82,20 @@ def save_local(explanation: LocalResult, path: str | PathLike[str]) -> None:
         }
     if columns is not None:
         document["columns"] = {"labels": list(columns.labels), "texts": list(columns.texts)}
+    contrasts = explanation.contrasts
+    if contrasts is not None:
+        document["contrasts"] = {"labels": contrasts.labels, **_saved_by_label(contrasts)}
     write_saved(path, document, arrays)
+
+
+def _saved_by_label(explanation: LocalResult | Contrasts) -> dict[str, Any]:
+    """Entries with one row for each label."""
+    terms = explanation.interaction_terms
+    return {name: getattr(explanation, name).tolist() for name in BY_LABEL} | {
+        "interactions": None
+        if terms is None
+        else {name: getattr(terms, name).tolist() for name in ("pairs", *INTERACTION_VALUES)}
+    }
 
 
 def load_local(path: str | PathLike[str]) -> dict[str, Any]:
@@ -124,9 +124,15 @@ def load_local(path: str | PathLike[str]) -> dict[str, Any]:
     if not labels:
         raise document.error("labels", "there are none")
     prediction = _prediction(document)
-    unknown = [label for label in labels if label not in prediction]
-    if unknown:
-        raise document.error("prediction", f"none of the label {unknown[0]!r}")
+    contrasts = document.record("contrasts") if "contrasts" in document.names() else None
+    of_pairs = [] if contrasts is None else unique_labels(contrasts, contrasts.items("labels"))
+    for pair in of_pairs:
+        if not (isinstance(pair, Contrast) and pair.label in labels and pair.other in labels):
+            raise document.error("contrasts", f"{pair!r} is not of two of the labels")
+    for label in labels:
+        for part in (label.label, label.other) if isinstance(label, Contrast) else (label,):
+            if part not in prediction:
+                raise document.error("prediction", f"none of the label {part!r}")
     components = Decomposition(
         None if document.is_null("audio") else _load_audio(document),
         None if document.is_null("lyrics") else _load_lyrics(document.record("lyrics")),
@@ -137,37 +143,50 @@ def load_local(path: str | PathLike[str]) -> dict[str, Any]:
     names = document.texts("components")
     if len(names) != len(components) or tuple(names) != components.names:
         raise document.error("components", "not those of its audio and lyrics")
-    n_labels, shape = len(labels), (len(labels), len(components))
-    shares_shape = (n_labels, 3 if components.columns is None else 4)
-    n_corners = 4 if any(document.items("corner_scores")) else 0
     is_linked = not document.is_null("links")
-    return {
+    known: dict[str, Any] = {
         "title": document.text("title"),
         "row": document.whole("row"),
         "track_id": None
         if document.version < 3
         else as_labels(document, [document.value("track_id")], "track_id")[0],
         "prediction": prediction,
-        "labels": labels,
         "components": components,
-        "weights": document.numbers("weights", shape),
-        "std_err": document.numbers("std_err", shape, nan=True),
-        "dof": _dof(document, "dof", shape),
-        "penalty": np.zeros(n_labels)
-        if document.version < 2
-        else document.numbers("penalty", (n_labels,)),
-        "intercept": document.numbers("intercept", (n_labels,)),
-        "fidelity": document.numbers("fidelity", (n_labels,)),
-        "local_prediction": document.numbers("local_prediction", (n_labels,)),
-        "shares": document.numbers("shares", shares_shape, nan=True),
-        "shares_std_err": document.numbers("shares_std_err", shares_shape, nan=True),
-        "shares_dof": _dof(document, "shares_dof", (n_labels,)),
-        "corner_scores": document.numbers("corner_scores", (n_labels, n_corners)),
-        "interaction_terms": None
-        if document.is_null("interactions")
-        else _load_interactions(document, *shape),
-        "links": document.wholes("links", shape[1:], shape[1]).tolist() if is_linked else None,
+        "links": document.wholes("links", (len(names),), len(names)).tolist()
+        if is_linked
+        else None,
         "settings": _load_settings(document.record("settings")),
+    }
+    own = _load_by_label(document, document.version, components, labels)
+    of_two = None
+    if contrasts is not None:
+        found = _load_by_label(contrasts, document.version, components, of_pairs)
+        of_two = Contrasts(of_pairs, **found)
+    return known | own | {"labels": labels, "contrasts": of_two}
+
+
+def _load_by_label(
+    saved: Record, version: int, components: Decomposition, labels: list[Hashable]
+) -> dict[str, Any]:
+    """Read the entries with one row for each label."""
+    n_labels, shape = len(labels), (len(labels), len(components))
+    shares_shape = (n_labels, 3 if components.columns is None else 4)
+    n_corners = 4 if any(saved.items("corner_scores")) else 0
+    return {
+        "weights": saved.numbers("weights", shape),
+        "std_err": saved.numbers("std_err", shape, nan=True),
+        "dof": _dof(saved, version, "dof", shape),
+        "penalty": np.zeros(n_labels) if version < 2 else saved.numbers("penalty", (n_labels,)),
+        "intercept": saved.numbers("intercept", (n_labels,)),
+        "fidelity": saved.numbers("fidelity", (n_labels,)),
+        "local_prediction": saved.numbers("local_prediction", (n_labels,)),
+        "shares": saved.numbers("shares", shares_shape, nan=True),
+        "shares_std_err": saved.numbers("shares_std_err", shares_shape, nan=True),
+        "shares_dof": _dof(saved, version, "shares_dof", (n_labels,)),
+        "corner_scores": saved.numbers("corner_scores", (n_labels, n_corners)),
+        "interaction_terms": None
+        if saved.is_null("interactions")
+        else _load_interactions(saved, version, *shape),
     }
 
 
@@ -189,18 +208,22 @@ def _load_settings(saved: Record) -> dict[str, Any]:
     return settings
 
 
-def _dof(document: Document, name: str, shape: tuple[int, *tuple[int, ...]]) -> np.ndarray:
+def _dof(
+    document: Record, version: int, name: str, shape: tuple[int, *tuple[int, ...]]
+) -> np.ndarray:
     """Read degrees of freedom; files of version 1 have none and get the largest number in use."""
-    if document.version < 2:
+    if version < 2:
         return np.full(shape, MOST_DOF)
     return document.numbers(name, shape)
 
 
-def _load_interactions(document: Document, n_labels: int, n_components: int) -> Interactions:
+def _load_interactions(
+    document: Record, version: int, n_labels: int, n_components: int
+) -> Interactions:
     saved = document.record("interactions")
     pairs = saved.wholes("pairs", (None, 2), n_components)
     shape = (n_labels, len(pairs))
-    has_dof = document.version >= 2
+    has_dof = version >= 2
     values = {n: saved.numbers(n, shape) for n in INTERACTION_VALUES if has_dof or n != "dof"}
     return Interactions(pairs, **({"dof": np.full(shape, MOST_DOF)} | values))
 

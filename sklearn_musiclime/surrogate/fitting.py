@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import combinations
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
 from sklearn.base import BaseEstimator
 
+from sklearn_musiclime.neighbourhood.labels import (
+    Column,
+    Contrast,
+    columns_read,
+    explained_columns,
+    label_of,
+)
 from sklearn_musiclime.surrogate.crossed import fit_crossed_surrogate
 from sklearn_musiclime.surrogate.estimate import Surrogate
 from sklearn_musiclime.surrogate.linear import fit_surrogate
-from sklearn_musiclime.surrogate.links import apply_link
+from sklearn_musiclime.surrogate.links import apply_link, invert_link
 from sklearn_musiclime.surrogate.shapley import fit_shapley
 
 if TYPE_CHECKING:
-    from sklearn_musiclime.neighbourhood import Neighbourhood
+    from sklearn_musiclime.neighbourhood import Neighbourhood, Scores
 
 KERNELS = ("exponential", "shapley")
 SAFE_EXPONENT = 300
@@ -122,26 +130,26 @@ class LinkedScores:
     ----------
     link : str
         The scale, see :mod:`sklearn_musiclime.surrogate.links`.
-    columns : list of int
-        The columns that are explained.
+    columns : list of int or Contrast
+        The columns that are explained, and contrasts of two columns.
     exponents : ndarray of shape (n_explained,) of int
         Powers of two that scores are divided by, so that their squares can be computed.
     """
 
     link: str
-    columns: list[int]
+    columns: list[Column]
     exponents: np.ndarray
 
     @classmethod
-    def of(cls, scores: np.ndarray, columns: list[int], link: str) -> Self:
+    def of(cls, scores: np.ndarray, columns: list[Column], link: str) -> Self:
         """Choose the powers of two by the first scores.
 
         Parameters
         ----------
         scores : ndarray of shape (n_songs, n_columns)
             Scores of the model.
-        columns : list of int
-            The columns that are explained.
+        columns : list of int or Contrast
+            The columns that are explained, and contrasts of two columns.
         link : str
             The scale.
 
@@ -149,7 +157,8 @@ class LinkedScores:
         -------
         LinkedScores
         """
-        return cls(link, columns, safe_exponents(apply_link(link, scores[:, columns])))
+        unscaled = cls(link, columns, np.zeros(len(columns), dtype=int))
+        return replace(unscaled, exponents=safe_exponents(unscaled(scores)))
 
     def __call__(self, scores: np.ndarray) -> np.ndarray:
         """Return the scores that are explained, linked and scaled.
@@ -162,5 +171,74 @@ class LinkedScores:
         Returns
         -------
         ndarray of shape (n_songs, n_explained)
+            Of contrasts, the differences of linked scores.
         """
-        return np.ldexp(apply_link(self.link, scores[:, self.columns]), -self.exponents)
+        read = columns_read(self.columns)  # other columns may have no log-odds
+        linked = apply_link(self.link, scores[:, read])
+        if read != self.columns:
+            places = {column: place for place, column in enumerate(read)}
+            linked = explained_columns(linked, [label_of(c, places) for c in self.columns])
+        return np.ldexp(linked, -self.exponents)
+
+    def shown(self, scores: np.ndarray) -> np.ndarray:
+        """Return the scores that are explained as the model returns them.
+
+        Parameters
+        ----------
+        scores : ndarray of shape (n_songs, n_columns)
+            Scores of the model.
+
+        Returns
+        -------
+        ndarray of shape (n_songs, n_explained)
+            Of contrasts, the differences of linked scores.
+        """
+        picked = explained_columns(scores, self.columns)
+        if self.link != "identity" and self._are_contrasts.any():
+            linked = np.ldexp(self(scores), self.exponents)
+            picked[:, self._are_contrasts] = linked[:, self._are_contrasts]
+        return picked
+
+    def paired(self, answers: Scores) -> tuple[LinkedScores, Scores]:
+        """Subtract the scores of every two labels that are explained, none of them a contrast.
+
+        Parameters
+        ----------
+        answers : Scores
+            The scores that are explained, linked and scaled.
+
+        Returns
+        -------
+        linked : LinkedScores
+            The contrasts as columns.
+        answers : Scores
+            Their scores, linked and scaled.
+        """
+        places = [Contrast(*pair) for pair in combinations(range(len(self.columns)), 2)]
+
+        def subtract(values: np.ndarray) -> np.ndarray:
+            return explained_columns(np.ldexp(values, self.exponents), places)
+
+        exponents = safe_exponents(subtract(answers.pairs))
+        columns = [label_of(place, self.columns) for place in places]
+        return LinkedScores(self.link, columns, exponents), answers.mapped(
+            lambda values: np.ldexp(subtract(values), -exponents)
+        )
+
+    def unlinked(self, values: np.ndarray) -> np.ndarray:
+        """Transform predictions of the surrogate back to the scale of :meth:`shown`.
+
+        Parameters
+        ----------
+        values : ndarray of shape (n_explained,)
+            Predictions, not scaled.
+
+        Returns
+        -------
+        ndarray of shape (n_explained,)
+        """
+        return np.where(self._are_contrasts, values, invert_link(self.link, values))
+
+    @property
+    def _are_contrasts(self) -> np.ndarray:
+        return np.array([isinstance(column, Contrast) for column in self.columns], dtype=bool)

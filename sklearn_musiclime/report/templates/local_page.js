@@ -388,7 +388,7 @@
     }));
   };
   const render = () => {
-    const { question, sure, weights, reach: errors, interactions, name } = explained();
+    const { of, question, sure, weights, interactions } = explained();
     at("question").replaceChildren(...question.map(([text, isStrong]) => (isStrong ? make("strong", "", text) : text)));
     at("sure").className = sure[0];
     at("sure").firstElementChild.textContent = sure[1];
@@ -411,7 +411,7 @@
     at("interactions").replaceChildren(...(interactions.length
       ? interactions.map(([a, b, w, e]) => bar([a, b], w, e, width))
       : [make("li", "hint", data.no_interactions)]));
-    document.querySelectorAll("#prediction .score").forEach((row) => row.classList.toggle("explained", row.dataset.name === name));
+    document.querySelectorAll("#prediction .score").forEach((row) => row.classList.toggle("explained", of.includes(row.dataset.name)));
   };
   const buildPrediction = () => {
     const reach = data.is_probability ? 1 : Math.max(...data.prediction.map(([, score]) => Math.abs(score)), 1e-12);

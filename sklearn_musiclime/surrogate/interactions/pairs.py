@@ -61,6 +61,21 @@ class Interactions:
             std_err=np.ldexp(self.std_err, exponent),
         )
 
+    def of_labels(self, rows: list[int]) -> Interactions:
+        """Pick the interactions of some labels.
+
+        Parameters
+        ----------
+        rows : list of int
+            Positions of the labels.
+
+        Returns
+        -------
+        Interactions
+        """
+        names = ("weights", "std_err", "q_values", "dof")
+        return replace(self, **{name: getattr(self, name)[rows] for name in names})
+
     @classmethod
     def concatenate(cls, parts: list[Interactions]) -> Interactions:
         """Concatenate interactions of different pairs.
