@@ -38,7 +38,7 @@ from sklearn_musiclime.neighbourhood import (
     perturbed_songs,
 )
 from sklearn_musiclime.proxy.features import N_FFT, N_MELS, hop_length, sound_features
-from sklearn_musiclime.report.readable import named
+from sklearn_musiclime.components.readable import named
 from sklearn_musiclime.songs import SongTable
 
 # A small song of three segments and three words, whose whole population can be enumerated.

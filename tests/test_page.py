@@ -30,7 +30,7 @@ from sklearn_musiclime import (
 from sklearn_musiclime.commands import demo_model
 from sklearn_musiclime.components import AudioComponents, Decomposition, split_lyrics
 from sklearn_musiclime.datasets import save_songs
-from sklearn_musiclime.report.readable import readable_names
+from sklearn_musiclime.components.readable import readable_names
 from sklearn_musiclime.surrogate.interactions import Interactions
 
 CHROMIUM = shutil.which("chromium")
@@ -560,11 +560,11 @@ def test_sets_are_listed_and_heard(explanation, sets, opened, tmp_path):
         assert shown.locator("strong").text_content() == finding
         assert shown.locator(".hint").text_content() == evidence
     expected = sets[0].sonify()
-    heard = rendered(page, "musiclime.plans.set(0)")[: len(expected)]
+    heard = rendered(page, "musiclime.player.plans.of(data.sets[0].heard)")[: len(expected)]
     error = np.square(heard - expected[: len(heard)]).sum()
     assert error < 0.15 * np.square(expected).sum()
     page.locator(".play-set").first.click()
-    wait(page, "musiclime.state().playing")
+    wait(page, "musiclime.state().isPlaying")
     assert page.locator(".cell.lit").count() == 2
 
 
@@ -647,9 +647,11 @@ def test_explanations_of_one_modality(opened, tmp_path, made_songs, made_model):
 def test_the_data_is_that_of_the_explanation(explanation, tmp_path):
     text = explanation.to_html(tmp_path / "page.html").read_text(encoding="utf-8")
     data = json.loads(re.search(r'id="data">(.*?)</script>', text, flags=re.DOTALL).group(1))
-    assert [label["name"] for label in data["labels"]] == ["wild", "calm"]
+    names = [label["name"] for label in data["labels"]]
+    assert names == ["wild", "calm", "wild rather than calm"]
+    weights = [*explanation.weights, explanation.weights[0] - explanation.weights[1]]
     for index, label in enumerate(data["labels"]):
-        np.testing.assert_allclose(label["weights"], explanation.weights[index])
+        np.testing.assert_allclose(label["weights"], weights[index], atol=1e-9)
     assert data["components"] == readable_names(explanation.components)
     assert "".join(piece[0] for piece in data["lyrics"]) == explanation.components.lyrics.text
 
@@ -843,11 +845,11 @@ def test_pages_of_two_versions_open_without_a_complaint(made_songs, opened, tmp_
     page = opened(compared.explanations[0], tmp_path / "one.html")
     assert page.locator("#label option").count() == 6
     page.locator("#label").select_option("2")
-    assert page.locator("#said").text_content().startswith("calm: old")
+    assert page.locator("#question strong").text_content().startswith("calm: old")
 
 
 def test_a_contrast_can_be_chosen(explanation, opened, tmp_path):
     page = opened(explanation, tmp_path / "page.html")
     page.locator("#label").select_option("2")
-    assert page.locator("#said").text_content().startswith("wild rather than calm (")
+    assert page.locator("#question").text_content().startswith("Why wild rather than calm (")
     assert page.locator(".score.explained").count() == 2

@@ -19,7 +19,7 @@ def new_figure(width: float, height: float) -> Figure:
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(width, height), layout="constrained")
-    figure._repr_png_ = partial(_as_png, figure)  # as pyplot's figures have in notebooks
+    vars(figure)["_repr_png_"] = partial(_as_png, figure)  # as pyplot's figures have in notebooks
     return figure
 
 

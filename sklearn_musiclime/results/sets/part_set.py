@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import pandas as pd
 
+from sklearn_musiclime.components.readable import readable_names
 from sklearn_musiclime.results.local import LocalResult
 from sklearn_musiclime.results.sonification import audible, mix_of
 
@@ -138,7 +139,7 @@ class PartSet:
     @property
     def shown(self) -> list[str]:
         """What the set's components are called in texts, the text of lyrics for them."""
-        shown = self.explanation.components.shown
+        shown = readable_names(self.explanation.components)
         return [shown[position] for position in self.positions]
 
     def describe(self) -> tuple[str, str]:

@@ -27,7 +27,7 @@ def clock_times(seconds: list[float]) -> list[str]:
 
     Examples
     --------
-    >>> from sklearn_musiclime.report.readable import clock_times
+    >>> from sklearn_musiclime.components.readable import clock_times
     >>> clock_times([0.0, 14.8, 103.2])
     ['0:00', '0:15', '1:43']
     >>> clock_times([0.0, 0.25, 0.5])
