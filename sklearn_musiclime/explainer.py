@@ -124,14 +124,14 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         (:mod:`sklearn_musiclime.neighbourhood.amounts`).
     n_combinations : int or "auto", default="auto"
         Bound on the combinations of encoded audio and encoded lyrics that the head of a factored
-        model scores for each song, in the crossed design; at least 100, and 4 for each mask. For
-        heads that are dear, such as cross-attention: encoders are called as often as before, weights
-        and interactions are estimated from fewer combinations, and their standard errors say so.
-        With `tol` it bounds all draws together. Not counted are up to three scores of the song
-        and of one perturbed song, which check that the parts agree with the whole model. "auto":
-        8 combinations for each mask of the modality that has more, and up to 40,000 for
-        interactions (2,500 for shares alone). ``explanation.settings["n_combinations"]`` tells how
-        many there were.
+        model scores for each song, in the crossed design; at least 100, and 4 for each mask. It is
+        for heads that are dear, such as cross-attention: weights and interactions are estimated
+        from fewer combinations, and standard errors say so. Encoders are called as often as
+        without, but that ``n_samples="auto"`` draws at most a quarter as many masks of a modality.
+        With `tol`, it bounds all draws together. Not counted are the few scores that check that
+        the parts agree with the whole model. "auto": 8 combinations for each mask of the modality
+        that has more, and up to 40,000 for interactions (2,500 for shares alone).
+        ``explanation.settings["n_combinations"]`` tells how many there were.
     kernel : {"exponential", "shapley"}, default="exponential"
         Kernel of the surrogate. "exponential": perturbed songs near the song weigh more, as in
         LIME. "shapley": weights are Shapley values, as in KernelSHAP

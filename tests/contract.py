@@ -29,6 +29,7 @@ from contract_checks import (
     OF_CLASSIFIERS,
     OF_COLUMNS,
     OF_SONGS,
+    READY,
     WITHOUT_FIT,
     Entry,
     check_fits_to_numbers,
@@ -45,8 +46,11 @@ from contract_songs import (
     TransformerFusionOnNumbers,
     exact,
     letters,
+    hear,
+    judge,
     loudness,
     models,
+    read,
     samples,
     songs,
 )
@@ -73,6 +77,7 @@ from sklearn_musiclime import (
     SpectralStatistics,
     StemSeparator,
     StructureSegmenter,
+    TorchModel,
     TorchSeparator,
     TransformerFusionClassifier,
     UniformSegmenter,
@@ -237,7 +242,11 @@ def deep_entries() -> tuple[Entry, ...]:
         why = f"{', '.join(modules)} are not all installed"
         return tuple(
             Entry(estimator, (check_html,), other_checks=why)
-            for estimator in (*(cls() for cls in estimators), TorchSeparator(Halves()))
+            for estimator in (
+                *(cls() for cls in estimators),
+                TorchSeparator(Halves()),
+                TorchModel(hear, read, judge, sampling_rate=22050),
+            )
         )
     X, y = songs()
     folders = models()
@@ -287,6 +296,13 @@ def deep_entries() -> tuple[Entry, ...]:
             **of_songs,
         ),
         Entry(TorchSeparator(Halves()), WITHOUT_FIT),
+        Entry(
+            TorchModel(hear, read, judge, sampling_rate=22050, classes=["calm", "wild"]),
+            READY,
+            tolerance=1e-6,
+            other_checks="it fits nothing, and its parts are trained",
+            **of_songs,
+        ),
     )
 
 

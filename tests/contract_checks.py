@@ -394,6 +394,20 @@ OF_SONGS = (
     check_output_of_steps_is_set_for_all,
 )
 OF_CLASSIFIERS = (*OF_SONGS, check_y_of_another_length)
+READY = (
+    check_fit_changes_neither_parameters_nor_songs,
+    check_fit_again_and_clone_give_the_same,
+    check_answers_change_no_state,
+    check_pickles_answer_the_same,
+    check_columns_are_found_by_name,
+    check_rows_answer_for_themselves,
+    check_containers_hold_the_same,
+    check_polars_holds_the_same,
+    check_read_only_songs,
+    check_html,
+    check_threads_give_the_same,
+)
+"""Of classifiers that are ready as made and whose fit looks at nothing."""
 WITHOUT_FIT = (
     check_the_same_is_said_again,
     check_skops_says_the_same,

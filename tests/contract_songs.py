@@ -195,6 +195,25 @@ class Halves:
         return torch.stack([mix / 2, mix / 2], dim=1)
 
 
+def hear(waveforms):
+    """An encoder in torch: how loud songs are."""
+    return waveforms.square().mean(dim=1, keepdim=True)
+
+
+def read(texts):
+    """An encoder in torch: how often texts say "river"."""
+    import torch
+
+    return torch.tensor([[float(text.count("river"))] for text in texts])
+
+
+def judge(audio, lyrics):
+    """A head in torch."""
+    import torch
+
+    return torch.cat([50 * audio, lyrics], dim=1)
+
+
 @cache
 def why_no_polars() -> str:
     """Why there is nothing to check of polars; nothing, if there is."""

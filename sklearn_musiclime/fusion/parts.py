@@ -44,7 +44,7 @@ def network_of(part: Callable) -> torch.nn.Module | None:
     return owner if isinstance(owner, torch.nn.Module) else None
 
 
-def device_for(device: str, parts: Sequence[Callable]) -> torch.device:
+def device_for(device: str | torch.device, parts: Sequence[Callable]) -> torch.device:
     """Find the device that parts run on, and check that it is there.
 
     Parameters
@@ -264,7 +264,7 @@ def join(batches: Sequence[Any], name: str, order: np.ndarray | None = None) -> 
 
     try:
         result = map_leaves(joined, *batches)
-    except (KeyError, TypeError, IndexError) as error:
+    except (AttributeError, KeyError, TypeError, IndexError) as error:
         raise ValueError(f"{name} returned encodings of different forms") from error
     if is_padded and not any(has_mask):
         raise ValueError(

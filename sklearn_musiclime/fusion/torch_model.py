@@ -49,7 +49,7 @@ def _is_of(*kinds: str) -> Callable[[Any], bool]:
 
 
 def _reads_columns(model: Any) -> bool:
-    return model.columns is not None and len(model.columns) > 0
+    return bool(model._beside())
 
 
 class TorchModel(BaseEstimator):
@@ -155,7 +155,7 @@ class TorchModel(BaseEstimator):
         lyrics_encoder: torch.nn.Module | Callable[..., Any],
         head: torch.nn.Module | Callable[..., Any],
         *,
-        tokenizer: Callable[..., Any] | None = None,
+        tokenizer: Any = None,
         sampling_rate: int,
         classes: Sequence[Hashable] | None = None,
         kind: Literal["classifier", "multilabel", "regressor"] = "classifier",
@@ -284,11 +284,12 @@ class TorchModel(BaseEstimator):
         import torch
 
         frame = pd.DataFrame(as_pandas(X))
-        missing = [name for name in self.columns if name not in frame]
+        names = self._beside()
+        missing = [name for name in names if name not in frame]
         if missing:
             raise ValueError(f"X has no column {missing[0]!r}; its columns are {list(frame)}")
-        values = np.empty((len(frame), len(self.columns)), dtype=np.float32)
-        for at, name in enumerate(self.columns):
+        values = np.empty((len(frame), len(names)), dtype=np.float32)
+        for at, name in enumerate(names):
             numbers = pd.to_numeric(frame[name], errors="coerce").to_numpy(dtype=np.float64)
             bad = np.flatnonzero(~np.isfinite(numbers))
             if len(bad):
@@ -438,6 +439,10 @@ class TorchModel(BaseEstimator):
             setattr(shown, name, part and getattr(part, "__name__", type(part).__name__))
         return super(TorchModel, shown).__repr__(N_CHAR_MAX)
 
+    def _beside(self) -> list[Hashable]:
+        """Further columns of X that the head reads."""
+        return [] if self.columns is None else list(self.columns)
+
     def _ready(self) -> tuple[torch.device, torch.dtype | None]:
         """Check the parameters; return the device and the type for autocast."""
         _torch.load("torch", type(self).__name__)
@@ -468,6 +473,7 @@ class TorchModel(BaseEstimator):
 
     def _outputs_of_songs(self, X: Any) -> np.ndarray:
         """Outputs of the head for whole songs, a few of which are in memory at a time."""
+        self._ready()
         columns = read_columns(X, "both", audio=self.audio_column, lyrics=self.lyrics_column)
         beside = self.encode_columns(X) if _reads_columns(self) else None
         audio, lyrics = audio_cells(columns["audio"])[0], lyrics_cells(columns["lyrics"])
@@ -490,7 +496,8 @@ class TorchModel(BaseEstimator):
     def _encode_audio(self, cells: Sequence[Any], first: int = 0) -> Any:
         """Encode audio cells, the first of which is row `first` of X."""
         device, autocast = self._ready()
-        encoded, order = [], []
+        encoded: list[Any] = []
+        order: list[int] = []
         for rows, waveforms in self._read(cells, first):
             lengths = np.array([len(waveform) for waveform in waveforms])
             for length in np.unique(lengths):
@@ -503,7 +510,9 @@ class TorchModel(BaseEstimator):
 
     def _read(self, cells: Sequence[Any], first: int) -> Iterator[tuple[list[int], list]]:
         """Read audio, as many songs at a time as fit in a batch and in 64 MiB, with their rows."""
-        rows, waveforms, n_bytes = [], [], 0
+        rows: list[int] = []
+        waveforms: list[np.ndarray] = []
+        n_bytes = 0
         for row, cell in enumerate(cells, first):
             waveform = read_audio(cell, self.sampling_rate, row=row)
             if waveforms and (
@@ -564,7 +573,7 @@ class TorchModel(BaseEstimator):
         """Outputs of the head for encoded songs, (n_songs, n_outputs), dtype float64."""
         device, autocast = self._ready()
         if _reads_columns(self) and columns is None:
-            raise ValueError(f"the head reads columns={list(self.columns)}, and got none")
+            raise ValueError(f"the head reads columns={self._beside()}, and got none")
         encoded = (audio, lyrics) if columns is None else (audio, lyrics, columns)
         n_songs, n_bytes = _size_of(encoded)
         size = self.batch_size
@@ -579,7 +588,7 @@ class TorchModel(BaseEstimator):
         if n_classes not in (None, outputs.shape[1]):
             raise ValueError(
                 f"the head returned {outputs.shape[1]} outputs for {n_classes} classes, "
-                f"{list(self.classes)}"
+                f"{self.classes_.tolist()}"
             )
         return outputs
 
