@@ -16,8 +16,8 @@ from conftest import song_array
 from matplotlib import pyplot
 
 from sklearn_musiclime import LocalExplanation, MusicLimeExplainer, UniformSegmenter
-from sklearn_musiclime.report.lyrics_grid import lyrics_lines
 from sklearn_musiclime.components.readable import named
+from sklearn_musiclime.report.lyrics_grid import lyrics_lines
 
 RATE = 22050
 HOSTILE = "<script>alert(1)</script> $\\frac{ &amp; {{ 7*7 }} \u202e \x07 \ud800 'x' \"y\" 愛してる"

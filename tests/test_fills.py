@@ -26,6 +26,7 @@ from sklearn_musiclime import (
 )
 from sklearn_musiclime.components import decompose
 from sklearn_musiclime.components.fills import FILLS
+from sklearn_musiclime.components.readable import named
 from sklearn_musiclime.featurizers.audio import FEATURES, STATISTICS
 from sklearn_musiclime.neighbourhood import (
     AudioNeighbourhood,
@@ -38,7 +39,6 @@ from sklearn_musiclime.neighbourhood import (
     perturbed_songs,
 )
 from sklearn_musiclime.proxy.features import N_FFT, N_MELS, hop_length, sound_features
-from sklearn_musiclime.components.readable import named
 from sklearn_musiclime.songs import SongTable
 
 # A small song of three segments and three words, whose whole population can be enumerated.

@@ -29,8 +29,8 @@ from sklearn_musiclime import (
 )
 from sklearn_musiclime.commands import demo_model
 from sklearn_musiclime.components import AudioComponents, Decomposition, split_lyrics
-from sklearn_musiclime.datasets import save_songs
 from sklearn_musiclime.components.readable import readable_names
+from sklearn_musiclime.datasets import save_songs
 from sklearn_musiclime.surrogate.interactions import Interactions
 
 CHROMIUM = shutil.which("chromium")

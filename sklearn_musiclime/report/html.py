@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from sklearn_musiclime.components.decomposition import MODALITIES
+from sklearn_musiclime.components.readable import named, segment_times
 from sklearn_musiclime.report.colours import weight_colours
 from sklearn_musiclime.report.plots import envelope
-from sklearn_musiclime.components.readable import named, segment_times
 from sklearn_musiclime.report.sentences import certainty, question
 
 if TYPE_CHECKING:

@@ -21,10 +21,10 @@ from urllib.parse import quote
 import numpy as np
 
 from sklearn_musiclime._runtime.files import write_text
+from sklearn_musiclime.components.readable import named, readable_names
 from sklearn_musiclime.neighbourhood import Contrast
 from sklearn_musiclime.report.html import environment
 from sklearn_musiclime.report.plots import envelope
-from sklearn_musiclime.components.readable import named, readable_names
 from sklearn_musiclime.report.sentences import certainty, question, steps, versions
 from sklearn_musiclime.report.sound import playable, vorbis
 from sklearn_musiclime.results.importance import METHODS

@@ -13,11 +13,11 @@ import numpy as np
 import pandas as pd
 
 from sklearn_musiclime.components.decomposition import AudioComponents
+from sklearn_musiclime.components.readable import named
 from sklearn_musiclime.report.canvas import colour_map, new_figure
 from sklearn_musiclime.report.colours import AGAINST, DIVERGING, FOR
 from sklearn_musiclime.report.lettering import MAX_NAME, draw_text, shorten
 from sklearn_musiclime.report.lyrics_grid import draw_lyrics, lyrics_lines
-from sklearn_musiclime.components.readable import named
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

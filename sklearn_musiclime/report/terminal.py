@@ -6,8 +6,8 @@ from collections.abc import Hashable, Sequence
 from typing import TYPE_CHECKING
 
 from sklearn_musiclime.components.decomposition import MODALITIES
-from sklearn_musiclime.report.lettering import shorten
 from sklearn_musiclime.components.readable import named
+from sklearn_musiclime.report.lettering import shorten
 from sklearn_musiclime.results.global_tables import GlobalResult
 from sklearn_musiclime.results.local import LocalResult
 
