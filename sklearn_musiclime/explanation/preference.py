@@ -18,12 +18,13 @@ class Preference(PreferenceResult):
         The explanations of the two songs.
     label, second_label : label
         The label of each explanation that is compared.
-    difference : float
-        The model's score of the first song less that of the second.
-    masks_are_shared : bool
-        Whether both songs were explained with the same random masks, as they are with the same
-        seed, text, length and names of sources. Intervals of components of both songs are then
-        upper bounds, which different seeds make smaller.
+
+    Notes
+    -----
+    ``difference`` is the model's score of the first song less that of the second. If
+    ``masks_are_shared``, both songs were explained with the same random masks, as they are with the
+    same seed, text, length and names of sources: intervals of components of both songs are then
+    upper bounds, which different seeds make smaller.
     """
 
     def _repr_html_(self) -> str:
