@@ -28,7 +28,7 @@ FLOORS = (
     ("_explain_kept",),
     ("_explain_all",),
     ("explainer",),
-    ("metrics",),
+    ("metrics", "tracking"),
     ("_api",),  # the names that are importable from the package,
     ("__init__",),  # which loads them when the first is asked for
     ("commands", "examples"),
