@@ -29,7 +29,7 @@ FLOORS = (
     ("_explain_all",),
     ("_explain_corpus",),
     ("explainer",),
-    ("difference", "metrics"),
+    ("difference", "metrics", "tracking"),
     ("_api",),  # the names that are importable from the package,
     ("__init__",),  # which loads them when the first is asked for
     ("commands", "examples"),

@@ -19,7 +19,9 @@ distinct perturbed lyrics once. The exception is :class:`TransformerFusionClassi
 :func:`compare_modalities` measures what each modality contributes to the accuracy. On synthetic
 songs whose classes depend on both (:func:`~sklearn_musiclime.datasets.make_songs`), the accuracy is
 0.69 with lyrics alone, 0.72 with audio alone, 0.84 with early fusion and 0.80 with averaged
-probabilities (``benchmarks/results/models.json``).
+probabilities (``benchmarks/results/models.json``). ``compare_modalities(..., emap=True)`` adds the
+accuracy of the additive projection of the model of both (:func:`additive_projection`, EMAP), which
+tells whether it profits from interactions at all.
 
 >>> from sklearn_musiclime.datasets import make_songs
 >>> from sklearn_musiclime.fusion import make_fusion_pipeline, only
@@ -33,6 +35,7 @@ probabilities (``benchmarks/results/models.json``).
 from sklearn_musiclime.fusion.early import make_fusion_pipeline
 from sklearn_musiclime.fusion.late import LateFusionClassifier
 from sklearn_musiclime.fusion.modality import compare_modalities, only
+from sklearn_musiclime.fusion.projection import additive_projection
 from sklearn_musiclime.fusion.similarity import SimilarityModel
 from sklearn_musiclime.fusion.torch_model import TorchModel
 from sklearn_musiclime.fusion.transformer import TransformerFusionClassifier
@@ -42,6 +45,7 @@ __all__ = [
     "SimilarityModel",
     "TorchModel",
     "TransformerFusionClassifier",
+    "additive_projection",
     "compare_modalities",
     "make_fusion_pipeline",
     "only",

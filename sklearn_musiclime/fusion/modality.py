@@ -9,12 +9,17 @@ import numpy as np
 import pandas as pd
 from sklearn.base import BaseEstimator, clone
 from sklearn.compose import ColumnTransformer
+from sklearn.metrics import get_scorer
 from sklearn.model_selection import cross_validate
 from sklearn.pipeline import Pipeline
 from sklearn.utils.validation import has_fit_parameter
 
 from sklearn_musiclime.fusion._columns import modalities_of
 from sklearn_musiclime.fusion._folds import split
+from sklearn_musiclime.fusion.projection import AdditiveProjection
+
+_ADDITIVE = "additive: "
+"""What names of the projection's scores begin with, within this file."""
 
 
 def only(
@@ -98,6 +103,7 @@ def compare_modalities(
     groups: Sequence[Hashable] | None = None,
     cv: Any = 5,
     scoring: str | Sequence[str] | Mapping[str, Callable] = ("accuracy", "f1_macro"),
+    emap: bool = False,
     audio_column: str | int = "audio",
     lyrics_column: str | int = "lyrics",
     n_jobs: int | None = None,
@@ -105,6 +111,11 @@ def compare_modalities(
     """Cross-validate a model of lyrics alone, of audio alone, and of both.
 
     All three are fitted and scored on the same folds.
+
+    That both beat each alone does not tell that the model uses interactions of the two: it may add
+    what each says. With `emap` its additive projection is scored as well (EMAP), see
+    :func:`~sklearn_musiclime.fusion.additive_projection`. If that is as good as the model, the
+    model does not profit from interactions.
 
     Parameters
     ----------
@@ -122,6 +133,9 @@ def compare_modalities(
         The folds. A number of folds is stratified by class.
     scoring : str, list of str, or dict of str to scorer, default=("accuracy", "f1_macro")
         The scores, see :func:`~sklearn.model_selection.cross_validate`.
+    emap : bool, default=False
+        Whether to score the additive projection, too. A factored model encodes each song of a test
+        part once more; a black box scores up to 200 combinations for each.
     audio_column, lyrics_column : str or int, default="audio", "lyrics"
         Names or positions of the columns that the branches of a pipeline select.
     n_jobs : int or None, default=None
@@ -130,8 +144,9 @@ def compare_modalities(
     Returns
     -------
     DataFrame
-        Rows "lyrics", "audio" and "both". Each score has two columns: its name, with the mean over
-        the folds, and its name with ``_std`` appended, with the standard deviation over the folds.
+        Rows "lyrics", "audio", "both" and, with `emap`, "additive". Each score has two columns: its
+        name, with the mean over the folds, and its name with ``_std`` appended, with the standard
+        deviation over the folds.
 
     Raises
     ------
@@ -142,6 +157,8 @@ def compare_modalities(
     ----------
     Sotirou, Lyberatos, Menis Mastromichalakis, Stamou, "MusicLIME: Explainable Multimodal Music
     Understanding", arXiv 2409.10496: the table of models.
+
+    Hessel, Lee, "Does my multimodal model learn cross-modal interactions?", EMNLP 2020: EMAP.
 
     Examples
     --------
@@ -161,16 +178,44 @@ def compare_modalities(
     rows = {}
     for modality in ("lyrics", "audio", "both"):
         one = only(model, modality, audio_column=audio_column, lyrics_column=lyrics_column)
+        with_projection = emap and modality == "both"
+        scorer: Any = scoring
+        if with_projection:
+            scorer = _WithProjection(scoring, audio_column, lyrics_column)
         scores = cross_validate(
-            one, X, y, cv=folds, scoring=scoring, params=passed, n_jobs=n_jobs, error_score="raise"
+            one, X, y, cv=folds, scoring=scorer, params=passed, n_jobs=n_jobs, error_score="raise"
         )
-        rows[modality] = {
-            name.removeprefix("test_") + suffix: statistic(values)
-            for name, values in scores.items()
-            if name.startswith("test_")
-            for suffix, statistic in (("", np.mean), ("_std", np.std))
-        }
+        named = {name: values for name, values in scores.items() if name.startswith("test_")}
+        projected = {name for name in named if name.startswith(f"test_{_ADDITIVE}")}
+        for row, names, start in (
+            (modality, named.keys() - projected, "test_"),
+            ("additive", projected, f"test_{_ADDITIVE}"),
+        ):
+            if names:
+                rows[row] = {
+                    name.removeprefix(start) + suffix: statistic(values)
+                    for name, values in named.items()
+                    if name in names
+                    for suffix, statistic in (("", np.mean), ("_std", np.std))
+                }
     return pd.DataFrame.from_dict(rows, orient="index").rename_axis("modality")
+
+
+class _WithProjection:
+    """Scores of a fitted classifier and, by names that begin otherwise, of its projection."""
+
+    def __init__(self, scoring: Any, audio_column: str | int, lyrics_column: str | int):
+        named = scoring if isinstance(scoring, Mapping) else {name: name for name in scoring}
+        self._scorers = {name: get_scorer(scorer) for name, scorer in named.items()}
+        self._parameters = {"audio_column": audio_column, "lyrics_column": lyrics_column}
+
+    def __call__(self, model: Any, X: Any, y: Any) -> dict[str, float]:
+        projection = AdditiveProjection(model, self._parameters)
+        return {
+            prefix + name: scorer(estimator, X, y)
+            for prefix, estimator in (("", model), (_ADDITIVE, projection))
+            for name, scorer in self._scorers.items()
+        }
 
 
 def _selected(name: str, selection: Any) -> set[str | int]:
