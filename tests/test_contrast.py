@@ -154,8 +154,8 @@ def spread_over_seeds(n_seeds, link="identity", wrap=lambda model: model, **sett
 @pytest.mark.parametrize(
     "settings",
     [
-        {"n_samples": (22, 36)},
-        {"n_samples": (22, 36), "link": "logit"},
+        {"n_samples": (28, 48)},
+        {"n_samples": (28, 48), "link": "logit"},
         {"n_samples": 80, "wrap": black_box, "proxy": None},
         {"n_samples": 80, "wrap": black_box},
         {"n_samples": 80, "wrap": black_box, "link": "logit", "design": "independent",
@@ -165,7 +165,7 @@ def spread_over_seeds(n_seeds, link="identity", wrap=lambda model: model, **sett
 )  # fmt: skip
 def test_errors_are_those_of_repetitions(settings, monkeypatch):
     """And not those of labels that were asked about apart, whose masks were not shared."""
-    monkeypatch.setattr(one_song, "N_FREE", 2000)  # quick rather than good
+    monkeypatch.setattr(one_song, "N_FREE", 500)  # quick rather than good
     monkeypatch.setattr(shares, "N_GRID", 10)
     weights, std_err, apart, low, high, truth = spread_over_seeds(64, interactions=None, **settings)
     is_large = np.abs(truth) >= LARGE * np.abs(truth).max()
@@ -179,7 +179,7 @@ def test_errors_are_those_of_repetitions(settings, monkeypatch):
     wrong = np.median(
         (np.sqrt(np.square(apart).mean(axis=0)) / np.maximum(spread, 1e-12))[is_large]
     )
-    assert wrong > 2
+    assert wrong > 1.5
 
 
 def test_what_is_the_same_for_both_labels_is_no_reason():

@@ -38,7 +38,7 @@ class Towers:
         self.n_encoded = {"audio": 0, "lyrics": 0}
 
     def __getstate__(self):  # what it was asked is no part of what it is
-        return {**self.__dict__, "n_encoded": None}
+        return {**self.__dict__, "n_encoded": {"audio": 0, "lyrics": 0}}
 
     def encode_audio(self, column):
         waves = [np.asarray(y["array"] if isinstance(y, dict) else y) for y in column]
