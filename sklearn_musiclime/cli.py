@@ -165,6 +165,10 @@ def _parser() -> argparse.ArgumentParser:
         "--min-count", type=int, default=2, help="songs of a class that must have a component"
     )
     command.add_argument(
+        "--record", action="store_true",
+        help="write explanations.parquet: a row a song, class and component, as songs finish",
+    )  # fmt: skip
+    command.add_argument(
         "--backend", choices=("loky", "threading", "dask", "ray"), help="joblib backend"
     )
     command.add_argument("--scheduler", metavar="ADDRESS", help="of the Dask or Ray cluster")
