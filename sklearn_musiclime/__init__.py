@@ -32,6 +32,9 @@ Models to explain, and songs to try them on:
 What many songs need:
 
 - :mod:`~sklearn_musiclime.songs.corpus`: songs that fail, workers that die;
+  :mod:`~sklearn_musiclime.songs.run`: the report of a run;
+- :mod:`~sklearn_musiclime.results.record`: a record in parquet, for SQL and for runs that go on;
+  :mod:`~sklearn_musiclime.results.precision`: fewer songs and masks for a global question;
 - :mod:`~sklearn_musiclime._runtime.cache`: what is kept, so that a run that was stopped goes on;
   :mod:`~sklearn_musiclime._runtime.fingerprint`: the hash that models and songs are kept by;
 - :mod:`~sklearn_musiclime._runtime`: the rest of the plumbing, which no user imports: workers,

@@ -206,6 +206,10 @@ def _table(command: argparse.ArgumentParser) -> None:
 
 def _cluster(command: argparse.ArgumentParser) -> None:
     command.add_argument(
+        "--record", action="store_true",
+        help="write explanations.parquet: a row a song, class and component, as songs finish",
+    )  # fmt: skip
+    command.add_argument(
         "--backend", choices=("loky", "threading", "dask", "ray"), help="joblib backend"
     )
     command.add_argument("--scheduler", metavar="ADDRESS", help="of the Dask or Ray cluster")

@@ -39,6 +39,7 @@ from sklearn_musiclime.fusion import TransformerFusionClassifier, make_fusion_pi
 from sklearn_musiclime.neighbourhood import Contrast, ScoreFunction
 from sklearn_musiclime.report.sound import playable
 from sklearn_musiclime.report.terminal import print_differences, print_global, print_local
+from sklearn_musiclime.results.record.place import Place
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -137,8 +138,8 @@ def explain_global(arguments: argparse.Namespace) -> None:
     ----------
     arguments : Namespace
         ``songs``, the names of the table's columns (``audio_column`` and so on), ``encoding``,
-        ``min_count``, ``backend``, ``scheduler``, ``model``, ``trust``, ``separator`` and the
-        options of all commands.
+        ``min_count``, ``record``, ``backend``, ``scheduler``, ``model``, ``trust``, ``separator``
+        and the options of all commands.
     """
     model = load_model(arguments.model, trust=arguments.trust)
     songs, groups = _read_table(arguments)
@@ -153,14 +154,18 @@ def explain_global(arguments: argparse.Namespace) -> None:
         memory=str(arguments.out / "cache"),
         verbose=1,
     ).fit(songs)
+    record = arguments.out / "explanations.parquet" if arguments.record else None
     print(f"Explaining {len(songs)} songs; if this is cut short, the same command goes on")
     with workers(arguments.backend, arguments.scheduler):
-        explanation = explainer.explain_global(songs, groups=groups, on_error="warn")
+        explanation = explainer.explain_global(songs, groups=groups, on_error="warn", out=record)
     try:
         explanation.save(arguments.out / "global.json")
     finally:  # printed even if saving fails
         print_global(explanation, arguments.min_count)
-    print(f"\nSaved {arguments.out / 'global.json'}")
+    print(f"\n{explanation.run}")
+    print(f"Saved {arguments.out / 'global.json'}")
+    if record is not None:
+        print(f"Recorded the songs in {record}; the report is {Place.of(record).report.name}")
     _write_global(explanation, arguments.out, arguments.min_count)
 
 

@@ -202,6 +202,7 @@ def test_positions_of_a_word_are_one_component():
     components = Decomposition(None, split_lyrics("la la di", "word_positions"))
     song = LocalExplanation(**{
         **song.__dict__, "components": components, "weights": np.array([[1.0, 2.0, -5.0]]),
+        "std_err": np.zeros((1, 3)),
     })  # fmt: skip
     found = GlobalExplanation.from_local([song])
     assert found.importance()["pop"].to_dict() == {"di": 0.0, "la": 3.0}

@@ -63,7 +63,7 @@ WEIGHTS = (
     Column("share_lyrics", "double", "The same of the lyrics."),
     Column("share_columns", "double", "The same of columns. Null: none are explained."),
     Column("share_interaction", "double", "The same of modalities together."),
-    Column("sampling_rate", "double", "Hz at which the audio was split and perturbed."),
+    Column("sampling_rate", "double", "Hz at which the audio was split. Null: it was not."),
     Column("design", "string", "How the masks were drawn: paired, crossed, ..."),
     Column("n_masks", "int64", "Masks that were scored; in the crossed design those of audio."),
     Column("n_lyric_masks", "int64", "Masks of lyrics in the crossed design, else 0."),

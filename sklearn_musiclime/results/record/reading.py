@@ -87,21 +87,12 @@ def _row_groups(file: Path, columns: tuple[Column, ...], names: tuple[str, ...])
     pq = pyarrow("pyarrow.parquet")
     texts = [c.name for c in columns if c.type == "string" and c.name in names]
     try:
+        read_about(pq.read_schema(file), columns, file)
         with pq.ParquetFile(file, read_dictionary=texts) as found:
-            read_about(_without_dictionaries(pq.read_schema(file)), columns, file)
             for group in range(found.num_row_groups):
                 yield found.read_row_group(group, list(names)).combine_chunks()
     except pyarrow("pyarrow.lib").ArrowInvalid as error:
         raise ValueError(f"{str(file)!r} can't be read: {error}") from error
-
-
-def _without_dictionaries(schema: Any) -> Any:
-    """Return a schema in which what was written as a dictionary has the type of its values."""
-    pa = pyarrow()
-    return pa.schema(
-        [f.with_type(f.type.value_type) if pa.types.is_dictionary(f.type) else f for f in schema],
-        schema.metadata,
-    )
 
 
 def _numbers(column: Any) -> np.ndarray:

@@ -65,13 +65,13 @@ def song_rows(
     SongRows
     """
     weights, pairs = [], []
-    settings = explanation.settings
+    settings, audio = explanation.settings, explanation.components.audio
     of_all = {
         "track_id": text_of(explanation.track_id),
         "track_json": json_of(explanation.track_id),
         "row": explanation.row,
         "title": explanation.title,
-        "sampling_rate": settings.get("sampling_rate"),
+        "sampling_rate": None if audio is None else audio.sampling_rate,
         "design": settings.get("design"),
         **dict(zip(("n_masks", "n_lyric_masks"), n_masks(settings), strict=True)),
         "seed": settings.get("seed"),

@@ -153,7 +153,7 @@ class RecordWriter:
         tables, pairs = zip(*self._waiting, strict=True)
         # Numbered by time: parts are read in the order in which they were written.
         name = f"part-{time.time_ns():020d}{SUFFIX}"
-        known = [table for table in pairs if table is not None]
+        known = [table for table in pairs if table is not None and len(table)]
         if known:
             self.place.pair_folder.mkdir(exist_ok=True)
             self._write(self.place.pair_folder / name, INTERACTIONS, known)
