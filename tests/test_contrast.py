@@ -14,7 +14,7 @@ from sklearn.base import clone
 from sklearn_musiclime import Contrast, GlobalExplanation, LocalExplanation
 from sklearn_musiclime import _explain_one as one_song
 from sklearn_musiclime.proxy import shares
-from sklearn_musiclime.report.page import local_page
+from sklearn_musiclime.report.local_page import local_page
 from sklearn_musiclime.report.terminal import print_local
 
 POP_FOLK = Contrast("pop", "folk")

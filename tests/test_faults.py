@@ -577,7 +577,7 @@ def test_a_report_that_fails_loses_no_explanation(
     def fail(*args, **kwargs):
         raise ValueError("no page today")
 
-    monkeypatch.setattr(f"sklearn_musiclime.report.page.{fails}", fail)
+    monkeypatch.setattr(f"sklearn_musiclime.report.{fails}.{fails}", fail)
     assert main(arguments(files, tmp_path)) == 1
     printed = capfd.readouterr()
     assert printed.err.splitlines()[-1] == "sklearn-musiclime: error: no page today"

@@ -700,9 +700,9 @@ def test_each_class_shows_what_counts_for_it(method, overall, opened, tmp_path):
     page = opened(overall, tmp_path / "global.html")
     page.select_option("#method", value=method)
     for label in overall.labels:
-        section = page.locator(f'section.class[aria-label="{label}"]')
+        section = page.locator(f'details.class[data-name="{label}"]')
         top = overall.top(12, label, method=method, modality="lyrics")
-        names = section.locator(".bar .name").all_text_contents()
+        names = section.locator("ul").first.locator(".bar .name").all_text_contents()
         shown = overall.importance(method)[label]
         np.testing.assert_allclose(shown[names], top["importance"])  # ties in any order
         heat = overall.audio_map(label, method).to_numpy()
@@ -736,15 +736,97 @@ def test_what_one_class_alone_has_is_not_compared(opened, tmp_path):
     assert page.locator("#alone .bar").all_inner_texts()[1].split("\n")[1:] == ["only in a", "9.00"]
     assert page.locator("#alone-hint").is_visible()
     # A segment of no importance and one that no song of the class has do not look alike.
-    nothing = page.locator('section[aria-label="a"] .cell').nth(1)
-    unknown = page.locator('section[aria-label="b"] .cell').nth(1)
+    nothing = page.locator('details[data-name="a"] .cell').nth(1)
+    unknown = page.locator('details[data-name="b"] .cell').nth(1)
     assert nothing.get_attribute("title") == "drums1: 0.00"
     assert unknown.get_attribute("title") == "drums1: not known"
-    assert unknown.evaluate("(e) => e.style.background") == ""
-    assert nothing.evaluate("(e) => e.style.background") != ""
+    images = [e.evaluate("(e) => getComputedStyle(e).backgroundImage") for e in (unknown, nothing)]
+    assert ["gradient" in image for image in images] == [True, False]
+    assert unknown.evaluate("(e) => e.style.backgroundColor") == ""
+    assert nothing.evaluate("(e) => e.style.backgroundColor") != ""
     page.select_option("#first", label="b")
     page.select_option("#second", label="b")
     assert not page.locator("#alone-hint").is_visible()
+
+
+@pytest.mark.parametrize("method", ["average", "lime"])
+def test_differences_have_their_intervals(method, overall, opened, tmp_path):
+    page = opened(overall, tmp_path / "global.html")
+    page.select_option("#method", value=method)
+    for first, second in (("calm", "wild"), ("wild", "calm")):
+        page.select_option("#first", label=first)
+        page.select_option("#second", label=second)
+        expected = overall.compare(first, second, method=method).dropna(subset=["low"])
+        rows = {
+            row.locator(".name").text_content(): row.locator(".axis")
+            for row in page.locator("#comparison .bar").all()
+        }
+        top = expected[expected["component"].isin(rows)].iloc[0]
+        axis = rows[top["component"]]
+        half = axis.bounding_box()["width"] * 0.48
+        zero = axis.locator(".zero").bounding_box()["x"]
+        bar, error = (axis.locator(part).bounding_box() for part in (".value", ".error"))
+        scale = bar["width"] / abs(top["difference"])
+        assert error["x"] - zero == pytest.approx(max(top["low"] * scale, -half), abs=2)
+        end = error["x"] + error["width"] - zero
+        assert end == pytest.approx(min(top["high"] * scale, half), abs=2)
+    # For and against have their colours; what is neither has none.
+    assert "more important for wild" in page.locator("#apart-hint").text_content()
+    red, blue = background(page, page.locator("#comparison .value").first)
+    assert red == pytest.approx(blue, abs=10)
+
+
+def test_interactions_over_songs_are_shown(opened, tmp_path):
+    explanations = [
+        replace(one("love me", pairs=[(1, 2)]), row=row, track_id=row) for row in range(6)
+    ]
+    for row, explanation in enumerate(explanations):
+        explanation.interaction_terms.weights[:] += 0.01 * row
+    overall = GlobalExplanation.from_local(explanations)
+    (expected,) = overall.interactions("pop").itertuples()
+    page = opened(overall, tmp_path / "global.html")
+    bar = page.locator(".interactions .bar")
+    assert bar.locator(".name").text_content() == f"{expected.first} × {expected.second}"
+    assert bar.locator(".number").text_content() == f"{expected.weight:.3g}0"[:4]
+
+
+def test_fifty_classes_are_searched_sorted_and_folded(opened, tmp_path):
+    explanations = [
+        replace(
+            one("love", label=f"class {i:02}"), row=i, track_id=i, shares=np.array([[s, 1 - s, 0]])
+        )
+        for i in range(50)
+        for s in [((7 * i) % 50) / 50]
+    ]
+    overall = GlobalExplanation.from_local([*explanations, replace(explanations[20], row=50)])
+    page = opened(overall, tmp_path / "global.html")
+    page.set_viewport_size({"width": 1440, "height": 900})
+    names = page.locator(".class:not([hidden]) > summary .name")
+    assert page.locator(".class[open]").count() == 0
+    assert page.evaluate("document.documentElement.scrollHeight") <= 4 * 900
+    assert names.first.text_content() == "class 20"  # that of two songs
+    page.select_option("#sort", "name")
+    assert names.all_text_contents() == [f"class {i:02}" for i in range(50)]
+    page.select_option("#sort", "audio")
+    assert names.first.text_content() == "class 07"  # 49 / 50
+    page.locator("#search").fill("Class 3")
+    assert sorted(names.all_text_contents()) == [f"class {i}" for i in range(30, 40)]
+    assert page.locator("#n-found").text_content() == "10 of 50"
+    page.locator("#unfold").click()
+    assert page.locator(".class[open]").count() == 10
+    page.locator("#fold").click()
+    page.locator("#search").fill("class 07")
+    page.locator(".class:not([hidden]) > summary").click()
+    assert page.locator(".class[open] .bar .name").first.text_content() == "love"
+
+
+def test_a_class_links_to_its_songs(overall, opened, tmp_path):
+    page = opened(overall, tmp_path / "global.html")
+    picked = overall.pick(5)
+    for label in overall.labels:
+        links = page.locator(f'details[data-name="{label}"] .songs a')
+        expected = picked["title"][picked["label"] == label].tolist()
+        assert links.all_text_contents() == expected
 
 
 def test_wide_intervals_leave_room_for_bars(opened, tmp_path):
@@ -808,7 +890,7 @@ def test_what_a_user_wrote_is_text_over_songs_too(text, opened, tmp_path):
     overall.failures.loc[0] = [7, 7, text, text]
     page = opened(overall, tmp_path / "global.html", title=text)
     shown = text.encode("utf-8", "backslashreplace").decode().replace("\\udc80", "")
-    for place in ("h1", "h3", ".bar .name", ".lane .name", "#picked", "ul li"):
+    for place in ("h1", ".class .name", ".bar .name", ".lane .name", "#picked", "ul li"):
         found = page.locator(place).all_text_contents()
         assert any(shown[:20] in other for other in found), place
     assert page.evaluate("window.ran") is None
@@ -819,6 +901,7 @@ def test_a_page_of_totals(opened, tmp_path):
     overall = GlobalExplanation.from_totals({"a": {"drums0": (1.0, 2), "love": (2.0, 1)}})
     page = opened(overall, tmp_path / "global.html")
     assert page.locator(".bar .name").all_text_contents() == ["love"]
+    assert not page.locator("#finding").is_visible()
     assert page.locator("#picked").count() == 0
     assert page.locator("#comparison").count() == 0
 

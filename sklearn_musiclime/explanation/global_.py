@@ -7,9 +7,9 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from sklearn_musiclime.report.global_page import write_global_page
 from sklearn_musiclime.report.global_plots import plot_comparison, plot_global
 from sklearn_musiclime.report.html import global_summary
-from sklearn_musiclime.report.page import write_global_page
 from sklearn_musiclime.results.exports import global_to_shap
 from sklearn_musiclime.results.global_files import load_global, save_global
 from sklearn_musiclime.results.global_tables import GlobalResult

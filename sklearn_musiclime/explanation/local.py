@@ -10,8 +10,8 @@ from weakref import WeakKeyDictionary
 
 from sklearn_musiclime.explanation.preference import Preference
 from sklearn_musiclime.report.html import local_summary
+from sklearn_musiclime.report.local_page import local_page, write_local_page
 from sklearn_musiclime.report.notebook import show_page
-from sklearn_musiclime.report.page import local_page, write_local_page
 from sklearn_musiclime.report.plots import plot_local
 from sklearn_musiclime.results.exports import local_to_interaction_values, local_to_shap
 from sklearn_musiclime.results.local import LocalResult

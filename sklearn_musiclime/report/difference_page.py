@@ -16,7 +16,8 @@ from sklearn_musiclime._runtime.files import write_text
 from sklearn_musiclime.components.readable import named
 from sklearn_musiclime.neighbourhood import NEW, OLD, difference_of, of_version, version_and_label
 from sklearn_musiclime.report.html import environment
-from sklearn_musiclime.report.page import local_page, numbers, own_code
+from sklearn_musiclime.report.local_page import local_page
+from sklearn_musiclime.report.page import numbers, own_code
 from sklearn_musiclime.songs import row_name
 
 if TYPE_CHECKING:
