@@ -702,7 +702,7 @@ def test_each_class_shows_what_counts_for_it(method, overall, opened, tmp_path):
     for label in overall.labels:
         section = page.locator(f'details.class[data-name="{label}"]')
         top = overall.top(12, label, method=method, modality="lyrics")
-        names = section.locator("ul").first.locator(".bar .name").all_text_contents()
+        names = section.locator(".inside > div:last-child .bar .name").all_text_contents()
         shown = overall.importance(method)[label]
         np.testing.assert_allclose(shown[names], top["importance"])  # ties in any order
         heat = overall.audio_map(label, method).to_numpy()

@@ -74,10 +74,10 @@
     return row;
   };
   const fill = (details, label) => {
-    details.querySelector(".inside").replaceChildren(
-      share(label), ...(audio.length ? heat(label) : []), words(label, lyrics), ...(columns.length ? [words(label, columns)] : []),
-      ...together(label), ...toHear(label),
-    );
+    const sound = make("div"), text = make("div");
+    sound.append(share(label), ...(audio.length ? heat(label) : []), ...toHear(label), ...together(label));
+    text.append(words(label, lyrics), ...(columns.length ? [words(label, columns)] : []));
+    details.querySelector(".inside").replaceChildren(sound, text);
     details.dataset.method = method;
   };
   const most = (label) => {
