@@ -10,6 +10,8 @@ output to expect, and its ``main`` returns the result.
   transformers (needs the extra ``deep``);
 - :mod:`~sklearn_musiclime.examples.pretrained_tagger`: explain a pretrained music tagger, and a
   classifier on top of it (needs the extra ``deep``, and weights from PyPI);
+- :mod:`~sklearn_musiclime.examples.torch_models`: explain models of your own in torch (needs the
+  extra ``deep``);
 - :mod:`~sklearn_musiclime.examples.corpus_on_dask`: explain many songs on a cluster (needs the
   extra ``distributed``);
 - :mod:`~sklearn_musiclime.examples.search_settings`: a grid search over settings of the explainer;
