@@ -248,6 +248,14 @@ def test_the_same_song_is_not_preferred_to_itself(songs, exact):
     assert nothing.interactions().empty
 
 
+def test_songs_without_words():
+    silent = song_array((song(0), ""), (song(1), ""))
+    preference = preference_of(silent, n_samples=20)
+    assert preference.interactions().empty
+    assert preference.top(1)["modality"].tolist() == ["audio"]
+    assert "beyond what each adds" not in preference._repr_html_()
+
+
 def test_what_can_not_be_compared(songs, exact):
     other = explainer_of(kernel_width=0.25, design="exhaustive").fit(songs).explain(songs)[1]
     with pytest.raises(ValueError, match=re.escape("with kernel_width=inf, and of 'row 1', with")):

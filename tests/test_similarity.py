@@ -121,6 +121,7 @@ def test_towers_of_all_kinds_say_the_same(songs):
             super().__init__()
             self.turn = torch.nn.Linear(4, 6)
             self.drop = torch.nn.Dropout()
+            self.transform = torch.nn.Identity()  # which makes it no transformer
             self.shapes = []
 
         def forward(self, x):
@@ -271,6 +272,13 @@ def test_all_interactions_are_those_of_all_masks(songs):
     np.testing.assert_allclose(found.loc[expected.index], expected, atol=1e-9)
 
 
+def test_prompts_may_be_an_array(songs):
+    listed = SimilarityModel(hear, read, prompts=PROMPTS).fit().predict(songs)
+    for prompts in (np.array(PROMPTS), tuple(PROMPTS), pd.Series(PROMPTS)):
+        found = SimilarityModel(hear, read, prompts=prompts).fit().predict(songs)
+        pd.testing.assert_frame_equal(found, listed)
+
+
 def test_prompts_are_labels(songs, towers):
     model = SimilarityModel(*towers, prompts=["love fire", "river night", "storm"])
     options = {"separator": None, "segmenter": UniformSegmenter(3), "modality": "audio"}
@@ -344,8 +352,8 @@ def test_kept_explanations_are_found_again(songs, towers, tmp_path, monkeypatch)
     [
         ({"prompts": []}, ValueError, "at least 1 prompts, got 0"),
         ({"prompts": "fire"}, ValueError, r"put it in a list: \['fire'\]"),
-        ({"prompts": ["fire", 3]}, TypeError, "prompts must be texts, and one is 3"),
-        ({"prompts": ["fire", " "]}, ValueError, "a prompt is empty"),
+        ({"prompts": ["fire", 3]}, TypeError, "prompts must be texts, and number 1 is 3"),
+        ({"prompts": ["fire", " "]}, ValueError, "prompt number 1 is empty"),
         ({"prompts": ["fire", "fire"]}, ValueError, "the prompt 'fire' is there twice"),
         ({"output": "cosine"}, ValueError, "output must be one of"),
         ({"output": "probability"}, ValueError, "needs prompts"),

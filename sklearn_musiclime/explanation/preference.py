@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sklearn_musiclime.report.html import preference_summary
+from sklearn_musiclime.report.preference import preference_summary
 from sklearn_musiclime.results.between import PreferenceResult
 
 

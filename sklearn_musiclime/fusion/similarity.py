@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from os import PathLike
 from typing import TYPE_CHECKING, Any, Self
@@ -94,6 +95,8 @@ class SimilarityModel(BaseEstimator):
 
     Attributes
     ----------
+    prompts_ : list of str or None
+        The prompts.
     prompt_vectors_ : ndarray of shape (n_prompts, n_dimensions), or None
         Vectors of the prompts, of length 1; None without prompts.
     classes_ : ndarray of shape (n_prompts,)
@@ -267,7 +270,7 @@ class SimilarityModel(BaseEstimator):
         ValueError
             A parameter is out of its range, prompts are none or the same, or X lacks a column.
         """
-        prompts = self._check_parameters()
+        prompts = self.prompts_ = self._check_parameters()
         if X is not None:
             self._columns(X)
             validate_data(self, X, skip_check_array=True)  # n_features_in_, feature_names_in_
@@ -397,7 +400,7 @@ class SimilarityModel(BaseEstimator):
         similarities = audio @ prompts.T
         if self.output == "probability":
             return softmax(self.logit_scale * similarities, axis=1)
-        return pd.DataFrame(similarities, columns=list(self.prompts or ()))
+        return pd.DataFrame(similarities, columns=self.prompts_)
 
     @property
     def cheap_modalities(self) -> tuple[str, ...]:
@@ -474,17 +477,19 @@ class SimilarityModel(BaseEstimator):
             return None
         if isinstance(self.prompts, str):
             raise ValueError(f"prompts is a text; put it in a list: [{self.prompts!r:.40}]")
-        prompts = list(self.prompts)
-        for prompt in prompts:
+        prompts: list[str] = []
+        for number, prompt in enumerate(self.prompts):
             if not isinstance(prompt, str):
-                raise TypeError(f"prompts must be texts, and one is {prompt!r:.40}")
+                raise TypeError(f"prompts must be texts, and number {number} is {prompt!r:.40}")
             if not prompt.strip():
-                raise ValueError("a prompt is empty")
-            if prompts.count(prompt) > 1:
-                raise ValueError(f"the prompt {prompt!r:.40} is there twice")
+                raise ValueError(f"prompt number {number} is empty")
+            prompts.append(str(prompt))
+        (most, count), *_ = Counter(prompts).most_common(1) or [("", 0)]
+        if count > 1:
+            raise ValueError(f"the prompt {most!r:.60} is there twice")
         n_least = 2 if self.output == "probability" else 1
         if len(prompts) < n_least:
             raise ValueError(
                 f"output={self.output!r} needs at least {n_least} prompts, got {len(prompts)}"
             )
-        return [str(prompt) for prompt in prompts]
+        return prompts

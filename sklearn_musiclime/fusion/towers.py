@@ -80,7 +80,7 @@ def audio_vectors(tower: Any, column: Any, sampling_rate: float, batch_size: int
     ValueError
         The tower returned something else than a finite vector for each song.
     """
-    if hasattr(tower, "transform"):
+    if _is_transformer(tower):
         return _as_vectors(tower.transform(column), len(column), "audio_encoder")
     cells = column.array if isinstance(column, pd.Series) else column
 
@@ -119,7 +119,7 @@ def text_vectors(
     ValueError
         The tower returned something else than a finite vector for each text.
     """
-    if hasattr(tower, "transform"):
+    if _is_transformer(tower):
         return _as_vectors(tower.transform(column), len(column), "text_encoder")
 
     def encode(texts: list[str]) -> np.ndarray:
@@ -174,6 +174,11 @@ def _run(tower: Any, inputs: Any) -> Any:
 
 def _moved(value: Any, device: Any) -> Any:
     return value.to(device) if hasattr(value, "to") else value
+
+
+def _is_transformer(tower: Any) -> bool:
+    """Whether a tower takes columns; a module may have a part that is called transform."""
+    return hasattr(tower, "transform") and not _is_module(tower)
 
 
 def _is_module(tower: Any) -> bool:

@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from sklearn_musiclime.components.decomposition import AudioComponents
     from sklearn_musiclime.components.lyrics import LyricComponents
-    from sklearn_musiclime.results.between import PreferenceResult
     from sklearn_musiclime.results.global_tables import GlobalResult
     from sklearn_musiclime.results.local import LocalResult
 
@@ -78,54 +77,6 @@ def local_summary(explanation: LocalResult, n: int = 8) -> str:
             lanes=None if components.audio is None else _lanes(explanation, components.audio),
             pairs=[] if explanation.interaction_terms is None else _pairs(explanation, n // 2),
             lines=[] if lyrics is None else _lines(lyrics, weight_colours(lyric_weights, largest)),
-        )
-    )
-
-
-def preference_summary(preference: PreferenceResult, n: int = 12) -> str:
-    """Summarise the difference of two explanations for a notebook.
-
-    Parameters
-    ----------
-    preference : Preference
-        The difference.
-    n : int, default=12
-        Number of components.
-
-    Returns
-    -------
-    str
-        An HTML fragment without script: both scores, the part of each modality in their difference,
-        and the components and interactions that make most of it.
-    """
-    first, second = preference.first, preference.second
-    top = preference.top(n)
-    names = top["text"].where(top["modality"] == "lyrics", top["component"])
-    largest = float(top["weight"].abs().max()) if len(top) else 0.0
-    reach = top["high"] - top["weight"]
-    colours = weight_colours(top["weight"].to_numpy(), largest)
-    parts = []
-    if first.corner_scores.shape[1] and second.corner_scores.shape[1]:
-        carried = preference.modality_parts()
-        shades = weight_colours(carried["difference"].to_numpy(), carried["difference"].abs().max())
-        parts = [(*row, shade) for row, shade in zip(carried.itertuples(), shades, strict=True)]
-    has_pairs = None not in (first.interaction_terms, second.interaction_terms)
-    return (
-        environment()
-        .get_template("preference_summary.html.jinja")
-        .render(
-            first=first.title,
-            second=second.title,
-            label=preference.label,
-            second_label=preference.second_label,
-            scores=(
-                first.prediction[preference.label],
-                second.prediction[preference.second_label],
-            ),
-            parts=parts,
-            rows=list(zip(names, top["song"], top["weight"], reach, colours, strict=True)),
-            pairs=list(preference.interactions().head(n // 2).itertuples()) if has_pairs else [],
-            masks_are_shared=preference.masks_are_shared,
         )
     )
 

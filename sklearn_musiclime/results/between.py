@@ -251,7 +251,8 @@ class PreferenceResult:
             rows = [row_of[key] for key in own]
             weights[side, rows], errors[side, rows] = frame["weight"], frame["std_err"]
             dof[side, rows] = frame["dof"]
-        is_new = [key not in set(keys[0]) for key in keys[1]]
+        known = set(keys[0])
+        is_new = [key not in known for key in keys[1]]
         table = pd.concat([frames[0], frames[1][is_new]], ignore_index=True)[described]
         floor = ROUNDING * np.abs(weights).max(initial=0.0)
         table["weight"] = without_rounding(weights[0] - weights[1], floor)
@@ -302,6 +303,8 @@ def _joined(
 
 def _q_values(weights: pd.Series, std_err: pd.Series, dof: pd.Series) -> np.ndarray:
     """Benjamini-Hochberg q-values of t-tests."""
+    if not len(weights):
+        return np.empty(0)
     ratio = np.abs(
         np.divide(weights, std_err, out=np.full(len(weights), np.inf), where=std_err > 0)
     )
