@@ -251,6 +251,8 @@ def main():
             "part": "confounder", "case": f"a {kind}", "found": float(np.mean(found)),
             "runs": n_seeds,
         })  # fmt: skip
+    columns = dict.fromkeys(name for row in rows for name in row)
+    rows = [{name: row.get(name, "") for name in columns} for row in rows]
     name = "differences" if options.seeds == 200 else "differences-quick"
     write_results(name, rows, seeds=options.seeds)
 

@@ -227,6 +227,11 @@ class VersionColumns:
 
     known_labels = None
 
+    @property
+    def are_outputs(self) -> bool:
+        """Whether the labels are separate outputs, such as valence and arousal."""
+        return self.old.are_outputs and self.new.are_outputs
+
     def has_a_column_each(self, n_columns: int) -> bool:
         """Return True: labels are told by the names of an answer.
 
