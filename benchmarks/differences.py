@@ -54,43 +54,51 @@ FDR = 0.05
 
 
 def real(path):
-    """Rows of a clip of a real song, for a factored model and for a black box."""
+    """Rows of a clip of a real song: versions with more songs or clips, factored or black boxes."""
     clips = load_jamendo_lyrics(path)
     classes = np.where(clips["genre"] == "Hip-Hop", "Hip-Hop", "other")
-    # The new version has seen one song more than the old one.
-    (more, *_) = sorted(set(clips["song"][clips["genre"] == "Pop"]))
     row = int(np.flatnonzero(classes == "Hip-Hop")[2])
     others = (clips["song"] != clips["song"][row]).to_numpy()
-    seen = others & (clips["song"] != more).to_numpy()
-    old = make_fusion_pipeline().fit(clips[seen], classes[seen])
     new = make_fusion_pipeline().fit(clips[others], classes[others])
-    song = clips.iloc[[row]]
+    is_pop = others & (clips["genre"] == "Pop").to_numpy()
+    (of_song, *_) = sorted(set(clips["song"][is_pop]))
+    left_out = {
+        "a song": is_pop & (clips["song"] == of_song).to_numpy(),
+        "a clip": np.arange(len(clips)) == np.flatnonzero(is_pop)[0],
+    }
     rows = []
-    for name, design, n_samples in (
-        ("factored", "crossed", (600, 150)), ("black box", "paired", 300),
-        ("black box", "paired", 1000),
-    ):  # fmt: skip
-        settings = MusicLimeExplainer(
-            None, segmenter=UniformSegmenter(5), design=design, n_samples=n_samples,
-            interactions=None, random_state=0,
-        )  # fmt: skip
-        found = explain_difference(old, new, song, "Hip-Hop", explainer=settings).explanations[0]
-        # Each by itself has masks of its own.
-        apart = [
-            MusicLimeExplainer(**settings.get_params(deep=False) | {"model": FrozenEstimator(model)})
-            .set_params(random_state=seed).fit(song).explain(song, "Hip-Hop")[0]
-            for seed, model in ((1, old), (2, new))
-        ]  # fmt: skip
-        frame = found.to_frame()
-        of_two = apart[1].weights[0] - apart[0].weights[0]
-        error = np.hypot(*(e.std_err[0] for e in apart))
-        rows.append({
-            "part": "real", "case": f"{name}, {n_samples}", "components": len(frame),
-            "beyond two errors": int((frame["difference"].abs() > 2 * frame["std_err"]).sum()),
-            "of two explanations": int((np.abs(of_two) > 2 * error).sum()),
-            "errors, apart / together": float(np.median(error / frame["std_err"])),
-        })  # fmt: skip
+    for more, without in left_out.items():
+        seen = others & ~without
+        old = make_fusion_pipeline().fit(clips[seen], classes[seen])
+        for name, design, n_samples in (
+            ("factored", "crossed", (600, 150)), ("black box", "paired", 300)
+        ):  # fmt: skip
+            settings = MusicLimeExplainer(
+                None, segmenter=UniformSegmenter(5), design=design, n_samples=n_samples,
+                interactions=None, random_state=0,
+            )  # fmt: skip
+            row_of = real_row(old, new, clips.iloc[[row]], settings)
+            rows.append({"part": "real", "case": f"{more} more, {name}"} | row_of)
     return rows
+
+
+def real_row(old, new, song, settings):
+    """How many components differ, by one run and by an explanation of each version."""
+    found = explain_difference(old, new, song, "Hip-Hop", explainer=settings).explanations[0]
+    apart = []
+    for seed, model in ((1, old), (2, new)):  # each has masks of its own
+        known = settings.get_params(deep=False)
+        own = MusicLimeExplainer(**known | {"model": FrozenEstimator(model), "random_state": seed})
+        apart.append(own.fit(song).explain(song, "Hip-Hop")[0])
+    frame = found.to_frame()
+    of_two = apart[1].weights[0] - apart[0].weights[0]
+    error = np.hypot(*(e.std_err[0] for e in apart))
+    return {
+        "components": len(frame),
+        "beyond two errors": int((frame["difference"].abs() > 2 * frame["std_err"]).sum()),
+        "of two explanations": int((np.abs(of_two) > 2 * error).sum()),
+        "errors, apart / together": float(np.median(error / frame["std_err"])),
+    }
 
 
 def versions(rng, n_changed=N_CHANGED):
@@ -243,6 +251,8 @@ def main():
             "part": "confounder", "case": f"a {kind}", "found": float(np.mean(found)),
             "runs": n_seeds,
         })  # fmt: skip
+    columns = dict.fromkeys(name for row in rows for name in row)
+    rows = [{name: row.get(name, "") for name in columns} for row in rows]
     name = "differences" if options.seeds == 200 else "differences-quick"
     write_results(name, rows, seeds=options.seeds)
 

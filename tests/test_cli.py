@@ -17,6 +17,8 @@ from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.pipeline import make_pipeline
 
 from sklearn_musiclime import (
+    Contrast,
+    GlobalDifference,
     GlobalExplanation,
     LocalExplanation,
     SpectralStatistics,
@@ -284,3 +286,54 @@ def test_the_page_is_opened_if_asked(saved, tmp_path, monkeypatch, capfd):
     assert explain(saved, tmp_path / "shown", "--open") == 0
     assert opened == [(tmp_path / "shown" / "explanation.html").as_uri()]
     assert str(tmp_path / "shown" / "explanation.html") in capfd.readouterr().out
+
+
+def compare(folder, out, *options, old="model.skops", new="newer.skops"):
+    versions = (str(folder / name) for name in (old, new, "songs.csv"))
+    return main(["compare", *versions, "--out", str(out), "--n-samples", "60", *options])
+
+
+@pytest.fixture(scope="module")
+def two_versions(saved, made_songs):
+    """The folder with a second version of the model, and a table of songs."""
+    X, y, stems, _ = made_songs
+    newer = demo_model().fit(X, np.where(X["lyrics"].str.contains("silver"), "wild", y))
+    skops.io.dump(newer, saved / "newer.skops")
+    songs = save_songs(X[:3], stems[:3], saved / "wavs").assign(who=["a", "a", "b"])
+    songs[["audio", "lyrics", "who"]].to_csv(saved / "songs.csv", index=False)
+    return saved
+
+
+@pytest.mark.slow
+def test_two_versions_are_compared(two_versions, tmp_path, capsys):
+    options = ("--separator", "none", "--label", "wild", "--group-column", "who", "--pages", "1")
+    assert compare(two_versions, tmp_path, *options) == 0
+    out = capsys.readouterr().out
+    assert re.search(r"wild: \d+ of \d+ components differ", out)
+    found = GlobalDifference.load(tmp_path / "difference.json")
+    assert found.labels == ["wild"]
+    table = pd.read_csv(tmp_path / "difference.csv")
+    np.testing.assert_allclose(table["difference"], found.to_frame()["difference"])
+    assert table["n_groups"].max() == 2
+    assert {"difference.html", "difference.png", "failures.csv"} <= set(os.listdir(tmp_path))
+    assert len(list(tmp_path.glob("difference-song-*.html"))) == 1
+    before = (tmp_path / "difference.csv").read_text()
+    assert compare(two_versions, tmp_path, *options) == 0  # from the cache
+    assert (tmp_path / "difference.csv").read_text() == before
+
+
+def test_versions_are_loaded_as_safely_as_a_model(two_versions, tmp_path, capsys):
+    assert compare(two_versions, tmp_path, new="model.joblib") == 1
+    assert "say --trust" in capsys.readouterr().err
+    assert compare(two_versions, tmp_path, "--label", "polka") == 1
+    assert "no label 'polka'" in capsys.readouterr().err
+
+
+def test_a_contrast_is_explained(saved, tmp_path, capsys):
+    options = ("--label", "wild", "--rather-than", "calm", "--separator", "none")
+    assert explain(saved, tmp_path, *options) == 0
+    assert "Why wild rather than calm" in capsys.readouterr().out
+    loaded = LocalExplanation.load(tmp_path / "explanation.json")
+    assert loaded.labels == [Contrast("wild", "calm")]
+    assert explain(saved, tmp_path, "--rather-than", "calm") == 1
+    assert "--label" in capsys.readouterr().err

@@ -229,7 +229,7 @@ class VersionColumns:
 
     @property
     def are_outputs(self) -> bool:
-        """Whether the columns are outputs beside each other, of both versions."""
+        """Whether the labels are separate outputs, such as valence and arousal."""
         return self.old.are_outputs and self.new.are_outputs
 
     def has_a_column_each(self, n_columns: int) -> bool:
