@@ -10,7 +10,6 @@ cost; their bounds are checked on 2,000 more masks.
 import sys
 import warnings
 from pathlib import Path
-from time import perf_counter
 
 import numpy as np
 from _results import write_results
@@ -70,9 +69,7 @@ def windows(folder):
     found = []
     for explanation in explainer.explain(songs):
         ask = explanation.mask_function()
-        start = perf_counter()
         enough = explanation.sufficient(mask_function=ask)
-        seconds = perf_counter() - start
         without = explanation.counterfactual(mask_function=ask, max_calls=2000)
         kept = np.nan
         if enough.found:
@@ -89,7 +86,6 @@ def windows(folder):
             "at least": enough.low,
             "on 2,000 more masks": kept,
             "calls": enough.n_calls,
-            "seconds": seconds,
             "changes it": without.n_parts if without.found else "none",
         })  # fmt: skip
     return found
