@@ -459,7 +459,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         # As it is now: parameters may be set anew before the model is asked again.
         as_it_is, table = copy.copy(self), self._table(X)
         for explanation in found:
-            song = table.take(explanation.row).X
+            song = table.alone(explanation.row)
             explanation.ask_by(partial(_mask_function, as_it_is, song))
         return Explanations(found, failure_frame(run.failures), run.report)
 
@@ -687,7 +687,9 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
                [ 5.]])
         """
         check_is_fitted(self)
-        table = self._table(X)
+        return self._mask_functions(self._table(X))
+
+    def _mask_functions(self, table: SongTable) -> Iterator[MaskFunction]:
         for row in range(len(table)):
             self._check_song(table, row)
         quiet = tqdm(disable=True)
@@ -928,5 +930,5 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         return getattr(self.segmenter, "fixed_n_segments", None) or DEFAULT_N_SEGMENTS
 
 
-def _mask_function(explainer: MusicLimeExplainer, song: Any) -> MaskFunction:
-    return next(explainer.mask_functions(song))
+def _mask_function(explainer: MusicLimeExplainer, song: SongTable) -> MaskFunction:
+    return next(explainer._mask_functions(song))

@@ -57,7 +57,7 @@ class Whole(ClassifierMixin, BaseEstimator):
 
 @pytest.fixture(scope="module")
 def songs():
-    X, y, _, _ = make_songs(14, duration=0.3, random_state=1)
+    X, y, _, _ = make_songs(14, duration=0.5, random_state=1)
     return X.assign(audio=[audio["array"] for audio in X["audio"]]), y
 
 

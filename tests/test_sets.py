@@ -1,7 +1,9 @@
 """What is enough for a label and what would change it, against games whose sets are all known."""
 
 import copy
+import gc
 import pickle
+import types
 from math import comb
 
 import numpy as np
@@ -12,6 +14,7 @@ from explaining import explainer
 from set_games import Game, crossed_game, linear_game, rule_game
 
 from sklearn_musiclime import Donors, LocalExplanation, MusicLimeExplainer, UniformSegmenter
+from sklearn_musiclime.explanation.local import _ASK_AGAIN
 from sklearn_musiclime.neighbourhood.columns import ScoreColumns
 from sklearn_musiclime.neighbourhood.decisions import Decision
 from sklearn_musiclime.results.sets import lower_bound, n_masks_needed
@@ -149,7 +152,7 @@ def test_what_says_the_label_anyhow_needs_nothing():
     without = game.explanation().counterfactual(mask_function=game)
     assert not without.found
     assert without.is_smallest
-    assert "there is none" in repr(without)
+    assert "There is none" in repr(without)
 
 
 def test_what_needs_everything_is_said_plainly():
@@ -209,7 +212,8 @@ def test_parameters_out_of_range(parameters, message):
 def loves(X):
     """Loving, by a word and a loud first half, or calm; class scores."""
     songs = X[["audio", "lyrics"]].to_numpy() if isinstance(X, pd.DataFrame) else X
-    loud = np.array([float(np.std(y[: len(y) // 2]) > 0.05) for y in songs[:, 0]])
+    waves = [np.ravel(y["array"] if isinstance(y, dict) else y) for y in songs[:, 0]]
+    loud = np.array([float(np.std(y[: len(y) // 2]) > 0.05) for y in waves])
     love = np.array([float("love" in text.split()) for text in songs[:, 1]])
     both = 0.5 * loud + 0.4 * love
     return np.column_stack([both, 0.7 * np.ones(len(songs)), 0.1 * love])
@@ -267,6 +271,39 @@ def test_what_knows_no_model_says_so(X, tmp_path):
     again = loaded.sufficient(mask_function=function)
     assert again.components == explanation.sufficient().components
     assert len(pickle.dumps(explanation)) == len(pickle.dumps(copy.copy(explanation)))
+
+
+def test_what_an_explanation_keeps_goes_with_it(X):
+    explanations = our_explainer().fit(X).explain(X)
+    known = len(_ASK_AGAIN)
+    n = len(explanations)
+    del explanations[:]
+    gc.collect()
+    assert len(_ASK_AGAIN) == known - n
+
+
+class Decoder:
+    """Like an AudioDecoder of torchcodec, which counts how often it is asked."""
+
+    def __init__(self, samples):
+        self.samples, self.n_asked = samples, 0
+
+    def get_all_samples(self):
+        self.n_asked += 1
+        data = self.samples[np.newaxis]
+        return types.SimpleNamespace(data=data, sample_rate=22050)
+
+
+def test_nothing_is_decoded_for_a_question_that_is_not_asked(X):
+    decoders = [Decoder(X[0, 0]), Decoder(X[1, 0])]
+    songs = pd.DataFrame({"audio": decoders, "lyrics": X[:2, 1]})
+    ours = our_explainer().fit(songs)
+    explanations = ours.explain(songs)
+    asked = [decoder.n_asked for decoder in decoders]
+    ours.explain_global(songs)
+    alike = [decoder.n_asked - before for decoder, before in zip(decoders, asked, strict=True)]
+    assert alike == asked  # as often as where no explanation remembers its song
+    assert set(explanations[0].sufficient().components) == {"mix@0", "love"}
 
 
 def test_another_song_is_told(X):

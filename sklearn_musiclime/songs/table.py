@@ -155,11 +155,26 @@ class SongTable:
         SongTable
             Audio that was a decoder is a mapping with "array" and "sampling_rate" in it.
         """
+        one = self.alone(row)
+        if is_decoder(audio := one.cell(0, "audio")):
+            one._decode(audio)
+        return one
+
+    def alone(self, row: int) -> SongTable:
+        """Return a table of one of the songs with its cells as they are: nothing is decoded.
+
+        Parameters
+        ----------
+        row : int
+            Position of the song.
+
+        Returns
+        -------
+        SongTable
+        """
         one = copy.copy(self)
         one.X = _rows(self.X, row)
         one.first_row = self.first_row + row
-        if is_decoder(audio := one.cell(0, "audio")):
-            one._decode(audio)
         return one
 
     def _decode(self, decoder: Any) -> None:

@@ -165,10 +165,8 @@ class PartSet:
             finding = f"{what} {'is' if n == 1 else 'are'} enough for {self.label!r}"
             if not n:
                 finding = f"No part is needed for {self.label!r}"
-            often = self._how_often("masks")
-            return finding, (
-                f"With the others on or off by chance, {self.condition} {often} ({calls})."
-            )
+            rest, often = "the others" if n else "all parts", self._how_often("masks")
+            return finding, f"With {rest} on or off by chance, {self.condition} {often} ({calls})."
         if not self.found:
             known = "There is none" if self.is_smallest else "That is no proof that there is none"
             return f"No set was found without which {self.label!r} is lost", f"{known} ({calls})."
@@ -181,11 +179,12 @@ class PartSet:
         )
 
     def _how_often(self, cases: str) -> str:
+        n = round(self.probability * self.n_masks)
         if self.is_exact:
-            return f"with {self.probability:.3g} of all {self.n_masks} {cases}"
+            return f"with {n} of all {self.n_masks} {cases}"
         return (
-            f"with {self.probability:.3g} of {self.n_masks} fresh {cases}: with a probability of "
-            f"at least {self.low:.3g}, at {100 * self.confidence:g} % confidence"
+            f"with {n} of {self.n_masks} fresh {cases}: with a probability of at least "
+            f"{self.low:.3g}, at {100 * self.confidence:g} % confidence"
         )
 
     def __repr__(self) -> str:
