@@ -12,7 +12,7 @@
   :mod:`~sklearn_musiclime.results.pairs` (tests of interactions) and
   :mod:`~sklearn_musiclime.results.picking` (a choice of representative songs);
 - :mod:`~sklearn_musiclime.results.dataframes`: helpers for the tables of one song and of many;
-- :mod:`~sklearn_musiclime.results.record`: parquet files of many songs, written while a run goes on;
+- :mod:`~sklearn_musiclime.results.record`: parquet files of many songs, written as a run goes on;
   :mod:`~sklearn_musiclime.results.precision`: how many songs and masks a global explanation needs;
 - :mod:`~sklearn_musiclime.results.schemas`: JSON schemas of saved explanations;
 - :mod:`~sklearn_musiclime.results.local_files` and

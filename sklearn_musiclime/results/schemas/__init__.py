@@ -1,8 +1,9 @@
 """JSON schemas of the files that explanations are saved to, for programs that are not Python.
 
-``local.json`` describes what :meth:`LocalExplanation.save <sklearn_musiclime.LocalExplanation.save>`
-writes, ``global.json`` what :meth:`GlobalExplanation.save
-<sklearn_musiclime.GlobalExplanation.save>` writes, both in JSON Schema 2020-12:
+``local.json`` describes what :meth:`LocalExplanation.save
+<sklearn_musiclime.LocalExplanation.save>` writes, ``global.json`` what
+:meth:`GlobalExplanation.save <sklearn_musiclime.GlobalExplanation.save>` writes, both in JSON
+Schema 2020-12:
 
 >>> import json
 >>> from importlib.resources import files
