@@ -114,3 +114,22 @@ def test_the_example_with_columns_runs():
     exec(columns, names)
     found = names["explanation"].top(modality="columns")["component"]
     assert set(found) == {"column[artist]", "column[year]"}
+
+
+@pytest.mark.slow
+def test_the_guide_to_torch_runs():
+    pytest.importorskip("torch", reason="needs the extra deep")
+    names = {}
+    exec(*blocks(DOCS / "guides" / "torch.md", "torch"), names)
+    settings = names["explanation"].settings
+    assert settings["model"] == "factored"
+    assert settings["n_combinations"] <= 4000
+
+
+@pytest.mark.slow
+def test_the_guide_to_retrieval_runs():
+    names = {}
+    exec(*blocks(DOCS / "guides" / "retrieval.md", "retrieval"), names)
+    found = names["first"].interactions().iloc[0]
+    assert {found["first"].partition("@")[0], found["second"]} & {"deep", "bass", "bright", "drums"}
+    assert names["first"].settings["model"] == "factored"
