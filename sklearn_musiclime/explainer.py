@@ -160,8 +160,9 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         Pairs of components whose interaction is estimated
         (:mod:`sklearn_musiclime.surrogate.interactions`): "cross" pairs components of different
         modalities, "all" takes all pairs, None takes none. In the crossed design the model's head
-        scores up to 40,000 combinations for them; joint designs need no further calls, but estimate
-        them less precisely. With ``kernel="shapley"`` interactions need all masks,
+        scores up to 40,000 combinations for them, fewer with `n_combinations`; joint designs need
+        no further calls, but estimate them less precisely. With ``kernel="shapley"`` interactions
+        need all masks,
         ``design="exhaustive"``. "auto": "cross", where they can be estimated.
     linked : bool, default=False
         Whether a unit of lyrics and the "vocals" of the segments in which it is sung are left out

@@ -76,6 +76,17 @@ def test_sequences_are_padded_and_joined_with_masks_of_false():
     assert not words[1:][~mask[1:]][-1].any()  # what was added is 0
 
 
+def test_sequences_without_masks_are_not_padded():
+    def numbers(ids, mask):
+        return ids  # no mask, although they are whole numbers
+
+    audio, _, head = parts()
+    model = made(three=(audio, numbers, head), batch_size=1)
+    assert model.encode_lyrics(["fire river", "river fire"]).shape == (2, 2)
+    with pytest.raises(ValueError, match=r"lyrics_encoder returned sequences .* without a mask"):
+        model.encode_lyrics(["fire", "river fire"])
+
+
 @pytest.mark.parametrize("name", ["late", "cross"])
 def test_explanations_are_those_of_the_plain_function(name):
     X = songs(1)

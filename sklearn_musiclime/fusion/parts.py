@@ -233,8 +233,8 @@ def join(batches: Sequence[Any], name: str, order: np.ndarray | None = None) -> 
     Raises
     ------
     ValueError
-        Batches differ in more than the number of steps, or in this without a mask of two dimensions
-        that is no floating-point number.
+        Batches differ in more than the number of steps, or in this without a mask: a bool or int
+        tensor (n_songs, n_steps) of True and False, or 1 and 0.
     """
     import torch
 
@@ -253,7 +253,7 @@ def join(batches: Sequence[Any], name: str, order: np.ndarray | None = None) -> 
             most = max(steps)
             if min(steps) < most:
                 is_padded.append(True)
-                has_mask.append(first.dim() == 2 and not first.is_floating_point())
+                has_mask.append(all(map(_is_mask, leaves)))
                 beyond = [0, 0] * (first.dim() - 2)
                 leaves = tuple(
                     torch.nn.functional.pad(leaf, (*beyond, 0, most - leaf.shape[1]))
@@ -273,6 +273,12 @@ def join(batches: Sequence[Any], name: str, order: np.ndarray | None = None) -> 
             "vectors"
         )
     return result
+
+
+def _is_mask(leaf: torch.Tensor) -> bool:
+    """Whether a tensor is (n_songs, n_steps) and has nothing but True and False, or 1 and 0."""
+    is_plain = leaf.dim() == 2 and not leaf.is_floating_point()
+    return is_plain and bool(((leaf == 0) | (leaf == 1)).all())
 
 
 def on_processor(parts: Mapping[str, Callable]) -> dict[str, Callable]:
