@@ -19,6 +19,7 @@ takes its way through the package in this order:
 - :mod:`~sklearn_musiclime.explanation`: how to read weights, errors, fidelity, interactions,
   shares;
 - :mod:`~sklearn_musiclime.metrics`: how good an explanation is, and what no metric says;
+- :mod:`~sklearn_musiclime.tracking`: explanations in MLflow, beside the run they belong to;
 - :mod:`~sklearn_musiclime.explainer`: the entry, which puts these together;
 - :mod:`~sklearn_musiclime.difference`: what a new version of a model goes by, and the old did not.
 

@@ -23,6 +23,9 @@ How to read the explanation of one song, in this order:
   that none was significant; with a black box weak interactions are easily missed.
 - ``modality_share()``: the shares of the score's variance over masks that are due to the audio, to
   the lyrics and to their interaction. They tell what moves the score, not whether it is right.
+- ``sufficient()`` and ``counterfactual()``: few parts that are enough for the label, and parts
+  without which it changes. The model is asked about them, so they hold whatever the fidelity
+  (:mod:`~sklearn_musiclime.results.sets`).
 
 A model that scores one word, and twice as high if the song begins loudly, explained on all masks:
 

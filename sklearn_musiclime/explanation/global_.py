@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable, Sequence
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from sklearn_musiclime.report.global_page import write_global_page
 from sklearn_musiclime.report.global_plots import plot_comparison, plot_global
@@ -15,7 +15,6 @@ from sklearn_musiclime.results.global_files import load_global, save_global
 from sklearn_musiclime.results.global_tables import GlobalResult
 
 if TYPE_CHECKING:
-    import shap
     from matplotlib.figure import Figure
 
 
@@ -146,8 +145,8 @@ class GlobalExplanation(GlobalResult):
         """
         return plot_comparison(self, first, second, method=method, n=n, min_count=min_count)
 
-    def to_shap(self, label: Hashable | None = None) -> shap.Explanation:
-        """Return the weights of a class in each song as a :class:`shap.Explanation`.
+    def to_shap(self, label: Hashable | None = None) -> Any:
+        """Return the weights of a class in each song as a ``shap.Explanation``.
 
         For shap's plots of many songs, such as ``shap.plots.beeswarm`` and ``shap.plots.bar``. The
         values are weights as in :meth:`LocalExplanation.to_shap

@@ -21,7 +21,6 @@ from sklearn_musiclime.results.sets.part_set import PartSet
 
 if TYPE_CHECKING:
     import numpy as np
-    import shap
     from matplotlib.figure import Figure
 
     from sklearn_musiclime.neighbourhood import MaskFunction
@@ -276,8 +275,8 @@ class LocalExplanation(LocalResult):
             random_state=random_state,
         )  # fmt: skip
 
-    def to_shap(self, label: Hashable | list[Hashable] | None = None) -> shap.Explanation:
-        """Return the weights as a :class:`shap.Explanation`, for the plots of shap.
+    def to_shap(self, label: Hashable | list[Hashable] | None = None) -> Any:
+        """Return the weights as a ``shap.Explanation``, for the plots of shap.
 
         With ``kernel="shapley"`` the values are Shapley values. Else they are the weights of the
         surrogate near the song (with ``kernel_width=numpy.inf`` Banzhaf values); shap's plots draw

@@ -11,6 +11,9 @@
   components), :mod:`~sklearn_musiclime.results.joining` (components to groups),
   :mod:`~sklearn_musiclime.results.pairs` (tests of interactions) and
   :mod:`~sklearn_musiclime.results.picking` (a choice of representative songs);
+- :mod:`~sklearn_musiclime.results.sets`: sets of parts of a song that are enough for a label, or
+  without which it changes; :mod:`~sklearn_musiclime.results.sonification`: what is heard of them;
+- :mod:`~sklearn_musiclime.results.exports`: results as objects of shap and shapiq;
 - :mod:`~sklearn_musiclime.results.dataframes`: helpers for the tables of one song and of many;
 - :mod:`~sklearn_musiclime.results.record`: parquet files of many songs, written as a run goes on;
   :mod:`~sklearn_musiclime.results.precision`: how many songs and masks a global explanation needs;

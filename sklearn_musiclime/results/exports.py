@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Hashable
 from importlib import import_module
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -13,14 +13,9 @@ from sklearn_musiclime.components.decomposition import Decomposition
 from sklearn_musiclime.results.global_tables import GlobalResult
 from sklearn_musiclime.results.local import LocalResult
 
-if TYPE_CHECKING:
-    import shap
 
-
-def local_to_shap(
-    explanation: LocalResult, label: Hashable | list[Hashable] | None
-) -> shap.Explanation:
-    """Make a :class:`shap.Explanation` of the weights of a song.
+def local_to_shap(explanation: LocalResult, label: Hashable | list[Hashable] | None) -> Any:
+    """Make a ``shap.Explanation`` of the weights of a song.
 
     Parameters
     ----------
@@ -48,8 +43,8 @@ def local_to_shap(
     )
 
 
-def global_to_shap(explanation: GlobalResult, label: Hashable | None) -> shap.Explanation:
-    """Make a :class:`shap.Explanation` of the weights of a class in many songs.
+def global_to_shap(explanation: GlobalResult, label: Hashable | None) -> Any:
+    """Make a ``shap.Explanation`` of the weights of a class in many songs.
 
     Parameters
     ----------
