@@ -72,15 +72,15 @@ class LateFusion(nn.Module):
         self.words = nn.Embedding(n_words, WIDTH, padding_idx=0)
         self.out = nn.Linear(2 * WIDTH, n_classes)
 
-    def hear(self, waveforms: Tensor) -> Tensor:
+    def hear(self, waveforms: Tensor) -> Any:
         """Encode audio, (n_songs, width)."""
         return self.conv(log_mel(waveforms)).amax(dim=2)
 
-    def read(self, tokens: Tensor) -> Tensor:
+    def read(self, tokens: Tensor) -> Any:
         """Encode lyrics, (n_songs, width)."""
         return self.words(tokens).sum(dim=1) / (tokens > 0).sum(dim=1, keepdim=True).clamp(min=1)
 
-    def judge(self, audio: Tensor, lyrics: Tensor) -> Tensor:
+    def judge(self, audio: Any, lyrics: Any) -> Tensor:
         """Join them to logits, (n_songs, n_classes)."""
         return self.out(torch.cat([audio, 4 * lyrics], dim=1))
 
@@ -100,7 +100,7 @@ class CrossAttention(LateFusion):
         """Encode lyrics, (n_songs, n_tokens, width), with a mask of the tokens."""
         return self.words(tokens), tokens > 0
 
-    def judge(self, audio: Tensor, lyrics: tuple[Tensor, Tensor]) -> Tensor:
+    def judge(self, audio: Any, lyrics: Any) -> Tensor:
         """Join them to logits, (n_songs, n_classes)."""
         words, mask = lyrics
         heard, _ = self.attention(words, audio, audio, need_weights=False)

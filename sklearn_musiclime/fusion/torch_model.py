@@ -157,7 +157,7 @@ class TorchModel(BaseEstimator):
         *,
         tokenizer: Any = None,
         sampling_rate: int,
-        classes: Sequence[Hashable] | None = None,
+        classes: Sequence[Hashable] | np.ndarray | None = None,
         kind: Literal["classifier", "multilabel", "regressor"] = "classifier",
         columns: Sequence[Hashable] | None = None,
         device: str | torch.device = "auto",

@@ -218,7 +218,8 @@ def _crossed(
             # Of two complete sides the song itself would be drawn always, and others by chance.
             n_known = n_known if any(n_known) else [1, 1]
         if grid is not None:
-            grid = _grid(usual, min(grid_size, n_combinations - len(pairs) - 1))
+            around = [np.roll(rows, 2 * rng.integers(len(rows) // 2)) for rows in usual]
+            grid = _grid(around, min(grid_size, n_combinations - len(pairs) - 1))
     if any(n_known):  # the song itself first, as in every draw
         pairs = np.vstack([[[0, 0]], pairs])
     return Neighbourhood(
