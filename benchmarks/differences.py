@@ -184,9 +184,9 @@ def over_songs(n_songs, n_recordings, seed):
 def confounder(kind, seed):
     """Whether what was planted comes first of all components."""
     rng = np.random.default_rng([seed, 23])
-    X, y, _, _ = make_songs(56, duration=2.0, random_state=seed)
+    X, y, _, _ = make_songs(40, duration=1.0, random_state=seed)
     X = X.drop(columns="word_times")
-    train, held_out = np.arange(48), np.arange(48, 56)
+    train, held_out = np.arange(32), np.arange(32, 40)
     planted_songs = X.copy()
     with_it = np.where(y == "wild", rng.random(len(y)) < 0.95, rng.random(len(y)) < 0.05)
     with_it[held_out] = True
@@ -206,7 +206,7 @@ def confounder(kind, seed):
         make_fusion_pipeline().fit(songs.iloc[train], y[train]) for songs in (X, planted_songs)
     )
     settings = MusicLimeExplainer(
-        None, separator=None, segmenter=UniformSegmenter(4), n_samples=(120, 160), link="logit",
+        None, separator=None, segmenter=UniformSegmenter(4), n_samples=(60, 120), link="logit",
         interactions=None, random_state=seed,
     )  # fmt: skip
     found = explain_difference(
@@ -217,40 +217,54 @@ def confounder(kind, seed):
     return first["component"] == name and bool(first["significant"])
 
 
+def repeated(function, *arguments, n_seeds):
+    """Means of what a function returns, over seeds."""
+    found = Parallel(n_jobs=-1)(delayed(function)(*arguments, seed) for seed in range(n_seeds))
+    return np.mean(found, axis=0).tolist()
+
+
+def of_planted(design, n_samples, n_seeds):
+    """A row of planted differences."""
+    n_seeds = n_seeds // 4 if design.endswith(PROXY) else n_seeds
+    of_real, of_others, false, power, _, power_apart, ratio = repeated(
+        planted, design, n_samples, n_seeds=n_seeds
+    )
+    return {
+        "part": "planted", "case": f"{design}, {n_samples}", "runs": n_seeds,
+        "components": sum(SIZES), "errors, apart / together": ratio,
+        "coverage, changed": of_real, "coverage, others": of_others, "false / found": false,
+        "found": power, "found apart": power_apart,
+    }  # fmt: skip
+
+
+def of_songs(n_songs, n_recordings, n_seeds):
+    """A row of differences over songs."""
+    covered, false, power = repeated(over_songs, n_songs, n_recordings, n_seeds=n_seeds)
+    return {
+        "part": "over songs", "case": f"{n_songs} songs of {n_recordings} recordings",
+        "runs": n_seeds, "components": 40, "coverage, others": covered, "false / found": false,
+        "found": power,
+    }  # fmt: skip
+
+
+def of_confounder(kind, n_seeds):
+    """A row of confounders."""
+    found = repeated(confounder, kind, n_seeds=n_seeds)
+    return {"part": "confounder", "case": f"a {kind}", "runs": n_seeds, "found": found}
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seeds", type=int, default=200, help="seeds a row (default: 200)")
     parser.add_argument("--songs", type=Path, default=SONGS, help="a JamendoLyrics folder")
     options = parser.parse_args()
     warnings.simplefilter("ignore")
-    run = Parallel(n_jobs=-1)
-    rows = real(options.songs)
-    for design, n_samples in CASES:
-        found = run(delayed(planted)(design, n_samples, seed) for seed in range(options.seeds))
-        of_real, of_others, false, power, false_apart, power_apart, ratio = np.mean(found, axis=0)
-        rows.append({
-            "part": "planted", "case": f"{design}, {n_samples}", "components": sum(SIZES),
-            "errors, apart / together": ratio, "coverage, changed": of_real,
-            "coverage, others": of_others, "false / found": false, "found": power,
-            "found apart": power_apart,
-        })  # fmt: skip
-        assert false_apart <= 1
-    for n_songs, n_recordings in ((12, 12), (40, 40), (120, 30)):
-        found = run(
-            delayed(over_songs)(n_songs, n_recordings, seed) for seed in range(options.seeds)
-        )
-        covered, false, power = np.mean(found, axis=0)
-        rows.append({
-            "part": "over songs", "case": f"{n_songs} songs of {n_recordings} recordings",
-            "components": 40, "coverage, others": covered, "false / found": false, "found": power,
-        })  # fmt: skip
-    for kind in ("word", "sound"):
-        n_seeds = min(N_CONFOUNDED, options.seeds)
-        found = run(delayed(confounder)(kind, seed) for seed in range(n_seeds))
-        rows.append({
-            "part": "confounder", "case": f"a {kind}", "found": float(np.mean(found)),
-            "runs": n_seeds,
-        })  # fmt: skip
+    rows = [
+        *real(options.songs),
+        *(of_planted(*case, options.seeds) for case in CASES),
+        *(of_songs(*numbers, options.seeds) for numbers in ((12, 12), (40, 40), (120, 30))),
+        *(of_confounder(kind, min(N_CONFOUNDED, options.seeds)) for kind in ("word", "sound")),
+    ]
     columns = dict.fromkeys(name for row in rows for name in row)
     rows = [{name: row.get(name, "") for name in columns} for row in rows]
     name = "differences" if options.seeds == 200 else "differences-quick"

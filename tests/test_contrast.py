@@ -157,7 +157,7 @@ def spread_over_seeds(n_seeds, link="identity", wrap=lambda model: model, **sett
         {"n_samples": (28, 48)},
         {"n_samples": (28, 48), "link": "logit"},
         {"n_samples": 80, "wrap": black_box, "proxy": None},
-        {"n_samples": 80, "wrap": black_box},
+        pytest.param({"n_samples": 80, "wrap": black_box}, marks=pytest.mark.long),
         {"n_samples": 80, "wrap": black_box, "link": "logit", "design": "independent",
          "proxy": None},
     ],
