@@ -38,7 +38,7 @@ from sklearn_musiclime.results.record.rows import SongRows, json_of
 from sklearn_musiclime.results.record.writing import RecordWriter
 
 RATE = 22050
-N_SAMPLES = (200, 100)
+N_SAMPLES = (200, 200)
 TICKS = os.sysconf("SC_CLK_TCK")
 
 

@@ -240,6 +240,8 @@ class _PairSums:
 
     def add(self, label: int, pairs: np.ndarray, weights: np.ndarray, last_row: int) -> None:
         """Add the interactions of a song; `last_row` is the last row of its group."""
+        if not len(pairs):
+            return
         ordered = np.sort(pairs.astype(np.int64), axis=1)
         keys = (label << 2 * self.COLUMN_BITS) | (ordered[:, 0] << self.COLUMN_BITS) | ordered[:, 1]
         self._waiting.append(

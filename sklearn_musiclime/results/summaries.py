@@ -13,6 +13,7 @@ from __future__ import annotations
 import unicodedata
 from collections.abc import Callable, Hashable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -207,13 +208,13 @@ def summarise(
     found: dict[Component, int] = {}
     entries: list[tuple[int, int, float]] = []  # own component, shared component, fraction
     if song.borders is not None:
-        overlap = segment_overlap(song.borders, n_segments)
+        overlaps = _overlaps(song.borders.astype(np.int64).tobytes(), n_segments)
         rename = renamer(sources)
         for s, source in enumerate(song.source_names):
-            for own, cell in np.argwhere(overlap > 0).tolist():
+            for own, cell, part in overlaps:
                 shared = Component.audio(rename(source), cell, n_segments)
                 at = found.setdefault(shared, len(found))
-                entries.append((s * n_own + own, at, overlap[own, cell]))
+                entries.append((s * n_own + own, at, part))
     rename = renamer(words)
     for own, text in enumerate(song.texts, start=len(song.source_names) * n_own):
         shared = Component(rename(" ".join(text.split())), "lyrics")
@@ -223,8 +224,9 @@ def summarise(
         shared = Component(name, "columns")
         entries.append((own, found.setdefault(shared, len(found)), 1.0))
     parts = np.zeros((n_components, len(found)))
-    for own, at, part in entries:
-        parts[own, at] = part
+    if entries:
+        owns, places, fractions = zip(*entries, strict=True)
+        parts[owns, places] = fractions
     pairs, pair_weights = _shared_pairs(song, parts)
     return SongSummary(
         title=song.title,
@@ -239,7 +241,9 @@ def summarise(
         pairs=pairs,
         pair_weights=pair_weights,
         n_segments=n_segments,
-        std_err=np.sqrt(np.square(np.nan_to_num(song.std_err)) @ np.square(parts)),
+        std_err=np.sqrt(
+            np.square(np.where(np.isfinite(song.std_err), song.std_err, 0.0)) @ np.square(parts)
+        ),
         n_masks=song.n_masks,
     )
 
@@ -279,6 +283,14 @@ def _shared_pairs(song: SongWeights, parts: np.ndarray) -> tuple[np.ndarray, np.
     pairs = np.argwhere(contained)
     weights = [laid_out(w, parts)[contained] for w in song.pair_weights]
     return pairs, np.array(weights).reshape(n_labels, -1)
+
+
+@lru_cache(maxsize=1024)
+def _overlaps(borders: bytes, n_cells: int) -> list[tuple[int, int, float]]:
+    """Segments and cells that overlap, with the fraction; many songs have the same boundaries."""
+    overlap = segment_overlap(np.frombuffer(borders, dtype=np.int64), n_cells)
+    at = np.nonzero(overlap)
+    return list(zip(at[0].tolist(), at[1].tolist(), overlap[at].tolist(), strict=True))
 
 
 def segment_overlap(borders: np.ndarray, n_cells: int) -> np.ndarray:
