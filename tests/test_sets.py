@@ -460,3 +460,32 @@ def test_sets_of_a_made_song(made_songs, made_model):
         scores = function(mask)[0]
         assert list(explanation.prediction)[scores.argmax()] == without.becomes
         assert without.becomes != explanation.labels[0]
+
+
+@pytest.mark.parametrize(("n_fills", "is_exact"), [(6, True), (40, True), (900, False)])
+def test_many_fills(n_fills, is_exact):
+    """Without the first part the label is lost with all fills but the first tenth."""
+    from sklearn_musiclime.results.sets.counterfactual import CounterfactualSearch
+    from sklearn_musiclime.results.sets.questions import Questions
+
+    def score(masks, fills):
+        said = masks[:, 0] | (fills[:, 0] < n_fills // 10)
+        return np.column_stack([said, ~said]).astype(float)
+
+    kept = []
+    for seed in range(20):
+        questions = Questions(score, np.arange(5), Decision(0, (0, 1)), True, (n_fills, 1), 10_000)
+        seeds = np.random.SeedSequence(seed)
+        search = CounterfactualSearch(questions, np.arange(5)[::-1], 0.8, 0.1, 0.05, seeds)
+        tested = search.run()
+        if tested is None:  # by chance of the fills of the search, or of the test
+            continue
+        kept.append(tested.kept)
+        assert tested.is_exact == is_exact
+        expected = 1 - n_fills // 10 / n_fills
+        if is_exact:
+            assert tested.probability == pytest.approx(expected)
+        assert tested.low <= expected
+        assert search.is_smallest == (n_fills <= 16)
+    assert len(kept) >= 15
+    assert not any(one[0] for one in kept)

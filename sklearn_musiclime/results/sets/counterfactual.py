@@ -70,6 +70,8 @@ class CounterfactualSearch:
         with suppress(BudgetSpent):  # then with what was found until then
             self._search()
         self._questions.budget = budget
+        if len(self._fills) < n_fills:
+            self.is_smallest = False  # smaller sets were tried with some of the fills alone
         try:
             return self._test()
         except BudgetSpent:
