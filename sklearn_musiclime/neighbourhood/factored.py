@@ -49,6 +49,9 @@ The protocol of a factored model, beside ``predict_proba`` or ``predict`` of who
     encoding of it with one row. ``predict_encoded`` gets it, repeated, as third argument. Such
     columns are the song's in all of its combinations; if they are explained themselves, the model
     is a black box.
+``cheap_modalities``, optional
+    The modalities, of "audio" and "lyrics", of which thousands of encodings take about a second;
+    ``n_samples="auto"`` draws more masks of them.
 
 Whole songs have to get the same scores as their encodings. This is checked on each song; a model
 that breaks it is treated as a black box, with a warning.
