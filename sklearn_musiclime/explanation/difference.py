@@ -77,7 +77,7 @@ class LocalDifference:
     It is an item of ``explanations`` of a :class:`GlobalDifference`, which
     :func:`explain_difference <sklearn_musiclime.explain_difference>` returns.
 
-    Parameters
+    Attributes
     ----------
     both : LocalExplanation
         Explanation of both versions as one model, whose labels are the old and the new score and
@@ -270,7 +270,7 @@ class GlobalDifference:
 
     It is made by :func:`explain_difference <sklearn_musiclime.explain_difference>`.
 
-    Parameters
+    Attributes
     ----------
     both : GlobalExplanation
         Explanation of both versions as one model, whose labels are the old and the new score and

@@ -26,7 +26,7 @@ class Contrast:
     plots and pages. Both scores are those of the same masks, so that what moves both alike is in
     neither the weights of a contrast nor their errors.
 
-    Parameters
+    Attributes
     ----------
     label : label
         The label that is asked about.

@@ -375,7 +375,11 @@ def score_function(
 
     Parameters
     ----------
-    model, output_names, kind : object
+    model : estimator or callable
+        The model.
+    output_names : sequence of label, or None, default=None
+        See :class:`~sklearn_musiclime.neighbourhood.ScoreFunction`.
+    kind : {"classes", "outputs"} or None, default=None
         See :class:`~sklearn_musiclime.neighbourhood.ScoreFunction`.
 
     Returns

@@ -69,6 +69,18 @@ class Contrasts:
     ----------
     labels : list of Contrast
         The contrasts.
+    weights, std_err, dof : ndarray of shape (n_contrasts, n_components)
+        Weights of the components, their standard errors and the degrees of freedom of these.
+    intercept, fidelity, local_prediction, penalty : ndarray of shape (n_contrasts,)
+        Of each surrogate.
+    shares, shares_std_err : ndarray of shape (n_contrasts, n_parts)
+        Modality shares and their standard errors.
+    shares_dof : ndarray of shape (n_contrasts,)
+        Degrees of freedom of these.
+    corner_scores : ndarray of shape (n_contrasts, 4)
+        Differences of the scores of the song, of its audio, of its lyrics and of neither.
+    interaction_terms : Interactions or None
+        Interactions, if they were estimated.
     """
 
     labels: list[Any]
