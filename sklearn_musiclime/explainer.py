@@ -519,7 +519,7 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
             masks as is best for that, at most `n_samples`, as the variances of the first songs
             tell: see :mod:`sklearn_musiclime.results.precision`. ``run.notes`` of the result tells
             what was done and saved. None: all songs, with `n_samples` masks each.
-        song_cost : float, default=25
+        song_cost : float, default=25.0
             With `precision`: what a song costs before its first mask, such as its separation, in
             the time of as many masks. The dearer a song, the more masks it gets.
 

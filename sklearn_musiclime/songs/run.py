@@ -50,6 +50,8 @@ class RunReport:
         When it began, and when this was last changed, in UTC (ISO 8601).
     notes : dict of str to object
         What else the run has to say, such as what `precision` saved.
+    path : path-like or None, default=None
+        JSON file that the report is written to as it changes. None: none is.
 
     Examples
     --------

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Hashable, Mapping
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
@@ -15,7 +15,8 @@ from sklearn_musiclime.results.record.columns import INTERACTIONS, WEIGHTS, Colu
 from sklearn_musiclime.results.summaries import n_masks
 
 
-class SongRows(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class SongRows:
     """Rows of a song in both tables of a record.
 
     Attributes

@@ -150,7 +150,8 @@ class RecordWriter:
         """Write the songs that wait."""
         if not self._waiting:
             return
-        tables, pairs = zip(*self._waiting, strict=True)
+        tables = [rows.weights for rows in self._waiting]
+        pairs = [rows.interactions for rows in self._waiting]
         # Numbered by time: parts are read in the order in which they were written.
         name = f"part-{time.time_ns():020d}{SUFFIX}"
         known = [table for table in pairs if table is not None and len(table)]
