@@ -4,7 +4,8 @@ The two models of the example ``torch_models``, a late fusion and a cross-attent
 clips of 15 s of JamendoLyrics (made ones, where that folder is not found), and explain one of them:
 as a TorchModel, with and without a bound on what its head scores, and as a plain function of whole
 songs, which is asked as many times as the TorchModel calls its audio encoder and its lyrics encoder
-together, without and with a proxy. Errors are distances of the weights of the predicted class to
+together, without and with a proxy. In "TorchModel, as many masks" it has as many masks of the audio
+and of the lyrics as the function has. Errors are distances of the weights of the predicted class to
 converged ones, relative to these, means over seeds. Seconds are of the processor.
 
     python benchmarks/torch_models.py
@@ -67,6 +68,9 @@ def rows_of(model, song, separator, n_masks, bound, converged, n_seeds):
         "TorchModel": (model, [label], {"n_samples": n_masks}),
         "TorchModel, bound": (
             model, [label], {"n_samples": n_masks, "n_combinations": bound},
+        ),
+        "TorchModel, as many masks": (
+            model, [label], {"n_samples": (n_calls, n_calls), "n_combinations": bound},
         ),
         "function": (function, [column], {"n_samples": n_calls, "proxy": None}),
         "function, proxy": (function, [column], {"n_samples": n_calls}),

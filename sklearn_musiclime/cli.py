@@ -7,15 +7,17 @@ quick; the commands themselves are in :mod:`~sklearn_musiclime.commands`.
 from __future__ import annotations
 
 import argparse
+import difflib
 import io
 import os
+import re
 import signal
 import sys
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any, NoReturn, TextIO
 
 from sklearn_musiclime._version import __version__
 
@@ -113,23 +115,29 @@ def _orderly_termination() -> Iterator[None]:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = _Parser(
         prog="sklearn-musiclime",
         description="Explain multimodal music models by sources, segments and words.",
     )
     parser.add_argument("--version", action="version", version=__version__)
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
 
-    command = commands.add_parser(
-        "demo", help="train a model on made or real songs and explain what it says of one"
-    )
+    command = _command(
+        commands, "demo", "train a model on made or real songs and explain what it says of one",
+        "demo --out demo", "demo --songs jamendolyrics --open",
+    )  # fmt: skip
     command.add_argument(
         "--songs", type=Path, metavar="DIR", help="a JamendoLyrics folder (default: made songs)"
     )
-    _explaining(command)
+    _explaining(command, out="demo")
     _opening(command)
 
-    command = commands.add_parser("explain", help="explain one song with a model that was saved")
+    command = _command(
+        commands, "explain", "explain one song with a model that was saved",
+        "explain --model model.skops --audio song.mp3 --lyrics song.txt --open",
+        "explain --model genres --separator demucs --audio song.mp3 --lyrics song.lrc "
+        "--label Pop --rather-than Hip-Hop",
+    )  # fmt: skip
     _with_model(command)
     command.add_argument("--audio", type=Path, required=True, help="the song's audio file")
     command.add_argument(
@@ -143,13 +151,16 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--rather-than", metavar="LABEL", help="explain why the class of --label and not this one"
     )
-    _explaining(command)
+    _explaining(command, out="why")
     _opening(command)
 
-    command = commands.add_parser(
-        "global",
-        help="explain a table of songs with a saved model, class by class",
-    )
+    command = _command(
+        commands, "global", "explain a table of songs with a saved model, class by class",
+        "global --model model.skops --songs songs.csv --n-jobs 4",
+        "global --model model.skops --songs songs.csv --group-column artist --record",
+        "global --model model.skops --songs songs.csv --backend dask "
+        "--scheduler tcp://192.0.2.1:8786",
+    )  # fmt: skip
     _with_model(command)
     command.add_argument(
         "--songs", type=Path, required=True, metavar="TABLE", help="a CSV with a row a song"
@@ -158,13 +169,16 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--min-count", type=int, default=2, help="songs of a class that must have a component"
     )
+    _pages(command)
     _cluster(command)
-    _explaining(command)
+    _explaining(command, out="overall")
+    _opening(command)
 
-    command = commands.add_parser(
-        "compare",
-        help="explain what differs between two versions of a saved model, class by class",
-    )
+    command = _command(
+        commands, "compare",
+        "explain what differs between two versions of a saved model, class by class",
+        "compare old.skops new.skops songs.csv --link logit",
+    )  # fmt: skip
     for version in ("old", "new"):
         command.add_argument(version, type=Path, metavar=version.upper(), help=MODEL)
     command.add_argument("songs", type=Path, metavar="SONGS", help="a CSV with a row a song")
@@ -176,17 +190,51 @@ def _parser() -> argparse.ArgumentParser:
     command.add_argument(
         "--min-groups", type=int, default=2, help="songs, or groups, that must have a component"
     )
-    command.add_argument(
-        "--pages", type=int, default=5, help="songs with a page of their own (default: 5)"
-    )
+    _pages(command)
     command.add_argument(
         "--link", choices=("identity", "logit"), default="identity",
         help="compare scores, or log-odds of probabilities",
     )  # fmt: skip
     _cluster(command)
-    _explaining(command)
+    _explaining(command, out="versions")
     _opening(command)
     return parser
+
+
+class _Parser(argparse.ArgumentParser):
+    """A parser whose errors suggest what was meant."""
+
+    def error(self, message: str) -> NoReturn:
+        wrong = re.search(r"(?:invalid choice: '|unrecognized arguments: )([^\s']+)", message)
+        near = difflib.get_close_matches(wrong.group(1), self._known(), n=1) if wrong else []
+        super().error(f"{message}; did you mean {near[0]}?" if near else message)
+
+    def _known(self) -> list[str]:
+        """Options and choices, those of the commands too."""
+        known = []
+        for action in self._actions:
+            known += [*action.option_strings, *map(str, action.choices or ())]
+            if isinstance(action, argparse._SubParsersAction):
+                known += [name for sub in action.choices.values() for name in sub._known()]
+        return known
+
+
+class _Formatter(argparse.RawDescriptionHelpFormatter, argparse.ArgumentDefaultsHelpFormatter):
+    """Help with defaults, but for those that a help tells in words, and with examples as typed."""
+
+    def _get_help_string(self, action: argparse.Action) -> str | None:
+        if action.default in (None, False) or "(default" in (action.help or ""):
+            return action.help
+        return super()._get_help_string(action)
+
+
+def _command(commands: Any, name: str, about: str, *examples: str) -> argparse.ArgumentParser:
+    """Add a command with examples of its use."""
+    typed = "\n".join(f"  sklearn-musiclime {example}" for example in examples)
+    return commands.add_parser(
+        name, help=about, description=f"{about[0].upper()}{about[1:]}.",
+        epilog=f"examples:\n{typed}", formatter_class=_Formatter,
+    )  # fmt: skip
 
 
 def _table(command: argparse.ArgumentParser) -> None:
@@ -244,13 +292,22 @@ def _opening(command: argparse.ArgumentParser) -> None:
     command.add_argument("--open", action="store_true", help="open the page in a browser")
 
 
-def _explaining(command: argparse.ArgumentParser) -> None:
-    command.add_argument("--out", type=Path, default=Path("demo"), metavar="DIR", help="results")
+def _pages(command: argparse.ArgumentParser) -> None:
+    command.add_argument("--pages", type=int, default=5, help="songs with a page of their own")
+
+
+def _explaining(command: argparse.ArgumentParser, *, out: str) -> None:
+    command.add_argument(
+        "--out", type=Path, default=Path(out), metavar="DIR", help="folder of the results"
+    )
+    command.add_argument(
+        "--overwrite", action="store_true", help="replace results that are there already"
+    )
     command.add_argument(
         "--n-samples", type=_n_samples, default="auto", metavar="N",
         help="perturbed songs (default: many where they are cheap, few where they are dear)",
     )  # fmt: skip
-    command.add_argument("--n-jobs", type=int, default=None, help="workers")
+    command.add_argument("--n-jobs", type=int, default=None, help="workers (default: 1)")
     command.add_argument("--random-state", type=int, default=0, help="seed")
 
 

@@ -26,6 +26,7 @@ from sklearn_musiclime._runtime.files import replacing, write_text, write_wavefo
 from sklearn_musiclime.components import HPSSSeparator, StemSeparator, TorchSeparator
 from sklearn_musiclime.components.separation import Separator
 from sklearn_musiclime.datasets import (
+    PlantedRule,
     load_jamendo_lyrics,
     load_songs,
     make_songs,
@@ -47,6 +48,8 @@ if TYPE_CHECKING:
 N_DEMO_SONGS = 160
 DEMO_SECONDS = 6.0
 N_SONIFIED = 5
+LOCAL, GLOBAL, DIFFERENCE = "explanation.json", "global.json", "difference.json"
+"""Names of the files that hold what a command found."""
 MAX_KEPT = 200
 """Largest number of songs that a comparison keeps with their sound, for pages."""
 
@@ -63,7 +66,7 @@ def demo(arguments: argparse.Namespace) -> None:
     arguments : Namespace
         ``songs``, ``open`` and the options of all commands.
     """
-    _make_folder(arguments.out)
+    _make_folder(arguments, LOCAL)
     if arguments.songs is None:
         print(f"Making {N_DEMO_SONGS} songs ...")
         songs, classes, stems, truth = make_songs(
@@ -104,6 +107,8 @@ def demo(arguments: argparse.Namespace) -> None:
         title = f"{groups[held_out]}, from {songs['start'][held_out]:.0f} s"
         explanation = replace(explanation, title=title)
     _finish(explanation, arguments.out, show=arguments.open)
+    if arguments.songs is None:
+        print(f"planted: {_ticked_off(explanation, truth, song)}")
 
 
 def explain(arguments: argparse.Namespace) -> None:
@@ -123,7 +128,7 @@ def explain(arguments: argparse.Namespace) -> None:
     if lyrics.word_times is not None:
         song["word_times"] = pd.Series([lyrics.cell()], dtype=object)
     separator = _separator(arguments.separator)
-    _make_folder(arguments.out)
+    _make_folder(arguments, LOCAL)
     explanation = _explain(
         model, song, arguments, separator=separator,
         label=arguments.label, rather_than=arguments.rather_than,
@@ -138,13 +143,13 @@ def explain_global(arguments: argparse.Namespace) -> None:
     ----------
     arguments : Namespace
         ``songs``, the names of the table's columns (``audio_column`` and so on), ``encoding``,
-        ``min_count``, ``record``, ``backend``, ``scheduler``, ``model``, ``trust``, ``separator``
-        and the options of all commands.
+        ``min_count``, ``pages``, ``record``, ``backend``, ``scheduler``, ``model``, ``trust``,
+        ``separator``, ``open`` and the options of all commands.
     """
     model = load_model(arguments.model, trust=arguments.trust)
     songs, groups = _read_table(arguments)
     separator = _separator(arguments.separator)
-    _make_folder(arguments.out)
+    _make_folder(arguments, GLOBAL)
     explainer = MusicLimeExplainer(
         FrozenEstimator(model),
         separator=separator,
@@ -159,14 +164,18 @@ def explain_global(arguments: argparse.Namespace) -> None:
     with workers(arguments.backend, arguments.scheduler):
         explanation = explainer.explain_global(songs, groups=groups, on_error="warn", out=record)
     try:
-        explanation.save(arguments.out / "global.json")
+        explanation.save(arguments.out / GLOBAL)
     finally:  # printed even if saving fails
         print_global(explanation, arguments.min_count)
     print(f"\n{explanation.run}")
     print(f"Saved {arguments.out / 'global.json'}")
     if record is not None:
         print(f"Recorded the songs in {record}; the report is {Place.of(record).report.name}")
-    _write_global(explanation, arguments.out, arguments.min_count)
+    if arguments.pages > 0:
+        explanation = _with_sound(explanation, explainer, songs, arguments.pages)
+    page = _write_global(explanation, arguments.out, arguments.min_count, arguments.pages)
+    if arguments.open:
+        webbrowser.open(page.absolute().as_uri())
 
 
 def compare(arguments: argparse.Namespace) -> None:
@@ -187,7 +196,7 @@ def compare(arguments: argparse.Namespace) -> None:
         columns = ScoreFunction(new).columns
         known = columns.known_labels or columns.classes or []
         labels = [{str(name): name for name in known}.get(arguments.label, arguments.label)]
-    _make_folder(arguments.out)
+    _make_folder(arguments, DIFFERENCE)
     settings = MusicLimeExplainer(
         new,
         separator=separator,
@@ -205,7 +214,7 @@ def compare(arguments: argparse.Namespace) -> None:
             keep_explanations=arguments.pages > 0 and len(songs) <= MAX_KEPT,
         )  # fmt: skip
     try:
-        found.save(arguments.out / "difference.json")
+        found.save(arguments.out / DIFFERENCE)
     finally:  # printed even if saving fails
         print_differences([(n, found.to_frame(n, min_groups=arguments.min_groups))
                            for n in found.labels])  # fmt: skip
@@ -343,6 +352,33 @@ def load_model(path: Path, *, trust: bool = False) -> Any:
     return skops.io.load(path, trusted=unknown)
 
 
+def _ticked_off(explanation: LocalExplanation, rule: PlantedRule, song: pd.DataFrame) -> str:
+    """Say of each part of the planted rule whether it was found, missed, or is not in the song.
+
+    It is found if its interval has the sign of its effect throughout.
+    """
+    present = rule.presence(song).iloc[0]
+    sign = 1.0 if explanation.labels[0] == "wild" else -1.0
+    found: dict[str | tuple[str, str], tuple[int, float, float]] = {}
+    n = len(explanation.components)
+    for modality in ("audio", "lyrics"):
+        for rank, row in enumerate(explanation.top(n, modality=modality).itertuples(), 1):
+            found[row.component] = rank, row.low, row.high
+    for rank, row in enumerate(explanation.interactions().itertuples(), 1):
+        found[row.first, row.second] = rank, row.low, row.high
+    said = []
+    for part, effect in [*rule.main.items(), *rule.interactions.items()]:
+        names = (part,) if isinstance(part, str) else part
+        name = " x ".join(names)
+        if not all(present[each] for each in names):
+            said.append(f"{name} is not in this song")
+            continue
+        rank, low, high = found.get(part, (0, 0.0, 0.0))
+        is_found = (low if sign * effect > 0 else -high) > 0
+        said.append(f"{name} found (number {rank})" if is_found else f"{name} missed")
+    return ", ".join(said)
+
+
 def _with_two_songs(songs: pd.DataFrame) -> pd.DataFrame:
     """Return the clips of genres with at least two songs; print the genres that are left out."""
     n_songs = songs.groupby("genre")["song"].nunique()
@@ -408,8 +444,14 @@ def _labels(model: Any, song: pd.DataFrame) -> dict[str, Any]:
     return {str(name): name for name in names}
 
 
-def _make_folder(folder: Path) -> None:
-    """Create the folder of the results, and check that files can be written to it."""
+def _make_folder(arguments: argparse.Namespace, result: str) -> None:
+    """Create the folder of the results, and check that files may be written to it."""
+    folder = arguments.out
+    if (folder / result).exists() and not arguments.overwrite:
+        raise CommandError(
+            f"{str(folder / result)!r} is there already; --overwrite replaces it, or give another "
+            "folder with --out"
+        )
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryFile(dir=folder):
@@ -420,9 +462,21 @@ def _make_folder(folder: Path) -> None:
         ) from error
 
 
-def _write_global(explanation: GlobalExplanation, folder: Path, min_count: int) -> None:
+def _with_sound(
+    explanation: GlobalExplanation, explainer: MusicLimeExplainer, songs: pd.DataFrame, n: int
+) -> GlobalExplanation:
+    """Explain the picked songs once more, with their sound, for pages to listen to."""
+    picked = explanation.pick(n)
+    found = explainer.explain(songs.iloc[picked["row"]])
+    placed = [replace(song, row=int(row)) for song, row in zip(found, picked["row"], strict=True)]
+    return replace(explanation, explanations=placed)
+
+
+def _write_global(
+    explanation: GlobalExplanation, folder: Path, min_count: int, n_songs: int
+) -> Path:
     _write_plot(explanation.plot(min_count=min_count), folder / "global.png", dpi=100)
-    page = explanation.to_html(folder / "global.html", min_count=min_count)
+    page = explanation.to_html(folder / "global.html", min_count=min_count, n_songs=max(n_songs, 1))
     for name, frame in (
         ("importance.csv", explanation.to_frame()),
         ("failures.csv", explanation.failures),
@@ -432,6 +486,7 @@ def _write_global(explanation: GlobalExplanation, folder: Path, min_count: int) 
         "Wrote global.png, importance.csv and failures.csv "
         f"({len(explanation.failures)} songs) to {folder}\nLook: {page}"
     )
+    return page
 
 
 def _write_plot(figure: Figure, path: Path, dpi: int) -> None:
@@ -442,7 +497,7 @@ def _write_plot(figure: Figure, path: Path, dpi: int) -> None:
 def _finish(explanation: LocalExplanation, folder: Path, *, show: bool) -> None:
     """Save, print and plot an explanation; it is saved first, since it took long to make."""
     try:
-        explanation.save(folder / "explanation.json")
+        explanation.save(folder / LOCAL)
     finally:  # printed even if saving fails
         print_local(explanation)
     print(f"Saved {folder / 'explanation.json'}")

@@ -137,6 +137,10 @@ def test_demo_on_made_songs_in_a_process_of_its_own(tmp_path):
     accuracy, chance = re.search(r"accuracy (\d\.\d+), chance (\d\.\d+)", run.stdout).groups()
     assert float(accuracy) > float(chance) + 0.1
     explanation = LocalExplanation.load(out / "explanation.json")
+    planted = run.stdout.splitlines()[-1]
+    assert planted.startswith("planted: ")
+    assert len(planted.split(", ")) == 5  # two moments, two words, a pair
+    assert "dream found (number 1)" in planted
     assert set(explanation.components.audio.source_names) == {"drums", "bass", "chords", "voice"}
     modules = {line.rpartition("|")[2].strip() for line in run.stderr.splitlines()}
     assert "sklearn" in modules
@@ -170,7 +174,7 @@ def test_explain_a_label(saved, tmp_path, capsys):
         assert LocalExplanation.load(tmp_path / label / "explanation.json").labels == [label]
     assert explain(saved, tmp_path / "x", "--label", "1", model="regressor.skops") == 0
     assert LocalExplanation.load(tmp_path / "x" / "explanation.json").labels == [1]
-    assert explain(saved, tmp_path / "x", "--label", "jazz") == 1
+    assert explain(saved, tmp_path / "y", "--label", "jazz") == 1
     assert "no label 'jazz'" in capsys.readouterr().err
 
 
@@ -220,6 +224,47 @@ def table(made_songs, saved):
     return saved / "songs.csv"
 
 
+def test_help_has_examples_and_defaults(capsys):
+    for command, out in (("demo", "demo"), ("explain", "why"), ("global", "overall"),
+                         ("compare", "versions")):  # fmt: skip
+        with pytest.raises(SystemExit) as stop:
+            main([command, "--help"])
+        assert stop.value.code == 0
+        shown = capsys.readouterr().out
+        assert f"(default: {out})" in shown
+        assert "None" not in shown
+        examples = shown.partition("examples:\n")[2].splitlines()
+        for example in examples:
+            name, *rest = example.split()
+            assert name == "sklearn-musiclime"
+            assert _parser().parse_args(rest).command == command
+        assert examples
+
+
+@pytest.mark.parametrize(
+    ("typed", "meant"),
+    [(["explian"], "explain"), (["demo", "--ouf", "x"], "--out"),
+     (["global", "--model", "m", "--songs", "s", "--backend", "dusk"], "dask")],
+)  # fmt: skip
+def test_errors_suggest_what_was_meant(typed, meant, capsys):
+    with pytest.raises(SystemExit):
+        main(typed)
+    assert capsys.readouterr().err.strip().endswith(f"; did you mean {meant}?")
+
+
+def test_results_are_not_replaced_unasked(saved, table, tmp_path, capsys):
+    (tmp_path / "explanation.json").write_text("dear")
+    (tmp_path / "global.json").write_text("dear")
+    assert explain(saved, tmp_path, audio="song.wav") == 1
+    assert "--overwrite" in capsys.readouterr().err
+    assert explain_table(saved, table, tmp_path) == 1
+    assert "--overwrite" in capsys.readouterr().err
+    assert (tmp_path / "explanation.json").read_text() == "dear"
+    assert explain(saved, tmp_path, "--overwrite") == 0
+    assert LocalExplanation.load(tmp_path / "explanation.json").title == "song.wav"
+    assert (tmp_path / "global.json").read_text() == "dear"
+
+
 def explain_table(saved, table, out, *options):
     return main([
         "global", "--model", str(saved / "model.skops"), "--songs", str(table), "--out", str(out),
@@ -247,14 +292,19 @@ def test_global(backend, saved, table, tmp_path, capfd):
         for name, value in column.dropna().items():
             assert found[label, name] == pytest.approx(value)
     assert pd.read_csv(tmp_path / "out" / "failures.csv")["title"].tolist() == ["bad.wav"]
+    pages = {f"global-song-{row}.html" for row in explanation.pick(5)["row"]}
+    assert {path.name for path in (tmp_path / "out").glob("global-song-*.html")} == pages
+    page = (tmp_path / "out" / "global.html").read_text(encoding="utf-8")
+    assert all(name in page for name in pages)
     assert (tmp_path / "out" / "global.png").stat().st_size > 10_000
 
 
 @pytest.mark.slow
 def test_global_goes_on_where_it_stopped(saved, table, tmp_path):
+    options = ("--group-column", "recording", "--overwrite")
     for _ in range(2):
         with pytest.warns(UserWarning, match="1 of 8"):
-            assert explain_table(saved, table, tmp_path, "--group-column", "recording") == 0
+            assert explain_table(saved, table, tmp_path, *options) == 0
         entries = sorted((tmp_path / "cache").rglob("output.pkl"))
         assert len(entries) == 2 * 7  # sources and explanations
     explanation = GlobalExplanation.load(tmp_path / "global.json")
@@ -318,7 +368,7 @@ def test_two_versions_are_compared(two_versions, tmp_path, capsys):
     assert {"difference.html", "difference.png", "failures.csv"} <= set(os.listdir(tmp_path))
     assert len(list(tmp_path.glob("difference-song-*.html"))) == 1
     before = (tmp_path / "difference.csv").read_text()
-    assert compare(two_versions, tmp_path, *options) == 0  # from the cache
+    assert compare(two_versions, tmp_path, *options, "--overwrite") == 0  # from the cache
     assert (tmp_path / "difference.csv").read_text() == before
 
 
