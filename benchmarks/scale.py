@@ -30,6 +30,7 @@ import soundfile
 from _cases import SONGS, load_songs
 from _reference import waveform_of
 from _results import write_results
+from joblib import Parallel, delayed
 from sklearn.frozen import FrozenEstimator
 
 from sklearn_musiclime import GlobalExplanation, MusicLimeExplainer
@@ -42,11 +43,19 @@ N_SAMPLES = (200, 200)
 TICKS = os.sysconf("SC_CLK_TCK")
 
 
-def make_windows(clips, n_windows, folder, seed=0):
+def make_windows(clips, n_windows, folder, n_jobs):
     """Cut and vary clips; a table of their files and lyrics."""
-    rng = np.random.default_rng(seed)
+    parts = np.array_split(np.arange(n_windows), min(n_windows, 10 * n_jobs))
+    done = Parallel(n_jobs)(delayed(write_windows)(clips, numbers, folder) for numbers in parts)
+    rows = [row for part in done for row in part]
+    return pd.DataFrame(rows, index=[f"window {i}" for i in range(n_windows)])
+
+
+def write_windows(clips, numbers, folder):
+    """Write the files of windows, each of which depends on its number alone."""
     rows = []
-    for number in range(n_windows):
+    for number in numbers:
+        rng = np.random.default_rng(number)
         clip = clips.iloc[[rng.integers(len(clips))]]
         waveform, words = waveform_of(clip), clip["lyrics"].iloc[0].split()
         whole = len(waveform) / RATE
@@ -60,7 +69,7 @@ def make_windows(clips, n_windows, folder, seed=0):
         soundfile.write(path, part, RATE, subtype="PCM_16")
         first, last = (int(t / whole * len(words)) for t in (start, start + seconds))
         rows.append({"audio": str(path), "lyrics": " ".join(words[first:last])})
-    return pd.DataFrame(rows, index=[f"window {i}" for i in range(n_windows)])
+    return rows
 
 
 class Watch(threading.Thread):
@@ -247,7 +256,7 @@ def main():
     model = demo_model().fit(clips[["audio", "lyrics"]], y)
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        X = make_windows(clips, options.windows, folder)
+        X = make_windows(clips, options.windows, folder, options.n_jobs)
         out, rows, report = measure_run(model, X, folder, options.n_jobs)
         figures = measure_rows(out, 20_000 if options.quick else 1_000_000, folder)
     saved = measure_precision(*((40, (0.1,)) if options.quick else (1000, (0.1, 0.05, 0.02))))

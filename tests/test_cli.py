@@ -300,6 +300,22 @@ def test_global(backend, saved, table, tmp_path, capfd):
 
 
 @pytest.mark.slow
+def test_global_leaves_a_record(saved, table, tmp_path, capfd):
+    pytest.importorskip("pyarrow")
+    with pytest.warns(UserWarning, match="1 of 8"):
+        assert explain_table(saved, table, tmp_path, "--record") == 0
+    found = GlobalExplanation.from_parquet(tmp_path / "explanations.parquet")
+    expected = GlobalExplanation.load(tmp_path / "global.json")
+    pd.testing.assert_frame_equal(found.importance(), expected.importance())
+    report = json.loads((tmp_path / "explanations.run.json").read_text())
+    assert (report["state"], report["n_new"], report["failures"]) == ("finished", 7, {"audio": 1})
+    printed = capfd.readouterr().out
+    assert "8 songs in" in printed
+    assert "7 new, 1 failed" in printed
+    assert "explanations.run.json" in printed
+
+
+@pytest.mark.slow
 def test_global_goes_on_where_it_stopped(saved, table, tmp_path):
     options = ("--group-column", "recording", "--overwrite")
     for _ in range(2):
