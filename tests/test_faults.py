@@ -37,6 +37,7 @@ from sklearn_musiclime._runtime.memory import keep_freed_memory
 from sklearn_musiclime.cli import main
 from sklearn_musiclime.commands import demo_model
 from sklearn_musiclime.datasets import save_songs
+from sklearn_musiclime.report.fonts import _warn_of
 
 TESTS = Path(__file__).parent
 N_FILES = 12
@@ -605,7 +606,8 @@ def test_nobody_need_read_what_is_printed(arguments, stream, files, tmp_path, mo
 def test_a_terminal_that_knows_ascii_alone(files, tmp_path, monkeypatch):
     printed = io.TextIOWrapper(io.BytesIO(), encoding="ascii")
     monkeypatch.setattr(sys, "stdout", printed)
-    with pytest.warns(UserWarning, match="missing from font"):
+    _warn_of.cache_clear()
+    with pytest.warns(UserWarning, match="no installed font has the letters of CJK JP"):
         assert main(one_song(files, tmp_path)) == 0
     assert rb"\u5922" in printed.buffer.getvalue()
     assert LocalExplanation.load(tmp_path / "explanation.json").components.lyrics.text[0] == "夢"

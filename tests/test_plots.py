@@ -1,6 +1,8 @@
 """Figures, against pictures that were looked at; text is left out, since fonts differ."""
 
+import io
 import os
+import warnings
 from pathlib import Path
 
 import matplotlib as mpl
@@ -14,6 +16,7 @@ from matplotlib.text import Text
 from sklearn_musiclime import GlobalExplanation, LocalExplanation
 from sklearn_musiclime.components import AudioComponents, Decomposition, split_lyrics
 from sklearn_musiclime.report import (
+    fonts,
     plot_audio,
     plot_class_audio,
     plot_class_words,
@@ -21,6 +24,8 @@ from sklearn_musiclime.report import (
     plot_lyrics,
     plot_top,
 )
+from sklearn_musiclime.report.canvas import new_figure
+from sklearn_musiclime.report.lettering import draw_text
 from sklearn_musiclime.surrogate.interactions import Interactions
 
 BASELINE = Path(__file__).with_name("baseline")
@@ -141,3 +146,28 @@ def test_what_was_not_explained_is_not_drawn():
     with pytest.raises(ValueError, match="not estimated"):
         plot_interactions(of_audio)
     assert len(of_audio.plot().axes) == 3  # lanes, their colour bar, bars
+
+
+def test_letters_are_looked_for_in_every_installed_font(monkeypatch):
+    """A font that has a letter is taken, preferred ones first; no other is."""
+    letters = {"Plain": "ab", "Noto Sans": "ж", "Aaa": "жש", "Zzz": "ש"}
+    monkeypatch.setattr(fonts, "_paths", lambda: dict.fromkeys(letters, ""))
+    monkeypatch.setattr(fonts, "_letters", lambda family: frozenset(map(ord, letters[family])))
+    fonts._others.cache_clear()
+    found = fonts.fonts_for("a ж\u200dש\ufe0f愛", "Plain")
+    fonts._others.cache_clear()
+    assert found == (["Plain", "Noto Sans", "Aaa"], {"愛"})
+
+
+def test_a_script_without_a_font_is_said_once():
+    fonts._warn_of.cache_clear()
+    figure = new_figure(2, 2)  # matplotlib warns of each letter, and each time
+    with warnings.catch_warnings(record=True) as said:
+        warnings.simplefilter("always")
+        for _ in range(2):
+            draw_text(figure.suptitle, "\U00012000 cuneiform \U00012001")
+        figure.savefig(io.BytesIO())
+    assert [str(w.message) for w in said] == [
+        "no installed font has the letters of Cuneiform, which are drawn as boxes; install one "
+        "that has them, such as 'Noto Sans Cuneiform'"
+    ]

@@ -1,4 +1,4 @@
-"""Figures, colour maps and fonts of matplotlib, which is imported when one is first needed."""
+"""Figures and colour maps of matplotlib, which is imported when one is first needed."""
 
 from __future__ import annotations
 
@@ -35,12 +35,3 @@ def colour_map(colours: Sequence[str]) -> Colormap:
     from matplotlib.colors import LinearSegmentedColormap
 
     return LinearSegmentedColormap.from_list("weights", colours, N_STEPS)
-
-
-@cache
-def installed(fonts: tuple[str, ...]) -> list[str]:
-    """Return the fonts that are installed, in the given order."""
-    from matplotlib import font_manager
-
-    known = set(font_manager.get_font_names())
-    return [font for font in fonts if font in known]

@@ -58,7 +58,7 @@ def draw_lyrics(ax: Axes, lines: list[list[Piece]], weights: np.ndarray, largest
                 va="center",
                 fontsize=FONT_POINTS,
                 bbox=patch,
-                fonts=MONO,
+                font=MONO,
             )
 
 
