@@ -95,6 +95,21 @@ def test_a_version_does_not_differ_from_itself(wrap):
     assert "0 of 11 components differ" in repr(found.explanations[0])
 
 
+def test_rounding_is_no_difference():
+    """Of enumerated masks there is no error, and what rounding leaves is not told from 0 by it."""
+    X = song_array((np.ones(10), "love the night"), (np.ones(10), "the night of love"))
+    models = [
+        lambda X, w=w: [0.1 * ("love" in t) + w * ("night" in t) / 3 for _, t in X]
+        for w in (0.7, 0.7000001)
+    ]
+    settings = MusicLimeExplainer(models[0], modality="lyrics", random_state=0)
+    found = explain_difference(*models, X, explainer=settings)
+    for frame in (found.explanations[0].to_frame(), found.to_frame()):
+        frame = frame.set_index("component")
+        assert (frame["std_err"] == 0).all()
+        assert frame.index[frame["significant"]].tolist() == ["night"]
+
+
 def test_both_towers_encode_each_mask_once_and_one_black_box_makes_two():
     old, new = towers.Towers(), towers.Towers(towers.logits(shift=0.5))
     found = local(old, new)

@@ -21,7 +21,7 @@ whiskers are 95 % intervals. Figures are made without pyplot, so they need not b
 >>> ax = Figure(figsize=(4, 2)).add_subplot()
 >>> _ = plot_top(explanation, n=3, ax=ax)
 >>> [label.get_text() for label in ax.get_yticklabels()][0]
-'love'
+'“love”'
 """
 
 from sklearn_musiclime.report.global_plots import plot_class_audio, plot_class_words

@@ -68,7 +68,7 @@ def local_differences(
     row = both.label_index(pair)
     old, new = (both.weights[both.label_index(of_version(v, label))] for v in (OLD, NEW))
     std_err = both.std_err[row]
-    least = ROUNDING * np.maximum(np.abs(old), np.abs(new))
+    least = ROUNDING * float(np.abs([old, new]).max(initial=0.0))
     frame = frame.rename(columns={"weight": "difference"})
     frame.insert(frame.columns.get_loc("difference"), "old", old)
     frame.insert(frame.columns.get_loc("difference"), "new", new)
@@ -125,8 +125,8 @@ def global_differences(
     std_err = np.full(n_components, np.nan)
     known = dof > 0
     std_err[known] = np.sqrt(squares[known] / dof[known] / n_groups[known])
-    largest = np.nanmax(np.abs(frame[["old", "new"]].to_numpy(dtype=float)), axis=1, initial=0.0)
-    least = ROUNDING * largest
+    weights = frame[["old", "new"]].to_numpy(dtype=float)
+    least = ROUNDING * float(np.nanmax(np.abs(weights), initial=0.0))
     std_err[std_err <= least] = 0.0
     difference = frame["difference"].to_numpy()
     reach = margin(std_err, dof)
@@ -169,7 +169,7 @@ def group_means(both: GlobalResult, label: Hashable) -> tuple[np.ndarray, np.nda
 
 
 def t_test(
-    values: np.ndarray, std_err: np.ndarray, dof: np.ndarray, least: np.ndarray | float = 0.0
+    values: np.ndarray, std_err: np.ndarray, dof: np.ndarray, least: float = 0.0
 ) -> np.ndarray:
     """Test by Student's t whether values are 0.
 
@@ -177,7 +177,7 @@ def t_test(
     ----------
     values, std_err, dof : ndarray of shape (n_values,)
         Values, their standard errors and the degrees of freedom of these.
-    least : ndarray of shape (n_values,) or float, default=0.0
+    least : float, default=0.0
         Size up to which a value is taken for 0.
 
     Returns
