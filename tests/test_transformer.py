@@ -444,7 +444,7 @@ def test_the_command_line_takes_a_folder(fitted, songs, tmp_path, capsys):
     files = {"model": "model", "audio": "song.wav", "lyrics": "song.txt", "out": "why"}
     known = [f"--{name}={tmp_path / file}" for name, file in files.items()]
     assert main(["explain", *known, "--separator=none", "--n-samples=20"]) == 0
-    assert "mix@" in (tmp_path / "why" / "explanation.html").read_text()
+    assert "mix, 0:00" in (tmp_path / "why" / "explanation.html").read_text()
     assert list((tmp_path / "why").glob("*.json"))
     capsys.readouterr()
 
