@@ -15,6 +15,7 @@ from dataclasses import replace
 from urllib.parse import unquote_to_bytes, urljoin, urlsplit
 
 import numpy as np
+import pandas as pd
 import pytest
 import soundfile
 from conftest import song_array
@@ -887,7 +888,8 @@ def test_what_a_user_wrote_is_text_over_songs_too(text, opened, tmp_path):
         one(text, title=text, label=label, sources=(text, "other")) for label in (text, "pop")
     ]
     overall = GlobalExplanation.from_local(explanations, words=lambda word: text)
-    overall.failures.loc[0] = [7, 7, text, text]
+    failed = pd.DataFrame([[7, 7, text, text]], columns=overall.failures.columns, dtype=object)
+    overall = replace(overall, failures=failed)
     page = opened(overall, tmp_path / "global.html", title=text)
     shown = text.encode("utf-8", "backslashreplace").decode().replace("\\udc80", "")
     for place in ("h1", ".class .name", ".bar .name", ".lane .name", "#picked", "ul li"):
