@@ -183,7 +183,8 @@ class RunReport:
         if self.n_left > 0:
             parts.append(f"{self.n_left} left" + (f", {left:.0f} s" if left is not None else ""))
         parts += [f"{name}: {value}" for name, value in self.notes.items()]
-        return f"{self.n_songs} songs in {self.seconds:.0f} s: " + "; ".join(parts)
+        songs = f"{self.n_songs} song{'' if self.n_songs == 1 else 's'}"
+        return f"{songs} in {self.seconds:.0f} s: " + "; ".join(parts)
 
 
 def _now() -> str:
