@@ -8,6 +8,7 @@ dicts of them; batches of different lengths are padded with zeros, which a mask 
 from __future__ import annotations
 
 import copy
+import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, nullcontext
 from itertools import chain
@@ -38,8 +39,9 @@ def network_of(part: Callable) -> torch.nn.Module | None:
     torch.nn.Module or None
         The module itself, or the one that the part is a method of. None for other functions.
     """
-    import torch
-
+    torch = sys.modules.get("torch")
+    if torch is None:  # so no part is a module of it
+        return None
     owner = part if isinstance(part, torch.nn.Module) else getattr(part, "__self__", None)
     return owner if isinstance(owner, torch.nn.Module) else None
 
