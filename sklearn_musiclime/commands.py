@@ -359,7 +359,7 @@ def _ticked_off(explanation: LocalExplanation, rule: PlantedRule, song: pd.DataF
     """
     present = rule.presence(song).iloc[0]
     sign = 1.0 if explanation.labels[0] == "wild" else -1.0
-    found: dict[str | tuple[str, str], tuple[int, float, float]] = {}
+    found: dict[Any, tuple[int, float, float]] = {}
     n = len(explanation.components)
     for modality in ("audio", "lyrics"):
         for rank, row in enumerate(explanation.top(n, modality=modality).itertuples(), 1):

@@ -614,6 +614,26 @@ def test_what_a_user_wrote_is_text(text, opened, tmp_path):
     assert page.locator("img, iframe, object").count() == 0
 
 
+def test_any_text_passes_through_tables_plots_and_files(tmp_path):
+    """Lone surrogates too, which text columns of pandas refuse where pyarrow is installed."""
+    text = HOSTILE[5]
+    explanation = one(text, title=text, label=text, sources=(text, "other"), pairs=[(0, 4)])
+    other = one(text, title=text, label="pop", sources=(text, "other"))
+    overall = GlobalExplanation.from_local([explanation, other])
+    assert explanation.to_frame()["source"].iloc[0] == text
+    assert explanation.audio_map().index[0] == overall.audio_map(text).index[0] == text
+    assert len(explanation.interactions()) == 1
+    assert len(overall.compare(text, "pop")) == len(overall.components)
+    for shown in (explanation, overall):
+        shown.plot().savefig(tmp_path / "plot.png")
+        assert "<bdi>" in shown._repr_html_() or "component" in shown._repr_html_()
+        shown.save(tmp_path / "saved.json")
+        assert type(shown).load(tmp_path / "saved.json").labels[0] == text
+    overall.plot_comparison(text, "pop").savefig(tmp_path / "plot.png")
+    assert len(overall.group(n_segments=1).top(5, text)) == 5
+    assert overall.pick(1)["label"].iloc[0] in (text, "pop")
+
+
 def test_nothing_but_its_own_script_may_run(browser, tmp_path):
     page = browser.new_page()
     page.goto(one().to_html(tmp_path / "page.html").as_uri())

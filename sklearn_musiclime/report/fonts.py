@@ -83,7 +83,7 @@ def _paths() -> dict[str, str]:
     """Return the file of the regular font of each family."""
     from matplotlib import font_manager
 
-    paths = {}
+    paths: dict[str, str] = {}
     for font in sorted(font_manager.fontManager.ttflist, key=lambda font: font.fname):
         is_regular = font.style == "normal" and str(font.weight) in ("400", "normal", "regular")
         if is_regular and not any(part in font.name for part in LAST_RESORT):

@@ -197,24 +197,19 @@ def _apart(
     method: str,
     min_count: int,
     place: dict[int, int],
-) -> list[tuple[int, float, float | None, float | None]]:
+) -> list[tuple[Any, ...]]:
     """Return number, difference and bounds of the components that tell two classes apart most."""
     first, second = (explanation.labels[index] for index in pair)
     found = explanation.compare(first, second, method=method, min_count=min_count)
-    found = found[found["difference"].fillna(0) != 0]
     at = {
         c.name: place[column] for column, c in enumerate(explanation.components) if column in place
     }
-    found = found[found["component"].isin(at)].head(MAX_APART)
-    return list(
-        zip(
-            found["component"].map(at).tolist(),
-            found["difference"].tolist(),
-            numbers(found["low"]),
-            numbers(found["high"]),
-            strict=True,
-        )
-    )
+    rows = [
+        (at[row.component], float(row.difference), *numbers(np.array([row.low, row.high])))
+        for row in found.itertuples()
+        if row.component in at and not np.isnan(row.difference) and row.difference != 0
+    ]
+    return rows[:MAX_APART]
 
 
 def _columns_shown(explanation: GlobalResult, values: dict[str, np.ndarray]) -> list[int]:

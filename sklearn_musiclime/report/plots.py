@@ -6,7 +6,7 @@ is drawn literally: dollar signs never start mathematical markup.
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -159,7 +159,8 @@ def plot_top(
     """
     top = explanation.top(n, label, modality=modality)
     components = explanation.components
-    names = top["component"].map(named(components))
+    shown = named(components)
+    names = [shown[name] for name in top["component"]]
     ax = column_axes(ax, 0.5 + 0.19 * max(len(top), MIN_BARS))
     explanation, row = explanation.holding(label)
     largest = _largest(explanation.weights[row])
@@ -203,7 +204,8 @@ def plot_interactions(
     explanation, row = explanation.holding(label)
     largest = _largest(explanation.weights[row])
     shown = named(explanation.components, counted=False)
-    names = pairs["first"].map(shown) + "  x  " + pairs["second"].map(shown)
+    both = zip(pairs["first"], pairs["second"], strict=True)
+    names = [f"{shown[first]}  x  {shown[second]}" for first, second in both]
     _draw_bars(ax, "together, beyond what each adds", names, pairs, largest)
     ax.set_ylim(max(len(pairs), MIN_BARS) - 0.5, -0.5)  # so that a single bar is not thicker
     return ax
@@ -314,7 +316,9 @@ def envelope(waveform: np.ndarray, n_spans: int) -> tuple[np.ndarray, np.ndarray
     return starts, low, high
 
 
-def _draw_bars(ax: Axes, title: str, names: pd.Series, frame: pd.DataFrame, largest: float) -> None:
+def _draw_bars(
+    ax: Axes, title: str, names: Sequence[str], frame: pd.DataFrame, largest: float
+) -> None:
     """Draw weights as bars with 95 % intervals, the first on top, with numbers beside the bars."""
     weights, reach = frame["weight"].to_numpy(), (frame["high"] - frame["weight"]).to_numpy()
     places = np.arange(len(frame))
@@ -345,15 +349,16 @@ def _draw_bars(ax: Axes, title: str, names: pd.Series, frame: pd.DataFrame, larg
 
 def name_bars(
     ax: Axes,
-    names: pd.Series,
+    names: Iterable[str],
     *,
     length: int = MAX_NAME,
     fontsize: int = 8,
     numbers: int | None = 8,
 ) -> None:
     """Label horizontal bars with names of at most `length` characters; set the font sizes."""
-    ax.set_yticks(np.arange(len(names)))
-    draw_text(ax.set_yticklabels, [shorten(name, length) for name in names], fontsize=fontsize)
+    texts = [shorten(name, length) for name in names]
+    ax.set_yticks(np.arange(len(texts)))
+    draw_text(ax.set_yticklabels, texts, fontsize=fontsize)
     ax.spines[["top", "right", "left"]].set_visible(False)
     ax.tick_params(axis="y", length=0)
     if numbers is not None:

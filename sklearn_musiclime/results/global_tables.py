@@ -12,6 +12,7 @@ from typing import Self
 import numpy as np
 import pandas as pd
 
+from sklearn_musiclime._runtime.frames import as_index
 from sklearn_musiclime.results.dataframes import (
     check_modality_filter,
     object_series,
@@ -224,7 +225,7 @@ class GlobalResult(GlobalData):
         frame = frame[frame["modality"] == "audio"]
         frame["segment"] = frame["segment"].fillna(0).astype(int)
         found = frame.pivot(index="source", columns="segment", values="value")
-        return found.reindex(list(dict.fromkeys(frame["source"])))
+        return found.reindex(as_index(list(dict.fromkeys(frame["source"])), name="source"))
 
     def modality_share(self) -> pd.DataFrame:
         """Return the mean modality shares of each class.

@@ -9,7 +9,7 @@ from typing import Any, Self
 import numpy as np
 import pandas as pd
 
-from sklearn_musiclime._runtime.frames import as_index
+from sklearn_musiclime._runtime.frames import as_index, as_series
 from sklearn_musiclime.components.decomposition import Decomposition
 from sklearn_musiclime.neighbourhood import Contrast
 from sklearn_musiclime.results.dataframes import (
@@ -343,7 +343,7 @@ class LocalResult:
         frame = pd.DataFrame(rows, columns=columns, dtype=object)
         frame["segment"] = frame["segment"].astype("Int64")
         frame = frame.astype({"start": float, "end": float})
-        frame.insert(0, "component", list(self.components.names))
+        frame.insert(0, "component", as_series(self.components.names))
         own, row = self.holding(label)
         frame["weight"], frame["std_err"] = own.weights[row], own.std_err[row]
         reach = margin(own.std_err[row], own.dof[row], interval)
