@@ -628,7 +628,7 @@ def test_any_text_passes_through_tables_plots_and_files(tmp_path):
         shown.plot().savefig(tmp_path / "plot.png")
         assert "<bdi>" in shown._repr_html_() or "component" in shown._repr_html_()
         shown.save(tmp_path / "saved.json")
-        assert type(shown).load(tmp_path / "saved.json").labels[0] == text
+        assert type(shown).load(tmp_path / "saved.json").labels == shown.labels
     overall.plot_comparison(text, "pop").savefig(tmp_path / "plot.png")
     assert len(overall.group(n_segments=1).top(5, text)) == 5
     assert overall.pick(1)["label"].iloc[0] in (text, "pop")
