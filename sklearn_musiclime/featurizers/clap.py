@@ -105,7 +105,7 @@ class ClapTextEmbedder(Embedder):
 
         Returns
         -------
-        ndarray of shape (n_songs, n_dimensions_), dtype float32
+        ndarray of shape (n_songs, n_dimensions), dtype float32
             Vectors of length 1; those of texts in several chunks are shorter.
 
         Raises
@@ -119,7 +119,7 @@ class ClapTextEmbedder(Embedder):
         texts = lyrics_cells(X)
         model = self._load_fitted()
         if not texts:
-            return np.empty((0, self.n_dimensions_), dtype=np.float32)
+            return np.empty((0, self.n_dimensions), dtype=np.float32)
         return self._embed(model, texts)
 
     def __sklearn_tags__(self):
