@@ -60,6 +60,8 @@ def test_tables_are_those_of_the_benchmarks():
     shown = re.findall(r"<!-- ([\w]+)-table -->", text)
     assert set(shown) == {path.stem for path in RESULTS.glob("*.json")}
     assert tables.filled(text) == text
+    rows = re.findall(r"<!-- \w+-table -->\n\n\|.*\n\|[-:| ]+\n\| ", text)
+    assert len(rows) == len(shown)
 
 
 @pytest.mark.parametrize("name", ["peers", "speed", "truth"])
