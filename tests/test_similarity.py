@@ -462,6 +462,12 @@ def test_clap_reads_long_texts_whole(clap, noises):
         SimilarityModel.from_clap(network, processor, long="truncate", prompts=[long]).fit()
 
 
+def test_clap_of_no_texts_is_an_empty_array(clap, noises):
+    _, network, processor = clap
+    model = SimilarityModel.from_clap(network, processor).fit(noises)
+    assert model.text_encoder.transform([]).shape == (0, network.config.projection_dim)
+
+
 def test_clap_of_a_name_is_not_pickled(clap, noises):
     folder, network, processor = clap
     named = SimilarityModel.from_clap(folder, prompts=["storm"]).fit()

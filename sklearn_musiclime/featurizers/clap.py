@@ -6,22 +6,22 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
 
 from sklearn_musiclime._runtime import torch as _torch
 from sklearn_musiclime.featurizers.audio.embedder import AudioEmbedder
-from sklearn_musiclime.featurizers.columns import lyrics_cells, remember_columns
-from sklearn_musiclime.featurizers.embedder import Embedder
+from sklearn_musiclime.featurizers.columns import remember_columns
+from sklearn_musiclime.featurizers.embedder import TextEmbedder
 from sklearn_musiclime.featurizers.texts import TextWindow, encode_texts, token_counter
 
 if TYPE_CHECKING:
     from transformers import ClapModel, PreTrainedTokenizerBase
 
 
-class ClapTextEmbedder(Embedder):
+class ClapTextEmbedder(TextEmbedder):
     """Embed texts with the text tower of CLAP; :class:`AudioEmbedder` is its audio tower.
 
-    Needs ``pip install sklearn-musiclime[deep]``.
+    Embeddings have length 1; those of texts in several chunks are shorter. Needs
+    ``pip install sklearn-musiclime[deep]``.
 
     Parameters
     ----------
@@ -94,40 +94,6 @@ class ClapTextEmbedder(Embedder):
         # A tokenizer stores settings of its first call; after this one, its hash no longer changes.
         self.n_dimensions_ = self._embed(model, [""]).shape[1]
         return self
-
-    def transform(self, X: Any) -> np.ndarray:
-        """Embed texts.
-
-        Parameters
-        ----------
-        X : column of n_songs texts
-            A Series, list or array of str, or a DataFrame or array with one column.
-
-        Returns
-        -------
-        ndarray of shape (n_songs, n_dimensions), dtype float32
-            Vectors of length 1; those of texts in several chunks are shorter.
-
-        Raises
-        ------
-        InvalidSongError
-            A cell is not a text; the message names its row.
-        ValueError
-            The named model has other weights than at the fit.
-        """
-        check_is_fitted(self)
-        texts = lyrics_cells(X)
-        model = self._load_fitted()
-        if not texts:
-            return np.empty((0, self.n_dimensions), dtype=np.float32)
-        return self._embed(model, texts)
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.string = True
-        tags.input_tags.two_d_array = False
-        tags.transformer_tags.preserves_dtype = []
-        return tags
 
     _load_named = staticmethod(AudioEmbedder._load_named)  # one instance for both towers
 

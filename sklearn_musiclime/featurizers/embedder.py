@@ -1,4 +1,4 @@
-"""Base class of the embedders of audio and of lyrics."""
+"""Base classes of the embedders of audio and of texts."""
 
 from __future__ import annotations
 
@@ -6,9 +6,12 @@ from abc import abstractmethod
 from os import PathLike
 from typing import Any
 
+import numpy as np
 from sklearn.base import BaseEstimator, ClassNamePrefixFeaturesOutMixin, TransformerMixin
+from sklearn.utils.validation import check_is_fitted
 
 from sklearn_musiclime._runtime import torch as _torch
+from sklearn_musiclime.featurizers.columns import lyrics_cells
 from sklearn_musiclime.featurizers.texts import LONG
 
 
@@ -54,3 +57,51 @@ class Embedder(ClassNamePrefixFeaturesOutMixin, TransformerMixin, BaseEstimator)
     @property
     def _n_features_out(self) -> int:
         return self.n_dimensions_
+
+
+class TextEmbedder(Embedder):
+    """Base class of embedders of texts, which read a column of lyrics or of queries."""
+
+    def transform(self, X: Any) -> np.ndarray:
+        """Embed texts.
+
+        Parameters
+        ----------
+        X : column of n_songs texts
+            A Series, list or array of str, or a DataFrame or array with one column.
+
+        Returns
+        -------
+        ndarray of shape (n_songs, n_dimensions), dtype float32
+
+        Raises
+        ------
+        InvalidSongError
+            A cell is not a text; the message names its row.
+        ValueError
+            The named model has other weights than at the fit.
+        RuntimeError
+            A single text does not fit into memory.
+
+        Warns
+        -----
+        UserWarning
+            Texts were truncated.
+        """
+        check_is_fitted(self)
+        texts = lyrics_cells(X)
+        model = self._load_fitted()
+        if not texts:
+            return np.empty((0, self.n_dimensions_), dtype=np.float32)
+        return self._embed(model, texts)
+
+    @abstractmethod
+    def _embed(self, model: Any, texts: list[str]) -> np.ndarray:
+        """Return the embeddings of at least one text, of dtype float32."""
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.string = True
+        tags.input_tags.two_d_array = False
+        tags.transformer_tags.preserves_dtype = []
+        return tags

@@ -7,18 +7,17 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
-from sklearn.utils.validation import check_is_fitted
 
 from sklearn_musiclime._runtime import torch as _torch
 from sklearn_musiclime.featurizers.columns import lyrics_cells, remember_columns
-from sklearn_musiclime.featurizers.embedder import Embedder
+from sklearn_musiclime.featurizers.embedder import TextEmbedder
 from sklearn_musiclime.featurizers.texts import TextWindow, encode_texts, token_counter
 
 if TYPE_CHECKING:
     from sentence_transformers import SentenceTransformer
 
 
-class LyricsEmbedder(Embedder):
+class LyricsEmbedder(TextEmbedder):
     """Embed lyrics with a sentence-transformers model.
 
     Needs ``pip install sklearn-musiclime[deep]``.
@@ -127,46 +126,6 @@ class LyricsEmbedder(Embedder):
         # A tokenizer stores settings of its first call; after this one, its hash no longer changes.
         self.n_dimensions_ = self._embed(model, [""]).shape[1]
         return self
-
-    def transform(self, X: Any) -> np.ndarray:
-        """Embed lyrics.
-
-        Parameters
-        ----------
-        X : lyrics column of n_songs cells
-            See :meth:`fit`.
-
-        Returns
-        -------
-        ndarray of shape (n_songs, n_dimensions), dtype float32
-
-        Raises
-        ------
-        InvalidSongError
-            A cell is not a text; the message names its row.
-        ValueError
-            The named model has other weights than at the fit.
-        RuntimeError
-            A single text does not fit into memory.
-
-        Warns
-        -----
-        UserWarning
-            Lyrics were truncated.
-        """
-        check_is_fitted(self)
-        texts = lyrics_cells(X)
-        model = self._load_fitted()
-        if not texts:
-            return np.empty((0, self.n_dimensions_), dtype=np.float32)
-        return self._embed(model, texts)
-
-    def __sklearn_tags__(self):
-        tags = super().__sklearn_tags__()
-        tags.input_tags.string = True
-        tags.input_tags.two_d_array = False
-        tags.transformer_tags.preserves_dtype = []
-        return tags
 
     def _load(self) -> tuple[SentenceTransformer, str]:
         _torch.load("sentence_transformers", "LyricsEmbedder")
