@@ -458,9 +458,9 @@ class MusicLimeExplainer(TransformerMixin, BaseEstimator):
         run = self._run(X, labels, on_error=on_error)
         found = list(run.results())
         # As it is now: parameters may be set anew before the model is asked again.
-        as_it_is, table = copy.copy(self), self._table(X)
+        as_it_is = copy.copy(self)
         for explanation in found:
-            song = table.alone(explanation.row)
+            song = run.table.alone(explanation.row)
             explanation.ask_by(partial(_mask_function, as_it_is, song))
         return Explanations(found, failure_frame(run.failures), run.report)
 

@@ -26,6 +26,7 @@ from sklearn_musiclime.report.difference_page import (
     write_local_difference_page,
 )
 from sklearn_musiclime.report.difference_plots import plot_differences
+from sklearn_musiclime.report.page import song_page
 from sklearn_musiclime.results.differences import global_differences, local_differences
 from sklearn_musiclime.surrogate.confidence import CONFIDENCE_LEVEL
 from sklearn_musiclime.surrogate.interactions import FALSE_DISCOVERIES
@@ -246,11 +247,7 @@ class LocalDifference:
         )
 
     def _known(self, label: Hashable | None) -> Hashable:
-        if label is None:
-            return self.labels[0]
-        if label not in self.labels:
-            raise ValueError(f"{label!r} was not compared; {self.labels} were")
-        return label
+        return self.labels[0] if label is None else _compared(label, self.labels)
 
     def _of_version(self, version: str) -> LocalExplanation:
         names = [of_version(version, label) for label in self.labels]
@@ -340,9 +337,7 @@ class GlobalDifference:
             The label is not compared, or the rate is not between 0 and 1.
         """
         frames = []
-        for own in self.labels if label is None else [label]:
-            if own not in self.labels:
-                raise ValueError(f"{own!r} was not compared; {self.labels} were")
+        for own in self.labels if label is None else [_compared(label, self.labels)]:
             frame = global_differences(self.both, own, fdr=fdr, min_groups=min_groups)
             frame.insert(0, "label", pd.Series([own] * len(frame), dtype=object))
             frames.append(frame)
@@ -401,12 +396,7 @@ class GlobalDifference:
             The HTML file.
         """
         path = Path(path)
-        name = path.stem if path.suffix in (".html", ".htm") else path.name
-        songs = []
-        for song in self._most_different(n_songs):
-            page = path.with_name(f"{name}-song-{song.both.row}.html")
-            song.to_html(page)
-            songs.append((song, page))
+        songs = [(s, s.to_html(song_page(path, s.both.row))) for s in self._most_different(n_songs)]
         tables = [(label, self.to_frame(label, min_groups=min_groups)) for label in self.labels]
         return write_global_difference_page(
             self.both,
@@ -463,3 +453,10 @@ class GlobalDifference:
             self.explanations or [],
             key=lambda song: -max(abs(score) for score in song.difference.prediction.values()),
         )[:n_songs]
+
+
+def _compared(label: Hashable, labels: list[Hashable]) -> Hashable:
+    """Return the label; raise if it is none of those that are compared."""
+    if label not in labels:
+        raise ValueError(f"{label!r} was not compared; {labels} were")
+    return label

@@ -17,8 +17,7 @@ from sklearn_musiclime.components.readable import named
 from sklearn_musiclime.neighbourhood import NEW, OLD, difference_of, of_version, version_and_label
 from sklearn_musiclime.report.html import environment
 from sklearn_musiclime.report.local_page import local_page
-from sklearn_musiclime.report.page import numbers, own_code
-from sklearn_musiclime.songs import row_name
+from sklearn_musiclime.report.page import failed_songs, numbers, own_code
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -144,10 +143,7 @@ def write_global_difference_page(
                 }
                 for title, label, difference, page in songs
             ],
-            failures=[
-                {"row": row_name(row, track_id), "title": title, "reason": reason}
-                for row, track_id, title, reason in both.failures.itertuples(index=False)
-            ],
+            failures=failed_songs(both.failures),
             data=[_bars(frame) for _, frame in tables],
         )
     )

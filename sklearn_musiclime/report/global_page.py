@@ -15,9 +15,8 @@ import numpy as np
 from sklearn_musiclime._runtime.files import write_text
 from sklearn_musiclime.report.html import environment
 from sklearn_musiclime.report.local_page import MAX_INTERACTIONS, write_local_page
-from sklearn_musiclime.report.page import numbers, own_code
+from sklearn_musiclime.report.page import failed_songs, numbers, own_code, song_page
 from sklearn_musiclime.results.importance import METHODS
-from sklearn_musiclime.songs import row_name
 from sklearn_musiclime.surrogate import margin
 from sklearn_musiclime.surrogate.confidence import CONFIDENCE_LEVEL
 
@@ -62,17 +61,15 @@ def write_global_page(
         The HTML file.
     """
     path = Path(path)
-    # Only the ending of an HTML file is removed, so that pages of "run.1" and "run.2" differ.
-    name = path.stem if path.suffix in (".html", ".htm") else path.name
     songs = []
     if explanation.songs is not None:
         by_row = {e.row: e for e in explanation.explanations or []}
         for song in explanation.pick(n_songs).itertuples():
             link = None
             if song.row in by_row:
-                page = f"{name}-song-{song.row}.html"
-                write_local_page(by_row[song.row], path.with_name(page))
-                link = quote(os.fsencode(page), safe="")
+                page = song_page(path, song.row)
+                write_local_page(by_row[song.row], page)
+                link = quote(os.fsencode(page.name), safe="")
             songs.append(
                 {
                     "title": song.title,
@@ -149,10 +146,7 @@ def global_page(
             n_classes=len(classes),
             songs=songs,
             has_audio=any(c.modality == "audio" for c in components),
-            failures=[
-                {"row": row_name(row, track_id), "title": title, "reason": reason}
-                for row, track_id, title, reason in explanation.failures.itertuples(index=False)
-            ],
+            failures=failed_songs(explanation.failures),
             data={
                 "classes": classes,
                 "songs": songs,

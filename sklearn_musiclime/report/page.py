@@ -10,8 +10,30 @@ from __future__ import annotations
 import base64
 import hashlib
 from importlib.resources import files
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
+
+from sklearn_musiclime.songs import row_name
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+def song_page(path: Path, row: int) -> Path:
+    """Return the path of a song's page, beside the page of many songs at `path`."""
+    # Only the ending of an HTML file is removed, so that pages of "run.1" and "run.2" differ.
+    name = path.stem if path.suffix in (".html", ".htm") else path.name
+    return path.with_name(f"{name}-song-{row}.html")
+
+
+def failed_songs(failures: pd.DataFrame) -> list[dict[str, str]]:
+    """Return row, title and reason of the songs that could not be explained, as pages show them."""
+    return [
+        {"row": row_name(row, track_id), "title": title, "reason": reason}
+        for row, track_id, title, reason in failures.itertuples(index=False)
+    ]
 
 
 def numbers(values: np.ndarray) -> list[float | None]:

@@ -32,14 +32,12 @@ import scipy.stats
 
 from sklearn_musiclime.neighbourhood import NEW, OLD, difference_of, of_version
 from sklearn_musiclime.results.dataframes import largest_first
+from sklearn_musiclime.results.fills import ROUNDING
 from sklearn_musiclime.results.global_data import of_group
 from sklearn_musiclime.results.global_tables import GlobalResult
 from sklearn_musiclime.results.local import LocalResult
 from sklearn_musiclime.surrogate import margin
 from sklearn_musiclime.surrogate.confidence import CONFIDENCE_LEVEL
-
-ROUNDING = 1e-9
-"""Differences of at most this part of the weights may be due to rounding."""
 
 
 def local_differences(
