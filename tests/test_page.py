@@ -19,6 +19,12 @@ import pandas as pd
 import pytest
 import soundfile
 from conftest import song_array
+from sklearn.compose import make_column_transformer
+from sklearn.feature_extraction.text import CountVectorizer
+from sklearn.frozen import FrozenEstimator
+from sklearn.linear_model import LogisticRegression
+from sklearn.multiclass import OneVsRestClassifier
+from sklearn.pipeline import make_pipeline
 
 from sklearn_musiclime import (
     GlobalExplanation,
@@ -405,6 +411,22 @@ def test_an_output_is_asked_for_as_such(opened, tmp_path):
     explanation = replace(one(label="valence"), settings={"kind": "outputs"})
     page = opened(explanation, tmp_path / "page.html")
     assert page.locator("#question").text_content() == "What adds to valence? The model gives 0.7."
+
+
+def test_of_several_labels_at_once_none_is_said_to_be_the_one(made_songs, opened, tmp_path):
+    X = made_songs[0][["audio", "lyrics"]]
+    on = np.column_stack([X["lyrics"].str.contains(word) for word in ("dream", "river")])
+    words = make_column_transformer((CountVectorizer(), "lyrics"))
+    model = make_pipeline(words, OneVsRestClassifier(LogisticRegression())).fit(X, on.astype(int))
+    both = X[on.all(axis=1)][:1]
+    assert model.predict(both).tolist() == [[1, 1]]
+    explainer = MusicLimeExplainer(FrozenEstimator(model), modality="lyrics", random_state=0)
+    explanation = explainer.fit(X).explain(both)[0]
+    page = opened(explanation, tmp_path / "page.html")
+    for label in explanation.labels:
+        page.select_option("#label", label=str(label))
+        question = page.locator("#question").text_content()
+        assert question == f"What speaks for {label} ({explanation.prediction[label]:.3g})?"
 
 
 def test_many_segments_can_be_touched(browser, tmp_path):

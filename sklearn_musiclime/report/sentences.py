@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterable
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -46,6 +46,8 @@ def question(explanation: LocalResult, label: Hashable) -> list[Text]:
             (str(label), True),
             (f"? The model gives {score:.3g}.", False),
         ]
+    if not _exclude_each_other(explanation.prediction.values()):
+        return [("What speaks for ", False), (f"{label} ({score:.3g})", True), ("?", False)]
     if label == said:
         return [("Why did the model say ", False), (f"{label} ({score:.3g})", True), ("?", False)]
     return [
@@ -55,6 +57,13 @@ def question(explanation: LocalResult, label: Hashable) -> list[Text]:
         (f"{said} ({explanation.prediction[said]:.3g})", True),
         (".", False),
     ]
+
+
+def _exclude_each_other(scores: Iterable[float]) -> bool:
+    """Whether a model says one label only: of several at once the probabilities add up to no 1."""
+    values = np.array([*scores])
+    are_probabilities = bool(((values >= 0) & (values <= 1)).all())
+    return not are_probabilities or bool(np.isclose(values.sum(), 1, atol=1e-3))
 
 
 def versions(explanation: LocalResult, label: Hashable) -> list[Text]:
